@@ -1,0 +1,31 @@
+"""Fixtures that every suite shares: a real database, never a mocked one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.artifacts import mongod_path
+from ops.processes import LocalCluster
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Path:
+    """The mongod binary, fetched on first use."""
+    return mongod_path()
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """One-member replica set with key file and authorization: enough where sharding makes no difference."""
+    with LocalCluster(tmp_path_factory.mktemp("mongodb"), mongod=mongod, shards=0, members=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """Two shards of three members, three config servers, and the router."""
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), mongod=mongod) as cluster:
+        yield cluster
