@@ -1,44 +1,22 @@
-"""A cluster of plain processes on loopback: real mongods and a router, without root or containers.
-
-`make dev` runs on it and the tests take it as their fixture. It follows the deployed cluster in what counts: key file
-and authorization from the first start of every process, the same users, roles and shard keys (one file says them:
-`ansible/group_vars/all/database.yml`), the localhost exception closed on every shard.
-"""
+"""One program run as a child of this one: started, waited for, killed and started again by the drills, stopped."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import os
-import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote_plus
+from typing import TypeVar
 
-import yaml
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from ops.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-DATABASE_FILE = ROOT / "ansible/group_vars/all/database.yml"
-
-CLUSTER_ADMIN = "cluster-admin"
-SHARD_ADMIN = "shard-admin"
 START_TIMEOUT = 60.0  # seconds; nine mongods answer in about 2 on two cores
 POLL_INTERVAL = 0.05  # seconds between two questions to a process that is coming up
 
 T = TypeVar("T")
-Client = MongoClient[dict[str, Any]]
 
 
 class StartError(RuntimeError):
@@ -53,13 +31,16 @@ class Process:
     argv: list[str]
     port: int
     log: Path
+    environment: dict[str, str] | None = None  # None: this process's own
     popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it; `wait_until_listening` says when it can be used."""
         # A session of its own: Ctrl-C at the terminal reaches the starter alone, which then stops all in order.
         self.popen = subprocess.Popen(
             self.argv,
             cwd=ROOT,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.log.with_suffix(".err").open("ab"),
@@ -86,272 +67,38 @@ class Process:
             self.popen.kill()
             self.popen.wait()
 
+    def wait_until_listening(self) -> None:
+        """Wait for its port to answer.
+
+        Raises:
+            StartError: it ended, or did not answer within START_TIMEOUT.
+        """
+
+        def answers() -> bool:
+            if not self.alive():
+                raise StartError(f"{self.name} ended at once:\n{self.last_words()}")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        try:
+            wait_for(f"{self.name} on port {self.port}", answers)
+        except TimeoutError as error:
+            raise StartError(f"{error}\n{self.last_words()}") from error
+
     def last_words(self, lines: int = 12) -> str:
         """The end of what the process said, for an error message."""
         said = [p.read_text(errors="replace") for p in (self.log.with_suffix(".err"), self.log) if p.exists()]
         return "\n".join("\n".join(said).splitlines()[-lines:])
 
 
-@dataclass
-class ReplicaSet:
-    """A replica set on loopback: its members, and the cluster role mongod runs in (None outside a cluster)."""
-
-    name: str
-    cluster_role: str | None
-    members: list[Process] = field(default_factory=list)
-
-    @property
-    def hosts(self) -> list[str]:
-        return [f"localhost:{member.port}" for member in self.members]
-
-    @property
-    def connection_string(self) -> str:
-        return f"{self.name}/{','.join(self.hosts)}"
-
-
-class LocalCluster:
-    """Context manager: a sharded cluster, or with ``shards=0`` one replica set, on free loopback ports.
-
-    Args:
-        directory: an empty or missing one, for data, logs and the key file.
-        shards: number of shards; 0 means a single replica set without a router.
-        members: members of every replica set.
-        mongod: path of the mongod binary.
-        cache_gb: WiredTiger cache of each mongod, in GB.
-
-    Raises:
-        StartError: a process did not come up; all others have been stopped.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        mongod: Path,
-        shards: int = 2,
-        members: int = 3,
-        cache_gb: float = 0.25,
-        say: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self.directory = directory
-        self.mongod = mongod
-        self.cache_gb = cache_gb
-        self.say = say
-        self.key_file = directory / "keyfile"
-        self.database: dict[str, Any] = yaml.safe_load(DATABASE_FILE.read_text())
-        self.passwords: dict[str, str] = {}
-        if shards:
-            self.replica_sets = [self._replica_set("config", "configsvr", members)]
-            self.replica_sets += [self._replica_set(f"shard{n}", "shardsvr", members) for n in range(1, shards + 1)]
-            self.router: Process | None = self._router()
-        else:
-            self.replica_sets = [self._replica_set("single", None, members)]
-            self.router = None
-
-    # -- life cycle
-
-    def __enter__(self) -> Self:
-        self._write_secrets()
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _start(self) -> None:
-        mongods = [member for replica_set in self.replica_sets for member in replica_set.members]
-        self.say(f"starting {len(mongods)} mongod processes")
-        for member in mongods:
-            member.start()
-        for member in mongods:
-            _wait_for_port(member)
-        self.say("initiating replica sets")
-        with ThreadPoolExecutor(len(self.replica_sets)) as pool:
-            list(pool.map(self._initiate, self.replica_sets))
-        if self.router is not None:
-            self.say("starting the router")
-            self.router.start()
-            _wait_for_port(self.router)
-        self._create_users()
-        if self.router is not None:
-            self._shard()
-
-    def stop(self) -> None:
-        """Stop every process: the router first, then all members at once."""
-        if self.router is not None:
-            self.router.stop()
-        members = [member for replica_set in self.replica_sets for member in replica_set.members]
-        for member in members:
-            member.send(signal.SIGTERM)
-        for member in members:
-            member.stop()
-
-    def remove(self) -> None:
-        """Delete the directory with all data; only after `stop`."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    # -- how to reach it
-
-    def uri(self, user: str = CLUSTER_ADMIN) -> str:
-        """Connection string of the router (or the single replica set) for one of the users."""
-        password = self.passwords[user]
-        if self.router is not None:
-            hosts, options = f"localhost:{self.router.port}", ""
-        else:
-            hosts, options = ",".join(self.replica_sets[0].hosts), f"&replicaSet={self.replica_sets[0].name}"
-        return f"mongodb://{user}:{quote_plus(password)}@{hosts}/?authSource=admin{options}"
-
-    def client(self, user: str = CLUSTER_ADMIN) -> Client:
-        """A PyMongo client for one of the users; the caller closes it."""
-        return MongoClient(self.uri(user), serverSelectionTimeoutMS=10_000)
-
-    def shard_client(self, name: str) -> Client:
-        """A client of one shard by itself, past the router, as its own administrator."""
-        replica_set = self.replica_set(name)
-        return MongoClient(
-            replica_set.hosts,
-            replicaSet=name,
-            username=SHARD_ADMIN,
-            password=self.passwords[SHARD_ADMIN],
-            serverSelectionTimeoutMS=10_000,
-        )
-
-    def replica_set(self, name: str) -> ReplicaSet:
-        return next(replica_set for replica_set in self.replica_sets if replica_set.name == name)
-
-    def primary(self, name: str) -> Process:
-        """The member of a replica set that is primary now; waits for an election to end."""
-        replica_set = self.replica_set(name)
-
-        def writable() -> Process | None:
-            for member in replica_set.members:
-                if member.alive() and _hello(member.port).get("isWritablePrimary"):
-                    return member
-            return None
-
-        return _wait_for(f"a primary of {name}", writable)
-
-    # -- building it
-
-    def _replica_set(self, name: str, cluster_role: str | None, members: int) -> ReplicaSet:
-        replica_set = ReplicaSet(name, cluster_role)
-        replica_set.members = [self._mongod(name, cluster_role, n) for n in range(members)]
-        return replica_set
-
-    def _mongod(self, replica_set: str, cluster_role: str | None, number: int) -> Process:
-        name, port = f"{replica_set}-{number}", _free_port()
-        data = self.directory / name
-        argv = [str(self.mongod), "--replSet", replica_set, "--port", str(port), "--bind_ip", "localhost"]
-        argv += ["--dbpath", str(data), "--logpath", f"{data}.log", "--logappend", "--nounixsocket"]
-        argv += ["--keyFile", str(self.key_file), "--auth"]
-        argv += ["--wiredTigerCacheSizeGB", str(self.cache_gb), "--oplogSize", "200"]
-        argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-        if cluster_role:
-            argv += [f"--{cluster_role}"]
-        return Process(name, argv, port, Path(f"{data}.log"))
-
-    def _router(self) -> Process:
-        port, log = _free_port(), self.directory / "router.log"
-        mongos = os.environ.get("FILM_LIBRARY_MONGOS")
-        program = [mongos] if mongos else [sys.executable, "-m", "standin"]
-        argv = [*program, "--configdb", self.replica_sets[0].connection_string, "--port", str(port)]
-        argv += ["--bind_ip", "localhost", "--keyFile", str(self.key_file), "--logpath", str(log)]
-        return Process("router", argv, port, log)
-
-    def _write_secrets(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for replica_set in self.replica_sets:
-            for member in replica_set.members:
-                (self.directory / member.name).mkdir()
-        self.key_file.touch(mode=0o600)
-        self.key_file.write_bytes(base64.b64encode(secrets.token_bytes(567)))
-        users = [user["name"] for user in self.database["cluster_database_users"]]
-        self.passwords = {name: secrets.token_urlsafe(24) for name in (CLUSTER_ADMIN, SHARD_ADMIN, *users)}
-
-    def _initiate(self, replica_set: ReplicaSet) -> None:
-        config: dict[str, Any] = {
-            "_id": replica_set.name,
-            "members": [{"_id": n, "host": host} for n, host in enumerate(replica_set.hosts)],
-            # Loopback needs no patience: a killed primary is replaced in about two seconds instead of eleven.
-            "settings": {"electionTimeoutMillis": 2000},
-        }
-        if replica_set.cluster_role == "configsvr":
-            config["configsvr"] = True
-        with _direct(replica_set.members[0].port) as client:
-            client.admin.command("replSetInitiate", config)
-        self.primary(replica_set.name)
-
-    def _create_users(self) -> None:
-        """The administrators through the localhost exception, then everyone else as administrator."""
-        for replica_set in self.replica_sets:
-            if replica_set.cluster_role == "shardsvr":
-                self._first_user(self.primary(replica_set.name).port, SHARD_ADMIN)
-        self._first_user(self.router.port if self.router else self.primary("single").port, CLUSTER_ADMIN)
-        with self.client() as client:
-            for role in self.database["cluster_database_roles"]:
-                client.admin.command("createRole", role["name"], privileges=role["privileges"], roles=[])
-            for user in self.database["cluster_database_users"]:
-                client.admin.command("createUser", user["name"], pwd=self.passwords[user["name"]], roles=user["roles"])
-
-    def _first_user(self, port: int, name: str) -> None:
-        with _direct(port) as client:
-            client.admin.command("createUser", name, pwd=self.passwords[name], roles=["root"])
-
-    def _shard(self) -> None:
-        with self.client() as client:
-            for replica_set in self.replica_sets[1:]:
-                client.admin.command("addShard", replica_set.connection_string, name=replica_set.name)
-            database = self.database["cluster_database"]
-            client.admin.command("enableSharding", database)
-            for entry in self.database["cluster_sharded_collections"]:
-                client.admin.command("shardCollection", f"{database}.{entry['collection']}", key=entry["key"])
-
-
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def _direct(port: int, **options: Any) -> Iterator[Client]:
-    """A client of one process alone, whatever set it belongs to."""
-    client: Client = MongoClient("localhost", port, directConnection=True, serverSelectionTimeoutMS=2000, **options)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _hello(port: int) -> dict[str, Any]:
-    """What a process says of itself; empty when it doesn't answer."""
-    try:
-        with _direct(port) as client:
-            return client.admin.command("hello")
-    except PyMongoError:
-        return {}
-
-
-def _wait_for_port(process: Process) -> None:
-    def answers() -> bool:
-        if not process.alive():
-            raise StartError(f"{process.name} ended at once:\n{process.last_words()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", process.port)) == 0
-
-    try:
-        _wait_for(f"{process.name} on port {process.port}", answers)
-    except TimeoutError as error:
-        raise StartError(f"{error}\n{process.last_words()}") from error
-
-
-def _wait_for(what: str, ask: Callable[[], T | None]) -> T:
+def wait_for(what: str, ask: Callable[[], T | None]) -> T:
     """Ask until the answer is true.
 
     Raises:

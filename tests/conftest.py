@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.artifacts import mongod_path
-from ops.processes import LocalCluster
+from ops.local_cluster import LocalCluster
 
 
 @pytest.fixture(scope="session")

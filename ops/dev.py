@@ -1,0 +1,116 @@
+"""`make dev`: the cluster as plain processes, the sample catalogue, and both apps with reload, on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ops.artifacts import ArtifactError, mongod_path, sample_wheel
+from ops.local_cluster import LocalCluster
+from ops.paths import ROOT
+from ops.processes import Process, StartError
+
+APPS = {"user": 8000, "admin": 8001}
+TOPOLOGIES = {"compact": {"shards": 2, "members": 3}, "single": {"shards": 0, "members": 1}}
+ADMIN_NAME = "admin"
+
+
+class DevError(RuntimeError):
+    """`make dev` can't go on; the message says why and what to do."""
+
+
+def dev(topology: str = "compact") -> int:
+    """Start everything, wait for Ctrl-C, stop everything and delete its data.
+
+    Args:
+        topology: "compact" for two shards of three members behind the router, "single" for one mongod.
+
+    Returns:
+        Exit code: 0 after Ctrl-C, 1 when something didn't start or ended by itself.
+    """
+    if topology not in TOPOLOGIES:
+        print(f"TOPOLOGY={topology} is unknown to make dev; allowed: {', '.join(TOPOLOGIES)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill cleans up just as Ctrl-C does
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - began:5.1f} s] {what}", flush=True)
+
+    try:
+        with ExitStack() as stack:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-dev-")))
+            cluster = stack.enter_context(
+                LocalCluster(directory / "cluster", mongod=mongod_path(), say=say, **TOPOLOGIES[topology])
+            )
+            admin = {"FILM_LIBRARY_MONGODB_URI": cluster.uri("film-library-admin")}
+            say("loading the sample catalogue")
+            _film_library(admin, "init-db")
+            _film_library(admin, "load-sample", "--source", str(sample_wheel()))
+            password = secrets.token_urlsafe(12)
+            password_file = directory / "admin-password"
+            password_file.touch(mode=0o600)
+            password_file.write_text(password)
+            _film_library(admin, "create-admin", ADMIN_NAME, "--superadmin", "--password-file", str(password_file))
+            apps = [
+                stack.enter_context(_app(name, port, cluster.uri(f"film-library-{name}"), directory))
+                for name, port in APPS.items()
+            ]
+            say("ready; Ctrl-C stops everything and deletes the data")
+            print(f"  user app   http://localhost:{APPS['user']}/")
+            print(f"  admin app  http://localhost:{APPS['admin']}/   log in as {ADMIN_NAME} / {password}")
+            print(f"  database   {cluster.uri('film-library-admin')}", flush=True)
+            _watch([*cluster.processes, *apps])
+    except (ArtifactError, StartError, DevError) as error:
+        print(f"make dev: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("stopped, data deleted")
+        return 0
+    return 1
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "FILM_LIBRARY_DATABASE": "movie_library", "FILM_LIBRARY_COOKIE_SECURE": "0", **settings}
+
+
+def _film_library(settings: dict[str, str], *arguments: str) -> None:
+    """Run the `film-library` command; its progress goes straight to the terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments], check=False, cwd=ROOT, env=_environment(settings)
+    )
+    if done.returncode:
+        raise DevError(f"film-library {arguments[0]} failed with exit code {done.returncode}")
+
+
+@contextmanager
+def _app(name: str, port: int, uri: str, directory: Path) -> Iterator[Process]:
+    """One Flask app under its development server, which reloads changed code (and no debugger: it runs code)."""
+    settings = {"FILM_LIBRARY_MONGODB_URI": uri, "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32)}
+    argv = [sys.executable, "-m", "flask", "--app", f"app.{name}:create_app", "run"]
+    argv += ["--host", "localhost", "--port", str(port), "--reload", "--no-debugger"]
+    process = Process(f"{name} app", argv, port, directory / f"{name}.log", environment=_environment(settings))
+    process.start()
+    try:
+        process.wait_until_listening()
+        yield process
+    finally:
+        process.stop()
+
+
+def _watch(processes: list[Process]) -> None:
+    """Return never, or raise as soon as one of the processes has ended by itself."""
+    while True:
+        for process in processes:
+            if not process.alive():
+                raise DevError(f"{process.name} ended by itself:\n{process.last_words()}")
+        # Only a way to notice a crash: Ctrl-C interrupts the wait at once.
+        signal.sigtimedwait([], 0.5)
