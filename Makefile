@@ -1,0 +1,72 @@
+# The front door. `make` alone lists what it can do; every target works on a machine that has only git, make and Python 3.11+.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+
+# What a cluster is; `make cluster-up TOPOLOGY=dedicated SHARDS=3`. ops/preflight.py checks them and names the allowed values.
+export ENV ?= local
+export TOPOLOGY ?= compact
+export SHARDS ?= 2
+export MEMBERS ?= 3
+export SOURCE ?= auto
+export MONGODB_VERSION ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+	@printf '\nVariables: ENV=local  TOPOLOGY=compact|dedicated  SHARDS=2  MEMBERS=3  SOURCE=auto|official|offline  MONGODB_VERSION=8.0\n'
+
+##@ The cluster
+.PHONY: cluster-up cluster-down cluster-status
+cluster-up: hosts-tools ## Build the whole system on this machine and print where to go
+	@$(PYTHON) -m ops up
+
+cluster-status: hosts-tools ## Show every process, the documents per shard and the addresses
+	@$(PYTHON) -m ops status
+
+cluster-down: hosts-tools ## Remove the hosts, network and data of this ENV, and nothing else
+	@$(PYTHON) -m ops down
+
+##@ Development
+.PHONY: dev format lock
+dev: tools ## Run the cluster as plain processes with both apps, without root (TOPOLOGY=single: one mongod)
+	@$(PYTHON) -m ops dev
+
+format: tools ## Format the Python code
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix-only .
+
+lock: ## Renew the locked requirements from pyproject.toml
+	@python3 -m venv .cache/uv && .cache/uv/bin/pip install -q uv
+	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements/app.txt
+	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra dev -c requirements/app.txt pyproject.toml -o requirements/dev.txt
+LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
+
+##@ Tests
+.PHONY: test lint test-unit test-roles test-cluster
+test: lint test-unit test-roles test-cluster ## Prove it all: every target below, in this order
+
+lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/yamllint --strict .
+	@cd ansible && ../.venv/bin/ansible-lint -q --offline --profile production
+
+test-unit: test-tools ## Code against real mongods and the stand-in router, web pages in a real browser
+	@$(PYTHON) -m pytest -q -m "not hosts" tests/unit tests/lint tests/ops tests/integration tests/ansible_modules tests/standin tests/e2e
+
+test-roles: hosts-tools ## Molecule: single-host roles, then a whole cluster
+	@$(PYTHON) -m ops molecule default cluster
+
+test-cluster: hosts-tools test-tools ## The deployed cluster: cluster-up, then everything that only it can show
+	@$(PYTHON) -m ops up
+	@$(PYTHON) -m pytest -q -m hosts tests/ops
+	@$(PYTHON) -m pytest -q tests/cluster
+
+# What each kind of target needs; done in a moment when it is there.
+.PHONY: tools hosts-tools test-tools
+tools:
+	@bin/bootstrap python
+hosts-tools:
+	@bin/bootstrap python hosts
+test-tools:
+	@bin/bootstrap python browser
