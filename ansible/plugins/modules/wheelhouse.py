@@ -86,9 +86,7 @@ class Target:
         return frozenset(
             [
                 *cpython_tags(version, platforms=self.platforms),
-                *compatible_tags(
-                    version, interpreter="cp" + "".join(map(str, version)), platforms=self.platforms
-                ),
+                *compatible_tags(version, interpreter="cp" + "".join(map(str, version)), platforms=self.platforms),
             ]
         )
 
@@ -117,9 +115,7 @@ class Locked:
 
     @property
     def line(self) -> str:
-        return " ".join(
-            [f"{self.name}=={self.version}", *(f"--hash=sha256:{value}" for value in sorted(self.hashes))]
-        )
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{value}" for value in sorted(self.hashes))])
 
 
 def read_lock(text: str, target: Target, only: list[str]) -> list[Locked]:
@@ -139,9 +135,7 @@ def read_lock(text: str, target: Target, only: list[str]) -> list[Locked]:
     wanted = {canonicalize_name(name) for name in only}
     if missing := wanted - {entry.name for entry in locked}:
         raise ValueError(f"not in the lock file: {', '.join(sorted(missing))}")
-    return sorted(
-        (entry for entry in locked if not wanted or entry.name in wanted), key=lambda entry: entry.name
-    )
+    return sorted((entry for entry in locked if not wanted or entry.name in wanted), key=lambda entry: entry.name)
 
 
 def sha256(file: Path) -> str:
@@ -170,9 +164,7 @@ def download(module: AnsibleModule, locked: list[Locked], target: Target, direct
     command += [option for platform in target.platforms for option in ("--platform", platform)]
     status, _, error = module.run_command(command)
     if status != 0:
-        module.fail_json(
-            msg=f"pip could not download the locked wheels for Python {target.python_version}: {error}"
-        )
+        module.fail_json(msg=f"pip could not download the locked wheels for Python {target.python_version}: {error}")
 
 
 def build_project(module: AnsibleModule, project: str, directory: Path) -> Path:
