@@ -1,0 +1,149 @@
+"""The one place that holds the connection. MongoEngine's registry is global, so it is touched here and nowhere else."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import mongoengine
+import pymongo
+from pymongo import errors as driver
+from pymongo import uri_parser
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+
+from app.db.errors import DatabaseUnavailable, Duplicate, ValidationFailed
+from app.settings import SettingError, setting
+
+Row = dict[str, Any]
+
+# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s). With timeoutMS the driver goes on
+# retrying reads and writes until then, so a primary's death is a pause and not an error.
+OPERATION_TIMEOUT_MS = 20_000
+PING_TIMEOUT_S = 2.0
+
+_AUTHENTICATION_FAILED = 18
+_DOCUMENT_VALIDATION_FAILURE = 121
+
+
+@dataclass(frozen=True)
+class DatabaseConfig:
+    """Where the database is. The URI holds a password and so stays out of repr."""
+
+    uri: str = field(repr=False)
+    database: str = "movie_library"
+    application: str = "film-library"
+
+    @classmethod
+    def from_env(cls, application: str = "film-library") -> "DatabaseConfig":
+        """From FILM_LIBRARY_MONGODB_URI and FILM_LIBRARY_DATABASE. Raises SettingError when there is no URI."""
+        return cls(
+            uri=setting("FILM_LIBRARY_MONGODB_URI"),
+            database=setting("FILM_LIBRARY_DATABASE", "movie_library"),
+            application=application,
+        )
+
+
+_config: DatabaseConfig | None = None
+
+
+def client_options(application: str) -> dict[str, Any]:
+    """Options for every client of this project: nothing waits for ever, no acknowledged write is lost."""
+    return {
+        "appname": application,
+        "timeoutMS": OPERATION_TIMEOUT_MS,
+        "connectTimeoutMS": 5_000,
+        "retryReads": True,
+        "retryWrites": True,
+        "w": "majority",
+    }
+
+
+def connect(config: DatabaseConfig) -> None:
+    """Say where the database is. Opens no socket: the first operation does, so a server may fork after this.
+
+    Calling it again replaces the connection. Raises SettingError when the URI is malformed or names another database.
+    """
+    global _config  # noqa: PLW0603 -- one connection a process, as MongoEngine's registry has it
+    disconnect()
+    try:
+        own = uri_parser.parse_uri(config.uri)["database"]
+    except (driver.InvalidURI, driver.ConfigurationError) as error:
+        raise SettingError(f"FILM_LIBRARY_MONGODB_URI is not a MongoDB URI: {error}") from error
+    if own not in (None, config.database):
+        # MongoEngine would quietly use that one. Whoever meant the user's database says so with authSource.
+        raise SettingError(f"FILM_LIBRARY_MONGODB_URI names database {own}, FILM_LIBRARY_DATABASE {config.database}")
+    mongoengine.register_connection(
+        mongoengine.DEFAULT_CONNECTION_NAME,
+        db=config.database,
+        host=config.uri,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        **client_options(config.application),
+    )
+    _config = config
+
+
+def disconnect() -> None:
+    """Close the connection, if there is one."""
+    global _config  # noqa: PLW0603
+    mongoengine.disconnect()
+    _config = None
+
+
+def current_config() -> DatabaseConfig:
+    """What `connect` was given last. Raises SettingError before any."""
+    if _config is None:
+        raise SettingError("not connected: call app.db.connection.connect first")
+    return _config
+
+
+def collection(name: str) -> Collection[Row]:
+    """The collection `name` of the configured database, for this package's own modules."""
+    database = mongoengine.get_db()
+    result: Collection[Row] = database[name]
+    return result
+
+
+@contextmanager
+def transaction() -> Iterator[ClientSession]:
+    """A session with an open transaction: committed at the end of the block, aborted by an exception."""
+    with collection("movies").database.client.start_session() as session, session.start_transaction():
+        yield session
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Another limit for the operations inside than OPERATION_TIMEOUT_MS: for bulk work, or a quick probe."""
+    with pymongo.timeout(seconds):
+        yield
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turn the driver's and MongoEngine's errors into `app.db.errors`; usable as a decorator too."""
+    try:
+        yield
+    except (mongoengine.NotUniqueError, driver.DuplicateKeyError) as error:
+        raise Duplicate("a document with this identity exists already") from error
+    except mongoengine.ValidationError as error:
+        raise ValidationFailed({name: str(reason) for name, reason in error.to_dict().items()}) from error
+    except driver.PyMongoError as error:
+        code = getattr(error, "code", None)
+        if code == _DOCUMENT_VALIDATION_FAILURE:
+            raise ValidationFailed({"document": "refused by the collection's validator"}) from error
+        if isinstance(error, driver.ConnectionFailure) or error.timeout or code == _AUTHENTICATION_FAILED:
+            raise DatabaseUnavailable(_plain(error)) from error
+        raise
+
+
+def _plain(error: driver.PyMongoError) -> str:
+    details: Mapping[str, Any] | None = getattr(error, "details", None)
+    return str(details.get("errmsg")) if details and details.get("errmsg") else str(error)
+
+
+@driver_errors()
+def ping() -> None:
+    """Ask the database for a sign of life. Raises DatabaseUnavailable within PING_TIMEOUT_S seconds."""
+    with time_limit(PING_TIMEOUT_S):
+        collection("movies").database.command("ping")

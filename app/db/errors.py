@@ -1,0 +1,31 @@
+"""What `app.db` raises. Callers see these and nothing of the driver's."""
+
+from collections.abc import Mapping
+
+
+class DatabaseError(Exception):
+    """Base of all errors below."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """No answer in time: no primary, no network, or a log-in refused. Trying again later may help."""
+
+
+class NotFound(DatabaseError):
+    """The document asked for does not exist."""
+
+
+class Duplicate(DatabaseError):
+    """A document with this identity exists already."""
+
+
+class BadQuery(DatabaseError):
+    """The request can't be made into a query: wrong type, unknown name, out of bounds. The message may be shown."""
+
+
+class ValidationFailed(DatabaseError):
+    """A document breaks its model's rules; `errors` has one sentence a field."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        super().__init__("; ".join(f"{field}: {reason}" for field, reason in self.errors.items()))

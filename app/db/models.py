@@ -1,0 +1,195 @@
+"""The documents of the film library: fields, domains, shard keys and indexes.
+
+A unique index of a sharded collection must start with the shard key; `_id` of `movies` does not and so is kept
+unique by `app.db.claims`. The deployment shards the collections: it knows of shards, this package doesn't.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from mongoengine import (
+    DateTimeField,
+    Document,
+    FloatField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
+
+from app.db.errors import BadQuery
+
+MOVIE_TYPES = ("MOVIE", "SHOW")
+CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
+USER, ADMIN, SUPERADMIN = 0, 1, 2
+
+MAX_ID = 64
+MAX_NAME = 200
+MAX_TITLE = 500
+
+
+def now() -> datetime:
+    """The present in UTC, to the millisecond that BSON keeps."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _score() -> FloatField:
+    return FloatField(min_value=0, max_value=10)
+
+
+def _count() -> IntField:
+    return IntField(min_value=0, max_value=2**31 - 1)
+
+
+def _names() -> ListField:
+    return ListField(StringField(max_length=MAX_NAME), max_length=100)
+
+
+class Movie(Document):
+    """A film or a show. The last four fields are derived: from the title, and from score and count (`app.db.ranking`)."""
+
+    id = StringField(primary_key=True, max_length=MAX_ID)
+    title = StringField(required=True, max_length=MAX_TITLE)
+    type = StringField(required=True, choices=MOVIE_TYPES)
+    description = StringField(max_length=10_000)
+    release_year = IntField(min_value=1870, max_value=2200)
+    age_certification = StringField(max_length=20)
+    runtime = IntField(min_value=0, max_value=100_000)  # minutes
+    genres = _names()
+    production_countries = _names()
+    seasons = IntField(min_value=0, max_value=10_000)
+    imdb_id = StringField(max_length=MAX_ID)
+    imdb_score = _score()
+    imdb_votes = _count()
+    tmdb_popularity = FloatField(min_value=0)
+    tmdb_score = _score()
+    critics_score = _score()  # Rotten Tomatoes: the critics' average rating, and how many reviews it rests on
+    critics_reviews = _count()
+    title_hash = IntField(required=True, min_value=0)
+    title_norm = StringField()
+    search_tokens = ListField(StringField())
+    ranking_score = _score()
+
+    derived: ClassVar = ("title_hash", "title_norm", "search_tokens", "ranking_score")
+    private: ClassVar = ()
+    meta: ClassVar = {
+        "collection": "movies",
+        "shard_key": ("title_hash",),
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["search_tokens", "-ranking_score", "-id"]},
+            {"fields": ["type", "ranking_score", "id"]},
+            {"fields": ["ranking_score", "id"]},
+            {"fields": ["title", "id"]},
+            {"fields": ["release_year", "id"]},
+            {"fields": ["runtime", "id"]},
+        ],
+    }
+
+
+class Credit(Document):
+    """One person's part in one film; a character is known only for actors, and not in every source."""
+
+    id = ObjectIdField(primary_key=True, default=ObjectId)
+    movie_id = StringField(required=True, max_length=MAX_ID)
+    person_id = StringField(required=True, max_length=MAX_ID)
+    name = StringField(required=True, max_length=MAX_NAME)
+    character = StringField(max_length=1000)
+    role = StringField(required=True, choices=CREDIT_ROLES)
+
+    derived: ClassVar = ()
+    private: ClassVar = ()
+    meta: ClassVar = {
+        "collection": "credits",
+        "shard_key": ("movie_id",),
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["movie_id", "person_id", "role", "character"], "unique": True},
+            {"fields": ["name", "id"]},
+            {"fields": ["person_id", "id"]},
+        ],
+    }
+
+
+class User(Document):
+    """An account. Names are lower case, so that Ada and ada can't be two people."""
+
+    id = StringField(primary_key=True, max_length=MAX_ID)
+    username = StringField(required=True, max_length=64)
+    password_hash = StringField(required=True, max_length=200)
+    admin_status = IntField(required=True, choices=(USER, ADMIN, SUPERADMIN), default=USER)
+    created_at = DateTimeField(required=True, default=now)
+
+    derived: ClassVar = ()
+    private: ClassVar = ("password_hash",)
+    meta: ClassVar = {
+        "collection": "users",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["username"], "unique": True},
+            {"fields": ["created_at", "id"]},
+        ],
+    }
+
+
+class UserInteraction(Document):
+    """A film among a user's favourites."""
+
+    id = ObjectIdField(primary_key=True, default=ObjectId)
+    user_id = StringField(required=True, max_length=MAX_ID)
+    movie_id = StringField(required=True, max_length=MAX_ID)
+    created_at = DateTimeField(required=True, default=now)
+
+    derived: ClassVar = ()
+    private: ClassVar = ()
+    meta: ClassVar = {
+        "collection": "user_interactions",
+        "shard_key": ("user_id",),
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["user_id", "movie_id"], "unique": True},
+            {"fields": ["movie_id", "id"]},
+            {"fields": ["created_at", "id"]},
+        ],
+    }
+
+
+Model = type[Movie] | type[Credit] | type[User] | type[UserInteraction]
+
+COLLECTIONS: dict[str, Model] = {
+    "movies": Movie,
+    "credits": Credit,
+    "users": User,
+    "user_interactions": UserInteraction,
+}
+
+
+def get_model(collection: str) -> Model:
+    """The model of a collection. Raises BadQuery for a name that isn't in COLLECTIONS."""
+    model = COLLECTIONS.get(collection) if isinstance(collection, str) else None
+    if model is None:
+        raise BadQuery(f"no such collection: {collection!r:.80}; there are {', '.join(COLLECTIONS)}")
+    return model
+
+
+def fields_of(model: Model) -> dict[str, Any]:
+    """Field name in the database (so `_id`, not `id`) -> MongoEngine field, in the order of declaration."""
+    return {model._fields[name].db_field: model._fields[name] for name in model._fields_ordered}
+
+
+def index_keys(model: Model) -> list[list[str]]:
+    """The field names of each declared index, in the database's spelling."""
+    return [[name for name, _ in index["fields"]] for index in model._meta["index_specs"]]
+
+
+def sortable_fields(collection: str) -> list[str]:
+    """What `app.db.listing` sorts by: `_id`, a field that an index holds together with `_id`, or a unique one."""
+    keys = index_keys(get_model(collection))
+    return ["_id", *(key[0] for key in keys if len(key) == 1 or key[1:] == ["_id"])]
+
+
+def public_user(user: dict[str, Any]) -> dict[str, Any]:
+    """A user without what nobody outside `app.db` may see: {_id, username, admin_status, created_at}."""
+    return {name: user[name] for name in ("_id", "username", "admin_status", "created_at")}

@@ -1,0 +1,98 @@
+"""Log-in sessions, kept in the database so that logging out ends them for whoever holds a copy of the cookie."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.db.connection import Row, collection, driver_errors
+from app.db.errors import BadQuery
+from app.db.models import USER, now, public_user
+
+NAME = "sessions"
+
+
+@dataclass(frozen=True)
+class _Lifetime:
+    idle: timedelta
+    absolute: timedelta
+
+
+# NIST SP 800-63B: AAL1 (4.1.3) asks for a new log-in after 30 days; AAL2 (4.2.3) after 12 hours or 30 idle minutes.
+LIFETIMES = {
+    "user": _Lifetime(idle=timedelta(days=7), absolute=timedelta(days=30)),
+    "admin": _Lifetime(idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
+}
+# Being seen is written down at most this often: a write for every page read would cost more than the page.
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+def _lifetime(kind: str) -> _Lifetime:
+    if not isinstance(kind, str) or kind not in LIFETIMES:
+        raise BadQuery(f"kind must be one of {', '.join(LIFETIMES)}")
+    return LIFETIMES[kind]
+
+
+def _key(token: str) -> str:
+    """What is stored: who reads the database can't log in with it. The token is random, so a plain hash will do."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _expiry(created_at: datetime, seen_at: datetime, lifetime: _Lifetime) -> datetime:
+    return min(seen_at + lifetime.idle, created_at + lifetime.absolute)
+
+
+@driver_errors()
+def open_session(user_id: str, kind: str) -> str:
+    """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits)."""
+    lifetime = _lifetime(kind)
+    if not isinstance(user_id, str):
+        raise BadQuery("a user's id is a string")
+    token, moment = secrets.token_urlsafe(32), now()
+    collection(NAME).insert_one(
+        {
+            "_id": _key(token),
+            "user_id": user_id,
+            "kind": kind,
+            "created_at": moment,
+            "seen_at": moment,
+            "expires_at": _expiry(moment, moment, lifetime),
+        }
+    )
+    return token
+
+
+@driver_errors()
+def session_user(token: str, kind: str) -> Row | None:
+    """The user whose open session of this kind the token names, or None: unknown, expired, closed, user gone.
+
+    An admin session also ends to count when its user is no admin any more.
+    """
+    lifetime = _lifetime(kind)
+    if not isinstance(token, str):
+        return None
+    moment = now()
+    # The TTL index removes the dead about once a minute; until then the condition on expires_at does.
+    session = collection(NAME).find_one({"_id": _key(token), "kind": kind, "expires_at": {"$gt": moment}})
+    if session is None:
+        return None
+    user = collection("users").find_one({"_id": session["user_id"]})
+    if user is None or (kind == "admin" and user["admin_status"] == USER):
+        return None
+    if moment - session["seen_at"] >= TOUCH_EVERY:
+        expires_at = _expiry(session["created_at"], moment, lifetime)
+        collection(NAME).update_one({"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}})
+    return public_user(user)
+
+
+@driver_errors()
+def close_session(token: str) -> None:
+    """End the session; one that doesn't exist is no error."""
+    if isinstance(token, str):
+        collection(NAME).delete_one({"_id": _key(token)})
+
+
+@driver_errors()
+def close_all(user_id: str) -> int:
+    """End every session of a user; returns how many there were."""
+    return collection(NAME).delete_many({"user_id": str(user_id)}).deleted_count

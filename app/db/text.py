@@ -1,0 +1,29 @@
+"""How titles become search tokens and the shard key."""
+
+import re
+import unicodedata
+
+HASH_BASE = 257
+HASH_MODULUS = 1_000_000_009
+
+# Letters that Unicode does not decompose into a base letter and a mark (the last one is the Turkish dotless i).
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+_WORD = re.compile(r"[^\W_]+")
+_APOSTROPHES = re.compile("['`\u2019\u02bc]")  # straight or typeset: "Ocean's" is one word, oceans
+
+
+def custom_hash(title: str) -> int:
+    """The polynomial rolling hash of the lower-cased title, in 0 .. HASH_MODULUS-1: the shard key of `movies`."""
+    value = 0
+    for character in title.lower():
+        value = (value * HASH_BASE + ord(character)) % HASH_MODULUS
+    return value
+
+
+def tokenize(text: str) -> list[str]:
+    """The words of a text in order: case and accents folded, punctuation dropped ("L'Été, à 2" -> lete, a, 2)."""
+    plain = _APOSTROPHES.sub("", text)
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain.casefold())
+        plain = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_PLAIN)
+    return _WORD.findall(plain.lower())
