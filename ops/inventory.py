@@ -1,0 +1,50 @@
+"""The Ansible inventory of an environment of local hosts: build/<env>/inventory.yml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops.mirror import PackageSource
+from ops.paths import build_dir, secrets_dir
+from ops.settings import Settings
+
+
+def write(settings: Settings, source: PackageSource) -> Path:
+    """Writes the inventory and returns its path."""
+    path = build_dir(settings.env) / "inventory.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "# Written by ops/inventory.py at every run; changes made here are lost.\n"
+    text += yaml.safe_dump(inventory(settings, source), sort_keys=False)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)
+    return path
+
+
+def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
+    """Groups and variables: `all` knows each host's address, the groups say what each host is."""
+    groups: dict[str, Any] = {}
+    for host in settings.hosts:
+        for group in host.groups:
+            groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = None
+    return {
+        "all": {
+            "hosts": {host.name: {"ansible_host": host.address} for host in settings.hosts},
+            "vars": _connection(settings.env) | source.variables(),
+            "children": groups,
+        }
+    }
+
+
+def _connection(env: str) -> dict[str, str]:
+    secrets = secrets_dir(env)
+    return {
+        "ansible_user": "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_private_key_file": str(secrets / "ssh_key"),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={secrets / 'known_hosts'}",
+        "cluster_secrets_dir": str(secrets),
+    }

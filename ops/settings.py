@@ -1,0 +1,126 @@
+"""What the caller asks for, read from the environment variables that `make` passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from ops.topology import TOPOLOGIES, Host, plan
+
+#: Environments made of local hosts, with the subnet of each. `local` is people's; the others are the
+#: test-suite's, so that no test ever touches a cluster that somebody works with.
+LOCAL_SUBNETS = {
+    "local": "10.89.70.0/24",
+    "molecule": "10.89.71.0/24",
+    "test": "10.89.72.0/24",
+    "try": "10.89.73.0/24",
+}
+ENVIRONMENTS = (*LOCAL_SUBNETS, "aws")
+
+#: Release series that MongoDB still maintains and that the roles know how to tune for.
+OFFICIAL_VERSIONS = ("7.0", "8.0")
+#: What the offline mirror holds: the mongod of the wheel.
+OFFLINE_VERSIONS = ("6.0",)
+SOURCES = ("auto", "official", "offline")
+
+MAX_SHARDS = 9  # ports and addresses are laid out for one digit
+MEMBERS = (1, 3, 5, 7)  # odd, so that a half is never a majority; 7 is MongoDB's limit of voting members
+
+
+class SettingsError(ValueError):
+    """One or more variables hold what isn't allowed; `problems` says which and what is."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A valid wish. `source` is auto, official or offline; `mongodb_version` is "" for the source's default."""
+
+    env: str
+    topology: str
+    shards: int
+    members: int
+    source: str
+    mongodb_version: str
+    subnet: IPv4Network
+
+    @property
+    def hosts(self) -> list[Host]:
+        return plan(self.topology, shards=self.shards, members=self.members, subnet=self.subnet)
+
+    @property
+    def mongods(self) -> int:
+        """How many mongod processes the cluster has: one per member of each shard and of the config set."""
+        return (self.shards + 1) * self.members
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Settings:
+        """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION and SUBNET.
+
+        A variable that is empty counts as not given. Raises SettingsError with every problem at once.
+        """
+        reader = _Reader(variables)
+        env = reader.choice("ENV", "local", ENVIRONMENTS)
+        settings = cls(
+            env=env,
+            topology=reader.choice("TOPOLOGY", "compact", TOPOLOGIES),
+            shards=reader.number("SHARDS", 2, range(1, MAX_SHARDS + 1)),
+            members=reader.number("MEMBERS", 3, MEMBERS),
+            source=reader.choice("SOURCE", "auto", SOURCES),
+            mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
+            subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
+        )
+        reader.check_version(settings)
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+
+class _Reader:
+    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.problems: list[str] = []
+
+    def _get(self, name: str, default: str) -> str:
+        return self._variables.get(name, "").strip() or default
+
+    def _refuse(self, name: str, value: str, allowed: str) -> None:
+        self.problems.append(f"{name}={value}: must be {allowed}")
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self._get(name, default)
+        if value not in allowed:
+            self._refuse(name, value, "one of " + ", ".join(filter(None, allowed)))
+            return default
+        return value
+
+    def number(self, name: str, default: int, allowed: range | tuple[int, ...]) -> int:
+        value = self._get(name, str(default))
+        if not value.isdecimal() or int(value) not in allowed:
+            self._refuse(name, value, "one of " + ", ".join(map(str, allowed)))
+            return default
+        return int(value)
+
+    def subnet(self, name: str, default: str) -> IPv4Network:
+        value = self._get(name, default)
+        try:
+            network = IPv4Network(value)
+        except ValueError:
+            network = None
+        if network is None or network.prefixlen != 24 or not network.is_private:
+            self._refuse(name, value, "a private IPv4 network of 24 bits such as 10.89.70.0/24")
+            return IPv4Network(default)
+        return network
+
+    def check_version(self, settings: Settings) -> None:
+        version, source = settings.mongodb_version, settings.source
+        if source == "official" and version in OFFLINE_VERSIONS:
+            self._refuse("MONGODB_VERSION", version, f"one of {', '.join(OFFICIAL_VERSIONS)} with SOURCE=official")
+        if source == "offline" and version in OFFICIAL_VERSIONS:
+            self._refuse("MONGODB_VERSION", version, f"{', '.join(OFFLINE_VERSIONS)} with SOURCE=offline")

@@ -1,0 +1,53 @@
+"""Which hosts there are and what each of them is, from the topology's name, shards and members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+TOPOLOGIES = ("compact", "dedicated")
+
+CONFIG_PORT = 27019
+MONGOS_PORT = 27017
+USER_APP_PORT = 80
+ADMIN_APP_PORT = 8080
+
+# The last part of an address says what a host is, and a host keeps its address when others come or go.
+_MEMBERS_FROM = 10
+_ROUTERS_FROM = 30
+_SHARDS_FROM = 40
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of the cluster: its name, its address, and the inventory groups that say what runs on it."""
+
+    name: str
+    address: str
+    groups: tuple[str, ...]
+
+
+def shard_port(number: int) -> int:
+    """The port of shard `number` (from 1): members of several shards can share a host."""
+    return 27018 + 10 * (number - 1)
+
+
+def plan(topology: str, *, shards: int, members: int, subnet: IPv4Network) -> list[Host]:
+    """The hosts of a topology; `members` is the size of every replica set. Raises ValueError for an unknown one."""
+
+    def host(name: str, last: int, *groups: str) -> Host:
+        return Host(name, str(subnet.network_address + last), groups)
+
+    names = [f"shard{number}" for number in range(1, shards + 1)]
+    numbers = range(1, members + 1)
+    match topology:
+        case "compact":
+            # Each of them carries one member of every replica set, so any one can die.
+            data = [host(f"mongo-{i}", _MEMBERS_FROM + i, "config", *names) for i in numbers]
+        case "dedicated":
+            data = [host(f"config-{i}", _MEMBERS_FROM + i, "config") for i in numbers]
+            for offset, name in enumerate(names):
+                data += [host(f"{name}-{i}", _SHARDS_FROM + 10 * offset + i, name) for i in numbers]
+        case _:
+            raise ValueError(f"unknown topology {topology!r}, expected one of {', '.join(TOPOLOGIES)}")
+    return [*data, host("router-1", _ROUTERS_FROM + 1, "mongos", "web")]
