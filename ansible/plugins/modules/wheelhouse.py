@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
-import shutil
 import sys
+import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from packaging.markers import default_environment
@@ -33,6 +35,11 @@ options:
   architecture: {description: "The host's architecture, such as C(x86_64)", type: str, default: x86_64}
   only: {description: Restrict the lock to these distributions, type: list, elements: str, default: []}
   project: {description: Directory of a hatchling project whose wheel is added, type: path}
+  archive:
+    description:
+      - File to pack the wheelhouse into as a tar archive, to send in one piece. It holds the wheels and a
+        C(requirements.txt) for C(pip install --no-index --require-hashes).
+    type: path
 attributes:
   check_mode: {support: full}
 """
@@ -53,10 +60,6 @@ wheels:
   description: Names of the wheelhouse's files in I(path); in check mode those that are there already.
   type: list
   returned: always
-project_wheel:
-  description: Name of the project's wheel.
-  type: str
-  returned: when I(project) is given
 digest:
   description: SHA-256 of what an installation would consist of, known in check mode too.
   type: str
@@ -176,6 +179,61 @@ def build_project(module: AnsibleModule, project: str, directory: Path) -> Path:
     return next(directory.glob("*.whl"))
 
 
+def pack(files: list[Path], requirements: str) -> bytes:
+    """A tar archive of the files and of requirements.txt; equal content gives equal bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in [
+            *((file.name, file.read_bytes()) for file in files),
+            ("requirements.txt", requirements.encode()),
+        ]:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def replace(place: Path, content: bytes, scratch: Path, *, check_mode: bool) -> bool:
+    """Make `place` hold `content` in one step, by way of `scratch` on the same file system; True when it did not."""
+    if place.exists() and place.read_bytes() == content:
+        return False
+    if not check_mode:
+        partial = scratch / "partial"
+        partial.write_bytes(content)
+        partial.replace(place)
+    return True
+
+
+def gather(module: AnsibleModule, locked: list[Locked], target: Target, scratch: Path) -> dict[str, Any]:
+    """Bring the wheelhouse up to date; the module's result."""
+    directory = Path(module.params["path"])
+    present = present_wheels(directory, locked, target)
+    missing = [entry for entry in locked if entry not in present]
+    if missing and not module.check_mode:
+        download(module, missing, target, scratch)
+        for file in scratch.glob("*.whl"):
+            file.replace(directory / file.name)
+        present = present_wheels(directory, locked, target)
+    changed = bool(missing)
+    wheels = sorted(present.values())
+    lines = [entry.line for entry in locked]
+
+    if module.params["project"]:
+        wheel = build_project(module, module.params["project"], scratch)
+        name, version, _, _ = parse_wheel_filename(wheel.name)
+        lines.append(Locked(name, str(version), frozenset([sha256(wheel)])).line)
+        wheels.append(wheel.name)
+        place = directory / wheel.name
+        changed |= replace(place, wheel.read_bytes(), scratch, check_mode=module.check_mode)
+    requirements = "\n".join(lines) + "\n"
+    if module.params["archive"] and not module.check_mode:
+        content = pack([directory / name for name in wheels], requirements)
+        changed |= replace(Path(module.params["archive"]), content, scratch, check_mode=False)
+    identity = f"{target.python_version} {target.architecture}\n{requirements}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    return {"changed": changed, "wheels": wheels, "digest": digest}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -185,45 +243,23 @@ def main() -> None:
             "architecture": {"type": "str", "default": "x86_64"},
             "only": {"type": "list", "elements": "str", "default": []},
             "project": {"type": "path"},
+            "archive": {"type": "path"},
         },
         supports_check_mode=True,
     )
     target = Target(module.params["python_version"], module.params["architecture"])
-    directory = Path(module.params["path"])
     try:
         locked = read_lock(Path(module.params["requirements"]).read_text(), target, module.params["only"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"{module.params['requirements']}: {error}")
-
+    # Files are made beside their place and renamed into it, so that an interrupted run leaves no half file.
+    beside = None
     if not module.check_mode:
-        directory.mkdir(parents=True, exist_ok=True)
-    present = present_wheels(directory, locked, target)
-    missing = [entry for entry in locked if entry not in present]
-    result: dict[str, object] = {"changed": bool(missing)}
-    identity = [target.python_version, target.architecture, *(entry.line for entry in locked)]
-
-    # Wheels are made beside their place and renamed into it, so that an interrupted run leaves no half file.
-    # A temporary directory of the system's is no such place: it may be another file system.
-    with tempfile.TemporaryDirectory(dir=None if module.check_mode else directory, prefix=".") as name:
-        scratch = Path(name)
-        if missing and not module.check_mode:
-            download(module, missing, target, scratch)
-            for file in scratch.glob("*.whl"):
-                shutil.move(file, directory / file.name)
-            present = present_wheels(directory, locked, target)
-        wheels = sorted(present.values())
-        if module.params["project"]:
-            wheel = build_project(module, module.params["project"], scratch)
-            identity.append(sha256(wheel))
-            place = directory / wheel.name
-            if not place.exists() or sha256(place) != sha256(wheel):
-                result["changed"] = True
-                if not module.check_mode:
-                    shutil.move(wheel, place)
-            wheels.append(wheel.name)
-            result["project_wheel"] = wheel.name
-    digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()
-    module.exit_json(**result, wheels=wheels, digest=digest)
+        Path(module.params["path"]).mkdir(parents=True, exist_ok=True)
+        beside = module.params["path"]
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".") as scratch:
+        result = gather(module, locked, target, Path(scratch))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
