@@ -1,0 +1,102 @@
+"""What this project's MongoDB modules share: connection options, time-outs, and how a server's refusal reads."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from pymongo import MongoClient
+    from pymongo.errors import OperationFailure, PyMongoError
+
+    PYMONGO_ERROR = None
+except ImportError:
+    # Named all the same, so that a module can import them and end with `require_pymongo`'s message.
+    MongoClient = OperationFailure = PyMongoError = None
+    PYMONGO_ERROR = traceback.format_exc()
+
+Document = dict[str, Any]
+T = TypeVar("T")
+
+#: Server error codes (mongo/base/error_codes.yml) that the modules act upon.
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+ALREADY_INITIALIZED = 23
+
+#: No call waits longer than this for a server that accepts connections and then says nothing (a frozen host does).
+SOCKET_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_MS = 3_000
+
+
+def login_arguments() -> Document:
+    """The options of a module that logs in to one process; `login_host` is the host that the module runs on."""
+    return {
+        "login_host": {"type": "str", "default": "localhost"},
+        "login_port": {"type": "int", "default": 27017},
+        "login_user": {"type": "str"},
+        "login_password": {"type": "str", "no_log": True},
+    }
+
+
+def require_pymongo(module: AnsibleModule) -> None:
+    """Ends the module with a readable message where its Python lacks PyMongo."""
+    if PYMONGO_ERROR:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=PYMONGO_ERROR)
+
+
+def client(
+    hosts: str | list[str],
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    replica_set: str | None = None,
+    selection_seconds: float = 5,
+) -> MongoClient[Document]:
+    """A client of one process, or of a replica set's primary when `replica_set` names it; connects at first use."""
+    options: Document = {"replicaSet": replica_set} if replica_set else {"directConnection": True}
+    if user:
+        options |= {"username": user, "password": password, "authSource": "admin"}
+    return MongoClient(
+        hosts,
+        serverSelectionTimeoutMS=int(selection_seconds * 1000),
+        connectTimeoutMS=CONNECT_TIMEOUT_MS,
+        socketTimeoutMS=SOCKET_TIMEOUT_MS,
+        **options,
+    )
+
+
+def login(module: AnsibleModule) -> MongoClient[Document]:
+    """A client of the process that the module's login options name."""
+    options = module.params
+    return client(
+        f"{options['login_host']}:{options['login_port']}",
+        user=options["login_user"],
+        password=options["login_password"],
+    )
+
+
+def code_of(error: PyMongoError) -> int | None:
+    """The server's error code; None when the failure was on the way to the server."""
+    return error.code if isinstance(error, OperationFailure) else None
+
+
+def hello(address: str, *, seconds: float = 3) -> Document | None:
+    """What a process says of itself before any log-in; None when it doesn't answer."""
+    try:
+        with client(address, selection_seconds=seconds) as connection:
+            return connection.admin.command("hello")
+    except PyMongoError:
+        return None
+
+
+def wait_for(ask: Callable[[], T | None], deadline: float, *, pause: float = 0.2) -> T | None:
+    """Asks until the answer is true or `deadline` (time.monotonic) has passed; returns the last answer."""
+    while True:
+        answer = ask()
+        if answer or time.monotonic() >= deadline:
+            return answer
+        time.sleep(pause)
