@@ -1,0 +1,31 @@
+"""Who may do what: nothing without an administrator's session, but for the few endpoints named here.
+
+The check comes before every view, so that a new route is closed until somebody opens it.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, abort, current_app, request
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.db.models import USER
+
+OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", "health.ready"})
+
+
+def init_app(app: Flask) -> None:
+    """Guard all routes of the app."""
+    app.before_request(_require_admin)
+
+
+def _require_admin() -> Response | None:
+    """Let administrators pass; send anonymous visitors to the log-in page, and refuse (403) everyone else."""
+    if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: there is no such page for anybody
+        return None
+    if not current_user.is_authenticated:
+        answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        return answer
+    if current_user.admin_status == USER:
+        abort(403)
+    return None

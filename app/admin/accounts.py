@@ -1,0 +1,55 @@
+"""Log in and out, for administrators."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.db.models import USER
+from app.db.users import authenticate
+from app.web.accounts import local_target, sign_in, sign_out
+from app.web.forms import LogInForm
+
+WRONG = "Name or password is wrong."  # never which of them: that would tell who has an account
+NO_ADMIN = "This account has no administrator's rights. Please use the user app."
+
+blueprint = Blueprint("accounts", __name__)
+
+
+@blueprint.route("/log-in", methods=["GET", "POST"])
+def log_in() -> str | Response | tuple[str, int]:
+    """Start an administrator's session. Who isn't one is told so only after giving the right password."""
+    if current_user.is_authenticated:
+        return redirect(_target())
+    form = LogInForm()
+    if not form.validate_on_submit():
+        return _form(form)
+    user = authenticate(form.username.data, form.password.data)
+    if user is None:
+        return _form(form, WRONG)
+    if user["admin_status"] == USER:
+        return _form(form, NO_ADMIN)
+    sign_in(user)
+    return redirect(_target())
+
+
+@blueprint.post("/log-out")
+def log_out() -> Response:
+    """End the session, here and on the server."""
+    sign_out()
+    flash("You are logged out.", "success")
+    return redirect(url_for("accounts.log_in"))
+
+
+def _form(form: LogInForm, problem: str | None = None) -> str | tuple[str, int]:
+    page = render_template("admin/log_in.html", form=form, problem=problem, next=local_target(_next(), ""))
+    return (page, 422) if request.method == "POST" else page
+
+
+def _target() -> str:
+    return local_target(_next(), url_for("records.dashboard"))
+
+
+def _next() -> str | None:
+    return request.args.get("next")

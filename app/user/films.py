@@ -1,0 +1,84 @@
+"""Finding films: start page, search, catalogue and film page. Open to everyone, as a library's shelves are."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, render_template, request
+
+from app.db.errors import BadQuery
+from app.db.search import movie_details, search_movies, top_movies
+from app.user.posters import poster
+from app.web.query import single
+
+CATALOGUE_SIZE = 100
+HOME_SIZE = 12
+RESULTS_PER_PAGE = 24
+QUERY_MAX = 200  # characters; no film's title is longer
+SUGGESTED_WORDS = 3
+CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
+
+blueprint = Blueprint("films", __name__)
+blueprint.add_app_template_global(poster)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """One search bar, and the best of the library below it."""
+    return render_template("user/home.html", films=top_movies(limit=HOME_SIZE))
+
+
+@blueprint.get("/catalogue")
+def catalogue() -> str:
+    """The top 100 by weighted rating."""
+    return render_template("user/catalogue.html", films=top_movies(limit=CATALOGUE_SIZE))
+
+
+@blueprint.get("/search")
+def search() -> str | tuple[str, int]:
+    """Films for `q`: words in any order, the last one as a prefix, "a phrase" as it stands. `after` continues."""
+    text = " ".join(single(request.args, "q").split())
+    if not text:
+        return render_template("user/search.html", text="", page=None)
+    if len(text) > QUERY_MAX:
+        problem = f"That is a long one. Please use at most {QUERY_MAX} characters."
+        return render_template("user/search.html", text=text[:QUERY_MAX], page=None, problem=problem), 400
+    after = single(request.args, "after") or None
+    try:
+        page = search_movies(text, limit=RESULTS_PER_PAGE, after=after)
+    except BadQuery as error:
+        if after:  # a link that we made, tampered with
+            raise
+        return render_template("user/search.html", text=text, page=None, problem=f"{error}."), 400
+    suggestions = _single_words(text) if not page.rows and not after else []
+    return render_template("user/search.html", text=text, page=page, continued=bool(after), suggestions=suggestions)
+
+
+@blueprint.get("/films/<film_id>")
+def film(film_id: str) -> str:
+    """All there is about a film, with its people by role."""
+    details = movie_details(film_id)
+    return render_template("user/film.html", film=details, credit_groups=_by_role(details.get("credits", [])))
+
+
+def _single_words(text: str) -> list[tuple[str, int]]:
+    """The longest words of a search that found nothing, each with the number of films it finds alone."""
+    words = sorted({word.strip('"“”„') for word in text.split()}, key=len, reverse=True)
+    found = []
+    for word in [word for word in words if word and word.casefold() != text.strip('"').casefold()][:SUGGESTED_WORDS]:
+        if count := search_movies(word, limit=1).total:
+            found.append((word, count))
+    return found
+
+
+def _by_role(credits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Credits as (heading, people), in the order of CREDIT_GROUPS; what else there is comes last under its own name."""
+    order = list(CREDIT_GROUPS)
+
+    def rank(credit: dict[str, Any]) -> tuple[int, str]:
+        role = credit["role"]
+        return (order.index(role) if role in order else len(order), role)
+
+    groups = groupby(sorted(credits, key=rank), key=lambda credit: credit["role"])
+    return [(CREDIT_GROUPS.get(role, role.title()), list(people)) for role, people in groups]

@@ -1,0 +1,79 @@
+"""Who is signed in: Flask-Login on top of the server-side sessions of `app.db.sessions`.
+
+The browser's cookie holds only a random token. Logging out deletes the session on the server, so that a copy of the
+cookie is worth nothing afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, session
+from flask_login import LoginManager, current_user, login_user, logout_user
+
+from app.db import sessions
+
+
+class Account:
+    """The signed-in account, in the shape that Flask-Login asks for; its id is the token of its session."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, user: dict[str, Any], token: str) -> None:
+        self.user_id: str = user["_id"]
+        self.username: str = user["username"]
+        self.admin_status: int = user["admin_status"]
+        self.created_at = user.get("created_at")
+        self._token = token
+
+    def get_id(self) -> str:
+        return self._token
+
+
+def init_app(app: Flask) -> None:
+    """Load the account of each request from its session."""
+    manager = LoginManager()
+    manager.login_view = "accounts.log_in"
+    manager.login_message = "Please log in first."
+    manager.login_message_category = "info"
+    # The token is the whole secret. Binding it to an address would log people out between Wi-Fi and mobile data.
+    manager.session_protection = None
+    manager.user_loader(_load)
+    manager.init_app(app)
+
+
+def sign_in(user: dict[str, Any]) -> None:
+    """Start a new session for a user whose password was right.
+
+    Raises:
+        DatabaseUnavailable: the session can't be stored.
+    """
+    token = sessions.open_session(user["_id"], current_app.config["APP_NAME"])
+    session.clear()  # whatever the browser brought along was given to somebody not yet known
+    login_user(Account(user, token))
+
+
+def sign_out() -> None:
+    """End the session, on the server first: should that fail, the browser still shows the truth."""
+    if current_user.is_authenticated:
+        sessions.close_session(current_user.get_id())
+        logout_user()
+    session.clear()
+
+
+def local_target(target: str | None, default: str) -> str:
+    """Where to go after logging in: a path of this app, never another site."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return default
+    if any(ord(character) < 0x20 for character in target):  # browsers drop tabs and newlines: "/\t/evil"
+        return default
+    parts = urlsplit(target)
+    return target if not parts.scheme and not parts.netloc else default
+
+
+def _load(token: str) -> Account | None:
+    user = sessions.session_user(token, current_app.config["APP_NAME"])
+    return Account(user, token) if user else None

@@ -1,0 +1,38 @@
+"""Static files under a fingerprint of their content: browsers keep them for good, and a release changes the path."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+from flask import Blueprint, Response, send_from_directory, url_for
+
+DIRECTORY = Path(__file__).parent / "static"
+YEAR = 31_536_000  # seconds
+
+blueprint = Blueprint("assets", __name__, template_folder="templates")
+
+
+@functools.cache
+def fingerprint() -> str:
+    """One fingerprint for all files: a style sheet can name its fonts by relative path."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in DIRECTORY.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(DIRECTORY)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@blueprint.get("/static/<version>/<path:filename>")
+def static(version: str, filename: str) -> Response:
+    """A file; one asked for by another release's fingerprint is served too, but not kept."""
+    response = send_from_directory(DIRECTORY, filename)
+    current = version == fingerprint()
+    response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "no-cache"
+    return response
+
+
+@blueprint.app_template_global()
+def asset(filename: str) -> str:
+    """The address of a static file."""
+    return url_for("assets.static", version=fingerprint(), filename=filename)

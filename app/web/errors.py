@@ -1,0 +1,83 @@
+"""Error pages: plain words and a way on, never a stack trace."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask.globals import request_ctx
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.db.errors import BadQuery, DatabaseUnavailable, NotFound
+
+RETRY_AFTER = 5  # seconds; an election takes about that long
+
+# status: (title, what happened and what to do)
+TEXTS = {
+    400: ("That request didn't make sense", "Something in the address or the form isn't as it should be."),
+    403: ("Not for this account", "Your account may not see this page."),
+    404: ("Nothing on this reel", "There is no such page. It may have moved, or the address has a typing mistake."),
+    405: ("Not like that", "This address can't be used in that way."),
+    413: ("Too much at once", "What you sent is larger than this page takes."),
+    429: ("A short intermission", "There were too many attempts. Please wait a moment before you try again."),
+    500: ("The film tore", "Something went wrong on our side. It has been noted; please try again in a while."),
+    503: ("The projector is warming up", "The library's database doesn't answer just now. Try again in a few seconds."),
+}
+CSRF_TEXT = "This form had expired, or cookies are switched off. Go back, reload the page and send it again."
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error with a page."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, lambda _: error_page(400, CSRF_TEXT))
+    app.register_error_handler(RateLimitExceeded, _too_many)
+    app.register_error_handler(DatabaseUnavailable, lambda _: error_page(503, retry_after=RETRY_AFTER))
+    app.register_error_handler(NotFound, lambda _: error_page(404))
+    app.register_error_handler(BadQuery, lambda _: error_page(400))
+
+
+def error_page(status: int, text: str | None = None, *, retry_after: int | None = None) -> Response:
+    """The page for a status, which doesn't ask the database for anything: it may be what failed."""
+    title, default = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
+    if _host_refused():  # no address can be built for a host that isn't ours, so there is no page to send
+        response = make_response(f"{title}.\n", status, {"Content-Type": "text/plain; charset=utf-8"})
+    else:
+        page = render_template(
+            "web/error.html",
+            error_page=True,  # the layout then leaves out who is signed in
+            status=status,
+            title=title,
+            message=text or default,
+            reference=g.get("request_id"),
+        )
+        response = make_response(page, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:  # a redirect of the router's
+        return make_response(error.get_response())
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        current_app.logger.error("unhandled exception", exc_info=error.original_exception)
+    response = error_page(error.code)
+    for name, value in error.get_headers(request.environ):
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _too_many(_: RateLimitExceeded) -> Response:
+    limiter = next(iter(current_app.extensions["limiter"]))
+    limit = limiter.current_limit
+    wait = max(1, int(limit.reset_at - time.time())) if limit else 60
+    minutes = -(-wait // 60)
+    when = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return error_page(429, f"There were too many attempts. Please try again in {when}.", retry_after=wait)
+
+
+def _host_refused() -> bool:
+    return request_ctx.url_adapter is None

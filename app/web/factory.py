@@ -1,0 +1,56 @@
+"""Puts an app together from its blueprints and everything both apps share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.db.connection import DatabaseConfig, connect
+from app.web import accounts, assets, errors, filters, health, limits, request_log, security
+from app.web.settings import flask_settings
+
+
+def build_app(
+    import_name: str,
+    name: str,
+    blueprints: Sequence[Blueprint],
+    *,
+    home: str,
+    limited: Sequence[str],
+    overrides: Mapping[str, Any] | None = None,
+) -> Flask:
+    """An app ready to be served. Nothing is connected to yet: the database is asked at the first request.
+
+    Args:
+        import_name: the package that holds the app's templates.
+        name: "user" or "admin"; names the cookie, and the kind of its log-in sessions.
+        blueprints: the app's own pages.
+        home: endpoint of the start page.
+        limited: endpoints whose POST is limited per address and per account name.
+        overrides: Flask settings that win over the environment, for tests.
+
+    Raises:
+        SettingError: the environment lacks a setting or has a wrong one.
+    """
+    app = Flask(import_name, static_folder=None)
+    app.config.from_mapping(flask_settings(name))
+    app.config.from_mapping(overrides or {})
+    app.config["APP_NAME"] = name
+    app.jinja_env.globals["home_endpoint"] = home
+    connect(DatabaseConfig.from_env(application=f"film-library-{name}"))
+
+    if proxies := app.config["PROXY_COUNT"]:
+        # Host comes as it is: nginx passes on the one it was asked for, and X-Forwarded-Host is whatever a client says.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    request_log.init_app(app)
+    security.init_app(app)
+    accounts.init_app(app)
+    errors.init_app(app)
+    filters.init_app(app)
+    for blueprint in (assets.blueprint, health.blueprint, *blueprints):
+        app.register_blueprint(blueprint)
+    limits.init_app(app, limited)
+    return app

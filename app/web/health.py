@@ -1,0 +1,36 @@
+"""Health checks for the service manager and the proxy."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from app.db.connection import ping
+from app.db.errors import DatabaseUnavailable
+from app.web.errors import RETRY_AFTER
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """200 as long as the process answers; says nothing about the database."""
+    return _answer("ok")
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """200 when the database answers, else 503 with Retry-After."""
+    try:
+        ping()
+    except DatabaseUnavailable:
+        response = _answer("database unavailable")
+        response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+        return response
+    return _answer("ok")
+
+
+def _answer(status: str) -> Response:
+    response = jsonify(status=status)
+    response.headers["Cache-Control"] = "no-store"
+    return response

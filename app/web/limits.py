@@ -1,0 +1,57 @@
+"""Limits on guessing: log-in and sign-up, per address and per account name.
+
+The counts are in the database, so that all workers and hosts share them. While the database is away each worker
+counts in its own memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask, request
+from flask_limiter import Limiter
+
+from app.db import rate_limit
+
+# A person mistypes a few times, a program tries thousands. Addresses get more room: a household shares one.
+PER_ADDRESS = "20 per minute; 100 per hour"
+PER_NAME = "10 per 15 minutes"
+COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than let a person wait through an election for a counter
+
+
+def init_app(app: Flask, endpoints: Sequence[str]) -> None:
+    """Limit the POSTs of some endpoints."""
+    limiter = Limiter(
+        _client_network,
+        app=app,
+        storage_uri=rate_limit.storage_uri(),
+        storage_options=rate_limit.storage_options() | {"timeoutMS": COUNTER_TIMEOUT_MS},
+        key_prefix=app.config["APP_NAME"],
+        in_memory_fallback_enabled=True,
+    )
+    for endpoint in endpoints:
+        view: Any = app.view_functions[endpoint]
+        for limit, key in ((PER_NAME, _account_name), (PER_ADDRESS, _client_network)):
+            view = limiter.limit(limit, key_func=key, methods=["POST"])(view)
+        app.view_functions[endpoint] = view
+
+
+def _client_network() -> str:
+    """The client's address; of IPv6 the /64, because a single client has all of it."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _account_name() -> str:
+    """The name tried, however it is written. Hashed: what people type there by mistake may be their password."""
+    name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
