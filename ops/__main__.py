@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from ops import hosts, inventory, mirror, secrets
+from ops import hosts, inventory, secrets, source
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 
 
@@ -29,7 +29,7 @@ def main() -> int:
         return 0
     secrets.ensure(settings.env)
     hosts.up(settings.env, settings.hosts, settings.subnet)
-    print(inventory.write(settings, mirror.offline()))
+    print(inventory.write(settings, source.offline()))
     return 0
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ops.mirror import PackageSource
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
+from ops.source import PackageSource
 
 
 def write(settings: Settings, source: PackageSource) -> Path:
@@ -32,7 +33,10 @@ def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
             groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = None
     return {
         "all": {
-            "hosts": {host.name: {"ansible_host": host.address} for host in settings.hosts},
+            "hosts": {
+                host.name: {"ansible_host": host.address, "mongod_memory_mb": _memory_mb(settings)}
+                for host in settings.hosts
+            },
             "vars": _connection(settings.env) | source.variables(),
             "children": groups,
         }
@@ -48,3 +52,9 @@ def _connection(env: str) -> dict[str, str]:
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={secrets / 'known_hosts'}",
         "cluster_secrets_dir": str(secrets),
     }
+
+
+def _memory_mb(settings: Settings) -> int:
+    """The memory that a host may count as its own: a container sees the whole machine's."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(1024, machine // len(settings.hosts))

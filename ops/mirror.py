@@ -1,45 +1,101 @@
-"""Where MongoDB's packages come from: its own apt repository, or one built here."""
+"""The offline mirror: an apt repository with MongoDB's packages, built and signed on this machine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
+from ops import packages
+from ops.locks import exclusive
 from ops.paths import CACHE
 
 MIRROR = CACHE / "mirror"
 #: Where every local host sees MIRROR, read-only.
 MOUNT = "/srv/film-library-mirror"
+COMPONENT = "main"
+KEY_FILE = MIRROR / "signing-key.asc"
+
+_KEYRING = CACHE / "mirror-gnupg"
+_SIGNER = "Film Library offline mirror"
+_INPUTS = MIRROR / "inputs"  # digest of what the repository was built from; written last
 
 
-@dataclass(frozen=True)
-class PackageSource:
-    """An apt repository with MongoDB's packages, as the roles are told of it."""
-
-    name: str
-    version: str
-    uri: str
-    suite: str
-    component: str
-    key_file: Path
-
-    def variables(self) -> dict[str, str]:
-        """The inventory variables that describe it."""
-        return {
-            "mongodb_version": self.version,
-            "mongodb_apt_uri": self.uri,
-            "mongodb_apt_suite": self.suite,
-            "mongodb_apt_component": self.component,
-            "mongodb_apt_key_file": str(self.key_file),
-        }
+class MirrorError(RuntimeError):
+    """The repository can't be laid out or signed; the message holds the tool's reason."""
 
 
-def offline() -> PackageSource:
-    return PackageSource(
-        name="offline",
-        version="6.0",
-        uri=f"file://{MOUNT}",
-        suite="bookworm/mongodb-org/6.0",
-        component="main",
-        key_file=MIRROR / "signing-key.asc",
-    )
+def ensure(suite: str) -> None:
+    """Builds the mirror anew when anything in it changed.
+
+    Raises MirrorError, packages.PackageError or ops.artifacts.ArtifactError.
+    """
+    with exclusive("mirror"):
+        inputs = f"{suite} {packages.digest()}"
+        if _INPUTS.exists() and _INPUTS.read_text() == inputs:
+            return
+        MIRROR.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="mirror.") as scratch:
+            build(Path(scratch), suite, _KEYRING)
+            _publish(Path(scratch))
+        _INPUTS.write_text(inputs)
+
+
+def build(directory: Path, suite: str, keyring: Path) -> None:
+    """Lays out the repository in an empty directory: pool/, dists/ signed with a key in `keyring`, the key itself."""
+    directory.chmod(0o755)  # apt reads it as a user of its own
+    pool = directory / "pool"
+    pool.mkdir()
+    packages.build(pool)
+    release = directory / "dists" / suite
+    index = release / COMPONENT / "binary-amd64" / "Packages"
+    index.parent.mkdir(parents=True)
+    index.write_text(_output(["apt-ftparchive", "packages", "pool"], cwd=directory))
+    fields = {
+        "Origin": _SIGNER,
+        "Label": _SIGNER,
+        "Suite": suite,
+        "Codename": suite,
+        "Architectures": "amd64",
+        "Components": COMPONENT,
+    }
+    options = [f"-oAPT::FTPArchive::Release::{name}={value}" for name, value in fields.items()]
+    text = _output(["apt-ftparchive", *options, "release", "."], cwd=release)
+    (release / "Release").write_text(text)
+    _sign(release / "Release", release / "InRelease", directory / "signing-key.asc", keyring)
+
+
+def _publish(built: Path) -> None:
+    """Moves a built repository into place file by file, its index last: hosts have the directory mounted."""
+    fresh = {path.relative_to(built) for path in built.rglob("*") if path.is_file()}
+    for path in sorted(fresh, key=lambda path: (path.parts[0] == "dists", path.name == "InRelease")):
+        (MIRROR / path).parent.mkdir(parents=True, exist_ok=True)
+        (built / path).replace(MIRROR / path)
+    for path in MIRROR.rglob("*"):
+        if path.is_file() and path.relative_to(MIRROR) not in fresh:
+            path.unlink()
+
+
+def _sign(release: Path, target: Path, public_key: Path, keyring: Path) -> None:
+    """Signs with the mirror's key, made on first use; it never leaves this machine."""
+    keyring.mkdir(parents=True, exist_ok=True)
+    keyring.chmod(0o700)
+    gpg = ["gpg", "--batch", "--quiet", "--homedir", str(keyring), "--pinentry-mode", "loopback", "--passphrase", ""]
+    try:
+        if not _output([*gpg, "--list-secret-keys", "--with-colons"]):
+            _output([*gpg, "--quick-generate-key", _SIGNER, "rsa3072", "sign", "never"])
+        _output([*gpg, "--yes", "--clearsign", "--output", str(target), str(release)])
+        public_key.write_text(_output([*gpg, "--armor", "--export"]))
+    finally:
+        if shutil.which("gpgconf"):  # gpg leaves an agent behind
+            subprocess.run(["gpgconf", "--homedir", str(keyring), "--kill", "all"], check=False)
+
+
+def _output(command: list[str], cwd: Path | None = None) -> str:
+    environment = os.environ | {"LC_ALL": "C"}
+    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, env=environment)
+    if result.returncode != 0:
+        raise MirrorError(f"{command[0]}: {result.stderr.strip()}")
+    return result.stdout

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ops import podman
+from ops.locks import exclusive
 from ops.paths import CACHE
 
 _CONTEXT = Path(__file__).parent
@@ -26,6 +27,7 @@ DOWNLOAD = (
     "nginx-light",
     "python3.11",
     "python3.11-venv",
+    "python3-debian",
     "python3-venv",
     "tzdata",
     "xfsprogs",
@@ -43,19 +45,25 @@ class ImageError(RuntimeError):
 
 def ensure() -> str:
     """The name of the hosts' image, built when its inputs changed. Raises ImageError or podman.PodmanError."""
-    sources = _apt_sources()
-    tag = f"{_NAME}:{_digest(sources)}"
-    if podman.run("image", "exists", tag, check=False).returncode != 0:
-        _build(tag, sources)
+    bootstrap = _bootstrap_command(_apt_sources())
+    base = f"{_NAME}-base:{_digest(bootstrap)}"
+    files = [(_CONTEXT / name).read_text() for name in ("Containerfile", "hosts", "ssh-host-key.conf")]
+    tag = f"{_NAME}:{_digest([base, *files, *DOWNLOAD])}"
+    with exclusive("image"):
+        if not _exists(tag):
+            if not _exists(base):
+                _import(bootstrap, base)
+            _build(base, tag)
+            _remove_others(base, tag)
     return tag
 
 
-def _digest(sources: list[str]) -> str:
-    digest = hashlib.sha256("\n".join([*sources, *DOWNLOAD]).encode())
-    for file in sorted(_CONTEXT.iterdir()):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+def _exists(name: str) -> bool:
+    return podman.run("image", "exists", name, check=False).returncode == 0
+
+
+def _digest(inputs: list[str]) -> str:
+    return hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
 
 
 def _apt_sources() -> list[str]:
@@ -90,32 +98,33 @@ def _apt_options() -> list[str]:
     return [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
 
 
-def _build(tag: str, sources: list[str]) -> None:
-    codename = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    base = f"localhost/film-library-base:{_digest(sources)}"
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="image.") as scratch:
-        rootfs = Path(scratch) / "rootfs.tar"
-        _bootstrap(codename, sources, rootfs)
-        podman.run("import", "--quiet", str(rootfs), base)
-    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(_available(DOWNLOAD))}"]
-    podman.run("build", "--quiet", "--pull=never", "--format", "docker", *arguments, "--tag", tag, str(_CONTEXT))
-
-
-def _bootstrap(codename: str, sources: list[str], rootfs: Path) -> None:
+def _bootstrap_command(sources: list[str]) -> list[str]:
     command = podman.as_root("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root")
     options = ['APT::Install-Recommends "false"', 'Acquire::Languages "none"', *_apt_options()]
     command += [f"--aptopt={option}" for option in options]
     command += [f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("man", "doc")]
-    with rootfs.open("wb") as output:
-        result = subprocess.run(
-            [*command, codename, "-", "-"],
-            check=False,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            input="\n".join(sources).encode(),
-        )
-    if result.returncode != 0:
-        raise ImageError(f"mmdebstrap: {result.stderr.decode(errors='replace').strip()}")
+    return [*command, platform.freedesktop_os_release()["VERSION_CODENAME"], "-", *sources]
+
+
+def _import(bootstrap: list[str], base: str) -> None:
+    """Makes an image of the bare distribution."""
+    with tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as rootfs:
+        result = subprocess.run(bootstrap, check=False, stdout=rootfs, stderr=subprocess.PIPE)
+        if result.returncode != 0:
+            raise ImageError(f"mmdebstrap: {result.stderr.decode(errors='replace').strip()}")
+        podman.run("import", "--quiet", rootfs.name, base)
+
+
+def _build(base: str, tag: str) -> None:
+    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(_available(DOWNLOAD))}"]
+    podman.run("build", "--quiet", "--pull=never", "--format=docker", *arguments, "--tag", tag, str(_CONTEXT))
+
+
+def _remove_others(*current: str) -> None:
+    """Removes images of earlier inputs, save those that a host still runs from."""
+    listing = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={_NAME}*").stdout
+    for name in sorted(set(listing.split()) - set(current)):
+        podman.run("rmi", name, check=False)
 
 
 def _available(packages: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,25 @@
+"""Locks between processes of this repository; the kernel lets go of them when their holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ops.paths import CACHE
+
+
+class LockedError(RuntimeError):
+    """Somebody else holds the lock."""
+
+
+@contextmanager
+def exclusive(name: str, *, wait: bool = True) -> Iterator[None]:
+    """Holds the lock `name`. Waits for it, or raises LockedError at once when `wait` is false."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(name) from error
+        yield
