@@ -36,7 +36,7 @@ VIEWS = {
             Column("genres", "Genres", "list"),
             Column("runtime", "Minutes", "number"),
             Column("age_certification", "Certificate"),
-            Column("critics_score", "Critics (Rotten Tomatoes)", "score"),
+            Column("critics_score", "Rotten Tomatoes", "score"),
             Column("critics_reviews", "Reviews", "number"),
             Column("imdb_score", "IMDb", "score"),
             Column("ranking_score", "Weighted", "score"),

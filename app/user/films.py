@@ -13,7 +13,8 @@ from app.user.posters import poster
 from app.web.query import single
 
 CATALOGUE_SIZE = 100
-HOME_SIZE = 12
+HOME_SHELF = 12
+HOME_POSTERS = 3  # beside the search bar
 RESULTS_PER_PAGE = 24
 QUERY_MAX = 200  # characters; no film's title is longer
 SUGGESTED_WORDS = 3
@@ -26,7 +27,8 @@ blueprint.add_app_template_global(poster)
 @blueprint.get("/")
 def home() -> str:
     """One search bar, and the best of the library below it."""
-    return render_template("user/home.html", films=top_movies(limit=HOME_SIZE))
+    films = top_movies(limit=HOME_SHELF + HOME_POSTERS)
+    return render_template("user/home.html", films=films, shelf=HOME_SHELF)
 
 
 @blueprint.get("/catalogue")
@@ -51,7 +53,7 @@ def search() -> str | tuple[str, int]:
         if after:  # a link that we made, tampered with
             raise
         return render_template("user/search.html", text=text, page=None, problem=f"{error}."), 400
-    suggestions = _single_words(text) if not page.rows and not after else []
+    suggestions = _suggestions(text) if not page.rows and not after else []
     return render_template("user/search.html", text=text, page=page, continued=bool(after), suggestions=suggestions)
 
 
@@ -62,14 +64,16 @@ def film(film_id: str) -> str:
     return render_template("user/film.html", film=details, credit_groups=_by_role(details.get("credits", [])))
 
 
-def _single_words(text: str) -> list[tuple[str, int]]:
-    """The longest words of a search that found nothing, each with the number of films it finds alone."""
-    words = sorted({word.strip('"“”„') for word in text.split()}, key=len, reverse=True)
-    found = []
-    for word in [word for word in words if word and word.casefold() != text.strip('"').casefold()][:SUGGESTED_WORDS]:
-        if count := search_movies(word, limit=1).total:
-            found.append((word, count))
-    return found
+def _suggestions(text: str) -> list[tuple[str, int]]:
+    """Other texts for a search that found nothing: without the quotes, and its longest words one by one.
+
+    Each with the number of films it finds; those that find none either are left out.
+    """
+    unquoted = " ".join(text.replace('"', " ").split())
+    words = sorted(set(unquoted.split()), key=lambda word: (-len(word), word))[:SUGGESTED_WORDS]
+    others = dict.fromkeys(other for other in (unquoted, *words) if other != text)
+    found = [(other, search_movies(other, limit=1).total) for other in others]
+    return [(other, count) for other, count in found if count]
 
 
 def _by_role(credits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
