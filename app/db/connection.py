@@ -1,6 +1,6 @@
 """The one place that holds the connection. MongoEngine's registry is global, so it is touched here and nowhere else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,9 @@ from pymongo import errors as driver
 from pymongo import uri_parser
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.database import Database
 
-from app.db.errors import DatabaseUnavailable, Duplicate, ValidationFailed
+from app.db.errors import DatabaseError, DatabaseUnavailable, Duplicate, ValidationFailed
 from app.settings import SettingError, setting
 
 Row = dict[str, Any]
@@ -98,18 +99,25 @@ def current_config() -> DatabaseConfig:
     return _config
 
 
-def collection(name: str) -> Collection[Row]:
+def get_collection(name: str) -> Collection[Row]:
     """The collection `name` of the configured database, for this package's own modules."""
-    database = mongoengine.get_db()
-    result: Collection[Row] = database[name]
-    return result
+    return _database()[name]
 
 
-@contextmanager
-def transaction() -> Iterator[ClientSession]:
-    """A session with an open transaction: committed at the end of the block, aborted by an exception."""
-    with collection("movies").database.client.start_session() as session, session.start_transaction():
-        yield session
+def _database() -> Database[Row]:
+    database: Database[Row] = mongoengine.get_db()
+    return database
+
+
+def run_command(name: str) -> Row:
+    """The answer to a database command without arguments."""
+    return _database().command(name)
+
+
+def in_transaction(work: Callable[[ClientSession], None]) -> None:
+    """Call `work` with a session in a transaction, again after an election or a conflict with another one."""
+    with _database().client.start_session() as session:
+        session.with_transaction(work)
 
 
 @contextmanager
@@ -134,7 +142,7 @@ def driver_errors() -> Iterator[None]:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error
         if isinstance(error, driver.ConnectionFailure) or error.timeout or code == _AUTHENTICATION_FAILED:
             raise DatabaseUnavailable(_plain(error)) from error
-        raise
+        raise DatabaseError(_plain(error)) from error
 
 
 def _plain(error: driver.PyMongoError) -> str:
@@ -146,4 +154,4 @@ def _plain(error: driver.PyMongoError) -> str:
 def ping() -> None:
     """Ask the database for a sign of life. Raises DatabaseUnavailable within PING_TIMEOUT_S seconds."""
     with time_limit(PING_TIMEOUT_S):
-        collection("movies").database.command("ping")
+        run_command("ping")

@@ -29,3 +29,11 @@ class ValidationFailed(DatabaseError):
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
         super().__init__("; ".join(f"{field}: {reason}" for field, reason in self.errors.items()))
+
+
+class Referenced(DatabaseError):
+    """Other documents point at this one; `references` says how many in which collection."""
+
+    def __init__(self, references: Mapping[str, int]) -> None:
+        self.references = dict(references)
+        super().__init__(", ".join(f"{count} {collection}" for collection, count in self.references.items()))

@@ -12,8 +12,7 @@ import bson
 from bson import ObjectId
 from bson.errors import BSONError
 
-from app.db.connection import Row, driver_errors
-from app.db.connection import collection as database_collection
+from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery
 from app.db.models import get_model, sortable_fields
 
@@ -158,7 +157,7 @@ def fetch_page(
     start = None if token is None else order.decode(token)
 
     conditions = [condition for condition in (query, start and order.beyond(start, backwards)) if condition]
-    found = database_collection(collection).find({"$and": conditions} if conditions else {}, projection)
+    found = get_collection(collection).find({"$and": conditions} if conditions else {}, projection)
     rows = list(found.sort(order.keys(backwards)).limit(limit + 1))
     more, rows = len(rows) > limit, rows[:limit]
     if backwards:
@@ -188,7 +187,7 @@ def _ends(order: Order, rows: list[Row], start: _Cursor | None) -> tuple[str | N
 
 def _count(collection: str, query: Row) -> tuple[int, bool]:
     """Number of matches, and whether it is an estimate because counting would be slow."""
-    documents = database_collection(collection)
+    documents = get_collection(collection)
     if not query:
         estimate = documents.estimated_document_count()
         if estimate > EXACT_COUNT_LIMIT:

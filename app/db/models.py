@@ -25,6 +25,7 @@ CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
 USER, ADMIN, SUPERADMIN = 0, 1, 2
 
 MAX_ID = 64
+ID_PATTERN = r"^[A-Za-z0-9._~-]+$"  # what a URL holds without escapes (RFC 3986, 2.3)
 MAX_NAME = 200
 MAX_TITLE = 500
 
@@ -48,9 +49,9 @@ def _names() -> ListField:
 
 
 class Movie(Document):
-    """A film or a show. The last four fields are derived: from the title, and from score and count (`app.db.ranking`)."""
+    """A film or a show. The last four fields are derived: from the title, and by `app.db.ranking`."""
 
-    id = StringField(primary_key=True, max_length=MAX_ID)
+    id = StringField(primary_key=True, required=True, max_length=MAX_ID, regex=ID_PATTERN)
     title = StringField(required=True, max_length=MAX_TITLE)
     type = StringField(required=True, choices=MOVIE_TYPES)
     description = StringField(max_length=10_000)
@@ -108,7 +109,6 @@ class Credit(Document):
         "indexes": [
             {"fields": ["movie_id", "person_id", "role", "character"], "unique": True},
             {"fields": ["name", "id"]},
-            {"fields": ["person_id", "id"]},
         ],
     }
 

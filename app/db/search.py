@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import Regex
 
-from app.db.connection import Row, collection, driver_errors
+from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery, NotFound
 from app.db.listing import Order, Page, check_limit, fetch_page, public
 from app.db.models import CREDIT_ROLES, MAX_ID, MOVIE_TYPES
@@ -57,9 +57,10 @@ def _conditions(words: _Words) -> list[Row]:
 
 @driver_errors()
 def search_movies(text: str, *, limit: int = 20, after: str | None = None) -> Page:
-    """Films whose title has every word of `text`, the last as a beginning, and every "quoted phrase"; best ranked first.
+    """Films with every word of `text` and every "quoted phrase" in the title, best ranked first.
 
-    Case, accents and punctuation don't matter. A text without any letter or digit finds nothing.
+    The last word may be the beginning of one. Case, accents and punctuation don't matter.
+    A text without any letter or digit finds nothing.
     Raises BadQuery when the text is no string or too long, or the cursor isn't one.
     """
     conditions = _conditions(_parse(text))
@@ -79,7 +80,7 @@ def top_movies(limit: int = 100, kind: str | None = None) -> list[Row]:
     if kind is not None and kind not in MOVIE_TYPES:
         raise BadQuery(f"kind must be one of {', '.join(MOVIE_TYPES)}")
     query = {} if kind is None else {"type": kind}
-    return list(collection("movies").find(query).sort(BY_RANK.keys(backwards=False)).limit(limit))
+    return list(get_collection("movies").find(query).sort(BY_RANK.keys(backwards=False)).limit(limit))
 
 
 @driver_errors()
@@ -90,9 +91,9 @@ def movie_details(movie_id: str) -> Row:
     """
     if not isinstance(movie_id, str) or len(movie_id) > MAX_ID:
         raise BadQuery("a film's id is a short string")
-    movie = collection("movies").find_one({"_id": movie_id})
+    movie = get_collection("movies").find_one({"_id": movie_id})
     if movie is None:
         raise NotFound(f"no film {movie_id}")
-    credit_rows = [public(row) for row in collection("credits").find({"movie_id": movie_id})]
+    credit_rows = [public(row) for row in get_collection("credits").find({"movie_id": movie_id})]
     credit_rows.sort(key=lambda row: (CREDIT_ROLES.index(row["role"]), row["name"]))
     return {**movie, "credits": credit_rows}

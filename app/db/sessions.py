@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.db.connection import Row, collection, driver_errors
+from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery
 from app.db.models import USER, now, public_user
 
@@ -49,7 +49,7 @@ def open_session(user_id: str, kind: str) -> str:
     if not isinstance(user_id, str):
         raise BadQuery("a user's id is a string")
     token, moment = secrets.token_urlsafe(32), now()
-    collection(NAME).insert_one(
+    get_collection(NAME).insert_one(
         {
             "_id": _key(token),
             "user_id": user_id,
@@ -73,15 +73,17 @@ def session_user(token: str, kind: str) -> Row | None:
         return None
     moment = now()
     # The TTL index removes the dead about once a minute; until then the condition on expires_at does.
-    session = collection(NAME).find_one({"_id": _key(token), "kind": kind, "expires_at": {"$gt": moment}})
+    session = get_collection(NAME).find_one({"_id": _key(token), "kind": kind, "expires_at": {"$gt": moment}})
     if session is None:
         return None
-    user = collection("users").find_one({"_id": session["user_id"]})
+    user = get_collection("users").find_one({"_id": session["user_id"]})
     if user is None or (kind == "admin" and user["admin_status"] == USER):
         return None
     if moment - session["seen_at"] >= TOUCH_EVERY:
         expires_at = _expiry(session["created_at"], moment, lifetime)
-        collection(NAME).update_one({"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}})
+        get_collection(NAME).update_one(
+            {"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}}
+        )
     return public_user(user)
 
 
@@ -89,10 +91,10 @@ def session_user(token: str, kind: str) -> Row | None:
 def close_session(token: str) -> None:
     """End the session; one that doesn't exist is no error."""
     if isinstance(token, str):
-        collection(NAME).delete_one({"_id": _key(token)})
+        get_collection(NAME).delete_one({"_id": _key(token)})
 
 
 @driver_errors()
 def close_all(user_id: str) -> int:
     """End every session of a user; returns how many there were."""
-    return collection(NAME).delete_many({"user_id": str(user_id)}).deleted_count
+    return get_collection(NAME).delete_many({"user_id": str(user_id)}).deleted_count

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from app.db import sessions
-from app.db.connection import Row, collection, driver_errors
+from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery, Duplicate, ValidationFailed
 from app.db.models import ADMIN, MAX_ID, SUPERADMIN, USER, User, public_user
 from app.db.passwords import MAX_PASSWORD, check_password, hash_password, needs_rehash, password_problem
@@ -53,7 +53,7 @@ def authenticate(username: str, password: str) -> Row | None:
     """The user with these credentials, or None, which comes after the same time whether or not the name exists."""
     if not isinstance(username, str) or not isinstance(password, str) or len(password) > MAX_PASSWORD:
         return None
-    user = collection("users").find_one({"username": _normalized(username)})
+    user = get_collection("users").find_one({"username": _normalized(username)})
     if user is None:
         check_password(_nobodys_hash(), password)
         return None
@@ -61,7 +61,7 @@ def authenticate(username: str, password: str) -> Row | None:
         return None
     if needs_rehash(user["password_hash"]):
         # The old hash in the filter: a password that is being changed at this moment is not undone.
-        collection("users").update_one(
+        get_collection("users").update_one(
             {"_id": user["_id"], "password_hash": user["password_hash"]},
             {"$set": {"password_hash": hash_password(password)}},
         )
@@ -78,8 +78,14 @@ def get_user(user_id: str) -> Row | None:
     """The user with this id, or None. Raises BadQuery when the id is no string."""
     if not isinstance(user_id, str) or len(user_id) > MAX_ID:
         raise BadQuery("a user's id is a short string")
-    user = collection("users").find_one({"_id": user_id})
+    user = get_collection("users").find_one({"_id": user_id})
     return None if user is None else public_user(user)
+
+
+@driver_errors()
+def exists(username: str) -> bool:
+    """Whether there is an account of this name."""
+    return get_collection("users").find_one({"username": _normalized(username)}, {"_id": 1}) is not None
 
 
 @driver_errors()
@@ -93,7 +99,7 @@ def create_admin(
     """
     wanted = SUPERADMIN if superadmin else ADMIN
     name = _normalized(username)
-    user = collection("users").find_one({"username": name})
+    user = get_collection("users").find_one({"username": name})
     if user is None:
         if password is None:
             raise ValidationFailed({"password": f"There is no user {name}; a new one needs a password."})
@@ -109,7 +115,7 @@ def create_admin(
         changes["password_hash"] = hash_password(password)
     if not changes:
         return public_user(user), "unchanged"
-    collection("users").update_one({"_id": user["_id"]}, {"$set": changes})
+    get_collection("users").update_one({"_id": user["_id"]}, {"$set": changes})
     if "password_hash" in changes:
         sessions.close_all(user["_id"])
     return public_user({**user, **changes}), "changed"

@@ -1,0 +1,249 @@
+"""The operations on records that both apps use, by the names of the original design.
+
+Every name and value that comes in is checked against the model before it becomes part of a query. A value goes through
+its field's converter, which takes no dictionary: {"$ne": null} is an error here and never an operator.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from pymongo.client_session import ClientSession
+
+from app.db import bulk, claims, ranking
+from app.db.connection import Row, driver_errors, get_collection, in_transaction
+from app.db.errors import BadQuery, Duplicate, NotFound, Referenced, ValidationFailed
+from app.db.filters import condition
+from app.db.listing import MAX_LIMIT, check_limit, public
+from app.db.models import USER, Movie, fields_of, get_model
+from app.db.passwords import check_password, hash_password
+from app.db.text import custom_hash
+from app.db.users import authenticate as check_user_credentials
+from app.db.validation import converted_id, prepare
+from app.db.validation import prepare as preprocess_json_item
+
+__all__ = [
+    "check_admin_status",
+    "check_password",
+    "check_user_credentials",
+    "custom_hash",
+    "delete_document",
+    "delete_documents",
+    "find_document",
+    "get_keys",
+    "get_model",
+    "hash_password",
+    "insert_credit",
+    "insert_documents",
+    "insert_one",
+    "list_documents",
+    "preprocess_json_item",
+    "update_document",
+    "update_one",
+]
+
+# Written by app.db.users only, which knows about passwords.
+_READ_ONLY = {"users"}
+# Where the documents are that point at one of a collection, and by which field.
+_REFERENCES = {
+    "movies": {"credits": "movie_id", "user_interactions": "movie_id"},
+    "users": {"user_interactions": "user_id"},
+}
+
+
+def get_keys(collection: str) -> list[str]:
+    """The names of a collection's fields in order, without the private ones. Raises BadQuery."""
+    model = get_model(collection)
+    return [name for name in fields_of(model) if name not in model.private]
+
+
+@driver_errors()
+def check_admin_status(username: str) -> int:
+    """0 for a user (or nobody), 1 for an admin, 2 for a superadmin. Raises BadQuery when the name is no string."""
+    if not isinstance(username, str):
+        raise BadQuery("a user name is a string")
+    user = get_collection("users").find_one({"username": username.strip().lower()}, {"admin_status": 1})
+    return int(user["admin_status"]) if user else USER
+
+
+@driver_errors()
+def find_document(collection: str, document_id: str) -> Row:
+    """The document with this `_id`, without private fields. Raises NotFound, BadQuery."""
+    return public(_found(collection, document_id))
+
+
+@driver_errors()
+def list_documents(
+    collection: str,
+    limit: int = 50,
+    *,
+    sort_field: str = "_id",
+    sort_direction: int = 1,
+    filter_by: Mapping[str, Any] | None = None,
+    filter_op: Mapping[str, str] | None = None,
+    skip: int = 0,
+) -> list[Row]:
+    """Documents that meet every condition: field `f` stands to `filter_by[f]` as `filter_op[f]` says ("eq" by default).
+
+    `sort_direction` is 1 or -1. Skipping takes time in proportion; `app.db.listing` pages without. Raises BadQuery.
+    """
+    keys = get_keys(collection)
+    check_limit(limit)
+    if sort_field not in keys or sort_direction not in (1, -1):
+        raise BadQuery(f"{collection} can't be sorted by {sort_field!r:.80}, {sort_direction!r:.80}")
+    if type(skip) is not int or not 0 <= skip < 2**31:
+        raise BadQuery("skip must be a whole number, not negative")
+    order = [(sort_field, sort_direction)] + ([("_id", sort_direction)] if sort_field != "_id" else [])
+    found = get_collection(collection).find(_query(collection, filter_by or {}, filter_op or {}), _visible(collection))
+    return [public(row) for row in found.sort(order).skip(skip).limit(limit)]
+
+
+@driver_errors()
+def insert_one(collection: str, document: Mapping[str, Any]) -> str:
+    """Add a document and return its `_id`, made up for a film that brings none.
+
+    Raises ValidationFailed (also when the film it refers to doesn't exist), Duplicate, BadQuery.
+    """
+    _check_writable(collection)
+    given = dict(document)
+    if get_model(collection) is Movie and not (given.get("_id") or given.get("id")):
+        given["_id"] = uuid4().hex
+    row = prepare(collection, given)
+    if "movie_id" in row and get_collection("movies").find_one({"_id": row["movie_id"]}, {"_id": 1}) is None:
+        raise ValidationFailed({"movie_id": "there is no such film"})
+    if (
+        get_model(collection) is Movie
+        and claims.claim({row["_id"]: row["title_hash"]})[row["_id"]] != row["title_hash"]
+    ):
+        raise Duplicate(f"{row['_id']} is the id of another film")
+    model = get_model(collection)(**{("id" if field == "_id" else field): value for field, value in row.items()})
+    model.save(force_insert=True)
+    if get_model(collection) is Movie:
+        ranking.rank(row["_id"], row["title_hash"])
+    return str(model.pk)
+
+
+def insert_credit(credit: Mapping[str, Any]) -> str:
+    """Add a credit to a film that exists; a missing person_id is derived from the name. As `insert_one`."""
+    return insert_one("credits", credit)
+
+
+def insert_documents(collection: str, documents: Iterable[Mapping[str, Any]]) -> tuple[bulk.Counts, list[bulk.Reject]]:
+    """Add many documents, leaving alone those that exist; a Reject's `line` is the position, from 1.
+
+    Raises bulk.LoadStopped when the database fails on the way, BadQuery.
+    """
+    _check_writable(collection)
+    rejects: list[bulk.Reject] = []
+    counts = bulk.load(collection, ((i, dict(d)) for i, d in enumerate(documents, 1)), on_reject=rejects.append)
+    if get_model(collection) is Movie and counts.inserted:
+        ranking.recompute()
+    return counts, rejects
+
+
+@driver_errors()
+def update_document(collection: str, document_id: str, changes: Mapping[str, Any]) -> Row:
+    """Change fields of a document (None or "" removes one) and return it.
+
+    Raises NotFound, BadQuery, ValidationFailed: also for `_id`, and for a credit's film, which can't be changed.
+    """
+    _check_writable(collection)
+    model = get_model(collection)
+    current = _found(collection, document_id)
+    changed = prepare(collection, {**current, **changes})
+    shard_key = model._meta.get("shard_key", ())
+    fixed = ("_id",) if model is Movie else ("_id", *shard_key)
+    if forbidden := [field for field in fixed if changed[field] != current[field]]:
+        raise ValidationFailed(dict.fromkeys(forbidden, "can't be changed; delete this one and make another"))
+    if any(changed[field] != current[field] for field in shard_key):
+        in_transaction(lambda session: _move_film(session, current, changed))
+    else:
+        update = {
+            "$set": {field: value for field, value in changed.items() if current.get(field) != value},
+            "$unset": dict.fromkeys((field for field in changes if field in current and field not in changed), ""),
+        }
+        if update := {operator: fields for operator, fields in update.items() if fields}:
+            get_collection(collection).update_one(_address(collection, current), update)
+    if model is Movie:
+        ranking.rank(changed["_id"], changed["title_hash"])
+    return find_document(collection, document_id)
+
+
+@driver_errors()
+def update_one(collection: str, filter_by: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    """Change the first document whose fields equal `filter_by`; whether there was one. As `update_document`."""
+    if not filter_by:
+        raise BadQuery("say which document to change")
+    found = get_collection(collection).find_one(_query(collection, filter_by, {}), {"_id": 1}, sort=[("_id", 1)])
+    if found is None:
+        return False
+    update_document(collection, str(found["_id"]), changes)
+    return True
+
+
+@driver_errors()
+def delete_document(collection: str, document_id: str, *, cascade: bool = False) -> bool:
+    """Delete a document; whether it was there.
+
+    Raises Referenced when others point at it, unless `cascade` says to delete those too. Raises BadQuery.
+    """
+    _check_writable(collection)
+    try:
+        current = _found(collection, document_id)
+    except NotFound:
+        return False
+    fields = _REFERENCES.get(collection, {})
+    hanging = {other: get_collection(other).count_documents({field: current["_id"]}) for other, field in fields.items()}
+    if any(hanging.values()) and not cascade:
+        raise Referenced({other: count for other, count in hanging.items() if count})
+    for other, field in fields.items():
+        get_collection(other).delete_many({field: current["_id"]})
+    deleted = get_collection(collection).delete_one(_address(collection, current)).deleted_count == 1
+    if get_model(collection) is Movie:
+        claims.release(current["_id"], current["title_hash"])
+    return deleted
+
+
+def delete_documents(collection: str, document_ids: Iterable[str], *, cascade: bool = False) -> int:
+    """Delete several documents, at most MAX_LIMIT; returns how many were there. As `delete_document`."""
+    ids = list(document_ids)
+    if len(ids) > MAX_LIMIT:
+        raise BadQuery(f"at most {MAX_LIMIT} at a time")
+    return sum(delete_document(collection, document_id, cascade=cascade) for document_id in ids)
+
+
+def _check_writable(collection: str) -> None:
+    get_model(collection)
+    if collection in _READ_ONLY:
+        raise BadQuery(f"{collection} are written through app.db.users")
+
+
+def _visible(collection: str) -> dict[str, int] | None:
+    return dict.fromkeys(get_model(collection).private, 0) or None
+
+
+def _found(collection: str, document_id: str) -> Row:
+    row = get_collection(collection).find_one({"_id": converted_id(collection, document_id)}, _visible(collection))
+    if row is None:
+        raise NotFound(f"{collection} have no {document_id!r:.80}")
+    return row
+
+
+def _query(collection: str, filter_by: Mapping[str, Any], filter_op: Mapping[str, str]) -> Row:
+    conditions = [condition(collection, field, filter_op.get(field, "eq"), value) for field, value in filter_by.items()]
+    return {"$and": conditions} if conditions else {}
+
+
+def _address(collection: str, row: Row) -> Row:
+    """A query for exactly this document that a router can send to the one shard that has it."""
+    return {"_id": row["_id"]} | {
+        key: row[key] for key in get_model(collection)._meta.get("shard_key", ()) if key in row
+    }
+
+
+def _move_film(session: ClientSession, current: Row, changed: Row) -> None:
+    """Give a film another title, and with it another shard key: in a transaction nobody sees it twice or not at all."""
+    if not get_collection("movies").delete_one(_address("movies", current), session=session).deleted_count:
+        raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
+    get_collection("movies").insert_one(changed, session=session)
+    claims.move(changed["_id"], changed["title_hash"], session)

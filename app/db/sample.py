@@ -1,0 +1,112 @@
+"""The sample catalogue: 17,472 films of 1940-2014 from Wikidata, CC0, as the package bokeh-sampledata carries them.
+
+It has no IMDb figures (all empty), so scores are the Rotten Tomatoes critics' and are kept as such; no descriptions and
+no characters; casts are in alphabetical order. Its `ID` is the number of the film's Wikidata item (Q595 is The
+Intouchables), and unique; two of its imdbIDs occur twice.
+"""
+
+import importlib.util
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from app.db import bulk, ranking, schema
+from app.db.connection import Row
+from app.db.errors import DatabaseError
+from app.db.people import person_id, split_names
+
+DATABASE = "movies.db"
+_PEOPLE = {"DIRECTOR": "Director", "WRITER": "Writer", "ACTOR": "Cast"}
+_FILMS = """
+    SELECT o.ID, o.imdbID, o.Title, o.Year, o.Rating AS certification, o.Runtime, o.Genre, o.Country,
+           o.Director, o.Writer, o."Cast", t.Rating AS critics_score, t.Reviews AS critics_reviews
+    FROM omdb AS o LEFT JOIN tomatoes AS t ON t.ID = o.ID ORDER BY o.ID
+"""
+
+
+class SampleUnreadable(DatabaseError):
+    """The source is not there, or not the sample catalogue."""
+
+
+def find_source() -> Path:
+    """movies.db of an installed bokeh-sampledata. Raises SampleUnreadable when there is none."""
+    package = importlib.util.find_spec("bokeh_sampledata")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder) / "_data" / DATABASE
+        if path.exists():
+            return path
+    raise SampleUnreadable("bokeh-sampledata is not installed; name its wheel or movies.db with --source")
+
+
+class Sample:
+    """The catalogue in memory, read from movies.db or from the wheel that holds it. Raises SampleUnreadable."""
+
+    def __init__(self, source: Path) -> None:
+        try:
+            content = source.read_bytes() if not zipfile.is_zipfile(source) else _from_wheel(source)
+            with closing(sqlite3.connect(":memory:")) as database:
+                database.deserialize(content)
+                database.row_factory = sqlite3.Row
+                self._rows = database.execute(_FILMS).fetchall()
+        except (OSError, sqlite3.Error, zipfile.BadZipFile) as error:
+            raise SampleUnreadable(f"{source} is not the sample catalogue: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def films(self) -> Iterator[Row]:
+        """A document for each film."""
+        for row in self._rows:
+            yield {
+                "_id": _movie_id(row),
+                "title": row["Title"],
+                "type": "MOVIE",
+                "release_year": row["Year"],
+                "age_certification": row["certification"],
+                "runtime": row["Runtime"],
+                "genres": row["Genre"],
+                "production_countries": row["Country"],
+                "imdb_id": row["imdbID"],
+                "critics_score": row["critics_score"],
+                "critics_reviews": row["critics_reviews"],
+            }
+
+    def credits(self) -> Iterator[Row]:
+        """A document for each part that somebody had in a film."""
+        for row in self._rows:
+            for role, column in _PEOPLE.items():
+                for name in split_names(row[column]):
+                    yield {
+                        "movie_id": _movie_id(row),
+                        "person_id": person_id(name),
+                        "name": name,
+                        "role": role,
+                    }
+
+
+def _from_wheel(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if Path(name).name == DATABASE]
+        if len(names) != 1:
+            raise SampleUnreadable(f"{wheel} holds {len(names)} files named {DATABASE}, not one")
+        return archive.read(names[0])
+
+
+def _movie_id(row: sqlite3.Row) -> str:
+    return f"Q{row['ID']}"
+
+
+def load(sample: Sample, progress: Callable[[str, int], Callable[[int], None]]) -> tuple[dict[str, bulk.Counts], int]:
+    """Load films, then their credits, then rank the films.
+
+    `progress(collection, expected)` is asked for a function that is called with the number of documents done since.
+    Returns the counts of each collection, and how many ranking scores changed. Raises bulk.LoadStopped.
+    """
+    people = sum(1 for _ in sample.credits())
+    counts = {}
+    for name, documents, expected in (("movies", sample.films(), len(sample)), ("credits", sample.credits(), people)):
+        with schema.deferred_indexes(name):
+            counts[name] = bulk.load(name, enumerate(documents), on_progress=progress(name, expected))
+    return counts, ranking.recompute()

@@ -1,0 +1,233 @@
+"""From what an import or a form brings to a document that keeps its model's rules.
+
+MongoEngine takes some 75 us to build and validate an object, too long for a million of them. So each model's field
+declarations are turned once into plain functions, which convert (files bring text, seasons "1.0", lists written like
+"['drama']") and check.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from bson import ObjectId
+from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+
+from app.db.errors import BadQuery, ValidationFailed
+from app.db.models import Credit, Model, Movie, fields_of, get_model
+from app.db.people import person_id
+from app.db.text import custom_hash, tokenize
+
+Row = dict[str, Any]
+Converter = Callable[[Any], Any]
+"""Value as it came -> value as it is stored. Raises ValueError with the reason."""
+
+# What other sources call these fields; in Kaggle's credits.csv `id` is the film's.
+ALIASES: dict[Model, dict[str, str]] = {Movie: {"id": "_id"}, Credit: {"id": "movie_id"}}
+
+_IN_LOWER_CASE = {"genres"}  # sources disagree on the spelling: Drama, drama
+
+
+def _range_check(field: Any) -> Callable[[Any], None]:
+    low, high = field.min_value, field.max_value
+
+    def check(number: Any) -> None:
+        if low is not None and number < low:
+            raise ValueError(f"must be at least {low}")
+        if high is not None and number > high:
+            raise ValueError(f"must be at most {high}")
+
+    return check
+
+
+def _text(field: Any) -> Converter:
+    longest, choices = field.max_length, field.choices and frozenset(field.choices)
+    pattern = field.regex  # MongoEngine keeps it compiled
+    is_id = (field.db_field or "").endswith("_id")
+
+    def convert(value: Any) -> str:
+        if is_id and type(value) is int:
+            return str(value)  # Kaggle's person_id are numbers
+        if type(value) is not str:
+            raise ValueError("must be text")
+        text = value.strip()
+        if longest is not None and len(text) > longest:
+            raise ValueError(f"must have at most {longest} characters")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError("holds half a surrogate pair, which is no character")
+        if choices and text not in choices:
+            raise ValueError(f"must be one of {', '.join(field.choices)}")
+        if pattern is not None and not pattern.match(text):
+            raise ValueError("may hold letters, digits and . _ ~ - only")
+        return text
+
+    return convert
+
+
+def _integer(field: Any) -> Converter:
+    check, choices = _range_check(field), field.choices
+
+    def convert(value: Any) -> int:
+        if type(value) is str:
+            try:
+                value = float(value)
+            except ValueError as error:
+                raise ValueError("must be a whole number") from error
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int:
+            raise ValueError("must be a whole number")
+        if choices and value not in choices:
+            raise ValueError(f"must be one of {', '.join(map(str, choices))}")
+        check(value)
+        return value
+
+    return convert
+
+
+def _number(field: Any) -> Converter:
+    check = _range_check(field)
+
+    def convert(value: Any) -> float:
+        if type(value) not in (str, int, float):
+            raise ValueError("must be a number")
+        try:
+            number = float(value)
+        except (ValueError, OverflowError) as error:
+            raise ValueError("must be a number") from error
+        if not math.isfinite(number):
+            raise ValueError("must be a finite number")
+        check(number)
+        return number
+
+    return convert
+
+
+def _list(field: Any) -> Converter:
+    item, longest, lower = _text(field.field), field.max_length, field.db_field in _IN_LOWER_CASE
+
+    def convert(value: Any) -> list[str]:
+        items = _written_list(value) if type(value) is str else value
+        if type(items) is not list:
+            raise ValueError("must be a list")
+        if longest is not None and len(items) > longest:
+            raise ValueError(f"must have at most {longest} items")
+        texts = [item(entry) for entry in items]
+        return [text.lower() for text in texts if text] if lower else [text for text in texts if text]
+
+    return convert
+
+
+def _written_list(text: str) -> Any:
+    """A list as Kaggle's files write it, ['drama', 'crime'], or items with commas between."""
+    if not text.lstrip().startswith("["):
+        return text.split(",")
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError("is not a list like ['drama', 'crime']") from error
+
+
+def _moment(_: Any) -> Converter:
+    def convert(value: Any) -> datetime:
+        if type(value) is str:
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError as error:
+                raise ValueError("must be a time like 2026-11-22T10:00:00Z") from error
+        if type(value) is not datetime:
+            raise ValueError("must be a time")
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+    return convert
+
+
+def _object_id(_: Any) -> Converter:
+    def convert(value: Any) -> ObjectId:
+        if type(value) is ObjectId:
+            return value
+        if type(value) is not str or not ObjectId.is_valid(value):
+            raise ValueError("must be 24 hexadecimal digits")
+        return ObjectId(value)
+
+    return convert
+
+
+_CONVERTERS: dict[type, Callable[[Any], Converter]] = {
+    StringField: _text,
+    IntField: _integer,
+    FloatField: _number,
+    ListField: _list,
+    DateTimeField: _moment,
+    ObjectIdField: _object_id,
+}
+
+
+@cache
+def converters(collection: str) -> dict[str, Converter]:
+    """Field name in the database -> its converter."""
+    return {name: _CONVERTERS[type(field)](field) for name, field in fields_of(get_model(collection)).items()}
+
+
+@cache
+def _required(collection: str) -> dict[str, Any]:
+    """The fields that a document must have, with the default that each gets, if any."""
+    model = get_model(collection)
+    return {
+        name: field.default for name, field in fields_of(model).items() if field.required and name not in model.derived
+    }
+
+
+def prepare(collection: str, item: Mapping[str, Any]) -> Row:
+    """The document that `item` stands for: converted, checked, with its derived fields; what is empty is left out.
+
+    Raises ValidationFailed with the reason for each field that breaks a rule, BadQuery for an unknown collection.
+    """
+    model = get_model(collection)
+    convert, aliases, derived = converters(collection), ALIASES.get(model, {}), model.derived
+    document: Row = {}
+    errors: dict[str, str] = {}
+    for key, value in item.items():
+        name = aliases.get(key, key)
+        if name in derived or value is None or value == "":
+            continue
+        if name not in convert:
+            errors[str(key)] = f"{collection} have no such field"
+            continue
+        try:
+            converted = convert[name](value)
+        except ValueError as error:
+            errors[name] = str(error)
+        else:
+            if converted != "":
+                document[name] = converted
+    if model is Credit and "name" in document and "person_id" not in document:
+        document["person_id"] = person_id(document["name"])
+    for name, default in _required(collection).items():
+        if name not in document and name not in errors:
+            if default is None:
+                errors[name] = "is missing"
+            else:
+                document[name] = default() if callable(default) else default
+    if errors:
+        raise ValidationFailed(errors)
+    return {**document, **_derive(document["title"])} if model is Movie else document
+
+
+def converted_id(collection: str, document_id: Any) -> Any:
+    """A document's id as the database keeps it. Raises BadQuery when it can't be one."""
+    try:
+        return converters(collection)["_id"](document_id)
+    except ValueError as error:
+        raise BadQuery(f"_id {error}") from error
+
+
+def _derive(title: str) -> Row:
+    tokens = tokenize(title)
+    return {
+        "title_hash": custom_hash(title),
+        "title_norm": " ".join(tokens),
+        "search_tokens": list(dict.fromkeys(tokens)),
+    }
