@@ -1,0 +1,8 @@
+"""`python -m standin`."""
+
+import sys
+
+from standin.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

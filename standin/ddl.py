@@ -1,0 +1,197 @@
+"""Commands on databases, collections and indexes. The database's primary shard coordinates what all shards
+must do.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson import Int64
+
+from standin.catalog import MAJORITY, Routing
+from standin.errors import CommandError, Reply, check, not_supported, without_metadata
+from standin.operation import Operation, no_such_namespace
+from standin.reads import ask_shard, empty_cursor, on_config_servers
+
+
+async def create(operation: Operation) -> Reply:
+    if operation.on_config_servers:
+        return await on_config_servers(operation, write=True)
+
+    async def action(routing: Routing | None) -> Reply:
+        assert routing is not None  # noqa: S101 - created below
+        command = {**operation.arguments, **routing.database_version}
+        await operation.send_to_shard(routing.primary, command, write=True)
+        return {"ok": 1.0}
+
+    return await operation.routed(operation.namespace, action, create=True)
+
+
+async def create_indexes(operation: Operation) -> Reply:
+    """On every shard that holds documents of the collection."""
+    if operation.on_config_servers:
+        return await on_config_servers(operation, write=True)
+
+    async def action(routing: Routing | None) -> Reply:
+        assert routing is not None  # noqa: S101 - created below
+        replies = await operation.scatter(routing.all_shards, operation.arguments, routing, write=True)
+        raw = {
+            operation.catalog.shards[shard].connection_string: without_metadata(reply)
+            for shard, (reply, _) in replies.items()
+        }
+        return {"raw": raw, "ok": 1.0}
+
+    return await operation.routed(operation.namespace, action, create=True)
+
+
+async def list_collections(operation: Operation) -> Reply:
+    if operation.on_config_servers:
+        return await on_config_servers(operation)
+    namespace = f"{operation.database}.$cmd.listCollections"
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            return empty_cursor(namespace)
+        return await ask_shard(operation, routing.primary, operation.arguments, routing.database_version)
+
+    return await operation.routed(namespace, action)
+
+
+async def list_indexes(operation: Operation) -> Reply:
+    if operation.on_config_servers:
+        return await on_config_servers(operation)
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            raise no_such_namespace(operation.namespace)
+        shard = routing.all_shards[0]
+        return await ask_shard(operation, shard, operation.arguments, routing.version_fields(shard))
+
+    return await operation.routed(operation.namespace, action)
+
+
+async def drop(operation: Operation) -> Reply:
+    return await _coordinated(operation, "_shardsvrDropCollection")
+
+
+async def drop_indexes(operation: Operation) -> Reply:
+    return await _coordinated(operation, "_shardsvrDropIndexes", must_exist=True)
+
+
+async def coll_mod(operation: Operation) -> Reply:
+    return await _coordinated(operation, "_shardsvrCollMod", must_exist=True)
+
+
+async def drop_database(operation: Operation) -> Reply:
+    return {"dropped": operation.database, **await _coordinated(operation, "_shardsvrDropDatabase")}
+
+
+async def rename_collection(operation: Operation) -> Reply:
+    """`renameCollection: "db.from", to: "db.to"`, within one database."""
+    database, _, collection = str(operation.target).partition(".")
+    if str(operation.arguments["to"]).partition(".")[0] != database:
+        raise not_supported("renaming a collection into another database")
+    operation.database = database
+    operation.arguments = {**operation.arguments, operation.name: collection}
+    return await _coordinated(operation, "_shardsvrRenameCollection", must_exist=True)
+
+
+async def _coordinated(operation: Operation, internal: str, *, must_exist: bool = False) -> Reply:
+    """Hand the command to the database's primary shard under its internal name."""
+    if operation.on_config_servers:
+        return await on_config_servers(operation, write=True)
+    options = {key: value for key, value in operation.arguments.items() if key != operation.name}
+    command = {internal: operation.target, **options, "writeConcern": MAJORITY}
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            if must_exist:
+                raise no_such_namespace(operation.namespace)
+            return {"ok": 1.0}
+        shard = await operation.catalog.shard(routing.primary)
+        versioned = {**command, **routing.database_version}
+        reply, _ = await operation.send(shard, versioned, write=True, session=False)
+        return without_metadata(check(reply))
+
+    try:
+        return await operation.routed(operation.namespace, action)
+    finally:
+        operation.catalog.forget_database(operation.database)
+
+
+async def _on_every_shard(operation: Operation, command: Mapping[str, Any]) -> dict[str, Reply]:
+    replies = {}
+    for shard_id in sorted(await operation.catalog.load_shards()):
+        reply, _ = await operation.send_to_shard(shard_id, command)
+        replies[shard_id] = without_metadata(reply)
+    return replies
+
+
+async def list_databases(operation: Operation) -> Reply:
+    """The shards' databases added up, and the config servers' own `admin` and `config`."""
+    names_only = bool(operation.arguments.get("nameOnly"))
+    per_shard = await _on_every_shard(operation, operation.arguments)
+    own, _ = await operation.send(operation.catalog.config, operation.arguments)
+    found: dict[str, dict[str, Any]] = {}
+    for shard_id, reply in [*per_shard.items(), ("config", check(own))]:
+        for database in reply["databases"]:
+            name = database["name"]
+            if name == "local" or (name in ("config", "admin")) != (shard_id == "config"):
+                continue
+            entry = found.setdefault(name, {"name": name})
+            if not names_only:
+                entry["sizeOnDisk"] = Int64(entry.get("sizeOnDisk", 0) + database["sizeOnDisk"])
+                entry["empty"] = bool(entry.get("empty", True) and database["empty"])
+                entry.setdefault("shards", {})[shard_id] = Int64(database["sizeOnDisk"])
+    visible = [found[name] for name in sorted(found) if await operation.router.may_see(operation, name)]
+    reply = {"databases": visible, "ok": 1.0}
+    if not names_only:
+        total = sum(database["sizeOnDisk"] for database in visible)
+        reply.update(totalSize=Int64(total), totalSizeMb=Int64(total >> 20))
+    return reply
+
+
+async def database_statistics(operation: Operation) -> Reply:
+    if operation.on_config_servers:
+        return await on_config_servers(operation)
+    replies = await _on_every_shard(operation, operation.arguments)
+    raw = {operation.catalog.shards[shard].connection_string: reply for shard, reply in replies.items()}
+    total: Reply = {"raw": raw, "db": operation.database}
+    for name in (
+        "collections",
+        "views",
+        "objects",
+        "dataSize",
+        "storageSize",
+        "totalSize",
+        "indexes",
+        "indexSize",
+    ):
+        values = [reply[name] for reply in replies.values() if name in reply]
+        if values:
+            total[name] = type(values[0])(sum(values))
+    return {**total, "ok": 1.0}
+
+
+async def collection_statistics(operation: Operation) -> Reply:
+    if operation.on_config_servers:
+        return await on_config_servers(operation)
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            raise CommandError(26, "NamespaceNotFound", f"Database {operation.database} doesn't exist")
+        replies = {}
+        for shard in routing.all_shards:
+            reply, _ = await operation.send_to_shard(shard, operation.arguments)
+            replies[shard] = without_metadata(reply)
+        total: Reply = {"sharded": routing.chunks is not None, "ns": operation.namespace}
+        for name in ("count", "size", "storageSize", "totalIndexSize", "totalSize"):
+            total[name] = sum(reply.get(name, 0) for reply in replies.values())
+        total["nindexes"] = max(reply.get("nindexes", 0) for reply in replies.values())
+        if total["count"]:
+            total["avgObjSize"] = total["size"] / total["count"]
+        if routing.chunks is None:
+            total["primary"] = routing.primary
+        chunks = len(routing.chunks.chunks) if routing.chunks else 1
+        return {**total, "shards": replies, "nchunks": chunks, "ok": 1.0}
+
+    return await operation.routed(operation.namespace, action)

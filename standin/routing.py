@@ -1,0 +1,133 @@
+"""The chunk table of one sharded collection, and which shards a document or a query belongs to."""
+
+import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from bson import ObjectId, Regex, Timestamp
+
+from standin.bson_order import SortKey, order_key
+from standin.errors import CommandError
+from standin.hashed_key import hashed
+
+# A query for more points of the shard key than this is sent to every shard.
+MAX_POINTS = 1000
+
+# What mongos sends with a write to several shards at once (ChunkVersion::IGNORED): a part of it that was
+# refused as stale couldn't be told from one that was done.
+IGNORED_VERSION = {
+    "e": ObjectId("f" * 24),
+    "t": Timestamp(2**32 - 1, 2**32 - 1),
+    "v": Timestamp(0, 0),
+}
+# ... and with a command for a collection that isn't sharded (ChunkVersion::UNSHARDED).
+UNSHARDED_VERSION = {"e": ObjectId("0" * 24), "t": Timestamp(0, 0), "v": Timestamp(0, 0)}
+
+_NO_CHUNKS = Timestamp(0, 0)
+
+
+class ChunkTable:
+    """Built from a document of config.collections and its documents of config.chunks, ordered by `min`."""
+
+    def __init__(self, collection: Mapping[str, Any], chunks: Sequence[Mapping[str, Any]]) -> None:
+        self.key: dict[str, Any] = dict(collection["key"])
+        self.chunks = chunks
+        self.epoch = collection["lastmodEpoch"]
+        self.timestamp = collection["timestamp"]
+        self._default_collation = collection.get("defaultCollation")
+        self._minima = [self._order(chunk["min"]) for chunk in chunks]
+        self._versions: dict[str, Timestamp] = {}
+        for chunk in chunks:
+            newest = max(self._versions.get(chunk["shard"], _NO_CHUNKS), chunk["lastmod"])
+            self._versions[chunk["shard"]] = newest
+        self.shards: tuple[str, ...] = tuple(sorted(self._versions))
+
+    def version(self, shard_id: str) -> dict[str, Any]:
+        """The `shardVersion` to send to a shard: the newest chunk that it has, in this incarnation of the
+        collection.
+        """
+        return {"e": self.epoch, "t": self.timestamp, "v": self._versions.get(shard_id, _NO_CHUNKS)}
+
+    @property
+    def newest_version(self) -> Timestamp:
+        return max(self._versions.values())
+
+    def chunk_of_key(self, key: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The chunk that holds a key; the values of hashed fields are hashes already, as in config.chunks."""
+        return self.chunks[bisect.bisect_right(self._minima, self._order(key)) - 1]
+
+    def chunk_of_values(self, values: Iterable[Any]) -> Mapping[str, Any]:
+        """The chunk for values of the shard key's fields, in their order, as a document has them."""
+        return self.chunk_of_key(
+            {
+                field: hashed(value) if kind == "hashed" else value
+                for (field, kind), value in zip(self.key.items(), values, strict=True)
+            }
+        )
+
+    def shard_of_document(self, document: Mapping[str, Any]) -> str:
+        """Where a new document belongs; a missing field counts as null. Raises ShardKeyNotFound for an array."""
+        shard: str = self.chunk_of_values([_field(document, name) for name in self.key])["shard"]
+        return shard
+
+    def shards_of_query(
+        self, query: Mapping[str, Any], collation: Mapping[str, Any] | None = None
+    ) -> tuple[tuple[str, ...], bool]:
+        """The shards that can hold matches, and whether the query fixes the whole shard key to one value."""
+        collation = collation or self._default_collation
+        if collation and collation.get("locale") != "simple":
+            return self.shards, False  # strings that compare equal have different hashes
+        points = self.points(query)
+        if points is None:
+            return self.shards, False
+        return tuple(sorted({self.chunk_of_values(point)["shard"] for point in points})), len(points) == 1
+
+    def points(self, query: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
+        """The shard key values that a query asks for by equality or $in; None when it doesn't name them all."""
+        wanted: dict[str, list[Any]] = {}
+        self._collect_equalities(query, wanted)
+        if set(wanted) != set(self.key):
+            return None
+        if not all(_is_point(value) for values in wanted.values() for value in values):
+            return None
+        points = list(product(*(wanted[field] for field in self.key)))
+        return points if len(points) <= MAX_POINTS else None
+
+    def _collect_equalities(self, query: Mapping[str, Any], wanted: dict[str, list[Any]]) -> None:
+        for field, condition in query.items():
+            if field == "$and":
+                for part in condition:
+                    self._collect_equalities(part, wanted)
+            elif field in self.key:
+                if not _is_operator(condition):
+                    wanted[field] = [condition]
+                elif "$eq" in condition:
+                    wanted[field] = [condition["$eq"]]
+                elif "$in" in condition:
+                    wanted.setdefault(field, list(condition["$in"]))
+
+    def _order(self, key: Mapping[str, Any]) -> SortKey:
+        return tuple(order_key(key[field]) for field in self.key)
+
+
+def _is_operator(condition: Any) -> bool:
+    return isinstance(condition, Mapping) and next(iter(condition), "").startswith("$")
+
+
+def _is_point(value: Any) -> bool:
+    """Equality with null matches missing fields and 'undefined' too; with an array or a pattern, more than
+    one value.
+    """
+    return value is not None and not isinstance(value, (list, Regex))
+
+
+def _field(document: Mapping[str, Any], path: str) -> Any:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else value if isinstance(value, list) else None
+    if isinstance(value, list):
+        raise CommandError(
+            61, "ShardKeyNotFound", f"Shard key cannot contain array values or array descendants: {path}"
+        )
+    return value

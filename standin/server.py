@@ -1,0 +1,115 @@
+"""Starting, listening, and stopping."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+
+from standin import MONGODB_VERSION, VERSION, network
+from standin.config import Settings
+from standin.connection import AuthenticationFailedError, Connection
+from standin.errors import CommandError
+from standin.replica_set import ReplicaSet
+from standin.router import Router
+from standin.session import Session
+
+# How often the log says that the config servers aren't there yet.
+WAIT_SECONDS = 5.0
+# Commands in progress have this long to finish when the router is told to stop.
+GRACE_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The router can't start; the message says why."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartError."""
+    log.info(
+        "mongos stand-in %s starting. It is NOT MongoDB's router; it routes to MongoDB %s servers.",
+        VERSION,
+        MONGODB_VERSION,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # Log rotation by `kill -USR1`: the log handler notices a moved file by itself.
+    loop.add_signal_handler(signal.SIGUSR1, lambda: None)
+
+    config = ReplicaSet(settings.config_set, settings.config_hosts, settings.key)
+    config.start()
+    router = Router(config, settings.key, f"{socket.gethostname()}:{settings.port}")
+    serving = asyncio.create_task(_serve(router, settings))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        log.info("stopping")
+    finally:
+        serving.cancel()
+        stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StartError):
+            await serving
+        router.catalog.close()
+    log.info("stopped")
+
+
+async def _serve(router: Router, settings: Settings) -> None:
+    await _wait_for_config_servers(router.catalog.config, settings.key)
+    with contextlib.suppress(CommandError):
+        await router.catalog.load_shards()
+    sessions: set[asyncio.Task[None]] = set()
+
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        sessions.add(task)
+        try:
+            await Session(router, reader, writer).serve()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            sessions.discard(task)
+
+    try:
+        listener = await network.listen(serve_client, settings.addresses, settings.port)
+    except OSError as error:
+        raise StartError(f"can't listen on {','.join(settings.addresses)}:{settings.port}: {error}") from error
+    log.info(
+        "waiting for connections on %s, port %d; config servers %s",
+        ", ".join(settings.addresses),
+        settings.port,
+        router.catalog.config.connection_string,
+    )
+    housekeeping = asyncio.create_task(router.keep_house())
+    try:
+        await asyncio.Event().wait()
+    finally:
+        listener.close()
+        housekeeping.cancel()
+        for session in sessions:
+            session.cancel()
+        if sessions:
+            await asyncio.wait(sessions, timeout=GRACE_SECONDS)
+
+
+async def _wait_for_config_servers(config: ReplicaSet, key: str) -> None:
+    """As mongos: however long it takes. Raises StartError when they don't accept the key file."""
+    while True:
+        try:
+            host = await config.select(seconds=WAIT_SECONDS)
+            (await Connection.open(host, key)).close()
+        except CommandError as error:
+            log.info("waiting for the config servers: %s", error)
+        except AuthenticationFailedError as error:
+            raise StartError(f"config server {host}: {error}") from error
+        except (OSError, EOFError) as error:
+            log.info("waiting for the config servers: %s: %s", host, error)
+            await asyncio.sleep(1)
+        else:
+            return

@@ -1,0 +1,119 @@
+"""An update that changes a document's shard key so that it belongs to another shard.
+
+The owning shard refuses it with WouldChangeOwningShard, which carries the document before and after. As
+mongos 6.0 does, the router deletes the one and inserts the other in one distributed transaction: inside the
+client's, or, for a retryable write, in one under the client's own session and transaction number. So it
+happens wholly or not at all; and a repeated attempt after a lost answer is refused by the shards
+(IncompleteTransactionHistory), never done twice. Without either it is refused, as by mongos.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from standin.catalog import Routing
+from standin.errors import WOULD_CHANGE_OWNING_SHARD, CommandError, Reply, check
+from standin.operation import Operation
+from standin.transactions import Transaction
+
+ShardAction = Callable[[Routing | None], Awaitable[Reply]]
+
+_NEEDS_TRANSACTION = "Must run update to shard key field in a multi-statement transaction or with retryWrites: true."
+
+
+async def find_and_modify(operation: Operation, action: ShardAction, error: CommandError) -> Reply:
+    """Finish a findAndModify that failed with `error`; `action` is the command itself, to be run in a
+    transaction.
+    """
+
+    async def finish(change: Mapping[str, Any]) -> Reply:
+        await move(operation, change)
+        inserted = bool(change.get("shouldUpsert"))
+        after = bool(operation.arguments.get("new"))
+        status: dict[str, Any] = {"n": 1, "updatedExisting": not inserted}
+        if inserted:
+            status["upserted"] = change["postImage"]["_id"]
+        before = None if inserted else change["preImage"]
+        value = change["postImage"] if after else before
+        return {"lastErrorObject": status, "value": value, "ok": 1.0}
+
+    return await in_transaction(operation, action, error, finish)
+
+
+async def update(operation: Operation, action: ShardAction, error: CommandError) -> Reply:
+    """The same for an update command with one statement."""
+
+    async def finish(change: Mapping[str, Any]) -> Reply:
+        await move(operation, change)
+        if change.get("shouldUpsert"):
+            upserted = [{"index": 0, "_id": change["postImage"]["_id"]}]
+            return {"n": 1, "nModified": 0, "upserted": upserted, "ok": 1.0}
+        return {"n": 1, "nModified": 1, "ok": 1.0}
+
+    return await in_transaction(operation, action, error, finish)
+
+
+async def in_transaction(
+    operation: Operation,
+    action: ShardAction,
+    error: CommandError,
+    finish: Callable[[Mapping[str, Any]], Awaitable[Reply]],
+) -> Reply:
+    """In the client's transaction: finish there. For a retryable write: do the whole command again in one of
+    our own.
+
+    Again, because another client may have changed the document since the shard refused.
+    """
+    if operation.transaction is not None:
+        return await finish(error.reply)
+    if not operation.retryable_write or operation.session_id is None:
+        raise CommandError(20, "IllegalOperation", _NEEDS_TRANSACTION)
+    transaction = Transaction(operation.session_id, int(operation.generic["txnNumber"]), None)
+    operation.transaction = transaction
+    try:
+        try:
+            reply = await operation.routed(operation.namespace, action, create=True)
+        except CommandError as again:
+            if again.code != WOULD_CHANGE_OWNING_SHARD:
+                raise
+            reply = await finish(again.reply)
+        await transaction.commit(operation)
+    except BaseException:
+        await transaction.abort(operation)
+        raise
+    finally:
+        operation.transaction = None
+    return reply
+
+
+async def move(operation: Operation, change: Mapping[str, Any]) -> None:
+    """Delete the document as it was (unless it is an upsert's) and insert it as it shall be."""
+    collection = operation.target
+
+    async def delete(routing: Routing | None) -> Reply:
+        return await _one_shard(operation, routing, change["preImage"], {"delete": collection}, "deletes")
+
+    async def insert(routing: Routing | None) -> Reply:
+        return await _one_shard(operation, routing, change["postImage"], {"insert": collection}, "documents")
+
+    if not change.get("shouldUpsert"):
+        deleted = await operation.routed(operation.namespace, delete)
+        if deleted["n"] != 1:
+            raise CommandError(112, "WriteConflict", "the document was changed by somebody else")
+    await operation.routed(operation.namespace, insert)
+
+
+async def _one_shard(
+    operation: Operation,
+    routing: Routing | None,
+    document: Mapping[str, Any],
+    command: Mapping[str, Any],
+    field: str,
+) -> Reply:
+    assert routing is not None and routing.chunks is not None  # noqa: S101, PT018 - it has just been updated there
+    shard = routing.chunks.shard_of_document(document)
+    item = document if field == "documents" else {"q": document, "limit": 1}
+    full = {**command, field: [item], **routing.version_fields(shard)}
+    reply, _ = await operation.send_to_shard(shard, full, write=True)
+    for error in reply.get("writeErrors", []):
+        check({"ok": 0.0, **error})
+    return reply

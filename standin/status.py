@@ -1,0 +1,122 @@
+"""What the router says about itself."""
+
+import datetime
+import os
+import resource
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from bson import Binary, Int64
+
+from standin import MONGODB_VERSION, WIRE_VERSION
+from standin.errors import CommandError, Reply, check, without_metadata
+from standin.operation import Operation
+from standin.reads import on_config_servers
+from standin.wire import MAX_MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    from standin.router import Router
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def hello_reply(router: "Router") -> Reply:
+    """Exactly what drivers expect of a mongos of this version: `msg: isdbgrid` is how they know one."""
+    return {
+        "isWritablePrimary": True,
+        "msg": "isdbgrid",
+        "topologyVersion": {"processId": router.process_id, "counter": Int64(0)},
+        "maxBsonObjectSize": 16 * 2**20,
+        "maxMessageSizeBytes": MAX_MESSAGE_BYTES,
+        "maxWriteBatchSize": 100_000,
+        "localTime": now(),
+        "logicalSessionTimeoutMinutes": 30,
+        "maxWireVersion": WIRE_VERSION,
+        "minWireVersion": 0,
+        "ok": 1.0,
+    }
+
+
+async def ping(_operation: Operation) -> Reply:
+    return {"ok": 1.0}
+
+
+async def build_info(operation: Operation) -> Reply:
+    """The servers' own: drivers and modules look at its version to know what they may use."""
+    reply, _ = await operation.catalog.config.run("admin", {"buildInfo": 1}, mode="primaryPreferred")
+    return without_metadata(check(reply))
+
+
+async def is_db_grid(_operation: Operation) -> Reply:
+    return {"isdbgrid": 1, "hostname": socket.gethostname(), "ok": 1.0}
+
+
+async def replica_set_status(_operation: Operation) -> Reply:
+    """mongosh and the modules tell a router from a member by this error."""
+    raise CommandError(76, "NoReplicationEnabled", "replSetGetStatus is not supported through mongos", info="mongos")
+
+
+async def start_session(_operation: Operation) -> Reply:
+    return {"id": {"id": Binary(os.urandom(16), 4)}, "timeoutMinutes": 30, "ok": 1.0}
+
+
+async def end_sessions(operation: Operation) -> Reply:
+    await operation.router.transactions.end_sessions(operation, list(operation.target))
+    return {"ok": 1.0}
+
+
+async def refresh_sessions(_operation: Operation) -> Reply:
+    """The servers refresh the sessions that are in use on them."""
+    return {"ok": 1.0}
+
+
+async def server_status(operation: Operation) -> Reply:
+    router = operation.router
+    uptime = time.time() - router.started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    counters = ("insert", "find", "update", "delete", "getMore", "aggregate")
+    return {
+        "host": router.name,
+        "version": MONGODB_VERSION,
+        "process": "mongos",
+        "standin": True,
+        "pid": Int64(os.getpid()),
+        "uptime": uptime,
+        "uptimeMillis": Int64(uptime * 1000),
+        "localTime": now(),
+        "connections": {
+            "current": router.connections,
+            "available": 1000,
+            "totalCreated": Int64(router.connections_created),
+        },
+        "opcounters": {name: Int64(router.counters[name]) for name in counters},
+        "metrics": {"cursor": {"open": {"total": Int64(len(router.cursors))}}},
+        "mem": {"bits": 64, "resident": memory, "supported": True},
+        "sharding": {"configsvrConnectionString": operation.catalog.config.connection_string},
+        "ok": 1.0,
+    }
+
+
+async def command_line_options(operation: Operation) -> Reply:
+    config_db = operation.catalog.config.connection_string
+    return {
+        "argv": sys.argv,
+        "parsed": {"sharding": {"configDB": config_db}, "security": {"keyFile": "<set>"}},
+        "ok": 1.0,
+    }
+
+
+async def get_log(operation: Operation) -> Reply:
+    """Empty: the log is lines in a file. mongosh asks for the start-up warnings at every log-in."""
+    if operation.target == "*":
+        return {"names": ["global", "startupWarnings"], "ok": 1.0}
+    return {"totalLinesWritten": 0, "log": [], "ok": 1.0}
+
+
+async def ask_config_servers(operation: Operation) -> Reply:
+    """Facts that are the same on every server of the cluster."""
+    return await on_config_servers(operation)

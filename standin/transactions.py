@@ -1,0 +1,165 @@
+"""Multi-statement transactions over shards.
+
+Statements go straight to the shards, each of which opens its part with the first one. Committing is the
+servers' own two-phase commit: the first participant coordinates. The router only remembers who takes part.
+"""
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from standin.errors import TRANSIENT_TRANSACTION_CODES, CommandError, Reply, check
+from standin.wire import plain
+
+if TYPE_CHECKING:
+    from standin.operation import Operation, User
+
+log = logging.getLogger(__name__)
+
+# Twice the servers' transactionLifetimeLimitSeconds: after that a driver has no use for the outcome either.
+REMEMBER_SECONDS = 120.0
+
+OPEN, ABORTED, COMMITTED = "open", "aborted", "committed"
+
+
+class Transaction:
+    """`participants` are shard ids in the order in which they joined; the first one coordinates the commit."""
+
+    def __init__(self, session_id: dict[str, Any], number: int, read_concern: dict[str, Any] | None) -> None:
+        self.number = number
+        self.state = OPEN
+        self.participants: list[str] = []
+        self.started = time.monotonic()
+        self._session_id = session_id
+        self._read_concern = read_concern
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        return {"lsid": self._session_id, "txnNumber": self.number, "autocommit": False}
+
+    def statement_fields(self, shard_id: str | None) -> dict[str, Any]:
+        """What a statement to this shard must carry; a shard that is new to the transaction joins it."""
+        if shard_id is None:
+            raise CommandError(
+                263, "OperationNotSupportedInTransaction", "config servers take no part in a transaction"
+            )
+        if shard_id in self.participants:
+            return self._identity
+        fields = {**self._identity, "startTransaction": True}
+        if self._read_concern:
+            fields["readConcern"] = self._read_concern
+        if not self.participants:
+            fields["coordinator"] = True
+        self.participants.append(shard_id)
+        return fields
+
+    async def commit(self, operation: "Operation") -> Reply:
+        """Raises CommandError. Asking again after a lost answer is safe: the shards know the decision."""
+        self.state = COMMITTED
+        if not self.participants:
+            return {"ok": 1.0}
+        concern = operation.generic.get("writeConcern", {"w": "majority"})
+        command: dict[str, Any] = {"commitTransaction": 1}
+        if len(self.participants) > 1:
+            parts = [{"shardId": shard} for shard in self.participants]
+            command = {"coordinateCommitTransaction": 1, "participants": parts}
+        coordinator = await operation.catalog.shard(self.participants[0])
+        reply, _ = await coordinator.run("admin", {**command, **self._identity, "writeConcern": concern})
+        operation.note(reply)
+        return check(reply)
+
+    async def abort(self, operation: "Operation") -> None:
+        """Tell every participant; one that can't be told gives up by itself after its time limit."""
+        if self.state != OPEN:
+            return
+        self.state = ABORTED
+        for shard_id in self.participants:
+            try:
+                shard = await operation.catalog.shard(shard_id)
+                await shard.run("admin", {"abortTransaction": 1, **self._identity}, retry=False)
+            except CommandError as error:
+                log.warning("could not abort a transaction on %s: %s", shard_id, error)
+
+
+class Transactions:
+    """The transactions that the router knows: one per session, the newest."""
+
+    def __init__(self) -> None:
+        self._by_session: dict[tuple[User | None, bytes], Transaction] = {}
+
+    def _key(self, operation: "Operation") -> tuple["User | None", bytes]:
+        return operation.user, bytes(operation.generic["lsid"]["id"])
+
+    def statement(self, operation: "Operation") -> Transaction:
+        """The transaction that a statement belongs to: a new one for `startTransaction`, else the open one.
+
+        Raises CommandError 251 (NoSuchTransaction) for one that was never started here, or has ended.
+        """
+        number = int(operation.generic["txnNumber"])
+        if operation.session_id is None:
+            raise CommandError(251, "NoSuchTransaction", "a transaction needs a session")
+        if operation.generic.get("startTransaction"):
+            transaction = Transaction(operation.session_id, number, _read_concern(operation))
+            self._by_session[self._key(operation)] = transaction
+            return transaction
+        transaction = self._known(operation)
+        if transaction.state != OPEN:
+            raise CommandError(
+                251,
+                "NoSuchTransaction",
+                f"Transaction {number} has been {transaction.state}",
+                errorLabels=["TransientTransactionError"],
+            )
+        return transaction
+
+    def _known(self, operation: "Operation") -> Transaction:
+        transaction = self._by_session.get(self._key(operation))
+        if transaction is None or transaction.number != operation.generic["txnNumber"]:
+            raise CommandError(
+                251,
+                "NoSuchTransaction",
+                "no such transaction on this router",
+                errorLabels=["TransientTransactionError"],
+            )
+        return transaction
+
+    async def commit(self, operation: "Operation") -> Reply:
+        transaction = self._known(operation)
+        if transaction.state == ABORTED:
+            raise CommandError(
+                251,
+                "NoSuchTransaction",
+                "Transaction was aborted",
+                errorLabels=["TransientTransactionError"],
+            )
+        return await transaction.commit(operation)
+
+    async def abort(self, operation: "Operation") -> Reply:
+        await self._known(operation).abort(operation)
+        return {"ok": 1.0}
+
+    async def end_sessions(self, operation: "Operation", session_ids: list[Any]) -> None:
+        """Abort what a client leaves open when it ends its sessions."""
+        for session_id in session_ids:
+            transaction = self._by_session.pop((operation.user, bytes(session_id["id"])), None)
+            if transaction is not None:
+                await transaction.abort(operation)
+
+    def forget_old(self) -> None:
+        oldest = time.monotonic() - REMEMBER_SECONDS
+        for key in [key for key, known in self._by_session.items() if known.started < oldest]:
+            del self._by_session[key]
+
+
+def _read_concern(operation: "Operation") -> dict[str, Any]:
+    concern: dict[str, Any] = plain(operation.generic.get("readConcern")) or {}
+    if concern.get("level") == "snapshot":
+        # One point in time for all participants.
+        return {"level": "snapshot", "atClusterTime": operation.router.latest_time(concern)}
+    return concern
+
+
+def label_failure(reply: Reply) -> None:
+    """A failed statement whose whole transaction the driver may try again."""
+    if reply.get("code") in TRANSIENT_TRANSACTION_CODES:
+        reply["errorLabels"] = ["TransientTransactionError"]
