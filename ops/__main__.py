@@ -1,36 +1,100 @@
-"""`python -m ops`: what the Makefile's cluster targets call."""
+"""`python -m ops`: what the Makefile's targets call. The Makefile passes ENV, TOPOLOGY and so on as variables."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 
-from ops import hosts, inventory, secrets, source
+from ops import hosts, inventory, secrets, source, status
+from ops.dev import dev
+from ops.down import down
+from ops.errors import OpsError
+from ops.locks import LockedError
+from ops.preflight import refusal
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
+from ops.up import up
+
+
+def _up(_: argparse.Namespace) -> int:
+    return up(os.environ)
+
+
+def _down(_: argparse.Namespace) -> int:
+    env = _settings().env
+    removed = down(env, os.environ)
+    for name in removed:
+        print(f"removed {name}")
+    if not removed:
+        print(f"nothing of {env} is left to remove")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    state = status.collect(_settings().env)
+    print(status.as_json(state) if arguments.json else status.render(state))
+    return 0 if state.healthy else 1
+
+
+def _dev(_: argparse.Namespace) -> int:
+    return dev(os.environ.get("TOPOLOGY") or "compact")
+
+
+def _hosts(arguments: argparse.Namespace) -> int:
+    settings = Settings.read(os.environ | {"ENV": arguments.env})
+    if arguments.action == "down":
+        down(settings.env, os.environ)
+        return 0
+    packages = source.choose(settings)
+    secrets.ensure(settings.env)
+    hosts.up(settings.env, settings.hosts, settings.subnet)
+    print(inventory.write(settings, packages))
+    return 0
+
+
+def _settings() -> Settings:
+    settings = Settings.read(os.environ)
+    if settings.env == "aws":
+        raise SettingsError(["ENV=aws: comes with the next version; must be local for now"], settings)
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("up", _up, "build the environment ENV, or go on where the last run ended")
+    add("down", _down, "remove hosts, network, data and secrets of ENV (KEEP_SECRETS=1 keeps these)")
+    add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
+    add("dev", _dev, "run everything as plain processes on loopback, without root")
+    part = add("hosts", _hosts, "only the hosts, secrets and inventory of an environment, for tests of the roles")
+    part.add_argument("action", choices=("up", "down"))
+    part.add_argument("--env", choices=sorted(LOCAL_SUBNETS), default=os.environ.get("ENV") or "local")
+    return parser
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    part = commands.add_parser("hosts", help="only the hosts, their secrets and the inventory (for tests of roles)")
-    part.add_argument("action", choices=("up", "down"))
-    part.add_argument("--env", choices=sorted(LOCAL_SUBNETS))
-    arguments = parser.parse_args()
-    variables = dict(os.environ) | ({"ENV": arguments.env} if arguments.env else {})
+    """Returns 0 when all is well, 1 when something failed or isn't healthy, 2 when the wish was refused."""
+    arguments = _parser().parse_args()
     try:
-        settings = Settings.read(variables)
+        return int(arguments.run(arguments))
     except SettingsError as error:
-        print(f"Refused, nothing was changed:\n{error}", file=sys.stderr)
+        print(refusal(error), file=sys.stderr)
         return 2
-    if arguments.action == "down":
-        for name in hosts.down(settings.env):
-            print(f"removed {name}")
-        return 0
-    secrets.ensure(settings.env)
-    hosts.up(settings.env, settings.hosts, settings.subnet)
-    print(inventory.write(settings, source.offline()))
-    return 0
+    except LockedError as error:
+        print(f"Another run is working on ENV={error}; wait for it or end it first.", file=sys.stderr)
+        return 1
+    except OpsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

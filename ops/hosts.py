@@ -5,16 +5,16 @@ Names and network are those of the environment, so that environments live side b
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from ops import image, podman, secrets
+from ops.containers import Container, container_name, containers, exists, network_name
+from ops.errors import OpsError
 from ops.mirror import MIRROR, MOUNT
 from ops.paths import secrets_dir
+from ops.progress import Say, quiet
 from ops.topology import Host
 
 BOOT_SECONDS = 60  # a host is up in about 1 s; this is for a machine that is busy with something else
@@ -24,7 +24,7 @@ BOOT_SECONDS = 60  # a host is up in about 1 s; this is for a machine that is bu
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 
 
-class HostError(RuntimeError):
+class HostError(OpsError):
     """A host didn't come up; the message holds its name and the reason."""
 
 
@@ -35,74 +35,61 @@ umask 077 && cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_k
 """
 
 
-def network_name(env: str) -> str:
-    return f"film-library-{env}"
-
-
-def container_name(env: str, host: str) -> str:
-    return f"film-library-{env}-{host}"
-
-
-def up(env: str, hosts: list[Host], subnet: IPv4Network) -> None:
+def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> None:
     """Makes the environment's network and hosts, starts those that are off, and lets its ssh key in.
 
     Hosts that the list doesn't name any more are left alone. Raises HostError, ImageError or PodmanError.
     """
     podman.prepare()
-    tag = image.ensure()
+    tag = image.ensure(say)
     directory = secrets.ensure_ssh_key(env)
     MIRROR.mkdir(parents=True, exist_ok=True)
-    if podman.run("network", "exists", network_name(env), check=False).returncode != 0:
+    if not exists(env):
         # No DNS of podman's: it stalls for seconds at times, and names come from the role `base`.
         podman.run(
             *["network", "create", "--disable-dns", "--opt", "mtu=1400", "--subnet", str(subnet)],
             *["--gateway", str(subnet.network_address + 1), network_name(env)],
         )
-    states = _states(env)
+    say("starting hosts")
+    existing = containers(env)
     for host in hosts:
-        state = states.get(container_name(env, host.name))
-        if state is None:
-            _create(env, host, tag)
-        elif state == "paused":
-            podman.run("unpause", container_name(env, host.name))
-        elif state != "running":
-            podman.run("start", container_name(env, host.name))
+        _start(env, host, existing.get(host.name), tag)
     public_key = (directory / "ssh_key.pub").read_text()
-    with ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1)) as pool:
-        host_keys = list(pool.map(lambda host: _wait_and_admit(env, host, public_key), hosts))
+    host_keys = [_wait_and_admit(env, host, public_key) for host in hosts]  # they boot at the same time
     secrets.write_private(directory / "known_hosts", "".join(host_keys), replace=True)
 
 
 def down(env: str) -> list[str]:
     """Removes every host and the network of the environment; returns the names of what was there."""
     podman.prepare()
-    containers = sorted(_states(env))
-    if containers:
-        podman.run("rm", "--force", "--volumes", "--time", "0", *containers)
-    network = network_name(env)
-    if podman.run("network", "exists", network, check=False).returncode == 0:
-        podman.run("network", "rm", "--force", network)
-        containers.append(network)
-    return containers
+    removed = [container_name(env, name) for name in sorted(containers(env))]
+    if removed:
+        podman.run("rm", "--force", "--volumes", "--time", "0", *removed)
+    if exists(env):
+        podman.run("network", "rm", "--force", network_name(env))
+        removed.append(network_name(env))
+    return removed
 
 
-def exists(env: str) -> bool:
-    """Whether the environment's network is there, that is, something was made and not taken down."""
-    return podman.run("network", "exists", network_name(env), check=False).returncode == 0
-
-
-def _states(env: str) -> dict[str, str]:
-    """Container name -> podman's state (created, running, paused, exited ...) of all hosts of the environment."""
-    listing = podman.run(
-        *["ps", "--all", "--format", "json", "--filter", f"label=film-library-env={env}"],
-    ).stdout
-    return {entry["Names"][0]: entry["State"] for entry in json.loads(listing or "[]") or []}
+def _start(env: str, host: Host, existing: Container | None, tag: str) -> None:
+    name = container_name(env, host.name)
+    match existing.state if existing else "absent":
+        case "running":
+            return
+        case "paused":
+            podman.run("unpause", name)
+        case "exited" | "stopped":
+            podman.run("start", name)
+        case _:  # absent, or left half-made by an interrupted run
+            podman.run("rm", "--force", "--volumes", name, check=False)
+            _create(env, host, tag)
 
 
 def _create(env: str, host: Host, tag: str) -> None:
     octets = [int(octet) for octet in host.address.split(".")]
     podman.run(
-        *["run", "--detach", "--pull=never", "--systemd=always", "--label", f"film-library-env={env}"],
+        *["run", "--detach", "--pull=never", "--systemd=always"],
+        *["--label", f"film-library-env={env}", "--label", f"film-library-address={host.address}"],
         *["--name", container_name(env, host.name), "--hostname", host.name],
         *["--network", network_name(env), "--ip", host.address],
         # Fixed: with a new one after a restart its peers can't reach it for 20 s.

@@ -6,10 +6,11 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ops.errors import OpsError
 from ops.paths import CACHE
 
 
-class LockedError(RuntimeError):
+class LockedError(OpsError):
     """Somebody else holds the lock."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from ops import packages
+from ops import children, packages
+from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.paths import CACHE
 
@@ -23,7 +23,7 @@ _SIGNER = "Film Library offline mirror"
 _INPUTS = MIRROR / "inputs"  # digest of what the repository was built from; written last
 
 
-class MirrorError(RuntimeError):
+class MirrorError(OpsError):
     """The repository can't be laid out or signed; the message holds the tool's reason."""
 
 
@@ -94,8 +94,7 @@ def _sign(release: Path, target: Path, public_key: Path, keyring: Path) -> None:
 
 
 def _output(command: list[str], cwd: Path | None = None) -> str:
-    environment = os.environ | {"LC_ALL": "C"}
-    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, env=environment)
+    result = children.run(command, cwd=cwd)
     if result.returncode != 0:
         raise MirrorError(f"{command[0]}: {result.stderr.strip()}")
     return result.stdout

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+from functools import cache
 from pathlib import Path
 
+from ops import children
+from ops.errors import OpsError
 from ops.paths import CACHE
 
 _CONF = CACHE / "containers.conf"
@@ -14,7 +17,7 @@ _CAP_SYS_RESOURCE = 24  # bit in CapEff, linux/capability.h
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-class PodmanError(RuntimeError):
+class PodmanError(OpsError):
     """Podman failed; the message holds the command and what it said."""
 
 
@@ -26,19 +29,15 @@ def as_root(*command: str) -> list[str]:
 def run(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Runs `podman ARGS`; raises PodmanError when it fails and `check` is set."""
     # The file is chosen by the environment, not written to /etc: the machine's own podman setup stays as it is.
+    _write_configuration()
     command = as_root("env", f"CONTAINERS_CONF={_CONF}", "podman", *args)
-    result = subprocess.run(command, check=False, capture_output=True, text=True, input=stdin)
+    result = children.run(command, stdin=stdin)
     if check and result.returncode != 0:
         raise PodmanError(f"podman {' '.join(args[:3])} ...: {result.stderr.strip() or result.stdout.strip()}")
     return result
 
 
-def prepare() -> None:
-    """Makes this machine able to run systemd in a container; does nothing on one that already is."""
-    _write_configuration()
-    _empty_hybrid_cgroup2()
-
-
+@cache
 def _write_configuration() -> None:
     lines = ["[containers]"]
     if not _has_capability(_CAP_SYS_RESOURCE):
@@ -66,10 +65,11 @@ def _has_capability(bit: int) -> bool:
     return bool(int(effective, 16) >> bit & 1)
 
 
-def _empty_hybrid_cgroup2() -> None:
-    """Mounts every controller that a hybrid set-up left on cgroup2 as v1: crun refuses a mixture.
+def prepare() -> None:
+    """Makes this machine able to run systemd in a container; does nothing on one that already is.
 
-    Only a machine without an init system needs it; where cgroup2 is the whole tree there is no `unified`.
+    Mounts every controller that a hybrid set-up left on cgroup2 as v1, because crun refuses a mixture. Only a
+    machine without an init system needs it; where cgroup2 is the whole tree there is no `unified`.
     """
     controllers = _CGROUPS / "unified" / "cgroup.controllers"
     if not controllers.exists():

@@ -29,11 +29,15 @@ MEMBERS = (1, 3, 5, 7)  # odd, so that a half is never a majority; 7 is MongoDB'
 
 
 class SettingsError(ValueError):
-    """One or more variables hold what isn't allowed; `problems` says which and what is."""
+    """Something wished for isn't allowed or can't be done: `problems` says what, and what is allowed.
 
-    def __init__(self, problems: list[str]) -> None:
+    `partial` is the wish with a default in place of every bad value.
+    """
+
+    def __init__(self, problems: list[str], partial: Settings) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.partial = partial
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Settings:
         )
         reader.check_version(settings)
         if reader.problems:
-            raise SettingsError(reader.problems)
+            raise SettingsError(reader.problems, settings)
         return settings
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops import mirror
+from ops.errors import OpsError
 from ops.paths import build_dir
 from ops.settings import OFFLINE_VERSIONS, Settings
 
@@ -22,7 +23,7 @@ _OFFICIAL_COMPONENT = {"debian": "main", "ubuntu": "multiverse"}
 _ANSWER_SECONDS = 3.0
 
 
-class SourceError(RuntimeError):
+class SourceError(OpsError):
     """The wanted package source can't be had; the message says why and what else there is."""
 
 

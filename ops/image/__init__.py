@@ -8,9 +8,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ops import podman
+from ops import children, podman
+from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.paths import CACHE
+from ops.progress import Say, quiet
 
 _CONTEXT = Path(__file__).parent
 _NAME = "localhost/film-library-host"
@@ -39,11 +41,11 @@ _KEYRINGS = {
 }
 
 
-class ImageError(RuntimeError):
+class ImageError(OpsError):
     """The image can't be built; the message holds the reason."""
 
 
-def ensure() -> str:
+def ensure(say: Say = quiet) -> str:
     """The name of the hosts' image, built when its inputs changed. Raises ImageError or podman.PodmanError."""
     bootstrap = _bootstrap_command(_apt_sources())
     base = f"{_NAME}-base:{_digest(bootstrap)}"
@@ -52,7 +54,9 @@ def ensure() -> str:
     with exclusive("image"):
         if not _exists(tag):
             if not _exists(base):
+                say("unpacking the distribution for the hosts' image (once, about half a minute)")
                 _import(bootstrap, base)
+            say("building the hosts' image (once, about half a minute)")
             _build(base, tag)
             _remove_others(base, tag)
     return tag
@@ -109,9 +113,9 @@ def _bootstrap_command(sources: list[str]) -> list[str]:
 def _import(bootstrap: list[str], base: str) -> None:
     """Makes an image of the bare distribution."""
     with tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as rootfs:
-        result = subprocess.run(bootstrap, check=False, stdout=rootfs, stderr=subprocess.PIPE)
+        result = children.run(bootstrap, stdout=rootfs)
         if result.returncode != 0:
-            raise ImageError(f"mmdebstrap: {result.stderr.decode(errors='replace').strip()}")
+            raise ImageError(f"mmdebstrap: {result.stderr.strip()}")
         podman.run("import", "--quiet", rootfs.name, base)
 
 

@@ -10,14 +10,15 @@ import hashlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ops import children
 from ops.artifacts import LOCK, OFFLINE_VERSION, mongod_path
+from ops.errors import OpsError
 from ops.paths import REQUIREMENTS, ROOT
 
 _TEMPLATES = Path(__file__).parent
@@ -31,7 +32,7 @@ _LIBRARIES = ("pymongo", "pyyaml")
 HOST_PYTHON = {"bookworm": "3.11", "jammy": "3.11", "noble": "3.12"}
 
 
-class PackageError(RuntimeError):
+class PackageError(OpsError):
     """A package can't be built; the message holds the tool's reason."""
 
 
@@ -111,6 +112,6 @@ def _add_libraries(library: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    result = children.run(command)
     if result.returncode != 0:
         raise PackageError(f"{' '.join(command[:4])}: {result.stderr.strip() or result.stdout.strip()}")

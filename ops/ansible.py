@@ -1,0 +1,74 @@
+"""Runs a playbook: its plays become phases, its tasks hints, its whole output goes to the log."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ops.children import child
+from ops.paths import ANSIBLE, ROOT
+from ops.progress import PhaseError, Progress
+
+_CALLBACKS = Path(__file__).parent / "callback"
+
+
+def play(playbook: str, inventory: Path, progress: Progress, *, phases: bool, **variables: str) -> int:
+    """Runs ansible/PLAYBOOK inside the running phase; with `phases` each play becomes a phase of its own.
+
+    Returns how many tasks changed something, over all hosts. Raises PhaseError with the failed hosts, tasks and
+    messages.
+    """
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", str(inventory)]
+    for name, value in variables.items():
+        command += ["--extra-vars", json.dumps({name: value})]
+    reader, writer = os.pipe()
+    environment = os.environ | {
+        "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "film_library_events",
+        "ANSIBLE_NOCOLOR": "1",
+        "FILM_LIBRARY_EVENTS": f"/dev/fd/{writer}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    output = {"stdout": progress.log_file, "stderr": progress.log_file}
+    run = _Run(progress, phases)
+    with (
+        child([*command, playbook], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,
+        os.fdopen(reader) as events,
+    ):
+        os.close(writer)  # so that the events end when the child does
+        for line in events:
+            run.handle(json.loads(line))
+        code = process.wait()
+    if code != 0:
+        raise PhaseError(f"{(ANSIBLE / playbook).relative_to(ROOT)} failed", run.failures or None)
+    return run.changed
+
+
+class _Run:
+    """What the events of one run add up to."""
+
+    def __init__(self, progress: Progress, phases: bool) -> None:
+        self._progress = progress
+        self._phases = phases
+        self._plays = 0
+        self.changed = 0
+        self.failures: list[str] = []
+
+    def handle(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "play":
+                self._plays += 1
+                if self._phases and self._plays == 1:
+                    self._progress.rename(event["name"])
+                elif self._phases:
+                    self._progress.next_phase(event["name"])
+            case "task":
+                self._progress.hint(event["name"])
+            case "failed":
+                self.failures += [f"{event['host']}: {event['task']}"]
+                self.failures += [f"    {line}" for line in event["message"].splitlines()]
+            case "stats":
+                self.changed = sum(host["changed"] for host in event["hosts"].values())

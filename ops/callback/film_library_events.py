@@ -1,0 +1,62 @@
+"""Tells ops/ansible.py what a playbook is doing: one JSON object a line into the file named by the environment.
+
+Beside ansible's own output, not instead of it: that one goes to the log unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase  # type: ignore[import-untyped]
+
+DOCUMENTATION = """
+name: film_library_events
+type: aggregate
+short_description: Events of a playbook run for the Film Library's progress display
+description: Writes plays, tasks, failures and totals as JSON lines to the descriptor in FILM_LIBRARY_EVENTS.
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Results arrive here already censored where a task says no_log."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "film_library_events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events = open(os.environ["FILM_LIBRARY_EVENTS"], "a", buffering=1)  # noqa: SIM115 - as long as ansible
+
+    def _send(self, event: str, **fields: Any) -> None:
+        self._events.write(json.dumps({"event": event, **fields}) + "\n")
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._send("play", name=play.get_name())
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._send("task", name=task.get_name())
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._send("task", name=task.get_name())
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            self._failed(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._failed(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._send("stats", hosts={host: stats.summarize(host) for host in stats.processed})
+
+    def _failed(self, result: Any) -> None:
+        values = result.result
+        message = values.get("censored") or values.get("msg") or ""
+        details = [values.get(key) for key in ("stderr", "module_stderr") if values.get(key)]
+        details += [item["msg"] for item in values.get("results") or [] if item.get("failed") and item.get("msg")]
+        text = "\n".join(str(part) for part in (message, *details))
+        self._send("failed", host=result.host.get_name(), task=result.task_name, message=text)

@@ -1,0 +1,47 @@
+"""What podman knows of an environment's hosts, and what their containers are called.
+
+Standard library only, because ops/preflight.py asks before anything is installed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ops import podman
+
+
+@dataclass(frozen=True)
+class Container:
+    """A host as podman knows it. `state` is podman's: created, running, paused, exited, ..."""
+
+    host: str
+    address: str
+    state: str
+
+    @classmethod
+    def from_podman(cls, entry: dict[str, Any]) -> Container:
+        labels = entry["Labels"]
+        host = entry["Names"][0].removeprefix(container_name(labels["film-library-env"], ""))
+        return cls(host, labels.get("film-library-address", "0.0.0.0"), entry["State"])
+
+
+def network_name(env: str) -> str:
+    return f"film-library-{env}"
+
+
+def container_name(env: str, host: str) -> str:
+    return f"film-library-{env}-{host}"
+
+
+def exists(env: str) -> bool:
+    """Whether the environment's network is there, that is, something was made and not taken down."""
+    return podman.run("network", "exists", network_name(env), check=False).returncode == 0
+
+
+def containers(env: str) -> dict[str, Container]:
+    """The hosts of the environment that exist, by name."""
+    listing = podman.run("ps", "--all", "--format", "json", "--filter", f"label=film-library-env={env}").stdout
+    found = (Container.from_podman(entry) for entry in json.loads(listing or "[]") or [])
+    return {container.host: container for container in found}

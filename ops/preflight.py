@@ -1,0 +1,142 @@
+"""Everything that would make a run fail half-way, looked for before anything is changed and told all at once.
+
+Standard library only: bin/bootstrap runs it with the system's Python, before it installs anything.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from ops.containers import Container, containers
+from ops.paths import ROOT
+from ops.settings import Settings, SettingsError
+
+#: Resident memory of an idle mongod with a small cache (140 MiB measured) and some work.
+MONGOD_MB = 200
+#: systemd, sshd and so on of one host (17 MB measured); the router's apps; the controller's Ansible.
+HOST_MB, APPS_MB, CONTROLLER_MB = 30, 300, 400
+#: An empty mongod's journal and files, and mongod itself on each host; image, mirror and downloads once.
+MONGOD_DISK_MB, HOST_DISK_MB, ONCE_DISK_MB = 350, 300, 2500
+
+_CONTAINER_STORAGE = Path("/var/lib/containers")
+
+
+def check(variables: Mapping[str, str]) -> Settings:
+    """The settings, when this machine can do what they ask for. Raises SettingsError with every problem."""
+    try:
+        settings = Settings.read(variables)
+    except SettingsError as error:
+        # The variables that were understood are enough to look at the machine as well.
+        raise SettingsError(error.problems + machine_problems(error.partial), error.partial) from None
+    problems = machine_problems(settings)
+    if problems:
+        raise SettingsError(problems, settings)
+    return settings
+
+
+def machine_problems(settings: Settings) -> list[str]:
+    """What on this machine stands in the way."""
+    if settings.env == "aws":
+        return ["ENV=aws: comes with the next version; must be local for now"]
+    rooted = can_be_root()
+    problems = [] if rooted else ["no root: run as root, or as a user who may use sudo (`make dev` needs neither)"]
+    existing = _existing(settings) if rooted else {}
+    if platform.machine() != "x86_64":
+        problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
+    problems += _host_problems(settings, existing)
+    if not existing:
+        problems += subnet_problems(settings.subnet, Path("/proc/net/route").read_text())
+        problems += memory_problems(settings, _available_mb())
+        problems += disk_problems(settings, {path: _free_mb(path) for path in (ROOT, _CONTAINER_STORAGE)})
+    return problems
+
+
+def can_be_root() -> bool:
+    """Whether commands can run as root; asks for sudo's password when there is a person to ask."""
+    if os.geteuid() == 0:
+        return True
+    if shutil.which("sudo") is None:
+        return False
+    command = ["sudo", "-v"] if sys.stdin.isatty() else ["sudo", "-n", "true"]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def _existing(settings: Settings) -> dict[str, Container]:
+    if shutil.which("podman") is None:
+        return {}
+    return containers(settings.env)
+
+
+def _host_problems(settings: Settings, existing: dict[str, Container]) -> list[str]:
+    """Hosts of an earlier run whose address this layout gives to another one, or that lie in another subnet."""
+    planned = {host.address: host.name for host in settings.hosts}
+    problems = []
+    for container in existing.values():
+        if planned.get(container.address, container.host) != container.host:
+            problems.append(
+                f"TOPOLOGY={settings.topology}: {container.address} belongs to the running host {container.host}; "
+                f"keep its TOPOLOGY, or run `make cluster-down ENV={settings.env}` first"
+            )
+    subnets = {IPv4Network(f"{container.address}/24", strict=False) for container in existing.values()}
+    if subnets - {settings.subnet}:
+        problems.append(f"SUBNET={settings.subnet}: the running hosts are in {min(subnets - {settings.subnet})}")
+    return problems
+
+
+def subnet_problems(subnet: IPv4Network, routes: str) -> list[str]:
+    """Whether a route of the machine (the text of /proc/net/route) leads into the subnet already."""
+    for line in routes.splitlines()[1:]:
+        interface, destination, _, flags, _, _, _, mask, *_ = line.split()
+        network = IPv4Network((_little_endian(destination), bin(int(mask, 16)).count("1")))
+        if network.prefixlen > 0 and int(flags, 16) & 1 and network.overlaps(subnet):
+            return [f"SUBNET={subnet}: taken by {interface} ({network}); must be a free /24 such as 10.200.70.0/24"]
+    return []
+
+
+def memory_problems(settings: Settings, available_mb: int) -> list[str]:
+    needed = settings.mongods * MONGOD_MB + len(settings.hosts) * HOST_MB + APPS_MB + CONTROLLER_MB
+    if needed <= available_mb:
+        return []
+    sizes = f"{settings.mongods} mongods on {len(settings.hosts)} hosts"
+    return [f"memory: {sizes} need {needed} MB, {available_mb} MB are available; lower SHARDS or MEMBERS"]
+
+
+def disk_problems(settings: Settings, free_mb: Mapping[Path, int]) -> list[str]:
+    needed = settings.mongods * MONGOD_DISK_MB + len(settings.hosts) * HOST_DISK_MB + ONCE_DISK_MB
+    return [f"disk: {needed} MB needed, {path} has {free} MB free" for path, free in free_mb.items() if free < needed]
+
+
+def _little_endian(text: str) -> int:
+    return int.from_bytes(bytes.fromhex(text), "little")
+
+
+def _available_mb() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
+
+
+def _free_mb(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free // 2**20
+
+
+def main() -> None:
+    """Exits with 2 and the problems on stderr, or does nothing."""
+    try:
+        check(os.environ)
+    except SettingsError as error:
+        print(refusal(error), file=sys.stderr)
+        sys.exit(2)
+
+
+def refusal(error: SettingsError) -> str:
+    """The message that a person sees."""
+    return "Refused, nothing was changed:\n" + "\n".join(f"  {problem}" for problem in error.problems)

@@ -1,0 +1,130 @@
+"""What a person sees of a long run: one line a phase, and what it is doing right now; the rest goes to a file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from ops.errors import OpsError
+
+_REDRAW_SECONDS = 0.2
+_TITLE_WIDTH = 44
+_TAIL_LINES = 15
+
+
+#: Takes a few words on what is being done now.
+Say = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """A Say for callers that show no progress."""
+
+
+class PhaseError(OpsError):
+    """A phase failed. `lines` are the lines of the log that say why, when the phase knows better than the log's end."""
+
+    def __init__(self, message: str, lines: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
+class Progress:
+    """Phases with their seconds on `stream`, everything else in the log file.
+
+    On a terminal the running phase is shown live with its latest hint; elsewhere only finished lines are printed.
+    """
+
+    def __init__(self, log: Path, stream: TextIO = sys.stdout) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.log_path = log
+        self.seconds: dict[str, float] = {}
+        self.current = ""
+        # Appending, because a child may write to the same file.
+        self._log = log.open("a", buffering=1)
+        self._stream = stream
+        self._live = stream.isatty()
+        self._began = 0.0
+        self._hint = ""
+
+    def log(self, text: str) -> None:
+        """Adds lines to the log only."""
+        self._log.write(text if text.endswith("\n") else text + "\n")
+
+    def hint(self, text: str) -> None:
+        """What the running phase is doing now; shown on a terminal until the next one."""
+        self._hint = text
+
+    def say(self, text: str) -> None:
+        """A line for the person that stays."""
+        self._erase()
+        print(text, file=self._stream, flush=True)
+        self.log(text)
+
+    @contextmanager
+    def phase(self, title: str) -> Iterator[None]:
+        """A phase from here to the end of the block; it may begin others by `next_phase`."""
+        self._begin(title)
+        stop = threading.Event()
+        painter = threading.Thread(target=self._paint, args=(stop,), daemon=True)
+        if self._live:
+            painter.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            if self._live:
+                painter.join()
+            self._erase()
+        self._end()
+
+    def next_phase(self, title: str) -> None:
+        """Ends the running phase and begins another one, inside the same block."""
+        self._end()
+        self._begin(title)
+
+    @property
+    def log_file(self) -> TextIO:
+        """The log, for a child to write into."""
+        return self._log
+
+    def tail(self) -> list[str]:
+        """The log's last lines."""
+        return self.log_path.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+
+    def rename(self, title: str) -> None:
+        """Gives the running phase the name it turned out to have."""
+        self.current = title
+        self.log(f"==== {title}")
+
+    def _begin(self, title: str) -> None:
+        self.current, self._began, self._hint = title, time.monotonic(), ""
+        self.log(f"==== {title}")
+
+    def _end(self) -> None:
+        seconds = time.monotonic() - self._began
+        self.seconds[self.current] = self.seconds.get(self.current, 0.0) + seconds
+        self.say(_line(self.current, seconds))
+
+    def _paint(self, stop: threading.Event) -> None:
+        while not stop.wait(_REDRAW_SECONDS):
+            line = f"{_line(self.current, time.monotonic() - self._began)}  {self._hint}"
+            self._stream.write(f"\r\x1b[2K{line[: _columns() - 1]}")
+            self._stream.flush()
+
+    def _erase(self) -> None:
+        if self._live:
+            self._stream.write("\r\x1b[2K")
+
+
+def _line(title: str, seconds: float) -> str:
+    return f"  {title:<{_TITLE_WIDTH}} {seconds:6.1f} s"
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns

@@ -1,0 +1,191 @@
+"""What the cluster is right now, asked of every process by itself; nothing is remembered from the deployment."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+import yaml
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from ops import secrets
+from ops.errors import OpsError
+from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
+from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT, shard_port
+
+Client = MongoClient[dict[str, Any]]
+
+_TIMEOUT_SECONDS = 3.0
+_HEALTHY = {"PRIMARY", "SECONDARY", "up", "ready"}
+_DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One process: where it is, what it is there for, and its own word on how it is."""
+
+    host: str
+    role: str
+    port: int
+    state: str
+
+    @property
+    def healthy(self) -> bool:
+        return self.state in _HEALTHY
+
+
+@dataclass
+class Status:
+    """The whole environment. `documents` is shard -> collection -> count; `router` is None when none answers."""
+
+    environment: str
+    processes: list[Row]
+    urls: dict[str, str]
+    passwords: str
+    documents: dict[str, dict[str, int]] = field(default_factory=dict)
+    router: dict[str, Any] | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return all(row.healthy for row in self.processes)
+
+
+def collect(env: str) -> Status:
+    """Asks every process of the environment. Raises OpsError when there is no such environment."""
+    path = build_dir(env) / "inventory.yml"
+    if not path.exists():
+        raise OpsError(f"there is no cluster {env}; `make cluster-up ENV={env}` builds one")
+    inventory = yaml.safe_load(path.read_text())["all"]
+    addresses = {name: host["ansible_host"] for name, host in inventory["hosts"].items()}
+    members = {group: list(value["hosts"]) for group, value in inventory["children"].items()}
+    web = addresses[members["web"][0]]
+    status = Status(
+        environment=env,
+        processes=[],
+        urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
+        passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
+    )
+    probe = _Probe(status, secrets.load_passwords(env), addresses)
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        status.processes = list(pool.map(lambda ask: ask(), probe.questions(members)))
+    return status
+
+
+class _Probe:
+    def __init__(self, status: Status, passwords: dict[str, str], addresses: dict[str, str]) -> None:
+        self._status = status
+        self._passwords = passwords
+        self._addresses = addresses
+        data = yaml.safe_load(_DATABASE.read_text())
+        self._database = data["cluster_database"]
+        self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
+
+    def questions(self, members: dict[str, list[str]]) -> list[Callable[[], Row]]:
+        """One for each process, in the order of the table."""
+        shards = sorted((group for group in members if group.startswith("shard")), key=lambda name: int(name[5:]))
+        asks: list[Callable[[], Row]] = []
+        for group in ("config", *shards):
+            asks += [partial(self._member, host, group) for host in members[group]]
+        asks += [partial(self._router, host) for host in members["mongos"]]
+        for host in members["web"]:
+            asks.append(partial(self._app, host, "user app", USER_APP_PORT))
+            asks.append(partial(self._app, host, "admin app", ADMIN_APP_PORT))
+        return asks
+
+    def _member(self, host: str, group: str) -> Row:
+        port = CONFIG_PORT if group == "config" else shard_port(int(group[5:]))
+        # A shard's users are its own; the config servers hold the cluster's.
+        user = "monitor" if group == "config" else "shard-admin"
+
+        def ask(client: Client) -> str:
+            state = _own_state(client.admin.command("replSetGetStatus"))
+            if state == "PRIMARY" and group != "config":
+                database = client[self._database]
+                self._status.documents[group] = {name: database[name].count_documents({}) for name in self._collections}
+            return state
+
+        return Row(host, group, port, self._ask(host, port, user, ask))
+
+    def _router(self, host: str) -> Row:
+        def ask(client: Client) -> str:
+            answer = client.admin.command("serverStatus")
+            self._status.router = {"version": answer["version"], "standin": bool(answer.get("standin"))}
+            return "up"
+
+        return Row(host, "mongos", MONGOS_PORT, self._ask(host, MONGOS_PORT, "monitor", ask))
+
+    def _ask(self, host: str, port: int, user: str, ask: Callable[[Client], str]) -> str:
+        try:
+            client: Client
+            with MongoClient(
+                self._addresses[host],
+                port,
+                username=user,
+                password=self._passwords.get(user.replace("-", "_"), ""),
+                directConnection=True,
+                serverSelectionTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
+                socketTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
+            ) as client:
+                return ask(client)
+        except OperationFailure as error:
+            return str((error.details or {}).get("codeName", error))  # NotYetInitialized, AuthenticationFailed ...
+        except PyMongoError:
+            return "no answer"
+
+    def _app(self, host: str, role: str, port: int) -> Row:
+        try:
+            url = f"{_url(self._addresses[host], port)}readyz"
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):  # noqa: S310 - a host of our own
+                state = "ready"
+        except urllib.error.HTTPError as error:
+            state = f"not ready ({error.code})"
+        except OSError:
+            state = "no answer"
+        return Row(host, role, port, state)
+
+
+def render(status: Status) -> str:
+    """The summary for a person."""
+    lines = [f"{name:<10} {url}" for name, url in status.urls.items()]
+    lines += [f"passwords  {status.passwords} (the admin app's first log-in: admin, app_admin_login)"]
+    if status.router is not None:
+        kind = "STAND-IN, not MongoDB's mongos" if status.router["standin"] else "MongoDB's mongos"
+        lines.append(f"router     {kind}, {status.router['version']}")
+    rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
+    lines += ["", *_table(["host", "role", "port", "state"], rows)]
+    if status.documents:
+        shards = sorted(status.documents, key=lambda name: int(name[5:]))
+        rows = []
+        for collection in status.documents[shards[0]]:
+            counts = [status.documents[shard].get(collection, 0) for shard in shards]
+            total = sum(counts)
+            rows.append([collection, *(f"{n} ({n / total:.1%})" if total else "0" for n in counts)])
+        lines += ["", *_table(["documents", *shards], rows)]
+    return "\n".join(lines)
+
+
+def as_json(status: Status) -> str:
+    return json.dumps(asdict(status) | {"healthy": status.healthy}, indent=2)
+
+
+def _own_state(answer: dict[str, Any]) -> str:
+    return next(str(member["stateStr"]) for member in answer["members"] if member.get("self"))
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
