@@ -67,7 +67,7 @@ async def in_transaction(
         return await finish(error.reply)
     if not operation.retryable_write or operation.session_id is None:
         raise CommandError(20, "IllegalOperation", _NEEDS_TRANSACTION)
-    transaction = Transaction(operation.session_id, int(operation.generic["txnNumber"]), None)
+    transaction = Transaction(operation.session_id, operation.generic["txnNumber"], None)
     operation.transaction = transaction
     try:
         try:

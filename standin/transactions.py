@@ -8,6 +8,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from bson import Int64
+
 from standin.errors import TRANSIENT_TRANSACTION_CODES, CommandError, Reply, check
 from standin.wire import plain
 
@@ -25,7 +27,7 @@ OPEN, ABORTED, COMMITTED = "open", "aborted", "committed"
 class Transaction:
     """`participants` are shard ids in the order in which they joined; the first one coordinates the commit."""
 
-    def __init__(self, session_id: dict[str, Any], number: int, read_concern: dict[str, Any] | None) -> None:
+    def __init__(self, session_id: dict[str, Any], number: Int64, read_concern: dict[str, Any] | None) -> None:
         self.number = number
         self.state = OPEN
         self.participants: list[str] = []
@@ -95,7 +97,7 @@ class Transactions:
 
         Raises CommandError 251 (NoSuchTransaction) for one that was never started here, or has ended.
         """
-        number = int(operation.generic["txnNumber"])
+        number: Int64 = operation.generic["txnNumber"]
         if operation.session_id is None:
             raise CommandError(251, "NoSuchTransaction", "a transaction needs a session")
         if operation.generic.get("startTransaction"):
