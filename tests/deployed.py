@@ -1,0 +1,197 @@
+"""A deployed cluster as its tests see it: the inventory that built it, ssh to its hosts, and MongoDB through ssh.
+
+FILM_LIBRARY_INVENTORY names the inventory; without it, it is that of `make cluster-up`. Nothing here knows where
+the hosts run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import testinfra
+import yaml
+from pymongo import MongoClient
+from testinfra.host import Host
+
+from ops.paths import ROOT, build_dir
+from ops.topology import CONFIG_PORT, MONGOS_PORT, shard_port
+
+Client = MongoClient[dict[str, Any]]
+
+INVENTORY_VARIABLE = "FILM_LIBRARY_INVENTORY"
+#: Milliseconds in which a process that is up answers, also on a busy machine.
+ANSWER_MS = 20_000
+
+
+@dataclass(frozen=True)
+class Process:
+    """One MongoDB process: its host, the replica set it is a member of ("mongos" for a router), its port."""
+
+    host: str
+    name: str
+    port: int
+
+    @property
+    def unit(self) -> str:
+        return "mongos.service" if self.name == "mongos" else f"mongod@{self.name}.service"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What an inventory file describes."""
+
+    path: Path
+    variables: dict[str, dict[str, Any]]
+    groups: dict[str, list[str]]
+
+    @classmethod
+    def read(cls) -> Inventory:
+        """The inventory under test. Raises FileNotFoundError when there is none."""
+        path = Path(os.environ.get(INVENTORY_VARIABLE) or build_dir("local") / "inventory.yml")
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such inventory; run `make cluster-up`, or set {INVENTORY_VARIABLE}")
+        command = [str(Path(sys.executable).parent / "ansible-inventory"), "--inventory", str(path), "--list"]
+        listing = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        variables = listing.pop("_meta")["hostvars"]
+        groups = {name: sorted(group.get("hosts", [])) for name, group in listing.items()}
+        return cls(path, variables, groups | {"all": sorted(variables)})
+
+    def group(self, name: str) -> list[str]:
+        return self.groups.get(name, [])
+
+    @property
+    def shards(self) -> list[str]:
+        names = [name for name in self.groups if name.removeprefix("shard").isdecimal()]
+        return sorted(names, key=lambda name: int(name.removeprefix("shard")))
+
+    @property
+    def replica_sets(self) -> dict[str, list[Process]]:
+        """Members of every replica set, by its name."""
+        ports = {"config": CONFIG_PORT} | {name: shard_port(int(name.removeprefix("shard"))) for name in self.shards}
+        return {name: [Process(host, name, port) for host in self.group(name)] for name, port in ports.items()}
+
+    @property
+    def members(self) -> list[Process]:
+        return [member for members in self.replica_sets.values() for member in members]
+
+    @property
+    def routers(self) -> list[Process]:
+        return [Process(host, "mongos", MONGOS_PORT) for host in self.group("mongos")]
+
+    @property
+    def processes(self) -> list[Process]:
+        return [*self.members, *self.routers]
+
+    def address(self, host: str) -> str:
+        return str(self.variables[host]["ansible_host"])
+
+    @cached_property
+    def passwords(self) -> dict[str, str]:
+        secrets = Path(next(iter(self.variables.values()))["cluster_secrets_dir"])
+        return dict(yaml.safe_load((secrets / "passwords.yml").read_text()))
+
+    @cached_property
+    def database(self) -> dict[str, Any]:
+        """What the roles are told of the database: collections with their shard keys, roles and users."""
+        return dict(yaml.safe_load((ROOT / "ansible/group_vars/all/database.yml").read_text()))
+
+
+class Deployment:
+    """The way to the hosts of an inventory: one ssh connection each, which commands and MongoDB clients share."""
+
+    def __init__(self, inventory: Inventory, directory: Path) -> None:
+        self.inventory = inventory
+        self._directory = directory
+        self._hosts: dict[str, Host] = {}
+        self._clients: dict[tuple[Process, str | None], Client] = {}
+
+    def host(self, name: str) -> Host:
+        """testinfra's host; a command takes some 20 ms."""
+        if name not in self._hosts:
+            variables = self.inventory.variables[name]
+            self._hosts[name] = testinfra.get_host(
+                f"ssh://{variables['ansible_user']}@{self.inventory.address(name)}",
+                ssh_identity_file=variables["ansible_ssh_private_key_file"],
+                ssh_extra_args=variables.get("ansible_ssh_common_args", ""),
+                controlpath=str(self._control(name)),
+                sudo=variables["ansible_user"] != "root",
+            )
+        return self._hosts[name]
+
+    def client(self, process: Process, user: str | None = None) -> Client:
+        """A client of that one process, logged in as a MongoDB user of the deployment, or as nobody.
+
+        It comes from the loopback interface of the process's own host, by ssh: so it meets what somebody there
+        would (a localhost exception), needs no open port, and no password is on a command line.
+        """
+        if (process, user) not in self._clients:
+            password = self.inventory.passwords[user.replace("-", "_")] if user else None
+            self._clients[process, user] = self.new_client(process, user, password)
+        return self._clients[process, user]
+
+    def new_client(self, process: Process, user: str | None, password: str | None) -> Client:
+        """A client like `client`'s that the caller closes."""
+        return MongoClient(
+            str(self._socket(process)),
+            directConnection=True,
+            serverSelectionTimeoutMS=ANSWER_MS,
+            username=user,
+            password=password,
+        )
+
+    def _control(self, host: str) -> Path:
+        return self._directory / f"{host}.ctl"
+
+    def _socket(self, process: Process) -> Path:
+        return self._directory / f"{process.host}-{process.port}.sock"
+
+    def _ssh(self, host: str) -> list[str]:
+        variables = self.inventory.variables[host]
+        common = shlex.split(str(variables.get("ansible_ssh_common_args", "")))
+        identity = ["-i", str(variables["ansible_ssh_private_key_file"]), *common, "-S", str(self._control(host))]
+        return ["ssh", *identity, f"{variables['ansible_user']}@{self.inventory.address(host)}"]
+
+    def open(self) -> None:
+        """Connect to every host and open a Unix socket here for every MongoDB process there."""
+        for host in self.inventory.group("all"):
+            forwards = [
+                option
+                for process in self.inventory.processes
+                if process.host == host
+                for option in ("-L", f"{self._socket(process)}:127.0.0.1:{process.port}")
+            ]
+            # -f comes back when every forward listens: nothing to wait for afterwards.
+            options = ["-f", "-N", "-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]
+            subprocess.run([*self._ssh(host), *options, *forwards], check=True, stderr=subprocess.PIPE)
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        for host in self.inventory.group("all"):
+            subprocess.run([*self._ssh(host), "-O", "exit"], check=False, capture_output=True)
+
+
+@contextmanager
+def connect(inventory: Inventory) -> Iterator[Deployment]:
+    """Connections to the hosts of the inventory, closed in the end."""
+    with tempfile.TemporaryDirectory(prefix="fl-") as directory:  # short: a socket's path has at most 107 characters
+        deployment = Deployment(inventory, Path(directory))
+        try:
+            deployment.open()
+            yield deployment
+        finally:
+            deployment.close()

@@ -1,0 +1,154 @@
+"""Role `webapps`: both apps through nginx, as hardened units, with their secrets kept."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from email.message import Message
+from http.client import RemoteDisconnected
+
+import pytest
+
+from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
+from tests.deployed import Deployment, Inventory
+from tests.units import exposure, log, properties
+
+PORTS = {"user": USER_APP_PORT, "admin": ADMIN_APP_PORT}
+HARDENING = {
+    "NoNewPrivileges": "yes",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "PrivateTmp": "yes",
+    "PrivateDevices": "yes",
+    "MemoryDenyWriteExecute": "yes",
+    "CapabilityBoundingSet": "",
+    "Restart": "on-failure",
+}
+
+app_names = pytest.mark.parametrize("app", PORTS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: str
+
+
+def get(address: str, app: str, path: str, **headers: str) -> Answer:
+    """An app's answer, of whatever status. Raises RemoteDisconnected when there is none."""
+    request = urllib.request.Request(f"http://{address}:{PORTS[app]}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+            return Answer(response.status, response.headers, response.read().decode(errors="replace"))
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.headers, error.read().decode(errors="replace"))
+
+
+@app_names
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_is_healthy(inventory: Inventory, deployment: Deployment, web: str, app: str, path: str) -> None:
+    answer = get(inventory.address(web), app, path)
+    assert answer.status == 200, log(deployment.host(web), f"film-library-{app}.service")
+
+
+@app_names
+def test_answers_a_person(inventory: Inventory, web: str, app: str) -> None:
+    """The front page, after its redirects, is a page with a style sheet that is there and may be kept for good."""
+    page = get(inventory.address(web), app, "/")
+    assert page.status == 200
+    assert page.headers.get_content_type() == "text/html"
+    sheet = page.body.split('rel="stylesheet"')[1].split('href="')[1].split('"')[0]
+    style = get(inventory.address(web), app, sheet)
+    assert (style.status, style.headers.get_content_type()) == (200, "text/css")
+    assert "immutable" in style.headers["Cache-Control"]
+
+
+@app_names
+def test_security_headers(inventory: Inventory, web: str, app: str) -> None:
+    headers = get(inventory.address(web), app, "/").headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src" in policy
+    assert "unsafe-" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"]
+    assert headers["Server"] == "nginx", "no version"
+
+
+@app_names
+def test_unknown_host_gets_no_answer(inventory: Inventory, web: str, app: str) -> None:
+    with pytest.raises(RemoteDisconnected):
+        get(inventory.address(web), app, "/", Host="somebody-elses.example")
+
+
+@app_names
+def test_large_request_is_refused_by_nginx(inventory: Inventory, web: str, app: str) -> None:
+    limit = {"user": 1, "admin": 64}[app]
+    answer = get(inventory.address(web), app, "/healthz", **{"Content-Length": str((limit << 20) + 1)})
+    assert answer.status == 413
+
+
+@app_names
+def test_unit_is_hardened(deployment: Deployment, web: str, app: str) -> None:
+    host = deployment.host(web)
+    unit = f"film-library-{app}.service"
+    shown = properties(host, unit)
+    assert {name: shown[name] for name in HARDENING} == HARDENING
+    assert shown["User"] == f"film-library-{app}"
+    assert exposure(host, unit) < 3
+
+
+@app_names
+def test_runs_and_starts_at_boot(deployment: Deployment, web: str, app: str) -> None:
+    for unit in (f"film-library-{app}.service", f"film-library-{app}.socket", "nginx.service"):
+        service = deployment.host(web).service(unit)
+        assert service.is_running, log(deployment.host(web), unit)
+        assert service.is_enabled
+
+
+@app_names
+def test_socket_is_for_nginx_alone(deployment: Deployment, web: str, app: str) -> None:
+    socket = deployment.host(web).file(f"/run/film-library/{app}.sock")
+    assert (socket.user, socket.group, socket.mode) == ("root", "www-data", 0o660)
+
+
+@app_names
+def test_settings_are_the_apps_alone(deployment: Deployment, web: str, app: str) -> None:
+    host = deployment.host(web)
+    settings = host.file(f"/etc/film-library/{app}.env")
+    assert (settings.user, settings.group, settings.mode) == ("root", f"film-library-{app}", 0o640)
+    other = next(name for name in PORTS if name != app)
+    assert host.run("setpriv --reuid=%s --init-groups cat /etc/film-library/%s.env", f"film-library-{other}", app).rc
+
+
+def test_no_secret_where_everybody_can_read(deployment: Deployment, inventory: Inventory, machine: str) -> None:
+    """Neither in a command line of any process, nor in a unit, nor in the journal."""
+    host = deployment.host(machine)
+    places = {
+        "command lines": host.check_output("ps -ww -eo args"),
+        "units": host.check_output("systemctl cat 'film-library-*' 'mongod@*' 'mongos*' nginx.service || true"),
+        "journal": host.check_output("journalctl --no-pager --output=cat"),
+    }
+    for place, text in places.items():
+        found = [name for name, secret in inventory.passwords.items() if secret in text]
+        assert found == [], place
+
+
+def test_command_line_runs_as_the_admin_app(deployment: Deployment, web: str) -> None:
+    result = deployment.host(web).run("film-library status --json")
+    assert result.rc == 0, result.stderr
+    as_user = deployment.host(web).run("setpriv --reuid=nobody --clear-groups film-library status")
+    assert as_user.rc != 0
+
+
+def test_host_needs_no_package_index(deployment: Deployment, web: str) -> None:
+    """Everything in the release is one of the wheels that came with it."""
+    host = deployment.host(web)
+    installed = host.check_output("/opt/film-library/current/bin/pip freeze --all").splitlines()
+    locked = host.file("/opt/film-library/current/wheelhouse/requirements.txt").content_string.splitlines()
+    assert {line.split("==")[0].split(" @ ")[0].lower().replace("_", "-") for line in installed} - {
+        "pip",
+        "setuptools",
+    } == {line.split("==")[0] for line in locked}
