@@ -1,0 +1,121 @@
+"""Rules of this repository that no linter knows: what every role must have, and what must not be in the repository."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.paths import ANSIBLE, ROOT
+
+ROLES = sorted(path for path in (ANSIBLE / "roles").iterdir() if path.is_dir())
+roles = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+
+
+def load(file: Path) -> dict[str, Any]:
+    """A YAML file's mapping, empty when there is no such file."""
+    return (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
+
+
+def task_files(role: Path) -> list[Path]:
+    return sorted((role / "tasks").glob("*.yml"))
+
+
+@roles
+def test_defaults_and_argument_specs_list_the_same_variables(role: Path) -> None:
+    specified = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert set(specified) == set(load(role / "defaults/main.yml"))
+
+
+@roles
+def test_every_argument_is_typed_and_described(role: Path) -> None:
+    for entry in load(role / "meta/argument_specs.yml")["argument_specs"].values():
+        for name, option in entry["options"].items():
+            assert option.get("type"), name
+            assert str(option.get("description", "")).strip(), name
+
+
+@roles
+def test_variables_carry_the_roles_name(role: Path) -> None:
+    defaults = [name for name in load(role / "defaults/main.yml") if not name.startswith(f"{role.name}_")]
+    private = [name for name in load(role / "vars/main.yml") if not name.startswith(f"_{role.name}_")]
+    assert (defaults, private) == ([], [])
+
+
+@roles
+def test_every_default_is_used(role: Path) -> None:
+    files = [file for file in role.rglob("*") if file.is_file() and file.parent.name not in {"defaults", "meta"}]
+    text = "\n".join(file.read_text() for file in files)
+    # A default may be there for another default alone.
+    text += "\n".join(str(value) for value in load(role / "defaults/main.yml").values())
+    assert [name for name in load(role / "defaults/main.yml") if not re.search(rf"\b{name}\b", text)] == []
+
+
+@roles
+def test_main_is_a_table_of_contents_that_begins_with_preflight(role: Path) -> None:
+    tasks = yaml.safe_load((role / "tasks/main.yml").read_text())
+    included = [task.get("ansible.builtin.include_tasks") or task.get("ansible.builtin.import_tasks") for task in tasks]
+    assert None not in included
+    names = [entry["file"] if isinstance(entry, dict) else entry for entry in included]
+    assert names[0] == "preflight.yml"
+
+
+@roles
+def test_every_file_of_tasks_is_used(role: Path) -> None:
+    """By the role itself, or as an entry point of its own by a playbook."""
+    users = [*task_files(role), *ANSIBLE.glob("*.yml"), *ANSIBLE.glob("playbooks/*.yml")]
+    text = "\n".join(file.read_text() for file in users)
+    unused = [file.name for file in task_files(role) if file.stem != "main"]
+    unused = [name for name in unused if not re.search(rf"(\b{name}|tasks_from: {Path(name).stem})\b", text)]
+    assert unused == []
+
+
+@roles
+def test_role_is_described(role: Path) -> None:
+    lines = (role / "README.md").read_text().splitlines()
+    assert lines[0] == f"# {role.name}"
+    assert 3 <= len(lines) <= 40, "a few sentences, not a manual"
+
+
+def tracked_files() -> list[Path]:
+    """The text files of the repository, tracked or about to be."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file() and b"\0" not in (ROOT / name).read_bytes()[:4096]]
+
+
+# What only one machine has, or a registry's host: the repository works anywhere, by the machine's own configuration.
+FORBIDDEN = {
+    "a path of one machine": r"(?<![\w.])/(work|root/\.|home/\w+)/",
+    "what lies beside the repository": r"\.\./shared\b",
+    "a package registry's host": r"\b(pypi\.org|pythonhosted\.org|registry\.npmjs|(deb|security)\.debian\.org"
+    r"|archive\.ubuntu\.com|docker\.io/|quay\.io/)",
+    "a default password": r"(?i)\b(passw0rd|changeme|admin/admin|hunter2)\b",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+}
+
+# This file names them, and the list of passwords that nobody may choose holds the best known.
+EXEMPT = {Path(__file__), ROOT / "app/db/common_passwords.txt"}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_has(what: str) -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for file in tracked_files()
+        if file not in EXEMPT
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1)
+        if re.search(FORBIDDEN[what], line)
+    ]
+    assert found == []
+
+
+def test_molecule_has_no_inventory_of_its_own() -> None:
+    """Hosts and groups are said once, by ops/topology.py."""
+    for file in (ROOT / "molecule").glob("*/molecule.yml"):
+        assert "inventory" not in load(file).get("provisioner", {}), file
+    assert load(ROOT / ".config/molecule/config.yml")["platforms"] == []
