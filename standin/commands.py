@@ -26,6 +26,7 @@ class Command:
     handler: Handler
     requirement: Access | Requirement
     options: frozenset[str] | None
+    required: frozenset[str]
     in_transaction: bool = False
 
 
@@ -36,8 +37,12 @@ def _command(
     *,
     in_transaction: bool = False,
 ) -> Command:
-    listed = None if options is None else frozenset(options.split())
-    return Command(handler, requirement, listed, in_transaction)
+    """`options` separated by blanks, the required ones with an exclamation mark."""
+    if options is None:
+        return Command(handler, requirement, None, frozenset(), in_transaction)
+    names = options.split()
+    required = frozenset(name[:-1] for name in names if name.endswith("!"))
+    return Command(handler, requirement, frozenset(name.rstrip("!") for name in names), required, in_transaction)
 
 
 async def _get_more(operation: Operation) -> Reply:
@@ -65,7 +70,7 @@ _FIND = (
     "filter sort projection hint skip limit batchSize singleBatch min max returnKey showRecordId allowDiskUse "
     "collation let noCursorTimeout"
 )
-_AGGREGATE = "pipeline cursor explain allowDiskUse bypassDocumentValidation collation hint let"
+_AGGREGATE = "pipeline! cursor explain allowDiskUse bypassDocumentValidation collation hint let"
 _FIND_AND_MODIFY = "query sort remove update new fields upsert bypassDocumentValidation collation arrayFilters hint let"
 _CREATE = (
     "capped size max validator validationLevel validationAction viewOn pipeline collation indexOptionDefaults "
@@ -102,31 +107,31 @@ COMMANDS: dict[str, Command] = {
     # Documents
     "find": _command(reads.find, _READ, _FIND, in_transaction=True),
     "count": _command(reads.count, _READ, "query limit skip hint collation fields"),
-    "distinct": _command(reads.distinct, _READ, "key query collation", in_transaction=True),
+    "distinct": _command(reads.distinct, _READ, "key! query collation", in_transaction=True),
     "aggregate": _command(reads.aggregate, needs.aggregate, _AGGREGATE, in_transaction=True),
-    "insert": _command(writes.write, needs.insert, "documents ordered bypassDocumentValidation", in_transaction=True),
-    "update": _command(writes.write, needs.update, "updates ordered bypassDocumentValidation let", in_transaction=True),
-    "delete": _command(writes.write, needs.on_collection("remove"), "deletes ordered let", in_transaction=True),
+    "insert": _command(writes.write, needs.insert, "documents! ordered bypassDocumentValidation", in_transaction=True),
+    "update": _command(
+        writes.write, needs.update, "updates! ordered bypassDocumentValidation let", in_transaction=True
+    ),
+    "delete": _command(writes.write, needs.on_collection("remove"), "deletes! ordered let", in_transaction=True),
     "findAndModify": _command(writes.find_and_modify, needs.find_and_modify, _FIND_AND_MODIFY, in_transaction=True),
     "findandmodify": _command(writes.find_and_modify, needs.find_and_modify, _FIND_AND_MODIFY, in_transaction=True),
     # Whose cursor or transaction it is, is checked where it is kept.
-    "getMore": _command(_get_more, Access.ANY_USER, "collection batchSize", in_transaction=True),
-    "killCursors": _command(_kill_cursors, Access.ANY_USER, "cursors", in_transaction=True),
+    "getMore": _command(_get_more, Access.ANY_USER, "collection! batchSize", in_transaction=True),
+    "killCursors": _command(_kill_cursors, Access.ANY_USER, "cursors!", in_transaction=True),
     "commitTransaction": _command(_commit, Access.ANY_USER, "recoveryToken"),
     "abortTransaction": _command(_abort, Access.ANY_USER, "recoveryToken"),
     # Collections and indexes
     "create": _command(ddl.create, needs.create, _CREATE),
     "drop": _command(ddl.drop, needs.on_collection("dropCollection")),
     "dropDatabase": _command(ddl.drop_database, needs.on_database("dropDatabase")),
-    "renameCollection": _command(ddl.rename_collection, needs.rename_collection, "to dropTarget"),
+    "renameCollection": _command(ddl.rename_collection, needs.rename_collection, "to! dropTarget"),
     "collMod": _command(ddl.coll_mod, needs.coll_mod, _COLL_MOD),
-    "createIndexes": _command(ddl.create_indexes, needs.on_collection("createIndex"), "indexes commitQuorum"),
-    "dropIndexes": _command(ddl.drop_indexes, needs.on_collection("dropIndex"), "index"),
+    "createIndexes": _command(ddl.create_indexes, needs.on_collection("createIndex"), "indexes! commitQuorum"),
+    "dropIndexes": _command(ddl.drop_indexes, needs.on_collection("dropIndex"), "index!"),
     "listIndexes": _command(ddl.list_indexes, needs.on_collection("listIndexes"), "cursor"),
-    "listCollections": _command(
-        ddl.list_collections, needs.list_collections, "filter nameOnly authorizedCollections cursor"
-    ),
-    # listDatabases shows nothing to a user without privileges: see Router.may_see.
+    # listCollections and listDatabases leave out what the user may not see.
+    "listCollections": _command(ddl.list_collections, Access.ANY_USER, "filter nameOnly authorizedCollections cursor"),
     "listDatabases": _command(ddl.list_databases, Access.ANY_USER, "filter nameOnly authorizedDatabases"),
     "dbStats": _command(ddl.database_statistics, needs.on_database("dbStats"), "scale freeStorage"),
     "dbstats": _command(ddl.database_statistics, needs.on_database("dbStats"), "scale freeStorage"),
@@ -140,15 +145,16 @@ COMMANDS: dict[str, Command] = {
     "flushRouterConfig": _command(sharding.flush_router_config, needs.on_cluster("flushRouterConfig")),
     "enableSharding": _command(sharding.enable_sharding, _SHARD, "primaryShard"),
     "shardCollection": _command(
-        sharding.shard_collection, _SHARD, "key unique numInitialChunks presplitHashedZones collation"
+        sharding.shard_collection, _SHARD, "key! unique numInitialChunks presplitHashedZones collation"
     ),
     "getShardVersion": _command(sharding.get_shard_version, needs.on_namespace("getShardVersion")),
     "moveChunk": _command(
         sharding.move_chunk,
         needs.on_namespace("moveChunk"),
-        "find bounds to _waitForDelete waitForDelete _secondaryThrottle secondaryThrottle forceJumbo",
+        "find bounds to! _waitForDelete waitForDelete _secondaryThrottle secondaryThrottle forceJumbo",
     ),
-    "split": _command(sharding.split, needs.on_namespace("splitChunk"), "middle"),
+    "movePrimary": _command(sharding.move_primary, needs.on_namespace("moveChunk"), "to!"),
+    "split": _command(sharding.split, needs.on_namespace("splitChunk"), "middle!"),
     "balancerStart": _command(sharding.balancer_start, needs.balancer_control, ""),
     "balancerStop": _command(sharding.balancer_stop, needs.balancer_control, ""),
     "balancerStatus": _command(sharding.balancer_status, needs.balancer_state),
@@ -156,15 +162,15 @@ COMMANDS: dict[str, Command] = {
     "configureCollectionBalancing": _command(
         sharding.configure_collection_balancing, _SHARD, "chunkSize defragmentCollection enableAutoSplitter"
     ),
-    "addShardToZone": _command(sharding.add_shard_to_zone, _ZONE, "zone"),
-    "removeShardFromZone": _command(sharding.remove_shard_from_zone, _ZONE, "zone"),
-    "updateZoneKeyRange": _command(sharding.update_zone_key_range, _SHARD, "min max zone"),
+    "addShardToZone": _command(sharding.add_shard_to_zone, _ZONE, "zone!"),
+    "removeShardFromZone": _command(sharding.remove_shard_from_zone, _ZONE, "zone!"),
+    "updateZoneKeyRange": _command(sharding.update_zone_key_range, _SHARD, "min! max! zone!"),
     # Users and roles
     "createUser": _command(users.change, needs.create_user, _CREATE_USER),
     "updateUser": _command(users.change, needs.update_user, _CREATE_USER),
     "dropUser": _command(users.change, needs.on_database("dropUser")),
-    "grantRolesToUser": _command(users.change, needs.grant_roles_to_user, "roles"),
-    "revokeRolesFromUser": _command(users.change, needs.revoke_roles_from_user, "roles"),
+    "grantRolesToUser": _command(users.change, needs.grant_roles_to_user, "roles!"),
+    "revokeRolesFromUser": _command(users.change, needs.revoke_roles_from_user, "roles!"),
     "usersInfo": _command(
         users.look_up,
         needs.users_info,
@@ -204,9 +210,12 @@ COMMANDS["explain"] = _command(reads.explain, _explain_needs, "verbosity")
 
 
 def check_options(name: str, command: Command, arguments: dict[str, object]) -> None:
-    """Raises CommandError for an option that isn't listed, as the servers do for one that they don't know."""
+    """Raises CommandError for an unknown or a missing option, in the servers' words."""
     if command.options is None:
         return
     for option in arguments:
         if option != name and option not in command.options:
             raise CommandError(40415, "Location40415", f"BSON field '{name}.{option}' is an unknown field.")
+    for option in command.required:
+        if option not in arguments:
+            raise CommandError(40414, "Location40414", f"BSON field '{name}.{option}' is missing but a required field")

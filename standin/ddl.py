@@ -8,9 +8,12 @@ from typing import Any
 from bson import Int64
 
 from standin.catalog import MAJORITY, Routing
-from standin.errors import CommandError, Reply, check, not_supported, without_metadata
+from standin.errors import CommandError, Reply, check, not_supported, unauthorized, without_metadata
 from standin.operation import Operation, no_such_namespace
+from standin.privileges import Need
 from standin.reads import ask_shard, empty_cursor, on_config_servers
+
+MAX_NAMES = 100_000
 
 
 async def create(operation: Operation) -> Reply:
@@ -44,6 +47,22 @@ async def create_indexes(operation: Operation) -> Reply:
 
 
 async def list_collections(operation: Operation) -> Reply:
+    """Without the privilege to list: names alone, of the collections on which one has any privilege."""
+    privileges = await operation.privileges()
+    if privileges.allow(Need("listCollections", operation.database)):
+        return await _list_collections(operation)
+    options = operation.arguments
+    if not (options.get("nameOnly") and options.get("authorizedCollections")):
+        raise unauthorized(f"not authorized on {operation.database} to execute command listCollections")
+    operation.arguments = {**options, "cursor": {"batchSize": MAX_NAMES}}
+    cursor = dict((await _list_collections(operation))["cursor"])
+    names = (entry["name"] for entry in cursor["firstBatch"])
+    visible = {name for name in names if privileges.touch_collection(operation.database, name)}
+    cursor["firstBatch"] = [entry for entry in cursor["firstBatch"] if entry["name"] in visible]
+    return {"cursor": cursor, "ok": 1.0}
+
+
+async def _list_collections(operation: Operation) -> Reply:
     if operation.on_config_servers:
         return await on_config_servers(operation)
     namespace = f"{operation.database}.$cmd.listCollections"
@@ -142,7 +161,9 @@ async def list_databases(operation: Operation) -> Reply:
                 entry["sizeOnDisk"] = Int64(entry.get("sizeOnDisk", 0) + database["sizeOnDisk"])
                 entry["empty"] = bool(entry.get("empty", True) and database["empty"])
                 entry.setdefault("shards", {})[shard_id] = Int64(database["sizeOnDisk"])
-    visible = [found[name] for name in sorted(found) if await operation.router.may_see(operation, name)]
+    privileges = await operation.privileges()
+    everything = privileges.allow(Need("listDatabases", cluster=True))
+    visible = [found[name] for name in sorted(found) if everything or privileges.touch_database(name)]
     reply = {"databases": visible, "ok": 1.0}
     if not names_only:
         total = sum(database["sizeOnDisk"] for database in visible)

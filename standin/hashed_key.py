@@ -18,6 +18,8 @@ from bson.decimal128 import Decimal128
 from standin.bson_order import CANONICAL_TYPE, INT64_MAX, INT64_MIN, clamp_int64, raw_element
 from standin.wire import PLAIN
 
+_TWO_TO_63 = float(2**63)
+
 Feed = Callable[[bytes], None]
 
 
@@ -62,4 +64,7 @@ def _truncate(number: float) -> Int64:
         return Int64(0)
     if math.isinf(number):
         return Int64(INT64_MAX if number > 0 else INT64_MIN)
+    if number == _TWO_TO_63:
+        # What converting it did on the processors of the day; the server keeps to it (`safeNumberLongForHash`).
+        return Int64(INT64_MIN)
     return clamp_int64(int(number))

@@ -11,7 +11,8 @@ from bson import Binary
 from bson.raw_bson import RawBSONDocument
 
 from standin.catalog import MAJORITY, Routing
-from standin.errors import RETRYABLE_CODES, CommandError, Reply, StaleRoutingError, check
+from standin.errors import RETRYABLE_CODES, CommandError, Reply, StaleRoutingError, check, unauthorized
+from standin.privileges import Privileges
 from standin.replica_set import ReplicaSet
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class Operation:
     def on_config_servers(self) -> bool:
         """Whether the namespace lives on the config servers rather than on a shard."""
         return self.database in CONFIG_DATABASES and self.namespace != "config.system.sessions"
+
+    async def privileges(self) -> Privileges:
+        """What the user may do. Raises CommandError when nobody is logged in (any more)."""
+        if self.user is None:
+            raise unauthorized(f"command {self.name} requires authentication")
+        return await self.router.privileges.of(self.user)
 
     def session_fields(self) -> dict[str, Any]:
         """What a follow-up command (getMore) needs to be part of the same session and transaction."""

@@ -55,6 +55,13 @@ class Privileges:
             for document in self.documents
         )
 
+    def touch_collection(self, database: str, collection: str) -> bool:
+        """Whether there is any privilege on the collection."""
+        if self.documents is None:
+            return True
+        need = Need("", database, collection)
+        return any(document["actions"] and _covers(document["resource"], need) for document in self.documents)
+
     def touch_database(self, database: str) -> bool:
         """Whether there is any privilege on the database or in it."""
         if self.documents is None:

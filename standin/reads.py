@@ -207,7 +207,9 @@ async def _on_view(operation: Operation, error: CommandError, tail: list[Any], *
         raise error
     view = error.reply["resolvedView"]
     pipeline = [*view["pipeline"], *tail]
-    kept: dict[str, Any] = {key: operation.arguments[key] for key in ("let", "collation", "allowDiskUse") if key in operation.arguments}
+    kept: dict[str, Any] = {
+        key: operation.arguments[key] for key in ("let", "collation", "allowDiskUse") if key in operation.arguments
+    }
     cursor = {"batchSize": operation.arguments["batchSize"]} if "batchSize" in operation.arguments else {}
     collection = view["ns"].partition(".")[2]
     command: dict[str, Any] = {"aggregate": collection, "pipeline": pipeline, "cursor": cursor}

@@ -131,13 +131,6 @@ def _view_sources(request: Request) -> list[Need]:
     return [Need("find", request.database, collection_name(source)) for source in sources]
 
 
-def list_collections(request: Request) -> list[Need]:
-    """Names alone, and only of one's own collections, may be asked for by anyone; the router's reply leaves
-    out the rest.
-    """
-    return [Need("listCollections", request.database)]
-
-
 def rename_collection(request: Request) -> list[Need]:
     """Within one database; the target may be replaced only by one who may drop it."""
     database, _, source = collection_name(request.target).partition(".")

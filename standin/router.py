@@ -5,7 +5,7 @@ import collections
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import Int64, ObjectId, Timestamp
 
@@ -13,12 +13,9 @@ from standin import MONGODB_VERSION, status
 from standin.catalog import Catalog
 from standin.cursors import Cursors
 from standin.errors import CommandError
-from standin.privileges import Need, PrivilegeCache
+from standin.privileges import PrivilegeCache
 from standin.replica_set import ReplicaSet
 from standin.transactions import Transactions
-
-if TYPE_CHECKING:
-    from standin.operation import Operation
 
 # How often a mongos shows in config.mongos that it is alive; sh.status() lists those of the last 30 s as active.
 PING_SECONDS = 10.0
@@ -54,13 +51,6 @@ class Router:
             known.append(self.cluster_time["clusterTime"])
         latest: Timestamp = max(known)
         return latest
-
-    async def may_see(self, operation: "Operation", database: str) -> bool:
-        """Whether listDatabases shows a database: all to who may list, else those with a privilege in them."""
-        if operation.user is None:
-            return False
-        privileges = await self.privileges.of(operation.user)
-        return privileges.allow(Need("listDatabases", cluster=True)) or privileges.touch_database(database)
 
     async def keep_house(self) -> None:
         """Until cancelled: show in config.mongos, notice new shards, forget what nobody will ask for again."""

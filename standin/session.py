@@ -125,13 +125,12 @@ class Session:
         """Raises CommandError 13 (Unauthorized)."""
         if command.requirement is Access.BEFORE_LOGIN:
             return
-        user = operation.user
-        if user is None:
+        if operation.user is None:
             if await self._localhost_exception(operation):
                 return
             raise unauthorized(f"command {operation.name} requires authentication")
         try:
-            privileges = await self._router.privileges.of(user)
+            privileges = await operation.privileges()
         except CommandError as error:
             if error.code == 11:
                 self._log_in.user = None
@@ -139,7 +138,7 @@ class Session:
             raise
         if isinstance(command.requirement, Access):
             return
-        request = Request(operation.name, operation.database, operation.arguments, user)
+        request = Request(operation.name, operation.database, operation.arguments, operation.user)
         for need in command.requirement(request):
             if not privileges.allow(need):
                 raise unauthorized(

@@ -11,7 +11,7 @@ from bson import Int64
 
 from standin.catalog import MAJORITY, Routing
 from standin.errors import CommandError, Reply, check, not_supported, without_metadata
-from standin.operation import MAX_ROUTING_ATTEMPTS, STALE_PAUSE_SECONDS, Operation
+from standin.operation import MAX_ROUTING_ATTEMPTS, STALE_PAUSE_SECONDS, Operation, no_such_namespace
 from standin.routing import ChunkTable
 from standin.wire import plain
 
@@ -85,6 +85,24 @@ async def shard_collection(operation: Operation) -> Reply:
         return await operation.routed(namespace, action, create=True)
     finally:
         operation.catalog.forget(namespace)
+
+
+async def move_primary(operation: Operation) -> Reply:
+    """Move what isn't sharded in a database: a shard can't be removed before it is no database's primary."""
+    database = str(operation.target)
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            raise no_such_namespace(database)
+        command = {"_shardsvrMovePrimary": database, "to": operation.arguments["to"], "writeConcern": MAJORITY}
+        shard = await operation.catalog.shard(routing.primary)
+        reply, _ = await operation.send(shard, {**command, **routing.database_version}, write=True, session=False)
+        return without_metadata(check(reply))
+
+    try:
+        return await operation.routed(database, action)
+    finally:
+        operation.catalog.forget_database(database)
 
 
 async def balancer_start(operation: Operation) -> Reply:

@@ -97,9 +97,9 @@ class Transactions:
 
         Raises CommandError 251 (NoSuchTransaction) for one that was never started here, or has ended.
         """
-        number: Int64 = operation.generic["txnNumber"]
+        number = _number(operation)
         if operation.session_id is None:
-            raise CommandError(251, "NoSuchTransaction", "a transaction needs a session")
+            raise CommandError(72, "InvalidOptions", "a transaction needs a session")
         if operation.generic.get("startTransaction"):
             transaction = Transaction(operation.session_id, number, _read_concern(operation))
             self._by_session[self._key(operation)] = transaction
@@ -115,8 +115,9 @@ class Transactions:
         return transaction
 
     def _known(self, operation: "Operation") -> Transaction:
+        number = _number(operation)
         transaction = self._by_session.get(self._key(operation))
-        if transaction is None or transaction.number != operation.generic["txnNumber"]:
+        if transaction is None or transaction.number != number:
             raise CommandError(
                 251,
                 "NoSuchTransaction",
@@ -151,6 +152,13 @@ class Transactions:
         oldest = time.monotonic() - REMEMBER_SECONDS
         for key in [key for key, known in self._by_session.items() if known.started < oldest]:
             del self._by_session[key]
+
+
+def _number(operation: "Operation") -> Int64:
+    number = operation.generic.get("txnNumber")
+    if not isinstance(number, Int64) or "lsid" not in operation.generic:
+        raise CommandError(72, "InvalidOptions", "a transaction needs a session and a txnNumber (long)")
+    return number
 
 
 def _read_concern(operation: "Operation") -> dict[str, Any]:

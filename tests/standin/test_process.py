@@ -1,0 +1,162 @@
+"""The process: options, what it refuses to start with, where it listens, how it stops."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from ops.local_cluster import LocalCluster
+from ops.paths import ROOT
+from ops.processes import Process, free_port
+
+NOWHERE = "config/localhost:1"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "standin", *arguments]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keyfile"
+    path.touch(mode=0o600)
+    path.write_text("c2VjcmV0IG9mIGEgY2x1c3Rlcg==\n")
+    return path
+
+
+def test_version_and_help_say_what_it_is() -> None:
+    for option in ("--version", "--help"):
+        result = run(option)
+        assert result.returncode == 0
+        assert "NOT MongoDB's router" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "complaint"),
+    [
+        ({}, "never runs without"),
+        ({"security": {"keyFile": "KEY"}}, "sharding.configDB"),
+        ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": "localhost:27019"}}, "sharding.configDB"),
+        ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": NOWHERE}, "net": {"port": 99999}}, "port number"),
+        ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": NOWHERE}, "nett": {"port": 1}}, "nett.port"),
+        ({"security": {"keyFile": "KEY"}, "net": {"tls": {"mode": "requireTLS"}}}, "no TLS"),
+        ({"security": {"keyFile": "/nonexistent"}, "sharding": {"configDB": NOWHERE}}, "No such file"),
+    ],
+)
+def test_refuses_a_wrong_configuration(tmp_path: Path, key_file: Path, file: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "mongos.conf"
+    path.write_text(str(file).replace("KEY", str(key_file)))  # a dict of these is YAML
+    result = run("--config", str(path))
+    assert result.returncode == 2
+    assert complaint in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_refuses_an_open_key_file(key_file: Path) -> None:
+    key_file.chmod(0o640)
+    result = run("--configdb", NOWHERE, "--keyFile", str(key_file))
+    assert result.returncode == 2
+    assert "too open" in result.stderr
+
+
+def test_refuses_a_key_that_is_not_the_clusters(small_cluster: LocalCluster, key_file: Path) -> None:
+    result = run("--configdb", small_cluster.replica_sets[0].connection_string, "--keyFile", str(key_file))
+    assert result.returncode == 48
+    assert "log-in with the key file failed" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_refuses_a_taken_port(small_cluster: LocalCluster) -> None:
+    assert small_cluster.router is not None
+    result = run(*small_cluster.router.argv[3:6], str(small_cluster.router.port), *small_cluster.router.argv[7:-2])
+    assert result.returncode == 48
+    assert "can't listen" in result.stderr
+
+
+def test_listens_only_where_told_and_stops_cleanly(small_cluster: LocalCluster, tmp_path: Path) -> None:
+    port, log, pid = free_port(), tmp_path / "router.log", tmp_path / "pid"
+    file = tmp_path / "mongos.conf"
+    file.write_text(
+        f"sharding: {{configDB: '{small_cluster.replica_sets[0].connection_string}'}}\n"
+        f"net: {{port: {port}, bindIp: '127.0.0.1,127.0.0.3'}}\n"
+        f"security: {{keyFile: {small_cluster.key_file}}}\n"
+        f"systemLog: {{destination: file, path: {log}, logAppend: true}}\n"
+        f"processManagement: {{pidFilePath: {pid}}}\n"
+    )
+    process = Process("second-router", [sys.executable, "-m", "standin", "--config", str(file)], port, log)
+    process.start()
+    try:
+        process.wait_until_listening()
+        assert process.popen is not None
+        assert int(pid.read_text()) == process.popen.pid
+        for address, answers in (("127.0.0.3", True), ("127.0.0.2", False)):
+            with socket.socket() as probe:
+                assert (probe.connect_ex((address, port)) == 0) is answers
+        password = small_cluster.passwords["cluster-admin"]
+        with MongoClient("127.0.0.1", port, username="cluster-admin", password=password) as client:
+            assert client.admin.command("serverStatus")["standin"] is True
+            assert client.admin.command("hello")["msg"] == "isdbgrid"
+            # Log rotation must not end it.
+            process.send(signal.SIGUSR1)
+            log.rename(tmp_path / "old.log")
+            client.admin.command("ping")
+            process.send(signal.SIGTERM)
+            assert process.popen.wait(10) == 0
+    finally:
+        process.stop()
+    assert "NOT MongoDB's router" in (tmp_path / "old.log").read_text()
+    assert "stopped" in log.read_text()
+    assert "Traceback" not in process.last_words(1000)
+
+
+def test_waits_for_the_config_servers(mongod: Path, key_file: Path, tmp_path: Path) -> None:
+    """It starts before they do, says what it waits for, and opens its port when they have a primary."""
+    port, config_port, log = free_port(), free_port(), tmp_path / "router.log"
+    argv = [sys.executable, "-m", "standin", "--configdb", f"config/localhost:{config_port}", "--port", str(port)]
+    router = Process("early-router", [*argv, "--keyFile", str(key_file), "--logpath", str(log)], port, log)
+    data = tmp_path / "data"
+    data.mkdir()
+    server_argv = [str(mongod), "--configsvr", "--replSet", "config", "--port", str(config_port), "--dbpath", str(data)]
+    server_argv += ["--keyFile", str(key_file), "--bind_ip", "localhost", "--nounixsocket"]
+    server = Process("config", [*server_argv, "--logpath", str(tmp_path / "mongod.log")], config_port, log)
+    router.start()
+    try:
+        while not log.exists() or "waiting for the config servers" not in log.read_text():
+            assert router.alive()
+            time.sleep(0.1)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        server.start()
+        server.wait_until_listening()
+        members = [{"_id": 0, "host": f"localhost:{config_port}"}]
+        with MongoClient("localhost", config_port, directConnection=True) as client:
+            client.admin.command("replSetInitiate", {"_id": "config", "configsvr": True, "members": members})
+        router.wait_until_listening()
+        localhost_exception(port)
+    finally:
+        router.stop()
+        server.stop()
+
+
+def localhost_exception(port: int) -> None:
+    """The first user may be made from this host alone; then the exception is over."""
+    with MongoClient("localhost", port) as client:
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            client["elsewhere"].command("createUser", "first", pwd="first", roles=[])
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            client.admin.command("addShard", "evil/localhost:1")
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            client.admin.command("usersInfo", 1)
+        client.admin.command("createUser", "first", pwd="first", roles=["root"])
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            client.admin.command("createUser", "second", pwd="second", roles=["root"])
