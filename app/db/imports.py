@@ -6,8 +6,8 @@ Kaggle's Netflix titles.csv and credits.csv are read as they are.
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from itertools import chain
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +24,10 @@ class FileUnreadable(DatabaseError):
     """The file can't be read, or not any further: not there, not UTF-8, or not of the format that it seemed to be."""
 
 
+class _BadFormatError(Exception):
+    """Where and why the readers below give up."""
+
+
 def import_file(
     path: Path,
     collection: str | None = None,
@@ -37,39 +41,43 @@ def import_file(
     that exists already is left as it is. Raises FileUnreadable (at the first record), BadQuery for a collection that is
     not IMPORTABLE, and bulk.LoadStopped.
     """
-    with _opened(path) as file:
-        records = _records(path, file)
-        first = list(_take_one(records))
-        collection = collection or _belongs_to(first)
-        if collection not in IMPORTABLE:
-            raise BadQuery(f"can't import {collection!r:.80}; only {', '.join(IMPORTABLE)}")
-        with schema.deferred_indexes(collection):
-            counts = bulk.load(collection, chain(first, records), on_progress=on_progress, on_reject=on_reject)
+    records = read_records(path)
+    first = list(islice(records, 1))
+    collection = collection or _belongs_to(first)
+    if collection not in IMPORTABLE:
+        raise BadQuery(f"can't import {collection!r:.80}; only {', '.join(IMPORTABLE)}")
+    with schema.deferred_indexes(collection):
+        counts = bulk.load(collection, chain(first, records), on_progress=on_progress, on_reject=on_reject)
     if collection == "movies" and counts.inserted:
         ranking.recompute()
     return collection, counts
 
 
 def count_records(path: Path) -> int:
-    """How many records a file holds, read to the end or as far as it can be: what a progress bar goes by."""
-    with _opened(path) as file, suppress(FileUnreadable):
-        return sum(1 for _ in _records(path, file))
-    return 0
+    """How many records a file holds, as far as it can be read: what a progress bar goes by."""
+    count = 0
+    with suppress(FileUnreadable):
+        for _ in read_records(path):
+            count += 1
+    return count
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def read_records(path: Path) -> Iterator[Numbered]:
+    """Line and content of each record, or Malformed. Raises FileUnreadable where reading has to end."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
+            if path.suffix.lower() == ".csv":
+                yield from _csv_records(file)
+            elif _first_character(file) == "[":
+                yield from _json_array(file)
+            else:
+                yield from _json_lines(file)
     except OSError as error:
         raise FileUnreadable(f"{path}: {error.strerror}") from error
-
-
-def _take_one(records: Iterator[Numbered]) -> Iterable[Numbered]:
-    for record in records:
-        return [record]
-    return []
+    except UnicodeDecodeError as error:
+        raise FileUnreadable(f"{path} is not UTF-8: {error.reason}") from error
+    except (csv.Error, _BadFormatError) as error:
+        raise FileUnreadable(f"{path}: {error}") from error
 
 
 def _belongs_to(records: Iterable[Numbered]) -> str:
@@ -85,25 +93,10 @@ def _belongs_to(records: Iterable[Numbered]) -> str:
     raise BadQuery("can't tell from the first record what the file holds; say which collection it belongs to")
 
 
-def _records(path: Path, file: TextIO) -> Iterator[Numbered]:
-    """Line and content of each record. Raises FileUnreadable where reading has to end."""
-    try:
-        if path.suffix.lower() == ".csv":
-            yield from _csv_records(file)
-        elif _first_character(file) == "[":
-            yield from _json_array(file)
-        else:
-            yield from _json_lines(file)
-    except UnicodeDecodeError as error:
-        raise FileUnreadable(f"{path} is not UTF-8: {error.reason} at byte {error.start} of a block") from error
-    except (csv.Error, FileUnreadable) as error:
-        raise FileUnreadable(f"{path}: {error}") from error
-
-
 def _first_character(file: TextIO) -> str:
     start = file.read(CHUNK).lstrip()
     file.seek(0)
-    return start[:1].lstrip("\ufeff") or start[1:2]
+    return start[:1]
 
 
 def _csv_records(file: TextIO) -> Iterator[Numbered]:
@@ -112,7 +105,7 @@ def _csv_records(file: TextIO) -> Iterator[Numbered]:
     if not reader.fieldnames:
         return
     if len(set(reader.fieldnames)) < len(reader.fieldnames):
-        raise FileUnreadable("line 1: two columns have one name")
+        raise _BadFormatError("line 1: two columns have one name")
     while True:
         line = reader.line_num + 1  # a record may go over several lines; it is known by its first
         row = next(reader, None)
@@ -129,7 +122,7 @@ def _json_lines(file: TextIO) -> Iterator[Numbered]:
     while text := file.readline(MAX_ITEM):
         line += 1
         if len(text) == MAX_ITEM:
-            raise FileUnreadable(f"line {line} has more than {MAX_ITEM} characters")
+            raise _BadFormatError(f"line {line} has more than {MAX_ITEM} characters")
         if text.strip():
             yield line, _parse_line(text)
 
@@ -157,9 +150,9 @@ def _json_array(file: TextIO) -> Iterator[Numbered]:
                 return
             buffer = file.read(CHUNK)
             if not buffer:
-                raise FileUnreadable(f"line {line}: the array isn't closed")
+                raise _BadFormatError(f"line {line}: the array isn't closed")
 
-    skip(" \t\r\n\ufeff")
+    skip(" \t\r\n")
     buffer = buffer[1:]
     skip(" \t\r\n")
     while buffer[0] != "]":
@@ -170,7 +163,7 @@ def _json_array(file: TextIO) -> Iterator[Numbered]:
             except (ValueError, RecursionError) as error:
                 more = file.read(max(CHUNK, len(buffer))) if len(buffer) < MAX_ITEM else ""
                 if not more:
-                    raise FileUnreadable(f"line {line}: {error}") from error
+                    raise _BadFormatError(f"line {line}: {error}") from error
                 buffer += more
         yield line, item if isinstance(item, dict) else Malformed(buffer[:80], "is not a JSON object")
         line += buffer.count("\n", 0, end)
@@ -180,4 +173,4 @@ def _json_array(file: TextIO) -> Iterator[Numbered]:
             buffer = buffer[1:]
             skip(" \t\r\n")
         elif buffer[0] != "]":
-            raise FileUnreadable(f"line {line}: a comma or ] must follow an item")
+            raise _BadFormatError(f"line {line}: a comma or ] must follow an item")

@@ -99,14 +99,15 @@ def _movie_id(row: sqlite3.Row) -> str:
 
 
 def load(sample: Sample, progress: Callable[[str, int], Callable[[int], None]]) -> tuple[dict[str, bulk.Counts], int]:
-    """Load films, then their credits, then rank the films.
+    """Load films, rank them, and load their credits.
 
     `progress(collection, expected)` is asked for a function that is called with the number of documents done since.
     Returns the counts of each collection, and how many ranking scores changed. Raises bulk.LoadStopped.
     """
-    people = sum(1 for _ in sample.credits())
-    counts = {}
-    for name, documents, expected in (("movies", sample.films(), len(sample)), ("credits", sample.credits(), people)):
-        with schema.deferred_indexes(name):
-            counts[name] = bulk.load(name, enumerate(documents), on_progress=progress(name, expected))
-    return counts, ranking.recompute()
+    parts = sum(1 for _ in sample.credits())
+    with schema.deferred_indexes("movies"):
+        movies = bulk.load("movies", enumerate(sample.films()), on_progress=progress("movies", len(sample)))
+        rescored = ranking.recompute()  # here, while there are no indexes on the score to keep up to date
+    with schema.deferred_indexes("credits"):
+        credited = bulk.load("credits", enumerate(sample.credits()), on_progress=progress("credits", parts))
+    return {"movies": movies, "credits": credited}, rescored

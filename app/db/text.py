@@ -10,6 +10,7 @@ HASH_MODULUS = 1_000_000_009
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['`\u2019\u02bc]")  # straight or typeset: "Ocean's" is one word, oceans
+_FRACTION = re.compile("(?=[\u00bc-\u00be\u2150-\u215e])")  # one-character fractions, which follow a digit: 8 1/2
 
 
 def custom_hash(title: str) -> int:
@@ -24,6 +25,6 @@ def tokenize(text: str) -> list[str]:
     """The words of a text in order: case and accents folded, punctuation dropped ("L'Été, à 2" -> lete, a, 2)."""
     plain = _APOSTROPHES.sub("", text)
     if not plain.isascii():
-        decomposed = unicodedata.normalize("NFKD", plain.casefold())
+        decomposed = unicodedata.normalize("NFKD", _FRACTION.sub(" ", plain).casefold())
         plain = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_PLAIN)
     return _WORD.findall(plain.lower())
