@@ -42,7 +42,10 @@ def init_app(app: Flask) -> None:
     # The token is the whole secret. Binding it to an address would log people out between Wi-Fi and mobile data.
     manager.session_protection = None
     manager.user_loader(_load)
-    manager.init_app(app)
+    # A plain global, asked only where a template names it. Flask-Login's context processor would load the account for
+    # every template, the page included that says that the database is away.
+    manager.init_app(app, add_context_processor=False)
+    app.jinja_env.globals["current_user"] = current_user
 
 
 def sign_in(user: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException
 
 from app.db.errors import BadQuery, DatabaseUnavailable, NotFound
 
@@ -61,8 +61,6 @@ def error_page(status: int, text: str | None = None, *, retry_after: int | None 
 def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # a redirect of the router's
         return make_response(error.get_response())
-    if isinstance(error, InternalServerError) and error.original_exception is not None:
-        current_app.logger.error("unhandled exception", exc_info=error.original_exception)
     response = error_page(error.code)
     for name, value in error.get_headers(request.environ):
         if name == "Allow":

@@ -12,7 +12,7 @@ PASSWORD_MAX = 256
 TOO_LONG = "That is too long."
 
 
-class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+class Form(FlaskForm):
     """A form protected against CSRF."""
 
 

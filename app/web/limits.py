@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_limiter import Limiter
 
 from app.db import rate_limit
@@ -35,9 +35,14 @@ def init_app(app: Flask, endpoints: Sequence[str]) -> None:
     )
     for endpoint in endpoints:
         view: Any = app.view_functions[endpoint]
-        for limit, key in ((PER_NAME, _account_name), (PER_ADDRESS, _client_network)):
-            view = limiter.limit(limit, key_func=key, methods=["POST"])(view)
+        view = limiter.limit(PER_NAME, key_func=_account_name, methods=["POST"], deduct_when=_refused)(view)
+        view = limiter.limit(PER_ADDRESS, methods=["POST"])(view)
         app.view_functions[endpoint] = view
+
+
+def _refused(response: Response) -> bool:
+    """Whether a guess failed: a success redirects. Who knows the password is never counted out of the own account."""
+    return not 300 <= response.status_code < 400
 
 
 def _client_network() -> str:

@@ -12,7 +12,7 @@ import time
 import traceback
 import uuid
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,6 +23,7 @@ class JsonFormatter(logging.Formatter):
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
+            **({"request": g.get("request_id")} if has_request_context() else {}),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -59,7 +60,6 @@ def _fields(app_name: str, response: Response) -> dict[str, object]:
     started = g.get("started", time.perf_counter())
     return {
         "app": app_name,
-        "request": g.get("request_id"),
         "address": request.remote_addr,
         "method": request.method,
         "path": request.path,

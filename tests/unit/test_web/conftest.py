@@ -1,0 +1,117 @@
+"""Both apps in front of a real mongod of their own, with a small catalogue."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from web_visitor import PASSWORD, SECRET, XSS, Maker, Visitor, with_session
+
+from app import admin, user
+from app.db import bulk, connection, ranking, schema, users
+from ops.local_cluster import LocalCluster
+
+FILMS: list[dict[str, Any]] = [
+    {
+        "_id": "Q1",
+        "title": "The Long Film",
+        "genres": ["drama"],
+        "release_year": 1950,
+        "critics_score": 9.9,
+        "critics_reviews": 300,
+    },
+    {
+        "_id": "Q2",
+        "title": "A Film, Long Ago",
+        "genres": ["comedy"],
+        "release_year": 1960,
+        "critics_score": 9.0,
+        "critics_reviews": 300,
+    },
+    {"_id": "Q3", "title": XSS, "genres": ["<b>war</b>"], "release_year": 1970, "critics_score": 8.0},
+    {"_id": "Q4", "title": "Été à Łódź", "genres": [], "imdb_score": 7.5, "imdb_votes": 1000},
+    *(
+        {"_id": f"N{n:03}", "title": f"Numbered {n}", "release_year": 1900 + n, "critics_score": 5.0}
+        for n in range(120)
+    ),
+]
+CREDITS = [
+    {"movie_id": "Q1", "person_id": "p1", "name": "Zoe Writer", "role": "WRITER"},
+    {"movie_id": "Q1", "person_id": "p2", "name": "Ann Actor", "role": "ACTOR", "character": "The Clerk"},
+    {"movie_id": "Q1", "person_id": "p3", "name": "Dan Director", "role": "DIRECTOR"},
+    {"movie_id": "Q3", "person_id": "p4", "name": "<i>Eve</i>", "role": "ACTOR"},
+]
+
+
+@pytest.fixture(scope="package")
+def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
+    with LocalCluster(tmp_path_factory.mktemp("library"), mongod=mongod, shards=0, members=1) as cluster:
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
+        schema.create_indexes()
+        films = [{"type": "MOVIE", "critics_reviews": 100, **film} for film in FILMS]
+        assert bulk.load("movies", enumerate(films)).inserted == len(FILMS)
+        assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)
+        ranking.recompute()
+        users.create_admin("boss", PASSWORD)
+        users.create_admin("rootadmin", PASSWORD, superadmin=True)
+        users.sign_up("ann", PASSWORD)
+        connection.disconnect()
+        yield cluster
+        connection.disconnect()
+        gc.collect()  # the counters' storage of `limits` connects once more when it is collected: now it still can
+
+
+@pytest.fixture
+def make_app(library: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    """Makes an app as it is deployed: its own database user, settings from the environment."""
+
+    def make(name: str, **environment: str) -> Flask:
+        settings = {"MONGODB_URI": library.uri(f"film-library-{name}"), "SECRET_KEY": SECRET, "COOKIE_SECURE": "0"}
+        for key, value in {**settings, **environment}.items():
+            monkeypatch.setenv(f"FILM_LIBRARY_{key}", value)
+        return {"user": user, "admin": admin}[name].create_app()
+
+    return make
+
+
+@pytest.fixture
+def user_app(make_app: Maker) -> Flask:
+    return make_app("user")
+
+
+@pytest.fixture
+def admin_app(make_app: Maker) -> Flask:
+    return make_app("admin")
+
+
+@pytest.fixture
+def visitor(user_app: Flask) -> Visitor:
+    """Somebody at the user app, not logged in."""
+    return Visitor(user_app)
+
+
+@pytest.fixture
+def guest(admin_app: Flask) -> Visitor:
+    """Somebody at the admin app, not logged in."""
+    return Visitor(admin_app)
+
+
+@pytest.fixture
+def boss(guest: Visitor) -> Visitor:
+    """An administrator with an open session, had without the log-in form, which is limited."""
+    return with_session(guest, "boss")
+
+
+_names = itertools.count(1)
+
+
+@pytest.fixture
+def new_name() -> str:
+    """A name that nobody has."""
+    return f"person{next(_names)}"

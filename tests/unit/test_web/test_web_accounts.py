@@ -1,0 +1,145 @@
+"""Signing up, logging in and out, and who may go where."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from web_visitor import PASSWORD, Visitor
+
+from app.web.accounts import local_target
+from ops.local_cluster import LocalCluster
+
+
+def test_sign_up_logs_in_and_the_account_page_opens(visitor: Visitor, new_name: str) -> None:
+    assert visitor.get("/account").status_code == 302
+    response = visitor.sign_up(new_name)
+    assert (response.status_code, response.location) == (302, "/")
+    assert f"Welcome, {new_name}" in visitor.get("/").text
+    assert new_name in visitor.get("/account").text
+
+
+def test_log_in_leads_to_where_one_wanted_to_go(visitor: Visitor) -> None:
+    wanted = visitor.get("/account")
+    assert wanted.location == "/log-in?next=%2Faccount"
+    assert visitor.send(wanted.location, {"username": "Ann ", "password": PASSWORD}).location == "/account"
+
+
+def test_log_out_ends_the_session_on_the_server(visitor: Visitor, library: LocalCluster) -> None:
+    visitor.log_in("ann")
+    copy = visitor.cookie()
+    thief = Visitor(visitor.app)
+    thief.use_cookie(copy)
+    assert thief.get("/account").status_code == 200, "before logging out the copy must work, or this proves nothing"
+
+    assert visitor.send("/log-out", form_on="/account").status_code == 302
+    assert visitor.get("/account").status_code == 302
+    assert thief.get("/account").status_code == 302
+
+
+def test_a_session_is_new_with_every_log_in(visitor: Visitor, library: LocalCluster) -> None:
+    visitor.get("/log-in")
+    planted = visitor.cookie()
+    visitor.log_in("ann")
+    assert visitor.cookie() != planted
+    attacker = Visitor(visitor.app)
+    attacker.use_cookie(planted)
+    assert attacker.get("/account").status_code == 302
+
+
+def test_the_cookie_names_nobody(visitor: Visitor, library: LocalCluster) -> None:
+    """What is stored is the token's hash: neither the cookie nor the database alone tells the other."""
+    visitor.log_in("ann")
+    with visitor.client.session_transaction() as session:
+        token = session["_user_id"]
+    with library.client() as client:
+        stored = client.movie_library.sessions.find().to_list()
+        assert stored
+        assert all(token not in str(document) for document in stored)
+        assert client.movie_library.users.find_one({"username": "ann"})["_id"] not in str(token)
+
+
+def test_wrong_name_and_wrong_password_look_the_same(visitor: Visitor, new_name: str) -> None:
+    def refusal(name: str) -> str:
+        response = visitor.log_in(name, "wrong password")
+        assert response.status_code == 422
+        main = response.text[response.text.index("<main") : response.text.index("<form", response.text.index("<main"))]
+        return main.replace(name, "NAME")
+
+    assert refusal("ann") == refusal(new_name)
+    assert "wrong" in refusal("ann")
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "repeated", "says"),
+    [
+        ("", PASSWORD, PASSWORD, "Choose a name"),
+        ("ab", PASSWORD, PASSWORD, "3 to 64"),
+        ("with space", PASSWORD, PASSWORD, "3 to 64"),
+        ("x" * 65, PASSWORD, PASSWORD, "too long"),
+        ("zoe", "short", "short", "at least 8"),
+        ("zoe", "password", "password", "field-error"),
+        ("zoe", PASSWORD, PASSWORD + "!", "differ"),
+        ("ANN", PASSWORD, PASSWORD, "taken"),
+    ],
+)
+def test_sign_up_says_what_is_wrong_beside_the_field(
+    visitor: Visitor, name: str, password: str, repeated: str, says: str
+) -> None:
+    response = visitor.send("/sign-up", {"username": name, "password": password, "repeated": repeated})
+    assert response.status_code == 422
+    assert says in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert f'value="{password}"' not in response.text, "the password was sent back"
+    assert visitor.get("/account").status_code == 302
+
+
+def test_administrators_are_sent_to_the_admin_app(visitor: Visitor) -> None:
+    response = visitor.log_in("boss")
+    assert response.status_code == 422
+    assert "admin app" in response.text
+    assert visitor.get("/account").status_code == 302
+
+
+def test_a_user_is_told_to_use_the_user_app(guest: Visitor) -> None:
+    response = guest.log_in("ann")
+    assert response.status_code == 422
+    assert "user app" in response.text
+    assert guest.get("/").status_code == 302
+
+
+def test_an_administrator_who_loses_the_rights_is_out_at_once(boss: Visitor, library: LocalCluster) -> None:
+    assert boss.get("/").status_code == 200
+    with library.client() as client:
+        client.movie_library.users.update_one({"username": "boss"}, {"$set": {"admin_status": 0}})
+        try:
+            assert boss.get("/").status_code in {302, 403}
+        finally:
+            client.movie_library.users.update_one({"username": "boss"}, {"$set": {"admin_status": 1}})
+
+
+def test_a_session_of_the_user_app_opens_nothing_in_the_admin_app(user_app: Flask, admin_app: Flask) -> None:
+    """Both apps share a database; with equal keys the cookie's signature fits, and the session must still not."""
+    visitor = Visitor(user_app)
+    visitor.log_in("ann")
+    intruder = Visitor(admin_app)
+    intruder.use_cookie(visitor.cookie())
+    assert intruder.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/account", "/account"),
+        ("/search?q=a&after=b", "/search?q=a&after=b"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+        (None, "/"),
+    ],
+)
+def test_logging_in_never_leads_away(target: str | None, expected: str) -> None:
+    assert local_target(target, "/") == expected

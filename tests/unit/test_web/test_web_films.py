@@ -1,0 +1,106 @@
+"""What the user app shows of the films, to anybody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from markupsafe import escape
+from web_visitor import Visitor
+
+
+def main_of(page: str) -> str:
+    return page[page.index("<main") : page.index("</main>")]
+
+
+def titles(page: str) -> list[str]:
+    return re.findall(r'card-title">([^<]*)<', page)
+
+
+@pytest.mark.parametrize("path", ["/", "/catalogue", "/search?q=film", "/films/Q1"])
+def test_browsing_needs_no_account(visitor: Visitor, path: str) -> None:
+    response = visitor.get(path)
+    assert response.status_code == 200
+    assert "Set-Cookie" not in response.headers
+
+
+def test_the_catalogue_has_the_hundred_best_in_order(visitor: Visitor) -> None:
+    page = visitor.get("/catalogue").text
+    assert len(titles(page)) == 100
+    assert titles(page)[:2] == ["The Long Film", "A Film, Long Ago"]
+    assert re.findall(r"Rank </span>(\d+)", page) == [str(n) for n in range(1, 101)]
+
+
+def test_scores_are_named_by_their_source(visitor: Visitor) -> None:
+    critics, imdb = main_of(visitor.get("/films/Q1").text), main_of(visitor.get("/films/Q4").text)
+    assert "Critics, Rotten Tomatoes" in critics
+    assert "300 reviews" in critics
+    assert "IMDb" not in critics
+    assert "IMDb" in imdb
+    assert "1,000 votes" in imdb
+    assert "Rotten Tomatoes" not in imdb
+    assert re.search(r"9\.9</b> critics", visitor.get("/catalogue").text)
+
+
+def test_the_film_page_groups_people_by_what_they_did(visitor: Visitor) -> None:
+    page = main_of(visitor.get("/films/Q1").text)
+    order = ["Directed by", "Dan Director", "Written by", "Zoe Writer", "Cast", "Ann Actor", "as The Clerk"]
+    found = [page.index(text) for text in order]
+    assert found == sorted(found)
+    assert "Nobody is credited" in visitor.get("/films/Q2").text
+
+
+def test_an_unknown_film_is_a_page_that_helps(visitor: Visitor) -> None:
+    response = visitor.get("/films/nope")
+    assert response.status_code == 404
+    assert 'href="/"' in main_of(response.text)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("long film", {"The Long Film", "A Film, Long Ago"}),
+        ('"long film"', {"The Long Film"}),
+        ("LONG FI", {"The Long Film", "A Film, Long Ago"}),
+        ("ete lodz", {"Été à Łódź"}),
+        ("numbered 7", {"Numbered 7", *(f"Numbered {n}" for n in range(70, 80))}),
+    ],
+)
+def test_search_by_words_and_phrases(visitor: Visitor, query: str, found: set[str]) -> None:
+    page = visitor.get("/search", query_string={"q": query}).text
+    assert set(titles(page)) == found
+    count = f"{len(found)} film{'' if len(found) == 1 else 's'}"
+    assert re.search(rf'role="status">{count}</p>', page)
+    assert f'value="{escape(query)}"' in page, "the box keeps what was asked"
+
+
+def test_results_go_on_over_pages(visitor: Visitor) -> None:
+    seen: list[str] = []
+    address: str | None = "/search?q=numbered"
+    while address:
+        page = visitor.get(address).text
+        assert "120 films" in page
+        seen += titles(page)
+        link = re.search(r'rel="next" href="([^"]+)"', page)
+        address = link and link[1].replace("&amp;", "&")
+    assert sorted(seen) == sorted(f"Numbered {n}" for n in range(120))
+
+
+def test_no_result_offers_what_would_find_something(visitor: Visitor) -> None:
+    page = main_of(visitor.get("/search", query_string={"q": '"film long the" zzz'}).text)
+    assert "No film matches" in page
+    assert re.search(r'href="/search\?q=film">film</a> <span class="quiet">2 films', page)
+    assert "q=zzz" not in page
+    assert 'href="/catalogue"' in page
+
+
+def test_words_without_quotes_are_offered(visitor: Visitor) -> None:
+    page = main_of(visitor.get("/search", query_string={"q": '"film long the"'}).text)
+    assert 'href="/search?q=film+long+the"' in page
+
+
+@pytest.mark.parametrize("query", ["", "   ", "?q="])
+def test_an_empty_search_asks_for_a_word(visitor: Visitor, query: str) -> None:
+    response = visitor.get("/search", query_string={"q": query})
+    assert response.status_code == 200
+    assert "No film matches" in response.text if query.strip() else "Type a word" in response.text

@@ -1,0 +1,73 @@
+"""Guessing is limited, per name and per address, with the counts shared in the database."""
+
+from __future__ import annotations
+
+from flask import Flask
+from web_visitor import PASSWORD, Maker, Visitor
+
+from app.db import connection
+from ops.local_cluster import LocalCluster
+
+
+def attempts_until_limited(visitors: list[Visitor], names: list[str], most: int = 40) -> int:
+    for attempt in range(most):
+        visitor = visitors[attempt % len(visitors)]
+        if visitor.log_in(names[attempt % len(names)], "wrong password").status_code == 429:
+            return attempt
+    return most
+
+
+def test_one_name_from_many_addresses(user_app: Flask, new_name: str) -> None:
+    visitors = [Visitor(user_app) for _ in range(5)]
+    spellings = [new_name, new_name.upper(), f" {new_name} "]
+    assert attempts_until_limited(visitors, spellings) == 10
+
+
+def test_many_names_from_one_address(user_app: Flask, new_name: str) -> None:
+    visitor = Visitor(user_app)
+    assert attempts_until_limited([visitor], [f"{new_name}-{n}" for n in range(40)]) == 20
+
+
+def test_the_page_says_when_to_come_back(visitor: Visitor, new_name: str) -> None:
+    attempts_until_limited([visitor], [new_name])
+    response = visitor.log_in(new_name, PASSWORD)
+    assert response.status_code == 429
+    assert 0 < int(response.headers["Retry-After"]) <= 15 * 60
+    assert "try again in" in response.text
+    assert visitor.get("/log-in").status_code == 200, "looking at the form is free"
+
+
+def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
+    visitor = Visitor(user_app)
+    answers = [visitor.sign_up(f"{new_name}-{n}", "short").status_code for n in range(21)]
+    assert answers == [422] * 20 + [429]
+
+
+def test_the_admin_app_is_limited_and_workers_count_together(make_app: Maker, new_name: str) -> None:
+    """Two apps made from the same settings stand for two workers: the second goes on counting where the first was."""
+    first, second = Visitor(make_app("admin")), Visitor(make_app("admin"))
+    assert attempts_until_limited([first], [new_name], most=6) == 6
+    assert attempts_until_limited([second], [new_name]) == 4
+
+
+def test_counts_are_kept_in_the_library_database(visitor: Visitor, library: LocalCluster, new_name: str) -> None:
+    visitor.log_in(new_name, "wrong password")
+    with library.client() as client:
+        keys = [document["_id"] for document in client.movie_library.rate_limit_counters.find()]
+        assert any(visitor.address in key for key in keys)
+        assert not any(new_name in key for key in keys), "names are counted by their hash"
+        assert "limits" not in client.list_database_names()
+
+
+def test_ipv6_neighbours_share_a_limit(user_app: Flask, new_name: str) -> None:
+    visitors = [Visitor(user_app, f"2001:db8:7:7::{n}") for n in range(1, 5)]
+    assert attempts_until_limited(visitors, [f"{new_name}-{n}" for n in range(40)]) == 20
+
+
+def test_without_the_database_each_worker_counts_for_itself(make_app: Maker, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 200)
+    monkeypatch.setattr("app.web.limits.COUNTER_TIMEOUT_MS", 200)
+    uri = "mongodb://film-library-user:x@localhost:1/?authSource=admin"
+    visitor = Visitor(make_app("user", MONGODB_URI=uri))
+    answers = [visitor.log_in("ann").status_code for _ in range(11)]
+    assert answers == [503] * 10 + [429]

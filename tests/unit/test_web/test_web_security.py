@@ -1,0 +1,136 @@
+"""Headers, CSRF, cookies and hosts: on every route of both apps, found by walking the URL map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from web_visitor import Maker, Visitor, with_session
+
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+}
+ARGUMENTS = {"film_id": "Q1", "name": "movies", "version": "0", "filename": "base.css"}
+
+
+def addresses(app: Flask, method: str) -> Iterator[str]:
+    """Every address of the app that takes a method."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        if method in (rule.methods or ()):
+            yield adapter.build(rule.endpoint, {name: ARGUMENTS[name] for name in rule.arguments}, method)
+
+
+@pytest.mark.parametrize("name", ["user", "admin"])
+def test_every_response_has_the_security_headers(make_app: Maker, name: str) -> None:
+    app = make_app(name)
+    visitor = Visitor(app)
+    responses = [visitor.get(address) for address in addresses(app, "GET")]
+    responses += [visitor.get("/no-such-page"), visitor.get("/log-out"), visitor.post("/log-in")]
+    responses += [visitor.post("/log-in", {"username": "x" * 100_000}), visitor.get("/static/0/none.css")]
+    assert {200, 400, 404, 405, 413} <= {response.status_code for response in responses}
+    for response in responses:
+        where = f"{response.request.path}: {response.status_code}"
+        assert set(response.headers["Content-Security-Policy"].split("; ")) == POLICY, where
+        assert response.headers["X-Content-Type-Options"] == "nosniff", where
+        assert response.headers["Referrer-Policy"] == "same-origin", where
+        assert response.headers["X-Frame-Options"] == "DENY", where
+        assert "camera=()" in response.headers["Permissions-Policy"], where
+        assert "Cache-Control" in response.headers, where
+        assert "Strict-Transport-Security" not in response.headers, where
+
+
+def test_hsts_and_a_host_cookie_over_tls_only(make_app: Maker, new_name: str) -> None:
+    visitor = Visitor(make_app("user", COOKIE_SECURE="1"))
+    response = visitor.get("/log-in", base_url="https://localhost")
+    assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-film-library-user=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+def test_cookies_are_closed_to_scripts_and_named_by_app(visitor: Visitor, admin_app: Flask) -> None:
+    cookies = [Visitor(app).get("/log-in").headers["Set-Cookie"] for app in (visitor.app, admin_app)]
+    assert [cookie.split("=")[0] for cookie in cookies] == ["film-library-user", "film-library-admin"]
+    for cookie in cookies:
+        assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
+
+
+@pytest.mark.parametrize("name", ["user", "admin"])
+def test_every_post_without_a_token_is_refused(make_app: Maker, name: str) -> None:
+    app = make_app(name)
+    posts = list(addresses(app, "POST"))
+    assert posts
+    for address in posts:
+        response = Visitor(app).post(address, {"username": "ann", "password": "x"})
+        assert response.status_code == 400, address
+        assert "expired" in response.text
+
+
+def test_a_token_of_another_session_is_refused(user_app: Flask) -> None:
+    page = Visitor(user_app).get("/log-in").text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    victim = Visitor(user_app)
+    victim.get("/log-in")
+    assert victim.post("/log-in", {"csrf_token": token[1], "username": "ann", "password": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["user", "admin"])
+def test_pages_hold_nothing_inline(make_app: Maker, name: str) -> None:
+    app = make_app(name)
+    visitor = Visitor(app)
+    if name == "admin":
+        with_session(visitor, "boss")
+    pages = [visitor.get(address) for address in addresses(app, "GET")]
+    html = [page.text for page in pages if page.mimetype == "text/html"] + [visitor.get("/nowhere").text]
+    assert len(html) > 3
+    for text in html:
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+        assert not re.search(r'(src|href)="(https?:)?//', text), "something comes from another host"
+
+
+def test_pages_of_somebody_are_never_kept(visitor: Visitor, boss: Visitor) -> None:
+    assert visitor.get("/catalogue").headers["Cache-Control"] == "private, no-cache"
+    assert visitor.get("/log-in").headers["Cache-Control"] == "no-store"
+    for path in ("/", "/collections/users"):
+        assert boss.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_other_hosts_are_refused(make_app: Maker) -> None:
+    visitor = Visitor(make_app("user", TRUSTED_HOSTS="films.example, .films.test"))
+    assert visitor.get("/healthz", base_url="http://films.example").status_code == 200
+    assert visitor.get("/healthz", base_url="http://a.films.test:8080").status_code == 200
+    response = visitor.get("/", base_url="http://evil.example")
+    assert response.status_code == 400
+    assert "evil" not in response.text
+    assert "Content-Security-Policy" in response.headers
+
+
+@pytest.mark.parametrize(("count", "seen"), [("0", "10.9.9.9"), ("1", "203.0.113.7")])
+def test_the_client_address_comes_from_as_many_proxies_as_there_are(make_app: Maker, count: str, seen: str) -> None:
+    app = make_app("user", PROXY_COUNT=count)
+    addresses_seen = []
+
+    @app.get("/address")
+    def address() -> str:
+        from flask import request  # noqa: PLC0415
+
+        addresses_seen.append((request.remote_addr, request.host))
+        return ""
+
+    headers = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Host": "evil.example"}
+    Visitor(app, "10.9.9.9").get("/address", headers=headers)
+    assert addresses_seen == [(seen, "localhost")]

@@ -1,0 +1,147 @@
+"""What the outside of an app relies on: health, settings, static files, the request log, and pages in trouble."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from web_visitor import PASSWORD, SECRET, Maker, Visitor
+
+from app import admin, user
+from app.db import connection
+from app.settings import SettingError
+from app.web import limits
+from app.web.assets import fingerprint
+
+NOWHERE = "mongodb://film-library-user:x@localhost:1/?authSource=admin"  # nobody listens on port 1
+
+
+@pytest.fixture
+def stranded(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """Somebody at the user app while its database is away."""
+    monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 200)
+    monkeypatch.setattr(connection, "PING_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(limits, "COUNTER_TIMEOUT_MS", 200)
+    return Visitor(make_app("user", MONGODB_URI=NOWHERE))
+
+
+def test_health(visitor: Visitor, guest: Visitor) -> None:
+    for somebody in (visitor, guest):
+        for path in ("/healthz", "/readyz"):
+            response = somebody.get(path)
+            assert (response.status_code, response.json) == (200, {"status": "ok"})
+            assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_without_the_database_the_app_is_alive_but_not_ready(stranded: Visitor) -> None:
+    assert stranded.get("/healthz").status_code == 200
+    response = stranded.get("/readyz")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/", "/catalogue", "/search?q=film", "/films/Q1"])
+def test_without_the_database_pages_ask_for_patience(stranded: Visitor, path: str) -> None:
+    response = stranded.get(path)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert "Try again in a few seconds" in response.text
+    assert "Traceback" not in response.text
+    assert "localhost:1" not in response.text
+
+
+def test_without_the_database_somebody_logged_in_gets_a_page_too(stranded: Visitor) -> None:
+    with stranded.client.session_transaction() as session:
+        session["_user_id"] = "a token that can't be looked up"
+    assert stranded.get("/account").status_code == 503
+    assert stranded.get("/no-such-page").status_code == 404
+
+
+def log_of(app: Flask) -> io.StringIO:
+    """What the app logs from now on."""
+    (handler,) = app.logger.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    return stream
+
+
+def test_a_fault_of_ours_is_a_page_with_a_reference(user_app: Flask) -> None:
+    @user_app.get("/fault")
+    def fault() -> str:
+        raise RuntimeError("the inside of the machine")
+
+    log = log_of(user_app)
+    response = Visitor(user_app).get("/fault")
+    assert response.status_code == 500
+    assert "the inside of the machine" not in response.text
+    error, request = (json.loads(line) for line in log.getvalue().splitlines())
+    assert "the inside of the machine" in error["exception"]
+    assert error["request"] == request["request"]
+    assert error["request"] in response.text
+
+
+def test_static_files_are_kept_for_good_by_their_fingerprint(visitor: Visitor) -> None:
+    assert f"/static/{fingerprint()}/base.css" in visitor.get("/").text
+    kept = visitor.get(f"/static/{fingerprint()}/base.css")
+    assert kept.status_code == 200
+    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert kept.mimetype == "text/css"
+    assert visitor.get("/static/0123/base.css").headers["Cache-Control"] == "no-cache"
+    for path in ("../factory.py", "%2e%2e/factory.py", "..%2ffactory.py", "nope.css", "fonts"):
+        assert visitor.get(f"/static/{fingerprint()}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SECRET_KEY", "short", "FILM_LIBRARY_SECRET_KEY needs at least 32"),
+        ("COOKIE_SECURE", "yes", "allowed: 0, 1"),
+        ("PROXY_COUNT", "-1", "allowed: 0 to 9"),
+        ("PROXY_COUNT", "many", "allowed: 0 to 9"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_allowed(make_app: Maker, name: str, value: str, says: str) -> None:
+    with pytest.raises(SettingError, match=says):
+        make_app("user", **{name: value})
+
+
+@pytest.mark.parametrize("factory", [user.create_app, admin.create_app])
+def test_no_setting_has_an_unsafe_default(factory, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FILM_LIBRARY_MONGODB_URI", NOWHERE)
+    monkeypatch.delenv("FILM_LIBRARY_SECRET_KEY", raising=False)
+    with pytest.raises(SettingError, match="FILM_LIBRARY_SECRET_KEY"):
+        factory()
+    monkeypatch.setenv("FILM_LIBRARY_SECRET_KEY", SECRET)
+    monkeypatch.delenv("FILM_LIBRARY_COOKIE_SECURE", raising=False)
+    app = factory()
+    assert app.config["SESSION_COOKIE_SECURE"]
+    assert not app.debug
+
+
+def test_a_secret_may_come_from_a_file(make_app: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    monkeypatch.setenv("FILM_LIBRARY_SECRET_KEY_FILE", str(file))
+    assert make_app("user", SECRET_KEY="").config["SECRET_KEY"] == "k" * 40
+
+
+def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
+    log = log_of(user_app)
+    visitor = Visitor(user_app)
+    visitor.get("/search?q=my+secret+wish")
+    visitor.log_in("ann", PASSWORD)
+    text = log.getvalue()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("GET", "/search", 200),
+        ("GET", "/log-in", 200),
+        ("POST", "/log-in", 302),
+    ]
+    assert all(line["app"] == "user" and line["milliseconds"] >= 0 for line in lines)
+    for secret in ("secret wish", "my+secret", PASSWORD, "csrf", visitor.cookie()):
+        assert secret not in text

@@ -1,0 +1,69 @@
+"""What the tests of the web apps share: a visitor with cookies and an address."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.db.listing import list_page
+from app.db.sessions import open_session
+
+PASSWORD = "three blind mice 1927"
+SECRET = "unit-test-secret-key-of-forty-characters"
+XSS = "<script>alert(\"1\")</script> & 'Sons'"
+
+Maker = Callable[..., Flask]
+
+
+class Visitor:
+    """A browser of somebody's: keeps its cookies, comes from an address of its own, and knows how to send a form."""
+
+    _addresses = itertools.count(1)
+
+    def __init__(self, app: Flask, address: str | None = None) -> None:
+        number = next(self._addresses)
+        self.app = app
+        self.address = address or f"10.1.{number // 250}.{number % 250 + 1}"
+        self.client: FlaskClient = app.test_client()
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, environ_base={"REMOTE_ADDR": self.address}, **options)
+
+    def post(self, path: str, data: Mapping[str, Any] | None = None, **options: Any) -> TestResponse:
+        """A POST as it comes, without a token."""
+        return self.client.post(path, data=data, environ_base={"REMOTE_ADDR": self.address}, **options)
+
+    def send(self, path: str, data: Mapping[str, Any] | None = None, form_on: str | None = None) -> TestResponse:
+        """Open the page that holds the form, and send it with the token found there."""
+        page = self.get(form_on or path).text
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+        assert token, f"no form on {form_on or path}"
+        return self.post(path, {"csrf_token": token[1], **(data or {})})
+
+    def log_in(self, name: str, password: str = PASSWORD) -> TestResponse:
+        return self.send("/log-in", {"username": name, "password": password})
+
+    def sign_up(self, name: str, password: str = PASSWORD) -> TestResponse:
+        return self.send("/sign-up", {"username": name, "password": password, "repeated": password})
+
+    def cookie(self) -> str:
+        found = self.client.get_cookie(self.app.config["SESSION_COOKIE_NAME"])
+        assert found is not None
+        return str(found.value)
+
+    def use_cookie(self, value: str) -> None:
+        self.client.set_cookie(self.app.config["SESSION_COOKIE_NAME"], value)
+
+
+def with_session(visitor: Visitor, name: str) -> Visitor:
+    """The visitor with an open log-in session of the account."""
+    (user,) = [row for row in list_page("users", limit=500).rows if row["username"] == name]
+    with visitor.client.session_transaction() as session:
+        session["_user_id"] = open_session(user["_id"], visitor.app.config["APP_NAME"])
+    return visitor
