@@ -129,6 +129,7 @@ class User(Document):
         "auto_create_index": False,
         "indexes": [
             {"fields": ["username"], "unique": True},
+            {"fields": ["username", "id"]},
             {"fields": ["created_at", "id"]},
         ],
     }
@@ -179,15 +180,10 @@ def fields_of(model: Model) -> dict[str, Any]:
     return {model._fields[name].db_field: model._fields[name] for name in model._fields_ordered}
 
 
-def index_keys(model: Model) -> list[list[str]]:
-    """The field names of each declared index, in the database's spelling."""
-    return [[name for name, _ in index["fields"]] for index in model._meta["index_specs"]]
-
-
 def sortable_fields(collection: str) -> list[str]:
-    """What `app.db.listing` sorts by: `_id`, a field that an index holds together with `_id`, or a unique one."""
-    keys = index_keys(get_model(collection))
-    return ["_id", *(key[0] for key in keys if len(key) == 1 or key[1:] == ["_id"])]
+    """What `app.db.listing` sorts by: `_id`, and each field that an index holds together with `_id`."""
+    indexes = [[name for name, _ in index["fields"]] for index in get_model(collection)._meta["index_specs"]]
+    return ["_id", *(fields[0] for fields in indexes if fields[1:] == ["_id"])]
 
 
 def public_user(user: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""An empty database for each test, with all indexes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import connection, operations, schema
+from ops.local_cluster import LocalCluster
+
+NAME = "tests"
+
+
+@pytest.fixture(scope="session")
+def indexed(mongodb: LocalCluster) -> Iterator[Database[dict[str, Any]]]:
+    """A database with all indexes, made once: making them takes longer than a test."""
+    connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
+    schema.create_indexes()
+    options = connection.get_collection("movies").codec_options
+    connection.disconnect()
+    with mongodb.client() as client:
+        yield client.get_database(NAME, codec_options=options)
+
+
+@pytest.fixture
+def database(mongodb: LocalCluster, indexed: Database[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+    """The database, emptied, with app.db connected to it. The client goes past app.db: to look, and to tamper."""
+    for name in indexed.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
+        indexed[name].delete_many({})
+    connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
+    yield indexed
+    connection.disconnect()
+
+
+@pytest.fixture
+def add_films(database: Database[dict[str, Any]]) -> Callable[..., None]:
+    """Add films: a title each, or a dictionary of fields; ids f001, f002, ... in the order given."""
+
+    def add(*films: str | dict[str, Any]) -> None:
+        documents = []
+        for number, film in enumerate(films, 1):
+            fields = {"title": film} if isinstance(film, str) else film
+            documents.append({"_id": f"f{number:03}", "type": "MOVIE", "title": "Untitled", **fields})
+        counts, rejects = operations.insert_documents("movies", documents)
+        assert counts.inserted == len(films), rejects
+
+    return add

@@ -1,0 +1,205 @@
+"""Accounts and log-in sessions."""
+
+import statistics
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from pymongo.database import Database
+
+from app.db import passwords, sessions, users
+from app.db.errors import BadQuery, Duplicate, ValidationFailed
+from app.db.models import now
+
+Raw = Database[dict[str, Any]]
+PASSWORD = "correct horse"
+NO_NAMES = [{"$ne": None}, ["ada"], None, 5, b"ada"]
+
+
+@pytest.fixture
+def ada(database: Raw) -> dict[str, Any]:
+    return users.sign_up("Ada", PASSWORD)
+
+
+def test_signing_up_makes_a_user_that_can_log_in(ada: dict[str, Any], database: Raw) -> None:
+    assert set(ada) == {"_id", "username", "admin_status", "created_at"}
+    assert (ada["username"], ada["admin_status"]) == ("ada", 0)
+    assert users.authenticate("ada", PASSWORD) == ada
+    assert users.authenticate(" ADA ", PASSWORD) == ada
+    assert users.get_user(ada["_id"]) == ada
+    assert users.get_user("nobody") is None
+    assert PASSWORD not in str(database.users.find_one())
+
+
+@pytest.mark.usefixtures("ada")
+def test_wrong_credentials_are_nobody() -> None:
+    for username, password in [("ada", "wrong horse"), ("ada", ""), ("bob", PASSWORD), ("", ""), ("ada", "x" * 10**6)]:
+        assert users.authenticate(username, password) is None
+    for bad in NO_NAMES:
+        assert users.authenticate(bad, PASSWORD) is None  # type: ignore[arg-type]
+        assert users.authenticate("ada", bad) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_taken_name_is_refused_whatever_its_case() -> None:
+    for name in ("ada", "ADA", " Ada "):
+        with pytest.raises(Duplicate):
+            users.sign_up(name, "another horse")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "ab", "-ada", "a b c", "a" * 65, "ad\u00e4", "ada\n\nx", "$ne$", "a/b", "<ada>", *NO_NAMES]
+)
+@pytest.mark.usefixtures("database")
+def test_names_that_are_not_taken(name: Any) -> None:
+    with pytest.raises(ValidationFailed) as raised:
+        users.sign_up(name, PASSWORD)
+    assert set(raised.value.errors) == {"username"}
+
+
+@pytest.mark.usefixtures("database")
+def test_name_and_password_are_both_complained_of() -> None:
+    with pytest.raises(ValidationFailed) as raised:
+        users.sign_up("", "short")
+    assert set(raised.value.errors) == {"username", "password"}
+
+
+def test_two_who_want_one_name_at_once_get_one_account(database: Raw) -> None:
+    barrier, outcomes = threading.Barrier(4), []
+
+    def sign_up() -> None:
+        barrier.wait()
+        try:
+            users.sign_up("ada", PASSWORD)
+            outcomes.append("made")
+        except Duplicate:
+            outcomes.append("taken")
+
+    threads = [threading.Thread(target=sign_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["made", "taken", "taken", "taken"]
+    assert database.users.count_documents({"username": "ada"}) == 1
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_unknown_name_takes_as_much_work_as_a_wrong_password() -> None:
+    def work(username: str) -> float:
+        began = time.thread_time()
+        users.authenticate(username, "wrong horse")
+        return time.thread_time() - began
+
+    work("nobody")  # makes the hash that nobody has
+    known, unknown = (statistics.median(work(name) for _ in range(7)) for name in ("ada", "nobody"))
+    assert 0.6 < unknown / known < 1.7
+
+
+def test_a_hash_of_other_parameters_is_renewed_at_log_in(ada: dict[str, Any], database: Raw) -> None:
+    old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    database.users.update_one({"_id": ada["_id"]}, {"$set": {"password_hash": old}})
+    assert users.authenticate("ada", "wrong horse") is None
+    assert users.authenticate("ada", PASSWORD) == ada
+    stored = database.users.find_one({"_id": ada["_id"]})
+    assert stored is not None
+    assert not passwords.needs_rehash(stored["password_hash"])
+    assert users.authenticate("ada", PASSWORD) == ada
+
+
+def test_create_admin_changes_only_what_it_is_told(ada: dict[str, Any]) -> None:
+    def make(*args: Any, **kwargs: Any) -> tuple[int, str]:
+        user, done = users.create_admin(*args, **kwargs)
+        return user["admin_status"], done
+
+    assert make("grace", PASSWORD) == (1, "created")
+    assert make("grace", PASSWORD) == (1, "unchanged")
+    assert make("Grace") == (1, "unchanged")
+    assert make("grace", superadmin=True) == (2, "changed")
+    assert make("grace") == (2, "unchanged")  # never lowered
+    assert make("ada") == (1, "changed")
+    token = sessions.open_session(ada["_id"], "admin")
+    assert make("ada", "another horse") == (1, "changed")
+    assert sessions.session_user(token, "admin") is None
+    assert users.authenticate("ada", PASSWORD) is None
+    assert users.authenticate("ada", "another horse") is not None
+    with pytest.raises(ValidationFailed):
+        users.create_admin("bob")
+    with pytest.raises(ValidationFailed):
+        users.create_admin("ada", "short")
+
+
+@pytest.mark.parametrize("bad", NO_NAMES[:4])
+@pytest.mark.usefixtures("database")
+def test_ids_and_tokens_that_are_no_text(bad: Any) -> None:
+    with pytest.raises(BadQuery):
+        users.get_user(bad)
+    with pytest.raises(BadQuery):
+        sessions.open_session(bad, "user")
+    with pytest.raises(BadQuery):
+        sessions.session_user("token", bad)
+    assert sessions.session_user(bad, "user") is None
+    sessions.close_session(bad)
+
+
+def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) -> None:
+    token, other = sessions.open_session(ada["_id"], "user"), sessions.open_session(ada["_id"], "user")
+    assert sessions.session_user(token, "user") == ada
+    assert sessions.session_user(token, "admin") is None
+    assert token not in str(list(database.sessions.find()))
+    sessions.close_session(token)
+    sessions.close_session(token)
+    assert sessions.session_user(token, "user") is None
+    assert sessions.session_user(other, "user") == ada
+    assert sessions.session_user("\ud800", "user") is None
+
+
+def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> None:
+    token = sessions.open_session(ada["_id"], "admin")
+    assert sessions.session_user(token, "admin") is None
+    database.users.update_one({"_id": ada["_id"]}, {"$set": {"admin_status": 1}})
+    assert sessions.session_user(token, "admin") is not None
+    database.users.delete_one({"_id": ada["_id"]})
+    assert sessions.session_user(token, "admin") is None
+
+
+def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], database: Raw) -> None:
+    token = sessions.open_session(ada["_id"], "user")
+    expiry = database.sessions.find_one({})["expires_at"]  # type: ignore[index]
+    assert abs(expiry - now() - sessions.LIFETIMES["user"].idle) < timedelta(seconds=30)
+    database.sessions.update_one({}, {"$set": {"expires_at": now() - timedelta(seconds=1)}})
+    assert sessions.session_user(token, "user") is None
+
+
+@pytest.mark.parametrize("kind", ["user", "admin"])
+def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, Any], database: Raw, kind: str) -> None:
+    database.users.update_one({}, {"$set": {"admin_status": 1}})
+    lifetime = sessions.LIFETIMES[kind]
+    token = sessions.open_session(ada["_id"], kind)
+
+    def seen(created: timedelta, last: timedelta) -> timedelta:
+        """How long the session has left after being used, when it was created and last seen that long ago."""
+        moment = now()
+        times = {"created_at": moment - created, "seen_at": moment - last, "expires_at": moment + timedelta(seconds=30)}
+        database.sessions.update_one({}, {"$set": times})
+        assert sessions.session_user(token, kind) is not None
+        left: timedelta = database.sessions.find_one({})["expires_at"] - moment  # type: ignore[index]
+        return left
+
+    tolerance = timedelta(seconds=10)
+    assert seen(timedelta(0), timedelta(0)) <= timedelta(seconds=30)  # seen just now: no write
+    assert abs(seen(timedelta(minutes=5), timedelta(minutes=5)) - lifetime.idle) < tolerance
+    almost = lifetime.absolute - timedelta(minutes=1)
+    assert abs(seen(almost, timedelta(minutes=5)) - timedelta(minutes=1)) < tolerance
+
+
+def test_mongodb_removes_expired_sessions_by_itself(database: Raw) -> None:
+    for name, field in (
+        ("sessions", "expires_at"),
+        ("rate_limit_counters", "expireAt"),
+        ("rate_limit_windows", "expireAt"),
+    ):
+        assert database[name].index_information()[f"{field}_1"]["expireAfterSeconds"] == 0
