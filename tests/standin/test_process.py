@@ -103,7 +103,10 @@ def test_listens_only_where_told_and_stops_cleanly(small_cluster: LocalCluster, 
             with socket.socket() as probe:
                 assert (probe.connect_ex((address, port)) == 0) is answers
         password = small_cluster.passwords["cluster-admin"]
-        with MongoClient("127.0.0.1", port, username="cluster-admin", password=password) as client:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            "127.0.0.1", port, username="cluster-admin", password=password, serverSelectionTimeoutMS=1000
+        )
+        with client:
             assert client.admin.command("serverStatus")["standin"] is True
             assert client.admin.command("hello")["msg"] == "isdbgrid"
             # Log rotation must not end it.
