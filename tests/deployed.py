@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import testinfra
 import yaml
@@ -146,7 +147,7 @@ class Deployment:
     def new_client(self, process: Process, user: str | None, password: str | None) -> Client:
         """A client like `client`'s that the caller closes."""
         return MongoClient(
-            str(self._socket(process)),
+            f"mongodb://{quote(str(self._socket(process)), safe='')}",
             directConnection=True,
             serverSelectionTimeoutMS=ANSWER_MS,
             username=user,

@@ -9,7 +9,7 @@ from testinfra.host import Host
 
 def properties(host: Host, unit: str) -> dict[str, str]:
     """All properties of a unit, as `systemctl show` prints them."""
-    lines = host.check_output("systemctl show %s", unit).splitlines()
+    lines = host.check_output("systemctl show --all %s", unit).splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
