@@ -27,7 +27,7 @@ def play(playbook: str, inventory: Path, progress: Progress, *, phases: bool, **
     reader, writer = os.pipe()
     environment = os.environ | {
         "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-        "ANSIBLE_CALLBACKS_ENABLED": "film_library_events",
+        "ANSIBLE_CALLBACKS_ENABLED": "film_library_events,ansible.posix.profile_tasks",
         "ANSIBLE_NOCOLOR": "1",
         "FILM_LIBRARY_EVENTS": f"/dev/fd/{writer}",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -50,7 +50,7 @@ def machine_problems(settings: Settings) -> list[str]:
     existing = _existing(settings) if rooted else {}
     if platform.machine() != "x86_64":
         problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
-    problems += _host_problems(settings, existing)
+    problems += host_problems(settings, existing)
     if not existing:
         problems += subnet_problems(settings.subnet, Path("/proc/net/route").read_text())
         problems += memory_problems(settings, _available_mb())
@@ -74,7 +74,7 @@ def _existing(settings: Settings) -> dict[str, Container]:
     return containers(settings.env)
 
 
-def _host_problems(settings: Settings, existing: dict[str, Container]) -> list[str]:
+def host_problems(settings: Settings, existing: dict[str, Container]) -> list[str]:
     """Hosts of an earlier run whose address this layout gives to another one, or that lie in another subnet."""
     planned = {host.address: host.name for host in settings.hosts}
     problems = []

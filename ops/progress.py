@@ -42,6 +42,7 @@ class Progress:
 
     def __init__(self, log: Path, stream: TextIO = sys.stdout) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch(mode=0o600)  # Ansible prints a failed module's message even where the task says no_log
         self.log_path = log
         self.seconds: dict[str, float] = {}
         self.current = ""

@@ -25,7 +25,7 @@ OFFLINE_VERSIONS = ("6.0",)
 SOURCES = ("auto", "official", "offline")
 
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
-MEMBERS = (1, 3, 5, 7)  # odd, so that a half is never a majority; 7 is MongoDB's limit of voting members
+MEMBERS = (3, 5, 7)  # odd, so that no half is a majority; 7 is MongoDB's limit of voting members
 
 
 class SettingsError(ValueError):

@@ -44,9 +44,10 @@ def host_python() -> str:
 def digest() -> str:
     """Changes when anything that goes into the packages does."""
     result = hashlib.sha256(host_python().encode())
-    for path in [LOCK, *_sources(_TEMPLATES), *_sources(_STANDIN)]:
-        result.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    result.update(_pins().encode())
+    result.update(LOCK.read_bytes() + _pins().encode())
+    for directory in (_TEMPLATES, _STANDIN):
+        for path in _sources(directory):
+            result.update(f"{path.relative_to(directory)}\0".encode() + path.read_bytes())
     return result.hexdigest()[:12]
 
 

@@ -1,0 +1,153 @@
+"""Hosts come up, take faults, and go down; needs root and podman, in an environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ops import faults, hosts, podman, secrets
+from ops.containers import container_name, containers, exists
+from ops.down import down
+from ops.locks import LockedError, exclusive
+from ops.paths import build_dir, secrets_dir
+from ops.settings import Settings
+from ops.topology import Host
+
+pytestmark = pytest.mark.hosts
+ENV = "test"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """Four hosts that are up; gone at the end."""
+    wish = Settings.read({"ENV": ENV})
+    down(ENV, {})
+    hosts.up(ENV, wish.hosts, wish.subnet)
+    yield wish
+    down(ENV, {})
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def ssh(host: Host, command: str) -> subprocess.CompletedProcess[str]:
+    options = ["-o", "ConnectTimeout=2", "-o", "BatchMode=yes"]
+    line = [*hosts.ssh_command(ENV, host), *options, command]
+    return subprocess.run(line, check=False, capture_output=True, text=True)
+
+
+def reaches(host: Host, peer: Host) -> bool:
+    command = ["exec", container_name(ENV, host.name), "ping", "-c", "1", "-W", "1", peer.address]
+    return podman.run(*command, check=False).returncode == 0
+
+
+def test_each_host_boots_systemd_and_lets_the_key_in(settings: Settings) -> None:
+    for host in settings.hosts:
+        result = ssh(host, "hostname; systemctl is-system-running")
+        assert result.stdout.split() == [host.name, "running"], result.stderr
+
+
+def test_an_unknown_host_key_is_refused(settings: Settings) -> None:
+    known = secrets_dir(ENV) / "known_hosts"
+    original = known.read_text()
+    first, second = (line.split(maxsplit=1) for line in original.splitlines()[:2])
+    secrets.write_private(known, f"{first[0]} {second[1]}\n", replace=True)
+    try:
+        assert "Host key verification failed" in ssh(settings.hosts[0], "true").stderr
+    finally:
+        secrets.write_private(known, original, replace=True)
+
+
+def test_units_are_really_hardened(settings: Settings) -> None:
+    """Without CAP_SYS_ADMIN systemd would start them unprotected, and nothing would ever be proved."""
+    hardened = "systemd-run --quiet --wait --collect -p ProtectSystem=strict touch /usr/here"
+    assert ssh(settings.hosts[0], hardened).returncode != 0
+    assert ssh(settings.hosts[0], "systemd-run --quiet --wait --collect touch /usr/here").returncode == 0
+
+
+def test_a_second_run_keeps_the_same_containers(settings: Settings) -> None:
+    def identities() -> str:
+        return podman.run("ps", "--no-trunc", "--quiet", "--filter", f"label=film-library-env={ENV}").stdout
+
+    before = identities()
+    hosts.up(ENV, settings.hosts, settings.subnet)
+    assert identities() == before
+
+
+def test_a_host_comes_back_after_a_power_cut_with_its_files(settings: Settings) -> None:
+    host, peer = settings.hosts[:2]
+    ssh(host, "echo kept > /root/file; sync")
+    faults.power_off(ENV, host)
+    assert containers(ENV)[host.name].state == "exited"
+    assert not reaches(peer, host)
+    faults.boot(ENV, host)
+    until(lambda: ssh(host, "cat /root/file").stdout == "kept\n")
+    until(lambda: reaches(peer, host), seconds=5)
+
+
+def test_up_brings_back_what_is_off_or_frozen(settings: Settings) -> None:
+    faults.power_off(ENV, settings.hosts[0])
+    faults.freeze(ENV, settings.hosts[1])
+    hosts.up(ENV, settings.hosts, settings.subnet)
+    assert {container.state for container in containers(ENV).values()} == {"running"}
+
+
+def test_up_replaces_a_host_that_an_interrupted_run_left_half_made(settings: Settings) -> None:
+    host = settings.hosts[0]
+    name = container_name(ENV, host.name)
+    image = podman.run("inspect", "--format", "{{.Image}}", name).stdout.strip()
+    labels = ["--label", f"film-library-env={ENV}", "--label", f"film-library-address={host.address}"]
+    podman.run("rm", "--force", "--time", "0", name)
+    podman.run("create", "--name", name, *labels, image)
+    hosts.up(ENV, settings.hosts, settings.subnet)
+    assert ssh(host, "true").returncode == 0
+
+
+def test_a_partition_stops_both_ways_and_heals(settings: Settings) -> None:
+    host, peer, bystander = settings.hosts[:3]
+    faults.partition(ENV, host, [peer])
+    assert not reaches(host, peer)
+    assert not reaches(peer, host)
+    assert reaches(host, bystander)
+    faults.heal(ENV, host)
+    faults.heal(ENV, host)
+    assert reaches(host, peer)
+
+
+def test_freeze_and_thaw(settings: Settings) -> None:
+    host = settings.hosts[0]
+    faults.freeze(ENV, host)
+    assert containers(ENV)[host.name].state == "paused"
+    faults.thaw(ENV, host)
+    assert ssh(host, "true").returncode == 0
+
+
+def test_down_waits_for_nobody_but_respects_a_running_up(settings: Settings) -> None:
+    with exclusive(ENV), pytest.raises(LockedError):
+        down(ENV, {})
+    assert exists(ENV)
+
+
+def test_down_removes_everything_of_the_environment_and_twice_is_fine(settings: Settings) -> None:
+    others = {name for name in _networks() if name != f"film-library-{ENV}"}
+    build_dir(ENV).mkdir(parents=True, exist_ok=True)
+    kept = down(ENV, {"KEEP_SECRETS": "1"})
+    assert len(kept) == len(settings.hosts) + 2
+    assert secrets_dir(ENV).exists()
+    assert down(ENV, {}) == [f"secrets/{ENV}"]
+    assert down(ENV, {}) == []
+    assert not containers(ENV)
+    assert not exists(ENV)
+    assert not build_dir(ENV).exists()
+    assert _networks() == others
+
+
+def _networks() -> set[str]:
+    return set(podman.run("network", "ls", "--format", "{{.Name}}").stdout.split())

@@ -1,0 +1,92 @@
+"""What of the machine stands in the way of a run; each check is a function of what was read from the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from ops import paths, preflight
+from ops.containers import Container
+from ops.settings import Settings, SettingsError
+
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+vpn0\t0046590A\t00000000\t0001\t0\t0\t0\t00FEFFFF\t0\t0\t0
+old0\t0064590A\t00000000\t0000\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+
+
+def test_a_subnet_that_a_route_leads_into_is_taken() -> None:
+    (problem,) = preflight.subnet_problems(IPv4Network("10.89.71.0/24"), ROUTES)
+    assert problem.startswith("SUBNET=10.89.71.0/24: taken by vpn0 (10.89.70.0/23)")
+
+
+@pytest.mark.parametrize("free", ["10.89.72.0/24", "10.89.100.0/24", "192.168.5.0/24"])
+def test_a_subnet_beside_the_routes_is_free(free: str) -> None:
+    """Neither the default route nor one that is down counts."""
+    assert preflight.subnet_problems(IPv4Network(free), ROUTES) == []
+
+
+def test_memory_is_counted_by_mongods() -> None:
+    small, large = Settings.read({}), Settings.read({"SHARDS": "9", "MEMBERS": "7"})
+    assert preflight.memory_problems(small, 4000) == []
+    (problem,) = preflight.memory_problems(large, 4000)
+    assert "70 mongods on 8 hosts need" in problem
+    assert "4000 MB are available" in problem
+    assert "SHARDS or MEMBERS" in problem
+
+
+def test_disk_names_the_directory_that_is_too_full() -> None:
+    full, roomy = Path("/full"), Path("/roomy")
+    (problem,) = preflight.disk_problems(Settings.read({}), {full: 900, roomy: 90_000})
+    assert "/full has 900 MB free" in problem
+
+
+def test_hosts_of_another_layout_are_refused() -> None:
+    compact = {"mongo-1": Container("mongo-1", "10.89.70.11", "running")}
+    assert preflight.host_problems(Settings.read({"SHARDS": "3", "MEMBERS": "5"}), compact) == []
+    (problem,) = preflight.host_problems(Settings.read({"TOPOLOGY": "dedicated"}), compact)
+    assert problem.startswith("TOPOLOGY=dedicated: 10.89.70.11 belongs to the running host mongo-1")
+    assert "make cluster-down ENV=local" in problem
+
+
+def test_another_subnet_than_the_running_hosts_is_refused() -> None:
+    running = {"mongo-1": Container("mongo-1", "10.89.70.11", "exited")}
+    (problem,) = preflight.host_problems(Settings.read({"SUBNET": "10.200.1.0/24"}), running)
+    assert problem == "SUBNET=10.200.1.0/24: the running hosts are in 10.89.70.0/24"
+
+
+def test_problems_of_wish_and_machine_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "can_be_root", lambda: False)
+    with pytest.raises(SettingsError) as refused:
+        preflight.check({"TOPOLOGY": "star"})
+    assert refused.value.problems[0].startswith("TOPOLOGY=star")
+    assert refused.value.problems[1].startswith("no root: ")
+
+
+def test_aws_is_refused_for_now() -> None:
+    with pytest.raises(SettingsError, match="ENV=aws: comes with the next version"):
+        preflight.check({"ENV": "aws"})
+
+
+def test_up_refuses_with_exit_code_2_and_changes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ops", "up"]
+    before = sorted(paths.LOGS.glob("local-up-*"))
+    result = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=paths.ROOT, env={"PATH": "/bin", "SHARDS": "99"}
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("Refused, nothing was changed:\n  SHARDS=99: must be one of")
+    assert sorted(paths.LOGS.glob("local-up-*")) == before
+
+
+def test_it_runs_before_anything_is_installed() -> None:
+    """bin/bootstrap calls it with a bare Python: no module outside the standard library may be needed."""
+    code = f"import sys; sys.path.insert(0, {str(paths.ROOT)!r}); import ops.preflight"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
