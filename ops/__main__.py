@@ -22,12 +22,15 @@ def _up(_: argparse.Namespace) -> int:
 
 
 def _down(_: argparse.Namespace) -> int:
-    env = _settings().env
+    return _remove(_settings().env)
+
+
+def _remove(env: str) -> int:
     removed = down(env, os.environ)
     for name in removed:
         print(f"removed {name}")
     if not removed:
-        print(f"nothing of {env} is left to remove")
+        print(f"nothing of {env} is there")
     return 0
 
 
@@ -42,10 +45,9 @@ def _dev(_: argparse.Namespace) -> int:
 
 
 def _hosts(arguments: argparse.Namespace) -> int:
-    settings = Settings.read(os.environ | {"ENV": arguments.env})
+    settings = Settings.read(os.environ | {"ENV": arguments.env}, allow_single_member=True)
     if arguments.action == "down":
-        down(settings.env, os.environ)
-        return 0
+        return _remove(settings.env)
     packages = source.choose(settings)
     secrets.ensure(settings.env)
     hosts.up(settings.env, settings.hosts, settings.subnet)

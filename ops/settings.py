@@ -62,10 +62,11 @@ class Settings:
         return (self.shards + 1) * self.members
 
     @classmethod
-    def read(cls, variables: Mapping[str, str]) -> Settings:
+    def read(cls, variables: Mapping[str, str], *, allow_single_member: bool = False) -> Settings:
         """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION and SUBNET.
 
-        A variable that is empty counts as not given. Raises SettingsError with every problem at once.
+        A variable that is empty counts as not given. `allow_single_member` is for tests of single hosts.
+        Raises SettingsError with every problem at once.
         """
         reader = _Reader(variables)
         env = reader.choice("ENV", "local", ENVIRONMENTS)
@@ -73,7 +74,7 @@ class Settings:
             env=env,
             topology=reader.choice("TOPOLOGY", "compact", TOPOLOGIES),
             shards=reader.number("SHARDS", 2, range(1, MAX_SHARDS + 1)),
-            members=reader.number("MEMBERS", 3, MEMBERS),
+            members=reader.number("MEMBERS", 3, (1, *MEMBERS) if allow_single_member else MEMBERS),
             source=reader.choice("SOURCE", "auto", SOURCES),
             mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),

@@ -14,6 +14,7 @@ REFUSALS = [
     ({"SHARDS": "10"}, "SHARDS=10: must be one of 1, ", ""),
     ({"SHARDS": "two"}, "SHARDS=two: must be one of 1, ", ""),
     ({"MEMBERS": "2"}, "MEMBERS=2: must be one of 3, 5, 7", ""),
+    ({"MEMBERS": "1"}, "MEMBERS=1: must be one of 3, 5, 7", ""),
     ({"MEMBERS": "4"}, "MEMBERS=4: must be one of 3, 5, 7", ""),
     ({"MEMBERS": "-3"}, "MEMBERS=-3: must be one of 3, 5, 7", ""),
     ({"MONGODB_VERSION": "4.4"}, "MONGODB_VERSION=4.4: must be one of 6.0, 7.0, 8.0", ""),
@@ -52,3 +53,7 @@ def test_each_environment_has_a_subnet_of_its_own() -> None:
     subnets = {env: Settings.read({"ENV": env}).subnet for env in ("local", "molecule", "test")}
     assert len(set(subnets.values())) == len(subnets)
     assert str(subnets["local"]) == "10.89.70.0/24"
+
+
+def test_a_single_member_is_for_tests_only() -> None:
+    assert Settings.read({"MEMBERS": "1"}, allow_single_member=True).members == 1
