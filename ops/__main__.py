@@ -12,6 +12,7 @@ from ops.dev import dev
 from ops.down import down
 from ops.errors import OpsError
 from ops.locks import LockedError
+from ops.molecule import molecule
 from ops.preflight import refusal
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 from ops.up import up
@@ -42,6 +43,10 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _dev(_: argparse.Namespace) -> int:
     return dev(os.environ.get("TOPOLOGY") or "compact")
+
+
+def _molecule(arguments: argparse.Namespace) -> int:
+    return molecule(arguments.scenario)
 
 
 def _hosts(arguments: argparse.Namespace) -> int:
@@ -75,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "remove hosts, network, data and secrets of ENV (KEEP_SECRETS=1 keeps these)")
     add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
     add("dev", _dev, "run everything as plain processes on loopback, without root")
+    part = add("molecule", _molecule, "test scenarios of molecule/")
+    part.add_argument("scenario", nargs="+")
     part = add("hosts", _hosts, "only the hosts, secrets and inventory of an environment, for tests of the roles")
     part.add_argument("action", choices=("up", "down"))
     part.add_argument("--env", choices=sorted(LOCAL_SUBNETS), default=os.environ.get("ENV") or "local")

@@ -35,12 +35,12 @@ class PhaseError(OpsError):
 
 
 class Progress:
-    """Phases with their seconds on `stream`, everything else in the log file.
+    """Phases with their seconds on `stream` (standard output), everything else in the log file.
 
     On a terminal the running phase is shown live with its latest hint; elsewhere only finished lines are printed.
     """
 
-    def __init__(self, log: Path, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, log: Path, stream: TextIO | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch(mode=0o600)  # Ansible prints a failed module's message even where the task says no_log
         self.log_path = log
@@ -48,8 +48,8 @@ class Progress:
         self.current = ""
         # Appending, because a child may write to the same file.
         self._log = log.open("a", buffering=1)
-        self._stream = stream
-        self._live = stream.isatty()
+        self._stream = stream or sys.stdout
+        self._live = self._stream.isatty()
         self._began = 0.0
         self._hint = ""
 

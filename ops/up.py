@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import time
-import traceback
 from collections.abc import Mapping
-from datetime import datetime
 
 from ops import ansible, hosts, inventory, preflight, secrets, source, status
 from ops.artifacts import sample_wheel
-from ops.errors import OpsError
 from ops.locks import exclusive
-from ops.paths import LOGS, ROOT
-from ops.progress import PhaseError, Progress
+from ops.progress import Progress
+from ops.run import guarded
 from ops.settings import Settings
-
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 def up(variables: Mapping[str, str]) -> int:
@@ -26,27 +20,22 @@ def up(variables: Mapping[str, str]) -> int:
     """
     began = time.monotonic()
     settings = preflight.check(variables)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends children as Ctrl-C does
-    with exclusive(settings.env, wait=False):
-        progress = Progress(LOGS / f"{settings.env}-up-{datetime.now():%Y%m%d-%H%M%S}.log")
-        try:
-            changed = _phases(settings, progress)
-        except KeyboardInterrupt:
-            progress.say(
-                f"\nInterrupted in phase {progress.current!r}. `make cluster-up ENV={settings.env}` goes on from "
-                f"there, `make cluster-down ENV={settings.env}` removes what there is."
-            )
-            return INTERRUPTED
-        except Exception as error:
-            _explain(error, progress)
-            return 1
-        progress.say(f"  total {time.monotonic() - began:.1f} s, {changed} tasks changed something\n")
-        state = status.collect(settings.env)
+    env = settings.env
+
+    def work(progress: Progress) -> int:
+        changed = _phases(settings, progress)
+        progress.say(f"  {'total':<44} {time.monotonic() - began:6.1f} s, {changed} tasks changed something\n")
+        state = status.collect(env)
         progress.say(status.render(state))
-    return 0 if state.healthy else 1
+        return 0 if state.healthy else 1
+
+    advice = f"`make cluster-up ENV={env}` goes on from there, `make cluster-down ENV={env}` removes what there is."
+    with exclusive(env, wait=False):
+        return guarded(f"{env}-up", work, advice=advice)
 
 
 def _phases(settings: Settings, progress: Progress) -> int:
+    """Returns how many tasks changed something."""
     with progress.phase("Package source"):
         packages = source.choose(settings)
         progress.hint("fetching the sample catalogue")
@@ -58,20 +47,7 @@ def _phases(settings: Settings, progress: Progress) -> int:
         path = inventory.write(settings, packages)
     with progress.phase("Ansible"):
         changed = ansible.play("site.yml", path, progress, phases=True)
-    with progress.phase("Sample catalogue"):
+    with progress.phase("Load the sample catalogue"):
         play = "playbooks/load_sample.yml"
         changed += ansible.play(play, path, progress, phases=False, load_sample_file=str(sample))
     return changed
-
-
-def _explain(error: Exception, progress: Progress) -> None:
-    """The phase, the reason, the log's name and its lines that matter."""
-    progress.say(f"\nFailed in phase {progress.current!r}: {error}")
-    if not isinstance(error, OpsError):
-        progress.log(traceback.format_exc())
-    lines = error.lines if isinstance(error, PhaseError) and error.lines else []
-    if not isinstance(error, OpsError) or (isinstance(error, PhaseError) and not lines):
-        lines = progress.tail()
-    for line in lines:
-        progress.say(f"  {line}")
-    progress.say(f"Full log: {progress.log_path.relative_to(ROOT)}")
