@@ -16,6 +16,7 @@ from app.db import connection
 from app.settings import SettingError
 from app.web import limits
 from app.web.assets import fingerprint
+from app.web.request_log import JsonFormatter
 
 NOWHERE = "mongodb://film-library-user:x@localhost:1/?authSource=admin"  # nobody listens on port 1
 
@@ -63,7 +64,7 @@ def test_without_the_database_somebody_logged_in_gets_a_page_too(stranded: Visit
 
 def log_of(app: Flask) -> io.StringIO:
     """What the app logs from now on."""
-    (handler,) = app.logger.handlers
+    (handler,) = (handler for handler in app.logger.handlers if isinstance(handler.formatter, JsonFormatter))
     assert isinstance(handler, logging.StreamHandler)
     stream = io.StringIO()
     handler.setStream(stream)

@@ -1,0 +1,88 @@
+"""A browser's windows with an ear on their consoles."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+PASSWORD = "three blind mice 1927"
+PHONE = {"width": 360, "height": 740}
+_names = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Addresses of the two apps, without a slash at the end."""
+
+    user: str
+    admin: str
+
+
+class Tour:
+    """Opens windows, each a browser of its own, and collects what goes wrong in them."""
+
+    def __init__(self, site: Site, browser: Browser) -> None:
+        self.site = site
+        self.complaints: list[str] = []
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+
+    def window(self, **options: Any) -> Page:
+        """A new window with its own cookies; `options` are Playwright's for a context."""
+        context = self._browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(5_000)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on("response", self._response)
+        return page
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for context in self._contexts:
+            context.close()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Violations of the policy come as errors, too. A page that is meant to be a 404 is reported by its status.
+        if message.type in {"error", "warning"} and "status of 4" not in message.text:
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def _response(self, response: Response) -> None:
+        foreign = not response.url.startswith((self.site.user, self.site.admin))
+        if response.status >= 500 or foreign or (response.status >= 400 and not _is_page(response)):
+            self.complaints.append(f"{response.url}: {response.status}")
+
+
+def _is_page(response: Response) -> bool:
+    return response.request.resource_type == "document"
+
+
+def new_name() -> str:
+    """A name that nobody has."""
+    return f"guest{next(_names)}"
+
+
+def log_in(page: Page, site: str, name: str) -> None:
+    """Through the form of either app."""
+    page.goto(f"{site}/log-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+
+
+def sign_up(page: Page, site: str, name: str) -> None:
+    """Through the form of the user app."""
+    page.goto(f"{site}/sign-up")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
