@@ -15,7 +15,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from app.db import bulk, imports, sample, schema, status, users
-from app.db.connection import DatabaseConfig, connect
+from app.db.connection import DatabaseConfig, connect, ping
 from app.db.errors import DatabaseError, DatabaseUnavailable, ValidationFailed
 from app.db.models import SUPERADMIN
 from app.progress import Progress
@@ -192,6 +192,7 @@ def create_admin(name: str, superadmin: bool, password_file: IO[str] | None) -> 
 def show_status(as_json: bool) -> None:
     """Say what the database is and what it holds; exit code 1 when it doesn't answer."""
     with _database():
+        ping()  # answers or fails in two seconds, where other commands wait for an election to end
         report: dict[str, Any] = status.report()
     if as_json:
         click.echo(json.dumps(report))

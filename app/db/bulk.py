@@ -149,7 +149,8 @@ def _check_references(name: str, batch: list[tuple[int, Row]]) -> tuple[list[tup
         return [], []
     if get_model(name) is Movie:
         key, reason = "_id", "is the id of another film"
-        owners = claims.claim({document["_id"]: document["title_hash"] for _, document in batch})
+        # Backwards, so that of two films with one id the first counts.
+        owners = claims.claim({document["_id"]: document["title_hash"] for _, document in reversed(batch)})
         good = [row for row in batch if owners[row[1]["_id"]] == row[1]["title_hash"]]
     elif get_model(name) in (Credit, UserInteraction):
         key, reason = "movie_id", "there is no such film"

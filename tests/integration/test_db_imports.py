@@ -1,0 +1,172 @@
+"""Loading files and batches: what is taken, what is refused and why, and what an interruption leaves."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import bulk, schema
+from app.db.bulk import Counts, LoadStopped, Reject
+from app.db.errors import BadQuery
+from app.db.imports import FileUnreadable, import_file
+
+Raw = Database[dict[str, Any]]
+
+TITLES = """\ufeffid,title,type,description,release_year,age_certification,runtime,genres,production_countries,seasons,\
+imdb_id,imdb_score,imdb_votes,tmdb_popularity,tmdb_score
+tm84618,Taxi Driver,MOVIE,"A ""sick"" man,
+New York",1976,R,114,"['drama', 'crime']",['US'],,tt0075314,8.2,808582.0,40.965,8.179
+ts22164,Monty Python,SHOW,,1969,TV-14,30,"['comedy', 'european']",['GB'],4.0,tt0063929,8.8,73424.0,,8.306
+tm0,,MOVIE,,1970,,x,[],[],,,11,,,
+"""
+CREDITS = """person_id,id,name,character,role
+3748,tm84618,Robert De Niro,Travis Bickle,ACTOR
+14658,tm84618,Martin Scorsese,,DIRECTOR
+1,tm9,Nobody,,ACTOR
+2,tm84618,Somebody,,PRODUCER
+"""
+
+
+def run(path: Path, collection: str | None = None) -> tuple[Counts, list[Reject]]:
+    rejects: list[Reject] = []
+    return import_file(path, collection, on_reject=rejects.append)[1], rejects
+
+
+@pytest.fixture
+def titles(tmp_path: Path) -> Path:
+    path = tmp_path / "titles.csv"
+    path.write_text(TITLES, encoding="utf-8")
+    return path
+
+
+@pytest.mark.usefixtures("database")
+def test_kaggles_files_are_taken_as_they_are(titles: Path, database: Raw) -> None:
+    counts, rejects = run(titles)
+    assert counts == Counts(inserted=2, existing=0, rejected=1)
+    assert rejects == [
+        Reject(5, "runtime", "x", "must be a whole number"),
+        Reject(5, "imdb_score", "11", "must be at most 10"),
+        Reject(5, "title", "", "is missing"),
+    ]
+    film = database.movies.find_one({"_id": "tm84618"})
+    assert film is not None
+    assert film["description"] == 'A "sick" man,\nNew York'
+    assert (film["genres"], film["imdb_votes"]) == (["drama", "crime"], 808582)
+    assert film["ranking_score"] > 0
+
+    path = titles.with_name("credits.csv")
+    path.write_text(CREDITS)
+    counts, rejects = run(path)
+    assert counts == Counts(inserted=2, existing=0, rejected=2)
+    assert rejects == [
+        Reject(5, "role", "PRODUCER", "must be one of DIRECTOR, WRITER, ACTOR"),
+        Reject(4, "movie_id", "tm9", "there is no such film"),
+    ]
+    assert run(path)[0] == Counts(inserted=0, existing=2, rejected=2)
+
+
+@pytest.mark.usefixtures("database")
+def test_importing_again_changes_nothing(titles: Path, database: Raw) -> None:
+    run(titles)
+    before = list(database.movies.find())
+    assert run(titles)[0] == Counts(inserted=0, existing=2, rejected=1)
+    assert list(database.movies.find()) == before
+
+
+@pytest.mark.parametrize("name", ["films.json", "films.jsonl"])
+def test_json_comes_as_array_or_lines(tmp_path: Path, database: Raw, name: str) -> None:
+    films = [{"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE"} for n in range(50)]
+    text = json.dumps(films, indent=2) if name == "films.json" else "\n".join(map(json.dumps, films))
+    (tmp_path / name).write_text(text)
+    assert run(tmp_path / name) == (Counts(50, 0, 0), [])
+    assert database.movies.count_documents({}) == 50
+
+
+@pytest.mark.usefixtures("database")
+def test_a_film_twice_in_a_file_is_one_film(tmp_path: Path) -> None:
+    path = tmp_path / "films.jsonl"
+    rows = [("f1", "One"), ("f1", "One"), ("f1", "Not one"), ("f2", "Two")]
+    path.write_text("\n".join(json.dumps({"_id": i, "title": t, "type": "MOVIE"}) for i, t in rows))
+    counts, rejects = run(path)
+    assert counts == Counts(inserted=2, existing=1, rejected=1)
+    assert rejects == [Reject(3, "_id", "f1", "is the id of another film")]
+
+
+@pytest.mark.usefixtures("database")
+def test_files_that_belong_nowhere_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"a": 1}')
+    with pytest.raises(BadQuery, match="which collection"):
+        run(path)
+    for collection in ("users", "sessions", "system.users"):
+        with pytest.raises(BadQuery, match="can't import"):
+            run(path, collection)
+    with pytest.raises(FileUnreadable):
+        run(tmp_path / "none.json")
+
+
+def test_a_file_that_breaks_off_says_where_and_how_far_it_came(tmp_path: Path, database: Raw) -> None:
+    path = tmp_path / "films.json"
+    path.write_text('[{"_id": "f1", "title": "One", "type": "MOVIE"},\n{"_id": "f2", "ti')
+    with pytest.raises(LoadStopped, match=r"films\.json: line 2: ") as raised:
+        run(path)
+    assert raised.value.counts.inserted == database.movies.count_documents({})
+    assert schema.missing_indexes() == {}
+
+
+def films(count: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number in range(count):
+        yield number, {"_id": f"f{number}", "title": f"Film {number}", "type": "MOVIE"}
+
+
+def test_an_interrupted_load_says_what_is_in_and_a_second_one_completes_it(database: Raw) -> None:
+    def interrupted() -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from films(bulk.BATCH * 2 + 10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(LoadStopped, match="interrupted") as raised:
+        bulk.load("movies", interrupted())
+    assert raised.value.counts == Counts(inserted=database.movies.count_documents({}))
+    inserted = raised.value.counts.inserted
+    total = bulk.BATCH * 3
+    assert bulk.load("movies", films(total)) == Counts(inserted=total - inserted, existing=inserted)
+    assert database.movies.count_documents({}) == total
+
+
+def test_a_claim_that_an_interruption_left_behind_is_used(database: Raw) -> None:
+    bulk.load("movies", films(3))
+    database.movies.delete_one({"_id": "f1"})
+    assert bulk.load("movies", films(3)) == Counts(inserted=1, existing=2)
+
+
+def test_two_loads_at_once_put_every_film_in_once(database: Raw) -> None:
+    results: list[Counts] = []
+    loads = [threading.Thread(target=lambda: results.append(bulk.load("movies", films(5000)))) for _ in range(2)]
+    for thread in loads:
+        thread.start()
+    for thread in loads:
+        thread.join()
+    assert database.movies.count_documents({}) == 5000
+    assert sum(results, Counts()) == Counts(inserted=5000, existing=5000)
+
+
+def test_progress_accounts_for_every_record(database: Raw) -> None:
+    steps: list[int] = []
+    bulk.load("movies", films(bulk.BATCH + 5), on_progress=steps.append)
+    assert sorted(steps) == [5, bulk.BATCH]
+
+
+def test_indexes_put_off_for_a_load_into_an_empty_collection_are_there_afterwards(database: Raw) -> None:
+    with schema.deferred_indexes("movies"):
+        assert "title_1__id_1" not in database.movies.index_information()
+        bulk.load("movies", films(3))
+    assert schema.missing_indexes() == {}
+    with schema.deferred_indexes("movies"):  # no longer empty: searches go on while it is loaded
+        assert schema.missing_indexes() == {}
+    with schema.deferred_indexes("credits"):
+        indexes = database.credits.index_information()
+        assert "movie_id_1_person_id_1_role_1_character_1" in indexes
