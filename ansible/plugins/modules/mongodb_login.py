@@ -41,6 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 accepted: {description: Whether the log-in was accepted; false without one, type: bool, returned: success}
+primary: {description: Whether the process takes writes (a router always does), type: bool, returned: success}
 """
 
 
@@ -54,7 +55,8 @@ def main() -> None:
     require_pymongo(module)
     options = module.params
     address = f"{options['login_host']}:{options['login_port']}"
-    if not wait_for(lambda: hello(address), time.monotonic() + options["timeout"]):
+    greeting = wait_for(lambda: hello(address), time.monotonic() + options["timeout"])
+    if greeting is None:
         module.fail_json(msg=f"{address} doesn't answer within {options['timeout']} s")
     accepted = False
     if options["login_user"]:
@@ -65,7 +67,7 @@ def main() -> None:
         except PyMongoError as error:
             if code_of(error) != AUTHENTICATION_FAILED:
                 module.fail_json(msg=f"{address}: {error}")
-    module.exit_json(changed=False, accepted=accepted)
+    module.exit_json(changed=False, accepted=accepted, primary=bool(greeting.get("isWritablePrimary")))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ short_description: Build a wheelhouse from a lock file with hashes
 description:
   - Makes I(path) hold the wheels that I(requirements) locks, for one version of Python and one architecture, and
     optionally a wheel of this project, so that hosts install with C(pip --no-index) and need no package index.
-  - Runs on the controller (C(delegate_to: localhost), C(throttle: 1)), in the interpreter that runs Ansible.
+  - Runs on the controller, delegated to localhost one host at a time, in the interpreter that runs Ansible.
   - Nothing is remembered between runs. A locked wheel is there when a file of that name and version has one of the
     lock's hashes; the project's wheel is built every time (reproducible, half a second) and compared.
 options:
