@@ -45,14 +45,18 @@ def machine_problems(settings: Settings) -> list[str]:
     """What on this machine stands in the way."""
     if settings.env == "aws":
         return ["ENV=aws: comes with the next version; must be local for now"]
-    rooted = can_be_root()
-    problems = [] if rooted else ["no root: run as root, or as a user who may use sudo (`make dev` needs neither)"]
-    existing = _existing(settings) if rooted else {}
+    problems = []
+    existing: dict[str, Container] = {}
+    if can_be_root():
+        existing = _existing(settings)
+    else:
+        problems.append("no root: run as root, or as a user who may use sudo (`make dev` needs neither)")
     if platform.machine() != "x86_64":
         problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
     problems += host_problems(settings, existing)
     if not existing:
-        problems += subnet_problems(settings.subnet, Path("/proc/net/route").read_text())
+        routes = Path("/proc/net/route").read_text()
+        problems += subnet_problems(settings.subnet, routes)
         problems += memory_problems(settings, _available_mb())
         problems += disk_problems(settings, {path: _free_mb(path) for path in (ROOT, _CONTAINER_STORAGE)})
     return problems

@@ -1,0 +1,87 @@
+"""bin/bootstrap, in a copy of its own with a lock of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import paths
+
+TOOLS = ("sh", "dirname", "cat", "sha256sum", "grep", "rm", "uname")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The script with an empty lock, and nothing else of the repository."""
+    for directory in ("bin", "requirements"):
+        (tmp_path / "tree" / directory).mkdir(parents=True)
+    shutil.copy(paths.ROOT / "bin" / "bootstrap", tmp_path / "tree" / "bin")
+    (tmp_path / "tree" / "requirements" / "dev.txt").write_text("# nothing\n")
+    return tmp_path / "tree"
+
+
+def bootstrap(copy: Path, *parts: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({"PATH": str(path)} if path else {})
+    return subprocess.run(
+        [str(copy / "bin" / "bootstrap"), *parts], check=False, capture_output=True, text=True, env=environment
+    )
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A PATH of a machine that has nothing, on which nobody is root."""
+    directory = tmp_path / "path"
+    directory.mkdir()
+    for tool in TOOLS:
+        (directory / tool).symlink_to(str(shutil.which(tool)))
+    for name, text in {"id": "echo 1000", "dpkg-query": "exit 1", "python3": "exit 1"}.items():
+        (directory / name).write_text(f"#!/bin/sh\n{text}\n")
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def test_an_unknown_part_is_refused(copy: Path) -> None:
+    result = bootstrap(copy, "everything")
+    assert result.returncode != 0
+    assert "unknown part 'everything'; there are check, python, hosts, browser" in result.stderr
+
+
+def test_an_old_python_is_refused(copy: Path, bare: Path) -> None:
+    result = bootstrap(copy, "python", path=bare)
+    assert result.returncode != 0
+    assert "needs Python 3.11 or later" in result.stderr
+    assert not (copy / ".venv").exists()
+
+
+def test_packages_that_nobody_may_install_are_named(copy: Path, bare: Path) -> None:
+    result = bootstrap(copy, "hosts", path=bare)
+    assert result.returncode != 0
+    assert "needs root or sudo to install: podman crun " in result.stderr
+
+
+def test_the_environment_is_made_once_and_again_after_an_interruption(copy: Path) -> None:
+    first = bootstrap(copy, "python")
+    assert first.returncode == 0, first.stderr
+    assert "Making .venv" in first.stderr
+    stamp = copy / ".venv" / "requirements.sha256"
+    made = stamp.stat().st_mtime_ns
+
+    assert bootstrap(copy, "python").stderr == ""
+    assert stamp.stat().st_mtime_ns == made
+
+    stamp.unlink()  # what an interrupted run leaves
+    (copy / ".venv" / "half").touch()
+    assert "Making .venv" in bootstrap(copy, "python").stderr
+    assert not (copy / ".venv" / "half").exists()
+
+
+def test_a_changed_lock_makes_the_environment_anew(copy: Path) -> None:
+    assert bootstrap(copy, "python").returncode == 0
+    (copy / "requirements" / "dev.txt").write_text("no-such-package-of-anybody==1 --hash=sha256:00\n")
+    result = bootstrap(copy, "python")
+    assert result.returncode != 0
+    assert not (copy / ".venv" / "requirements.sha256").exists()
