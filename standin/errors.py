@@ -8,6 +8,7 @@ from typing import Any
 
 Reply = dict[str, Any]
 
+USER_NOT_FOUND = 11
 UNAUTHORIZED = 13
 DUPLICATE_KEY = 11000
 WOULD_CHANGE_OWNING_SHARD = 283

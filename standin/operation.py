@@ -41,7 +41,7 @@ GENERIC_FIELDS = frozenset(
     }
 )
 # A server ends an operation after maxTimeMS by itself; beyond that and this it must be out of reach.
-MAX_TIME_SLACK_SECONDS = 5.0
+MAX_TIME_SLACK_SECONDS = 2.0
 MAX_ROUTING_ATTEMPTS = 12
 STALE_PAUSE_SECONDS = 0.02
 

@@ -3,12 +3,13 @@
 https://www.mongodb.com/docs/manual/reference/resource-document/
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from standin.errors import CommandError, check
+from standin.errors import USER_NOT_FOUND, CommandError, check
 from standin.wire import plain
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # A privilege that was taken away through another router is gone here after this time (mongos: 30 s).
 REFRESH_SECONDS = 5.0
+FORGET_SECONDS = 600.0
 
 # The internal user, who shares the key file: the servers give it everything.
 SYSTEM_DATABASE = "local"
@@ -95,47 +97,57 @@ def _covers(resource: Mapping[str, Any], need: Need) -> bool:
 
 
 class PrivilegeCache:
-    """Privileges by user, read from the config servers."""
+    """Privileges by user, read from the config servers and kept fresh in the background.
+
+    So no command waits for a config server on behalf of a user who is known; while they can't be asked, what was
+    known goes on to count.
+    """
 
     def __init__(self, catalog: "Catalog") -> None:
         self._catalog = catalog
-        self._cache: dict[User, tuple[float, Privileges]] = {}
+        self._known: dict[User, Privileges] = {}
+        self._used: dict[User, float] = {}
+        self._changes = 0
 
     async def of(self, user: "User") -> Privileges:
-        """Raises CommandError 11 (UserNotFound) when the user has been removed.
-
-        While the config servers can't be asked, what was known goes on to count: reads and writes don't need
-        them either.
-        """
+        """Raises CommandError 11 (UserNotFound) when the user has been removed."""
         if user.database == SYSTEM_DATABASE:
             return Privileges(None, [])
-        read_at, known = self._cache.get(user, (0.0, None))
-        if known is not None and time.monotonic() - read_at < REFRESH_SECONDS:
-            return known
-        try:
-            fresh = await self._read(user)
-        except CommandError as error:
-            if known is None or error.code == 11:
-                self._cache.pop(user, None)
-                raise
-            log.warning("privileges of %s can't be refreshed: %s", user.name, error)
-            fresh = known
-        self._cache[user] = (time.monotonic(), fresh)
-        return fresh
+        self._used[user] = time.monotonic()
+        return self._known.get(user) or await self._read(user)
+
+    async def keep_fresh(self) -> None:
+        """Until cancelled: read again what is in use, forget the rest."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            for user in list(self._known):
+                if time.monotonic() - self._used[user] > FORGET_SECONDS:
+                    del self._known[user], self._used[user]
+                    continue
+                try:
+                    await self._read(user)
+                except CommandError as error:
+                    if error.code == USER_NOT_FOUND:
+                        self._known.pop(user, None)
+                    else:
+                        log.warning("privileges of %s can't be refreshed: %s", user.name, error)
 
     async def _read(self, user: "User") -> Privileges:
+        changes = self._changes
         command = {"usersInfo": {"user": user.name, "db": user.database}, "showPrivileges": True}
-        known = user in self._cache
-        # With an old answer at hand don't make commands wait for an election.
-        mode = "primaryPreferred" if known else "primary"
-        reply, _ = await self._catalog.config.run("admin", command, mode=mode, retry=not known)
+        reply, _ = await self._catalog.config.run("admin", command, mode="primaryPreferred")
         users = plain(check(reply)["users"])
         if not users:
-            raise CommandError(11, "UserNotFound", f"user {user.name}@{user.database} was removed")
-        return Privileges(users[0]["inheritedPrivileges"], users[0]["inheritedRoles"])
+            raise CommandError(USER_NOT_FOUND, "UserNotFound", f"user {user.name}@{user.database} was removed")
+        privileges = Privileges(users[0]["inheritedPrivileges"], users[0]["inheritedRoles"])
+        if changes == self._changes:  # else it may be from before the change
+            self._known[user] = privileges
+        return privileges
 
     def clear(self) -> None:
-        self._cache.clear()
+        """Users or roles have been changed through this router: it counts at once."""
+        self._changes += 1
+        self._known.clear()
 
     async def any_user_exists(self) -> bool:
         reply, _ = await self._catalog.config.run("admin", {"usersInfo": {"forAllDBs": True}})

@@ -95,27 +95,30 @@ class ReplicaSet:
     ) -> tuple[Reply, str]:
         """Run a command on a member that fits `mode`: the server's reply, whatever it says, and who gave it.
 
-        `retry` says that doing it twice does no harm: it is repeated after a lost connection or a lost
-        primary. `seconds` bounds each attempt. Raises CommandError when no member can be found or reached.
+        `retry` says that doing it twice does no harm: it is repeated after a lost connection or a lost primary.
+        `seconds` bounds it all. Raises CommandError when no member can be found, or reached, or answers in time.
         """
-        expiry = time.monotonic() + RETRY_SECONDS
+        expiry = time.monotonic() + (RETRY_SECONDS if seconds is None else seconds)
         while True:
-            again = retry and time.monotonic() < expiry
-            host = await self.select(mode)
+            left = expiry - time.monotonic()
+            host = await self.select(mode, min(left, SELECTION_SECONDS))
             try:
                 raw = await self.pool(host).command(
-                    database, command, sequences=sequences, internal=internal, seconds=seconds
+                    database, command, sequences=sequences, internal=internal, seconds=None if seconds is None else left
                 )
             except (OSError, EOFError) as error:
                 self.monitor.suspect(host)
-                if not again or seconds is not None:
+                late = time.monotonic() >= expiry
+                if late and seconds is not None:
+                    raise CommandError(50, "MaxTimeMSExpired", f"{host} didn't answer in time") from error
+                if late or not retry:
                     raise self._unreachable(host, error) from error
             else:
                 reply = dict(raw.items())
                 code = failure_code(reply)
                 if code in NOT_PRIMARY_CODES:
                     self.monitor.suspect(host)
-                if code not in RETRYABLE_CODES or not again:
+                if code not in RETRYABLE_CODES or not retry or time.monotonic() >= expiry:
                     return reply, host
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
 

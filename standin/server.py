@@ -63,18 +63,12 @@ async def _serve(router: Router, settings: Settings) -> None:
     await _wait_for_config_servers(router.catalog.config, settings.key)
     with contextlib.suppress(CommandError):
         await router.catalog.load_shards()
-    sessions: set[asyncio.Task[None]] = set()
+    sessions: dict[Session, asyncio.Task[None]] = {}
 
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
-        sessions.add(task)
-        try:
-            await Session(router, reader, writer).serve()
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            sessions.discard(task)
+        session = Session(router, reader, writer)
+        sessions[session] = asyncio.create_task(session.serve())
+        sessions[session].add_done_callback(lambda _: sessions.pop(session, None))
 
     try:
         listener = await network.listen(serve_client, settings.addresses, settings.port)
@@ -86,16 +80,24 @@ async def _serve(router: Router, settings: Settings) -> None:
         settings.port,
         router.catalog.config.connection_string,
     )
-    housekeeping = asyncio.create_task(router.keep_house())
+    background = [asyncio.create_task(work) for work in (router.keep_house(), router.privileges.keep_fresh())]
     try:
         await asyncio.Event().wait()
     finally:
         listener.close()
-        housekeeping.cancel()
-        for session in sessions:
-            session.cancel()
-        if sessions:
-            await asyncio.wait(sessions, timeout=GRACE_SECONDS)
+        for task in background:
+            task.cancel()
+        await _end(sessions)
+
+
+async def _end(sessions: dict[Session, asyncio.Task[None]]) -> None:
+    tasks = set(sessions.values())
+    for session in list(sessions):
+        session.stop()
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        for task in late:
+            task.cancel()
 
 
 async def _wait_for_config_servers(config: ReplicaSet, key: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from standin import status, wire
 from standin.authentication import LogIn
 from standin.commands import COMMANDS, Command, check_options
-from standin.errors import CommandError, ProtocolError, Reply, unauthorized, without_metadata
+from standin.errors import USER_NOT_FOUND, CommandError, ProtocolError, Reply, unauthorized, without_metadata
 from standin.operation import Operation
 from standin.privileges import Need
 from standin.requirements import Access, Request
@@ -33,6 +33,9 @@ class Session:
         self._reader, self._writer = reader, writer
         self._log_in = LogIn(router.catalog)
         self._id = next(_connection_ids)
+        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        self._stopping = False
         self._peer = writer.get_extra_info("peername")
         self._connection_commands: dict[str, Callable[[Operation], Awaitable[Reply]]] = {
             **dict.fromkeys(HELLO, self._hello),
@@ -43,18 +46,25 @@ class Session:
             "whatsmyip": self._what_is_my_ip,
         }
 
+    def stop(self) -> None:
+        """Serve no further command: at once, or when the reply to the one in progress has been sent."""
+        self._stopping = True
+        if not self._busy and self._task is not None:
+            self._task.cancel()
+
     async def serve(self) -> None:
-        """Until the client goes."""
+        """Until the client goes, or `stop`."""
+        self._task = asyncio.current_task()
         self._router.connections += 1
         self._router.connections_created += 1
         try:
-            while True:
+            while not self._stopping:
                 message = wire.parse_request(*await wire.read_frame(self._reader))
                 await self._answer(message)
         except ProtocolError as error:
             log.warning("connection from %s closed: %s", self._peer, error)
-        except (OSError, EOFError):
-            pass  # the client has gone, which is its right
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # the client has gone, which is its right, or the router stops
         finally:
             self._router.connections -= 1
             self._log_in.close()
@@ -68,13 +78,13 @@ class Session:
         while True:
             if watching:
                 await self._await_change(message.command)
+            self._busy = True
             reply = await self._reply(message.command)
-            if message.flags & wire.MORE_TO_COME:
-                return  # a write with w: 0
-            flags = wire.MORE_TO_COME if stream else 0
-            self._writer.write(wire.encode_reply(message, reply, flags))
-            await self._writer.drain()
-            if not stream:
+            if not message.flags & wire.MORE_TO_COME:  # which is a write with w: 0
+                self._writer.write(wire.encode_reply(message, reply, wire.MORE_TO_COME if stream else 0))
+                await self._writer.drain()
+            self._busy = False
+            if not stream or self._stopping:
                 return
 
     async def _await_change(self, command: dict[str, Any]) -> None:
@@ -132,7 +142,7 @@ class Session:
         try:
             privileges = await operation.privileges()
         except CommandError as error:
-            if error.code == 11:
+            if error.code == USER_NOT_FOUND:
                 self._log_in.user = None
                 raise unauthorized(str(error)) from error
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Ite
     """Two shards and the config servers, of one member each, behind the stand-in."""
     with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1) as cluster:
         yield cluster
+        # Nobody needs the data: members that stop in order wait for each other.
+        for process in cluster.processes:
+            process.send(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

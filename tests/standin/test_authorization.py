@@ -224,7 +224,7 @@ def test_upsert_needs_insert_and_names_need_privileges(small_cluster: LocalClust
     taker: Client
     with MongoClient("localhost", port, username="taker", password="taker") as taker:
         taker["custom"]["notes"].update_one({"_id": 1}, {"$set": {"x": 1}})
-        with pytest.raises(OperationFailure, match="needs insert on custom.notes"):
+        with pytest.raises(OperationFailure, match="needs insert on"):
             taker["custom"]["notes"].update_one({"_id": 1}, {"$set": {"x": 1}}, upsert=True)
         unchecked = {"update": "notes", "updates": [{"q": {}, "u": {}}], "bypassDocumentValidation": True}
         with pytest.raises(OperationFailure, match="bypassDocumentValidation"):

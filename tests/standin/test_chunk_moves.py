@@ -1,0 +1,145 @@
+"""Chunks on the move: nothing is lost, doubled or overlooked, not even by a router whose table is out of date."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from ops.local_cluster import LocalCluster
+from ops.processes import Process, free_port, wait_for
+
+Document = dict[str, Any]
+Client = MongoClient[Document]
+Films = Collection[Document]
+
+COUNT = 2000
+MOVES = 4
+
+
+@pytest.fixture
+def filled(sharded: Films) -> Films:
+    sharded.insert_many([{"_id": number, "key": number, "n": 0} for number in range(COUNT)], ordered=False)
+    return sharded
+
+
+@pytest.fixture
+def second_router(small_cluster: LocalCluster, tmp_path: Path) -> Iterator[Client]:
+    port, log = free_port(), tmp_path / "router.log"
+    argv = [sys.executable, "-m", "standin", "--configdb", small_cluster.replica_sets[0].connection_string]
+    argv += ["--port", str(port), "--keyFile", str(small_cluster.key_file), "--logpath", str(log)]
+    process = Process("second-router", argv, port, log)
+    process.start()
+    try:
+        process.wait_until_listening()
+        password = small_cluster.passwords["cluster-admin"]
+        with MongoClient("localhost", port, username="cluster-admin", password=password) as client:
+            yield client
+    finally:
+        process.stop()
+
+
+def chunks(router: Client, films: Films) -> list[Document]:
+    entry = router["config"]["collections"].find_one({"_id": films.full_name})
+    assert entry is not None
+    return list(router["config"]["chunks"].find({"uuid": entry["uuid"]}, sort=[("min", 1)]))
+
+
+def move(router: Client, films: Films, chunk: Document) -> None:
+    target = "shard2" if chunk["shard"] == "shard1" else "shard1"
+    # Without waiting, what the chunk leaves behind stays for 900 s, and until then the chunk couldn't come back.
+    bounds = [chunk["min"], chunk["max"]]
+    router.admin.command("moveChunk", films.full_name, bounds=bounds, to=target, _waitForDelete=True)
+
+
+def test_reads_and_writes_while_chunks_move(router: Client, filled: Films) -> None:
+    finished = threading.Event()
+    wrong: list[Any] = []
+    increments = [0, 0]
+
+    def work(worker: int) -> None:
+        randoms = random.Random(worker)
+        while not finished.is_set():
+            key = randoms.randrange(COUNT)
+            by_key = filled.update_one({"key": key}, {"$inc": {"n": 1}}).modified_count
+            by_id = filled.update_one({"_id": key}, {"$inc": {"n": 1}}).modified_count
+            increments[worker] += by_key + by_id
+            found = filled.find_one({"key": key})
+            seen = (
+                by_key,
+                by_id,
+                found is not None,
+                filled.count_documents({}),
+                len(list(filled.find(sort=[("n", 1)]))),
+            )
+            if seen != (1, 1, True, COUNT, COUNT):
+                wrong.append((key, seen))
+
+    workers = [threading.Thread(target=work, args=(worker,)) for worker in range(2)]
+    for thread in workers:
+        thread.start()
+    for number in range(MOVES):
+        enough = sum(increments) + 20
+        wait_for("increments", lambda: sum(increments) > enough or wrong)  # noqa: B023
+        move(router, filled, chunks(router, filled)[number % 4])
+    finished.set()
+    for thread in workers:
+        thread.join()
+    assert not wrong
+    assert sum(increments) > 0
+    assert sum(film["n"] for film in filled.find()) == sum(increments)
+
+
+def test_a_router_whose_table_is_stale(router: Client, second_router: Client, filled: Films) -> None:
+    """The second router learns of the moves from the shards' refusals only."""
+    other = second_router[filled.database.name][filled.name]
+    assert other.count_documents({}) == COUNT  # now it has the table
+    for chunk in chunks(router, filled)[1:3]:  # one of each shard
+        move(router, filled, chunk)
+    assert len(list(other.find(sort=[("key", 1)]))) == COUNT
+    for key in range(0, COUNT, 100):
+        assert other.find_one({"key": key}) is not None
+    for chunk in chunks(router, filled)[1:3]:
+        move(router, filled, chunk)
+    added = [{"_id": number, "key": number} for number in range(COUNT, COUNT + 50)]
+    assert len(other.insert_many(added).inserted_ids) == 50
+    assert other.update_many({}, {"$inc": {"n": 1}}).modified_count == COUNT + 50
+    assert other.delete_many({"_id": {"$gte": COUNT}}).deleted_count == 50
+    assert filled.count_documents({"n": 1}) == COUNT
+
+
+def test_a_collection_dropped_and_sharded_again_elsewhere(router: Client, second_router: Client, filled: Films) -> None:
+    other = second_router[filled.database.name][filled.name]
+    assert other.find_one({"key": 1}) is not None
+    filled.drop()
+    router.admin.command("shardCollection", filled.full_name, key={"other": "hashed"})
+    other.insert_many([{"_id": number, "other": number} for number in range(100)])
+    assert other.count_documents({}) == filled.count_documents({}) == 100
+
+
+def test_a_shard_is_drained_and_removed(tmp_path: Path, mongod: Path) -> None:
+    with LocalCluster(tmp_path / "drained", mongod=mongod, members=1) as cluster, cluster.client() as client:
+        films = client["movie_library"]["movies"]
+        films.insert_many([{"_id": number, "title_hash": number} for number in range(500)], ordered=False)
+        primary = client["config"]["databases"].find_one({"_id": "movie_library"})
+        assert primary is not None
+        leaving = primary["primary"]
+        staying = "shard1" if leaving == "shard2" else "shard2"
+        assert client.admin.command("removeShard", leaving)["state"] == "started"
+        client.admin.command("movePrimary", "movie_library", to=staying)
+
+        def completed() -> bool:
+            state: str = client.admin.command("removeShard", leaving)["state"]
+            return state == "completed"
+
+        wait_for(f"removal of {leaving}", completed)
+        assert [shard["_id"] for shard in client.admin.command("listShards")["shards"]] == [staying]
+        assert films.count_documents({}) == 500
+        films.insert_one({"title_hash": 5})
