@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
+from limits.storage import MongoDBStorage
 
 from app.db import rate_limit
 
@@ -21,6 +23,20 @@ from app.db import rate_limit
 PER_ADDRESS = "20 per minute; 100 per hour"
 PER_NAME = "10 per 15 minutes"
 COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than let a person wait through an election for a counter
+
+
+class CounterStorage(MongoDBStorage):
+    """The storage of `limits` for MongoDB URIs (being defined registers it for them), but for its end.
+
+    The original opens a connection in order to close it, and closes it even when the interpreter is shutting down,
+    where PyMongo waits for ever for a thread that can't start any more: a worker told to stop would hang.
+    """
+
+    STORAGE_SCHEME = ["mongodb", "mongodb+srv"]  # noqa: RUF012 - the original's type
+
+    def __del__(self) -> None:
+        if self._storage is not None and not sys.is_finalizing():
+            self._storage.close()
 
 
 def init_app(app: Flask, endpoints: Sequence[str]) -> None:

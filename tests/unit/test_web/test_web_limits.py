@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+import pytest
 from flask import Flask
-from web_visitor import PASSWORD, Maker, Visitor
+from web_visitor import PASSWORD, SECRET, Maker, Visitor
 
 from app.db import connection
 from ops.local_cluster import LocalCluster
@@ -64,10 +69,27 @@ def test_ipv6_neighbours_share_a_limit(user_app: Flask, new_name: str) -> None:
     assert attempts_until_limited(visitors, [f"{new_name}-{n}" for n in range(40)]) == 20
 
 
-def test_without_the_database_each_worker_counts_for_itself(make_app: Maker, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_without_the_database_each_worker_counts_for_itself(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 200)
     monkeypatch.setattr("app.web.limits.COUNTER_TIMEOUT_MS", 200)
     uri = "mongodb://film-library-user:x@localhost:1/?authSource=admin"
     visitor = Visitor(make_app("user", MONGODB_URI=uri))
     answers = [visitor.log_in("ann").status_code for _ in range(11)]
     assert answers == [503] * 10 + [429]
+
+
+def test_a_worker_that_counted_can_stop(library: LocalCluster) -> None:
+    """The library's storage waits for ever at the interpreter's end when something still holds the app."""
+    program = """if True:
+        from app.user import create_app
+        app = create_app()
+        next(iter(app.extensions["limiter"])).limiter.storage.incr("key", 60)
+        app.myself = app
+    """
+    environment = {
+        **os.environ,
+        "FILM_LIBRARY_MONGODB_URI": library.uri("film-library-user"),
+        "FILM_LIBRARY_SECRET_KEY": SECRET,
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=environment, timeout=30, capture_output=True, check=True)
+    assert done.stderr == b""
