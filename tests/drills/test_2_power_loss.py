@@ -1,0 +1,66 @@
+"""Any one of the data hosts loses its power, not in good order but at once: both apps go on, and it catches up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from ops import faults
+from ops.settings import Settings
+from ops.topology import ADMIN_APP_PORT
+from tests.deployed import Client, Deployment, Inventory
+from tests.drills.conftest import ENV
+from tests.drills.visitor import Visitor
+
+DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
+PATIENCE = 120  # seconds for a host to boot and its members to catch up
+HEALTHY = {"PRIMARY", "SECONDARY"}
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
+        time.sleep(0.2)  # between two questions
+
+
+def router(deployment: Deployment, inventory: Inventory) -> Client:
+    return deployment.client(inventory.routers[0], "cluster-admin")
+
+
+def caught_up(deployment: Deployment, inventory: Inventory, host: str) -> bool:
+    """Every member on the host is primary or secondary in the eyes of another host's member."""
+    for members in inventory.replica_sets.values():
+        own = next(member for member in members if member.host == host)
+        other = next(member for member in members if member.host != host)
+        user = "cluster-admin" if other.name == "config" else "shard-admin"
+        status = deployment.client(other, user).admin.command("replSetGetStatus")
+        states = {member["name"]: member["stateStr"] for member in status["members"]}
+        if states[f"{own.host}:{own.port}"] not in HEALTHY:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("victim", DATA_HOSTS, ids=lambda host: host.name)
+def test_both_apps_go_on_without_it(victim: object, deployment: Deployment, inventory: Inventory) -> None:
+    host = next(host for host in DATA_HOSTS if host == victim)
+    address = inventory.address(inventory.group("web")[0])
+    films = router(deployment, inventory)["movie_library"]["movies"].count_documents({})
+    with Visitor(f"http://{address}", f"http://{address}:{ADMIN_APP_PORT}") as visitor:
+        wait_for(lambda: bool(visitor.signed_up), "first sign-up")
+        cut = time.monotonic()
+        faults.power_off(ENV, host)
+        for what in ("read user app", "read admin app", "write"):
+            wait_for(lambda what=what: visitor.count(what, cut) >= 2, f"{what} after the power cut")
+        faults.boot(ENV, host)
+        wait_for(lambda: caught_up(deployment, inventory, host.name), f"healthy members on {host.name}")
+    failed = [answer for answer in visitor.answers if not 200 <= answer.status < 400]
+    longest = max(visitor.answers, key=lambda answer: answer.seconds)
+    print(f"{host.name}: {len(visitor.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
+    # A readiness probe is there to say "not now" during the election; a person's request may wait, but not fail.
+    assert [answer for answer in failed if answer.what != "read admin app"] == []
+    users = router(deployment, inventory)["movie_library"]["users"]
+    assert users.count_documents({"username": {"$in": visitor.signed_up}}) == len(visitor.signed_up)
+    assert router(deployment, inventory)["movie_library"]["movies"].count_documents({}) == films
