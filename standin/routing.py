@@ -68,8 +68,12 @@ class ChunkTable:
 
     def shard_of_document(self, document: Mapping[str, Any]) -> str:
         """Where a new document belongs; a missing field counts as null. Raises ShardKeyNotFound for an array."""
-        shard: str = self.chunk_of_values([_field(document, name) for name in self.key])["shard"]
+        shard: str = self.chunk_of_values(self.values_of_document(document).values())["shard"]
         return shard
+
+    def values_of_document(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of the shard key's fields. Raises ShardKeyNotFound for an array."""
+        return {name: _field(document, name) for name in self.key}
 
     def shards_of_query(
         self, query: Mapping[str, Any], collation: Mapping[str, Any] | None = None

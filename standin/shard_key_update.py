@@ -7,13 +7,18 @@ happens wholly or not at all; and a repeated attempt after a lost answer is refu
 (IncompleteTransactionHistory), never done twice. Without either it is refused, as by mongos.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from standin.catalog import Routing
-from standin.errors import WOULD_CHANGE_OWNING_SHARD, CommandError, Reply, check
-from standin.operation import Operation
+from standin.errors import STALE_CODES, WOULD_CHANGE_OWNING_SHARD, WRITE_CONFLICT, CommandError, Reply, check
+from standin.operation import STALE_PAUSE_SECONDS, Operation
 from standin.transactions import Transaction
+
+# Another client changed the document, or moved its chunk, in the meantime.
+AGAIN_CODES = STALE_CODES | {WRITE_CONFLICT}
+ATTEMPTS = 5
 
 ShardAction = Callable[[Routing | None], Awaitable[Reply]]
 
@@ -67,7 +72,21 @@ async def in_transaction(
         return await finish(error.reply)
     if not operation.retryable_write or operation.session_id is None:
         raise CommandError(20, "IllegalOperation", _NEEDS_TRANSACTION)
-    transaction = Transaction(operation.session_id, operation.generic["txnNumber"], None)
+    for attempt in range(ATTEMPTS):
+        try:
+            return await _once(operation, action, finish)
+        except CommandError as failure:
+            # Aborted, and nothing done: shards let a router start again under the same number.
+            if failure.code not in AGAIN_CODES or attempt == ATTEMPTS - 1:
+                raise
+        await asyncio.sleep(STALE_PAUSE_SECONDS * attempt)
+    raise AssertionError("unreachable")
+
+
+async def _once(
+    operation: Operation, action: ShardAction, finish: Callable[[Mapping[str, Any]], Awaitable[Reply]]
+) -> Reply:
+    transaction = Transaction(operation.session_id or {}, operation.generic["txnNumber"], None)
     operation.transaction = transaction
     try:
         try:
@@ -98,7 +117,7 @@ async def move(operation: Operation, change: Mapping[str, Any]) -> None:
     if not change.get("shouldUpsert"):
         deleted = await operation.routed(operation.namespace, delete)
         if deleted["n"] != 1:
-            raise CommandError(112, "WriteConflict", "the document was changed by somebody else")
+            raise CommandError(WRITE_CONFLICT, "WriteConflict", "the document was changed by somebody else")
     await operation.routed(operation.namespace, insert)
 
 
@@ -111,7 +130,10 @@ async def _one_shard(
 ) -> Reply:
     assert routing is not None and routing.chunks is not None  # noqa: S101, PT018 - it has just been updated there
     shard = routing.chunks.shard_of_document(document)
-    item = document if field == "documents" else {"q": document, "limit": 1}
+    item = document
+    if field == "deletes":
+        # That it is still as it was is the transaction's to see: it reads and writes in one snapshot.
+        item = {"q": {"_id": document["_id"], **routing.chunks.values_of_document(document)}, "limit": 1}
     full = {**command, field: [item], **routing.version_fields(shard)}
     reply, _ = await operation.send_to_shard(shard, full, write=True)
     for error in reply.get("writeErrors", []):

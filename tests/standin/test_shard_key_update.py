@@ -125,6 +125,34 @@ def test_never_twice_and_never_gone(router: MongoClient[Document], sharded: Film
     assert set(counts) == {1}
 
 
+def test_two_at_once(sharded: Films, holders: Holders, moving: tuple[int, int]) -> None:
+    """Everybody moves the same film; each move is done once or finds nothing to do, and one film is left."""
+    old, new = moving
+    moves: list[int] = []
+    failures: list[str] = []
+
+    def mover(origin: int, target: int) -> None:
+        for _ in range(15):
+            try:
+                result = sharded.update_one({"_id": "film", "key": origin}, {"$set": {"key": target}, "$inc": {"n": 1}})
+            except OperationFailure as error:
+                failures.append(str(error))
+            else:
+                moves.append(result.modified_count)
+
+    movers = [threading.Thread(target=mover, args=pair) for pair in ((old, new), (new, old), (old, new), (new, old))]
+    for thread in movers:
+        thread.start()
+    for thread in movers:
+        thread.join()
+    assert len(holders(sharded, "film")) == 1
+    film = sharded.find_one({"_id": "film"})
+    assert film is not None
+    # A driver is told of a conflict that didn't end within the attempts; such a move wasn't done.
+    assert film["n"] == sum(moves) > 0
+    assert all("conflict" in failure.lower() for failure in failures)
+
+
 def test_in_a_clients_transaction(
     router: MongoClient[Document], sharded: Films, holders: Holders, moving: tuple[int, int]
 ) -> None:
