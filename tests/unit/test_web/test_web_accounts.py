@@ -36,11 +36,17 @@ def test_log_out_ends_the_session_on_the_server(visitor: Visitor, library: Local
     assert thief.get("/account").status_code == 302
 
 
-def test_a_session_is_new_with_every_log_in(visitor: Visitor, library: LocalCluster) -> None:
+def test_nothing_that_was_in_the_browser_before_survives_logging_in(visitor: Visitor) -> None:
     visitor.get("/log-in")
+    with visitor.client.session_transaction() as session:
+        session["planted"] = "by somebody else"
+        token = session["csrf_token"]
     planted = visitor.cookie()
     visitor.log_in("ann")
-    assert visitor.cookie() != planted
+    visitor.get("/account")
+    with visitor.client.session_transaction() as session:
+        assert "planted" not in session
+        assert session["csrf_token"] != token
     attacker = Visitor(visitor.app)
     attacker.use_cookie(planted)
     assert attacker.get("/account").status_code == 302
