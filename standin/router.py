@@ -58,7 +58,7 @@ class Router:
             try:
                 await self.catalog.load_shards()
                 await self._ping()
-            except CommandError as error:
+            except (CommandError, OSError, EOFError) as error:
                 log.warning("config servers: %s", error)
             for replica_set in (self.catalog.config, *self.catalog.shards.values()):
                 if replica_set.monitor.cluster_time is not None:
