@@ -1,4 +1,4 @@
-"""`cluster-up` interrupted in the middle of phase after phase, and run again: it completes, and then changes nothing."""
+"""`cluster-up` interrupted in phase after phase, and run again: it completes, and then changes nothing."""
 
 from __future__ import annotations
 
