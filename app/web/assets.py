@@ -16,7 +16,7 @@ blueprint = Blueprint("assets", __name__, template_folder="templates")
 
 @functools.cache
 def fingerprint() -> str:
-    """One fingerprint for all files: a style sheet can name its fonts by relative path."""
+    """One fingerprint for all files: simple, and they change with a release only."""
     digest = hashlib.sha256()
     for path in sorted(path for path in DIRECTORY.rglob("*") if path.is_file()):
         digest.update(str(path.relative_to(DIRECTORY)).encode() + b"\0" + path.read_bytes())
