@@ -16,7 +16,7 @@ from pathlib import Path
 from ops.artifacts import ArtifactError, mongod_path, sample_wheel
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
-from ops.processes import Process, StartError
+from ops.processes import Process, StartError, port_is_free
 
 APPS = {"user": 8000, "admin": 8001}
 TOPOLOGIES = {"compact": {"shards": 2, "members": 3}, "single": {"shards": 0, "members": 1}}
@@ -38,6 +38,12 @@ def dev(topology: str = "compact") -> int:
     """
     if topology not in TOPOLOGIES:
         print(f"TOPOLOGY={topology} is unknown to make dev; allowed: {', '.join(TOPOLOGIES)}", file=sys.stderr)
+        return 2
+    taken = [port for port in APPS.values() if not port_is_free(port)]
+    if taken:
+        print(
+            f"make dev: port {', '.join(map(str, taken))} of loopback is taken; end what listens there", file=sys.stderr
+        )
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill cleans up just as Ctrl-C does
     began = time.monotonic()
