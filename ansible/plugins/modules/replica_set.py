@@ -152,7 +152,8 @@ class ReplicaSet:
             try:
                 connection.admin.command("replSetInitiate", config)
             except PyMongoError as error:
-                if code_of(error) == ALREADY_INITIALIZED:
+                # It has users (so no localhost exception) or a configuration, and yet says that it is in no set.
+                if code_of(error) in (ALREADY_INITIALIZED, UNAUTHORIZED):
                     self.refuse(f"{self.local} holds the data of a set that it isn't a member of now ({error})")
                 self.fail(f"{self.local} can't be initiated: {error}")
         self.before = []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ module: unit_state
 short_description: Ask systemd units whether they run, and whether they need a restart
 description:
   - One question for many units, so that a run that changes nothing doesn't ask for the start of each of them.
-  - Compares the start of every running unit with the change of its files, and sees a program that was replaced
-    under a running process. Nothing is remembered, so an interrupted run loses no restart. Changes nothing.
+  - Compares the last start or reload of every running unit with the change of its files (of a symbolic link, when it was
+    switched), and sees a program that was replaced under a running process. Nothing is remembered, so an interrupted
+    run loses no restart. Changes nothing.
 options:
   units:
     description: "Unit -> the files that it reads at its start."
@@ -38,26 +40,32 @@ up: {description: Units that run or are started at boot, type: list, elements: s
 stale: {description: Running unit -> why it needs a restart, type: dict, returned: always}
 """
 
-_PROPERTIES = "ActiveState,UnitFileState,ExecMainStartTimestamp,MainPID"
+_PROPERTIES = "ActiveState,UnitFileState,StateChangeTimestamp,MainPID"
 
 
 def properties(module: AnsibleModule, unit: str) -> dict[str, str]:
     """What systemd says of the unit; a unit that it doesn't know is inactive."""
-    command = ["systemctl", "show", unit, "--timestamp=unix", f"--property={_PROPERTIES}"]
+    command = ["systemctl", "show", unit, "--timestamp=us+utc", f"--property={_PROPERTIES}"]
     _, output, _ = module.run_command(command, check_rc=True)
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
+def changed_at(state: dict[str, str]) -> float:
+    """When the unit last became active (start, restart, reload), in seconds of Unix time."""
+    _, day, time, _ = state["StateChangeTimestamp"].split()  # Sun 2026-11-22 09:38:29.123456 UTC
+    return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=timezone.utc).timestamp()
+
+
 def staleness(state: dict[str, str], files: list[str]) -> str | None:
     """Why the unit needs a restart; None when it doesn't, or doesn't run."""
-    if state.get("MainPID", "0") == "0":
+    if state.get("ActiveState") != "active":
         return None
-    started = int(state["ExecMainStartTimestamp"].lstrip("@"))
     for file in map(Path, files):
-        if file.exists() and int(file.stat().st_mtime) > started:
+        if (file.exists() or file.is_symlink()) and file.lstat().st_mtime > changed_at(state):
             return f"{file} was changed after the start"
-    # The kernel marks the program of a process so once a package upgrade has replaced the file.
-    if str(Path(f"/proc/{state['MainPID']}/exe").readlink()).endswith(" (deleted)"):
+    # The kernel marks the program of a process so once a package upgrade has replaced the file. A socket has no process.
+    pid = state.get("MainPID", "0")
+    if pid != "0" and str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)"):
         return "its program was replaced"
     return None
 

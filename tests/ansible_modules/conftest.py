@@ -1,0 +1,100 @@
+"""Running this project's Ansible modules as Ansible does, against real mongods."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from ops.local_cluster import LocalCluster
+from ops.paths import ANSIBLE
+from ops.processes import Process, free_port
+
+Module = Callable[..., dict[str, Any]]
+
+ADMIN = "set-admin"
+PASSWORD = secrets.token_urlsafe(16)
+
+
+@pytest.fixture(scope="session")
+def run_module() -> Module:
+    """``run(module, check=False, **arguments)`` -> the module's result, with `changed` and `failed` always there."""
+
+    def run(module: str, /, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        command = [Path(sys.executable).with_name("ansible"), "localhost", "--module-name", module, "--diff"]
+        command += ["--args", json.dumps(arguments), "--extra-vars", f"ansible_python_interpreter={sys.executable}"]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        }
+        output = subprocess.run(
+            command + ["--check"] * check, env=environment, cwd=ANSIBLE, capture_output=True, text=True, check=False
+        )
+        assert output.stdout.startswith("{"), output.stdout + output.stderr
+        result = json.loads(output.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
+        return {"changed": False, "failed": False, **result}
+
+    return run
+
+
+@dataclass
+class Members:
+    """Mongods with key file and authorization that belong to no replica set yet; all are stopped in the end."""
+
+    directory: Path
+    mongod: Path
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    def start(self, replica_set: str, *, data_of: str | None = None) -> str:
+        """Starts one as `--replSet replica_set`, on the data of a stopped one if told; returns its host:port."""
+        key_file = self.directory / "keyfile"
+        if not key_file.exists():
+            key_file.touch(mode=0o600)
+            key_file.write_text(secrets.token_hex(64))
+        port = int(data_of.partition(":")[2]) if data_of else free_port()
+        data = self.directory / str(port)
+        data.mkdir(exist_ok=True)
+        argv = [str(self.mongod), "--replSet", replica_set, "--port", str(port), "--bind_ip", "localhost"]
+        argv += ["--dbpath", str(data), "--logpath", f"{data}.log", "--logappend", "--nounixsocket"]
+        argv += ["--keyFile", str(key_file), "--auth", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50"]
+        process = Process(f"mongod-{port}", argv, port, Path(f"{data}.log"))
+        process.start()
+        process.wait_until_listening()
+        self.processes[f"localhost:{port}"] = process
+        return f"localhost:{port}"
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.stop()
+
+
+@pytest.fixture
+def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
+    """Starts mongods for one test."""
+    started = Members(tmp_path, mongod)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """Two shards of one member: what the router's modules need."""
+    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1) as cluster:
+        yield cluster
+
+
+def direct(address: str, *, admin: bool = True) -> MongoClient[dict[str, Any]]:
+    """A client of one member by itself."""
+    login: dict[str, Any] = {"username": ADMIN, "password": PASSWORD} if admin else {}
+    return MongoClient(f"mongodb://{address}", directConnection=True, serverSelectionTimeoutMS=5000, **login)
