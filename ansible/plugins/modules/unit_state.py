@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ module: unit_state
 short_description: Ask systemd units whether they run, and whether they need a restart
 description:
   - One question for many units, so that a run that changes nothing doesn't ask for the start of each of them.
-  - Compares the last start or reload of every running unit with the change of its files (of a symbolic link, when it was
-    switched), and sees a program that was replaced under a running process. Nothing is remembered, so an interrupted
+  - Compares the last start or reload of every running unit with the change of its files (of a symbolic link, its
+    switch), and sees a program that was replaced under a running process. Nothing is remembered, so an interrupted
     run loses no restart. Changes nothing.
 options:
   units:
@@ -53,7 +53,7 @@ def properties(module: AnsibleModule, unit: str) -> dict[str, str]:
 def changed_at(state: dict[str, str]) -> float:
     """When the unit last became active (start, restart, reload), in seconds of Unix time."""
     _, day, time, _ = state["StateChangeTimestamp"].split()  # Sun 2026-11-22 09:38:29.123456 UTC
-    return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=timezone.utc).timestamp()
+    return datetime.fromisoformat(f"{day}T{time}+00:00").timestamp()
 
 
 def staleness(state: dict[str, str], files: list[str]) -> str | None:
@@ -63,7 +63,7 @@ def staleness(state: dict[str, str], files: list[str]) -> str | None:
     for file in map(Path, files):
         if (file.exists() or file.is_symlink()) and file.lstat().st_mtime > changed_at(state):
             return f"{file} was changed after the start"
-    # The kernel marks the program of a process so once a package upgrade has replaced the file. A socket has no process.
+    # The kernel marks a process's program so once a package upgrade has replaced the file. A socket has no process.
     pid = state.get("MainPID", "0")
     if pid != "0" and str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)"):
         return "its program was replaced"
