@@ -14,7 +14,7 @@ from typing import TextIO
 from ops.errors import OpsError
 
 _REDRAW_SECONDS = 0.2
-_TITLE_WIDTH = 44
+_TITLE_WIDTH = 50
 _TAIL_LINES = 15
 
 
@@ -66,6 +66,10 @@ class Progress:
         self._erase()
         print(text, file=self._stream, flush=True)
         self.log(text)
+
+    def total(self, seconds: float, remark: str) -> None:
+        """The last line, after all phases."""
+        self.say(f"{_line('total', seconds)}  {remark}\n")
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:

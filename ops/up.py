@@ -24,7 +24,7 @@ def up(variables: Mapping[str, str]) -> int:
 
     def work(progress: Progress) -> int:
         changed = _phases(settings, progress)
-        progress.say(f"  {'total':<44} {time.monotonic() - began:6.1f} s, {changed} tasks changed something\n")
+        progress.total(time.monotonic() - began, f"changed={changed}")
         state = status.collect(env)
         progress.say(status.render(state))
         return 0 if state.healthy else 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -73,31 +72,30 @@ def _digest(inputs: list[str]) -> str:
 def _apt_sources() -> list[str]:
     """Lines for sources.list: the distribution's own repositories, as this machine reaches them."""
     distribution = platform.freedesktop_os_release()["ID"]
-    targets = subprocess.run(
-        [
-            "apt-get",
-            "indextargets",
-            "--format",
-            "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
-            "Created-By: Packages",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    lines = []
-    for target in targets.splitlines():
-        origin, uri, release, component = target.split("|")
-        if origin.lower() == distribution:
-            lines.append(f"deb [signed-by={_KEYRINGS[distribution]}] {uri} {release} {component}")
+    lines = _known_repositories(distribution)
+    if not lines:  # apt has no lists yet, so it doesn't know whose repositories they are
+        children.run(podman.as_root("apt-get", "update", "-qq"))
+        lines = _known_repositories(distribution)
     if not lines:
-        raise ImageError(f"apt knows no repository of {distribution}; run `apt-get update` and try again")
+        raise ImageError(f"apt knows no repository of {distribution}: see `apt-get update`")
     return lines
+
+
+def _known_repositories(distribution: str) -> list[str]:
+    fields = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
+    targets = children.run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]).stdout
+    split = (target.split("|") for target in targets.splitlines())
+    keyring = _KEYRINGS[distribution]
+    return [
+        f"deb [signed-by={keyring}] {uri} {release} {component}"
+        for origin, uri, release, component in split
+        if origin.lower() == distribution
+    ]
 
 
 def _apt_options() -> list[str]:
     """How this machine's apt reaches its repositories: proxies and, for a snapshot, no check of dates."""
-    dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
+    dump = children.run(["apt-config", "dump"]).stdout
     wanted = ("Acquire::Check-", "Acquire::http::Proxy", "Acquire::https::Proxy")
     return [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
 
@@ -132,5 +130,5 @@ def _remove_others(*current: str) -> None:
 
 
 def _available(packages: tuple[str, ...]) -> list[str]:
-    known = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
+    known = children.run(["apt-cache", "pkgnames"]).stdout.split()
     return sorted(set(packages) & set(known))
