@@ -47,6 +47,11 @@ class Process:
     def unit(self) -> str:
         return "mongos.service" if self.name == "mongos" else f"mongod@{self.name}.service"
 
+    @property
+    def administrator(self) -> str:
+        """The MongoDB user who may do everything on this process: shards have one of their own."""
+        return "shard-admin" if self.name.startswith("shard") else "cluster-admin"
+
     def __str__(self) -> str:
         return f"{self.host}:{self.name}"
 
