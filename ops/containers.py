@@ -24,7 +24,7 @@ class Container:
     def from_podman(cls, entry: dict[str, Any]) -> Container:
         labels = entry["Labels"]
         host = entry["Names"][0].removeprefix(container_name(labels["film-library-env"], ""))
-        return cls(host, labels.get("film-library-address", ""), entry["State"])
+        return cls(host, labels["film-library-address"], entry["State"])
 
 
 def network_name(env: str) -> str:
