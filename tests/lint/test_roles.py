@@ -94,7 +94,7 @@ FORBIDDEN = {
     "what lies beside the repository": r"\.\./shared\b",
     "a package registry's host": r"\b(pypi\.org|pythonhosted\.org|registry\.npmjs|(deb|security)\.debian\.org"
     r"|archive\.ubuntu\.com|docker\.io/|quay\.io/)",
-    "a default password": r"(?i)\b(passw0rd|changeme|admin/admin|hunter2)\b",
+    "a default password": r"(?i)\b(passw0rd|changeme|admin/admin)\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
 }
 
