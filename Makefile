@@ -18,7 +18,7 @@ help: ## List the targets
 
 ##@ The cluster
 .PHONY: cluster-up cluster-down cluster-status
-cluster-up: hosts-tools ## Build the whole system on this machine and print where to go
+cluster-up: check hosts-tools ## Build the whole system on this machine and print where to go
 	@$(PYTHON) -m ops up
 
 cluster-status: hosts-tools ## Show every process, the documents per shard and the addresses
@@ -63,7 +63,9 @@ test-cluster: hosts-tools test-tools ## The deployed cluster: cluster-up, then e
 	@$(PYTHON) -m pytest -q tests/cluster
 
 # What each kind of target needs; done in a moment when it is there.
-.PHONY: tools hosts-tools test-tools
+.PHONY: check tools hosts-tools test-tools
+check:
+	@bin/bootstrap check
 tools:
 	@bin/bootstrap python
 hosts-tools:
