@@ -1,4 +1,4 @@
-"""Runs a playbook: its plays become phases, its tasks hints, its whole output goes to the log."""
+"""Runs playbooks: their plays become phases, their tasks hints, their whole output goes to the log."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ops.progress import PhaseError, Progress
 _CALLBACKS = Path(__file__).parent / "callback"
 
 
-def play(playbook: str, inventory: Path, progress: Progress, *, phases: bool, **variables: str) -> int:
-    """Runs ansible/PLAYBOOK inside the running phase; with `phases` each play becomes a phase of its own.
+def play(playbooks: list[str], inventory: Path, progress: Progress, **variables: str) -> int:
+    """Runs playbooks of ansible/ one after the other inside the running phase; each play becomes a phase of its own.
 
     Returns how many tasks changed something, over all hosts. Raises PhaseError with the failed hosts, tasks and
     messages.
@@ -33,9 +33,9 @@ def play(playbook: str, inventory: Path, progress: Progress, *, phases: bool, **
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     output = {"stdout": progress.log_file, "stderr": progress.log_file}
-    run = _Run(progress, phases)
+    run = _Run(progress)
     with (
-        child([*command, playbook], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,
+        child([*command, *playbooks], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,
         os.fdopen(reader) as events,
     ):
         os.close(writer)  # so that the events end when the child does
@@ -43,16 +43,16 @@ def play(playbook: str, inventory: Path, progress: Progress, *, phases: bool, **
             run.handle(json.loads(line))
         code = process.wait()
     if code != 0:
-        raise PhaseError(f"{(ANSIBLE / playbook).relative_to(ROOT)} failed", run.failures or None)
+        names = ", ".join(str((ANSIBLE / playbook).relative_to(ROOT)) for playbook in playbooks)
+        raise PhaseError(f"{names} failed", run.failures or None)
     return run.changed
 
 
 class _Run:
     """What the events of one run add up to."""
 
-    def __init__(self, progress: Progress, phases: bool) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._phases = phases
         self._plays = 0
         self.changed = 0
         self.failures: list[str] = []
@@ -61,9 +61,9 @@ class _Run:
         match event["event"]:
             case "play":
                 self._plays += 1
-                if self._phases and self._plays == 1:
+                if self._plays == 1:
                     self._progress.rename(event["name"])
-                elif self._phases:
+                else:
                     self._progress.next_phase(event["name"])
             case "task":
                 self._progress.hint(event["name"])
@@ -71,4 +71,4 @@ class _Run:
                 self.failures += [f"{event['host']}: {event['task']}"]
                 self.failures += [f"    {line}" for line in event["message"].splitlines()]
             case "stats":
-                self.changed = sum(host["changed"] for host in event["hosts"].values())
+                self.changed += sum(host["changed"] for host in event["hosts"].values())

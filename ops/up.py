@@ -46,8 +46,5 @@ def _phases(settings: Settings, progress: Progress) -> int:
         hosts.up(settings.env, settings.hosts, settings.subnet, progress.hint)
         path = inventory.write(settings, packages)
     with progress.phase("Ansible"):
-        changed = ansible.play("site.yml", path, progress, phases=True)
-    with progress.phase("Load the sample catalogue"):
-        play = "playbooks/load_sample.yml"
-        changed += ansible.play(play, path, progress, phases=False, load_sample_file=str(sample))
-    return changed
+        # One run for both: starting Ansible takes as long as several tasks.
+        return ansible.play(["site.yml", "playbooks/load_sample.yml"], path, progress, load_sample_file=str(sample))

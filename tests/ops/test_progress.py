@@ -52,7 +52,7 @@ def play(inventory: Path, progress: Progress, **variables: str) -> int:
     playbook = inventory.with_name("play.yml")
     relative = os.path.relpath(playbook, paths.ANSIBLE)
     with progress.phase("Ansible"):
-        return ansible.play(relative, inventory, progress, phases=True, **variables)
+        return ansible.play([relative], inventory, progress, **variables)
 
 
 def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) -> None:
