@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ops import faults
 from ops.settings import Settings
-from ops.topology import ADMIN_APP_PORT
-from tests.deployed import Client, Deployment, Inventory
+from ops.topology import ADMIN_APP_PORT, Host
+from tests.deployed import Client, Deployment, Inventory, connect
 from tests.drills.conftest import ENV
 from tests.drills.visitor import Visitor
 
 DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
 PATIENCE = 120  # seconds for a host to boot and its members to catch up
 HEALTHY = {"PRIMARY", "SECONDARY"}
+
+
+@pytest.fixture
+def deployment(inventory: Inventory) -> Iterator[Deployment]:
+    """Connections of this test's own: those to a host don't outlive its power."""
+    with connect(inventory) as deployment:
+        yield deployment
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -44,21 +51,20 @@ def caught_up(deployment: Deployment, inventory: Inventory, host: str) -> bool:
 
 
 @pytest.mark.parametrize("victim", DATA_HOSTS, ids=lambda host: host.name)
-def test_both_apps_go_on_without_it(victim: object, deployment: Deployment, inventory: Inventory) -> None:
-    host = next(host for host in DATA_HOSTS if host == victim)
+def test_both_apps_go_on_without_it(victim: Host, deployment: Deployment, inventory: Inventory) -> None:
     address = inventory.address(inventory.group("web")[0])
     films = router(deployment, inventory)["movie_library"]["movies"].count_documents({})
     with Visitor(f"http://{address}", f"http://{address}:{ADMIN_APP_PORT}") as visitor:
         wait_for(lambda: bool(visitor.signed_up), "first sign-up")
         cut = time.monotonic()
-        faults.power_off(ENV, host)
+        faults.power_off(ENV, victim)
         for what in ("read user app", "read admin app", "write"):
             wait_for(lambda what=what: visitor.count(what, cut) >= 2, f"{what} after the power cut")
-        faults.boot(ENV, host)
-        wait_for(lambda: caught_up(deployment, inventory, host.name), f"healthy members on {host.name}")
+        faults.boot(ENV, victim)
+        wait_for(lambda: caught_up(deployment, inventory, victim.name), f"healthy members on {victim.name}")
     failed = [answer for answer in visitor.answers if not 200 <= answer.status < 400]
     longest = max(visitor.answers, key=lambda answer: answer.seconds)
-    print(f"{host.name}: {len(visitor.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
+    print(f"{victim.name}: {len(visitor.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
     # A readiness probe is there to say "not now" during the election; a person's request may wait, but not fail.
     assert [answer for answer in failed if answer.what != "read admin app"] == []
     users = router(deployment, inventory)["movie_library"]["users"]

@@ -48,11 +48,11 @@ def inventory(tmp_path: Path) -> Path:
     return path
 
 
-def play(inventory: Path, progress: Progress, **variables: str) -> int:
+def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) -> int:
     playbook = inventory.with_name("play.yml")
     relative = os.path.relpath(playbook, paths.ANSIBLE)
     with progress.phase("Ansible"):
-        return ansible.play([relative], inventory, progress, **variables)
+        return ansible.play([relative] * times, inventory, progress, **variables)
 
 
 def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) -> None:
@@ -63,6 +63,11 @@ def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) 
     assert re.fullmatch(r"  First play +\d+\.\d s\n  Second play +\d+\.\d s\n", stream.getvalue())
     assert "TASK [Change something]" in (tmp_path / "run.log").read_text()
     assert (tmp_path / "run.log").stat().st_mode & 0o077 == 0
+
+
+def test_the_changes_of_several_playbooks_add_up(inventory: Path, tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "run.log", io.StringIO())
+    assert play(inventory, progress, times=2) == 2
 
 
 def test_a_failure_names_host_task_and_message(inventory: Path, tmp_path: Path) -> None:
