@@ -71,4 +71,4 @@ class _Run:
                 self.failures += [f"{event['host']}: {event['task']}"]
                 self.failures += [f"    {line}" for line in event["message"].splitlines()]
             case "stats":
-                self.changed += sum(host["changed"] for host in event["hosts"].values())
+                self.changed = sum(host["changed"] for host in event["hosts"].values())  # over all playbooks so far
