@@ -31,7 +31,7 @@ class HostError(OpsError):
 # A degraded host (a unit failed) has booted too: mending it is what the roles are for.
 _ADMIT = """
 case $(systemctl is-system-running --wait) in running | degraded) ;; *) exit 1 ;; esac
-umask 077 && cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub
+umask 077 && cat > ~root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub
 """
 
 
