@@ -1,5 +1,6 @@
 # The front door. `make` alone lists what it can do; every target works on a machine that has only git, make and Python 3.11+.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
@@ -49,7 +50,7 @@ lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/yamllint --strict .
-	@cd ansible && ../.venv/bin/ansible-lint -q --offline --profile production
+	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
 test-unit: test-tools ## Code against real mongods and the stand-in router, web pages in a real browser
 	@$(PYTHON) -m pytest -q -m "not hosts" tests/unit tests/lint tests/ops tests/integration tests/ansible_modules tests/standin tests/e2e

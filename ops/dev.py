@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from pymongo.errors import PyMongoError
+
 from ops.artifacts import ArtifactError, mongod_path, sample_wheel
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
@@ -75,7 +77,7 @@ def dev(topology: str = "compact") -> int:
             print(f"  admin app  http://localhost:{APPS['admin']}/   log in as {ADMIN_NAME} / {password}")
             print(f"  database   {cluster.uri('film-library-admin')}", flush=True)
             _watch([*cluster.processes, *apps])
-    except (ArtifactError, StartError, DevError) as error:
+    except (ArtifactError, StartError, DevError, PyMongoError) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`make cluster-down`: removes an environment's hosts, network, data and secrets, and nothing else."""
+"""`make cluster-down`: removes an environment's hosts, network and data, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ops.paths import ROOT, build_dir, secrets_dir
 
 
 def down(env: str, variables: Mapping[str, str]) -> list[str]:
-    """Returns what was removed; empty when there was nothing. KEEP_SECRETS=1 keeps passwords and keys.
+    """Returns what was removed; empty when there was nothing. REMOVE_SECRETS=1 removes passwords and keys too.
 
     Raises LockedError while a run works on the environment.
     """
     with exclusive(env, wait=False):
         removed = hosts.down(env)
         directories = [build_dir(env)]
-        # Without the data that they open, the secrets are of no use; the next cluster makes its own.
-        if variables.get("KEEP_SECRETS") != "1":
+        # They are people's as much as the cluster's: written down elsewhere, or put there by hand.
+        if variables.get("REMOVE_SECRETS") == "1":
             directories.append(secrets_dir(env))
         for directory in filter(lambda path: path.exists(), directories):
             shutil.rmtree(directory)

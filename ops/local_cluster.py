@@ -11,6 +11,7 @@ import base64
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from ops.paths import ANSIBLE
-from ops.processes import Process, free_port, wait_for
+from ops.processes import Process, StartError, free_port, wait_for
 
 DATABASE_FILE = ANSIBLE / "group_vars/all/database.yml"
 CLUSTER_ADMIN = "cluster-admin"
@@ -177,7 +178,10 @@ class LocalCluster:
                     return member
             return None
 
-        return wait_for(f"a primary of {name}", writable)
+        try:
+            return wait_for(f"a primary of {name}", writable)
+        except TimeoutError as error:
+            raise StartError(str(error)) from error
 
     # -- building it
 
@@ -200,7 +204,8 @@ class LocalCluster:
 
     def _router(self) -> Process:
         port, log = free_port(), self.directory / "router.log"
-        mongos = os.environ.get("FILM_LIBRARY_MONGOS")
+        on_path = shutil.which("mongod") if shutil.which("mongos") else None
+        mongos = "mongos" if on_path == str(self.mongod) else os.environ.get("FILM_LIBRARY_MONGOS")
         program = [mongos] if mongos else [sys.executable, "-m", "standin"]
         argv = [*program, "--configdb", self.replica_sets[0].connection_string, "--port", str(port)]
         argv += ["--bind_ip", "localhost", "--keyFile", str(self.key_file), "--logpath", str(log)]

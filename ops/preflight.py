@@ -15,6 +15,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from ops.containers import Container, containers
+from ops.errors import OpsError
 from ops.paths import ROOT
 from ops.settings import Settings, SettingsError
 
@@ -50,7 +51,7 @@ def machine_problems(settings: Settings) -> list[str]:
     if can_be_root():
         existing = _existing(settings)
     else:
-        problems.append("no root: run as root, or as a user who may use sudo (`make dev` needs neither)")
+        problems.append("no root: run as root, or as a user whose sudo asks for no password (`make dev` needs neither)")
     if platform.machine() != "x86_64":
         problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
     problems += host_problems(settings, existing)
@@ -63,13 +64,12 @@ def machine_problems(settings: Settings) -> list[str]:
 
 
 def can_be_root() -> bool:
-    """Whether commands can run as root; asks for sudo's password when there is a person to ask."""
+    """Whether commands can run as root without a question: children run apart from the terminal."""
     if os.geteuid() == 0:
         return True
     if shutil.which("sudo") is None:
         return False
-    command = ["sudo", "-v"] if sys.stdin.isatty() else ["sudo", "-n", "true"]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    return subprocess.run(["sudo", "-n", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _existing(settings: Settings) -> dict[str, Container]:
@@ -79,15 +79,16 @@ def _existing(settings: Settings) -> dict[str, Container]:
 
 
 def host_problems(settings: Settings, existing: dict[str, Container]) -> list[str]:
-    """Hosts of an earlier run whose address this layout gives to another one, or that lie in another subnet."""
-    planned = {host.address: host.name for host in settings.hosts}
-    problems = []
-    for container in existing.values():
-        if planned.get(container.address, container.host) != container.host:
-            problems.append(
-                f"TOPOLOGY={settings.topology}: {container.address} belongs to the running host {container.host}; "
-                f"keep its TOPOLOGY, or run `make cluster-down ENV={settings.env}` first"
-            )
+    """Hosts of an earlier run that this layout leaves out, or that lie in another subnet.
+
+    A host is never just forgotten: its members are still in the replica sets, under a name that nobody would know.
+    """
+    planned = {host.name for host in settings.hosts}
+    problems = [
+        f"TOPOLOGY={settings.topology} SHARDS={settings.shards} MEMBERS={settings.members}: leaves out the host "
+        f"{name} of the running cluster; keep its values, or run `make cluster-down ENV={settings.env}` first"
+        for name in sorted(existing.keys() - planned)
+    ]
     subnets = {IPv4Network(f"{container.address}/24", strict=False) for container in existing.values()}
     if subnets - {settings.subnet}:
         problems.append(f"SUBNET={settings.subnet}: the running hosts are in {min(subnets - {settings.subnet})}")
@@ -139,6 +140,9 @@ def main() -> None:
     except SettingsError as error:
         print(refusal(error), file=sys.stderr)
         sys.exit(2)
+    except OpsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
 
 
 def refusal(error: SettingsError) -> str:

@@ -11,6 +11,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ops import mirror
 from ops.errors import OpsError
 from ops.paths import build_dir
@@ -52,8 +54,11 @@ class PackageSource:
 def choose(settings: Settings) -> PackageSource:
     """The source that SOURCE and MONGODB_VERSION ask for, ready to be used.
 
-    Raises SourceError, or what ops.mirror.ensure raises.
+    A cluster that is there already keeps its own: another release series is an upgrade with an order of its own, and
+    whether a repository answers today must not decide it. Raises SourceError, or what ops.mirror.ensure raises.
     """
+    if running := _running(settings.env):
+        return _keep(running, settings)
     if settings.source == "offline" or settings.mongodb_version in OFFLINE_VERSIONS:
         return offline()
     try:
@@ -65,6 +70,37 @@ def choose(settings: Settings) -> PackageSource:
             message = f"{error}\nMONGODB_VERSION={settings.mongodb_version}: the offline mirror has only "
             raise SourceError(message + ", ".join(OFFLINE_VERSIONS)) from error
         return offline()
+
+
+def _running(env: str) -> dict[str, str] | None:
+    """The inventory's variables of the environment as it was built; None before that."""
+    inventory = build_dir(env) / "inventory.yml"
+    if not inventory.exists():
+        return None
+    return dict(yaml.safe_load(inventory.read_text())["all"]["vars"])
+
+
+def _keep(running: dict[str, str], settings: Settings) -> PackageSource:
+    """The running cluster's source. Raises SourceError when the settings ask for another one."""
+    version = running["mongodb_version"]
+    kind = "official" if running["mongodb_apt_uri"].startswith(_OFFICIAL) else "offline"
+    if settings.source not in ("auto", kind) or settings.mongodb_version not in ("", version):
+        wanted = f"SOURCE={settings.source} MONGODB_VERSION={settings.mongodb_version or 'any'}"
+        raise SourceError(
+            f"{wanted}: the cluster runs {version} from SOURCE={kind}, and a new release is not installed over it. "
+            f"Leave both variables out, or run `make cluster-down ENV={settings.env}` first."
+        )
+    if kind == "offline":
+        return offline()
+    key_file = Path(running["mongodb_apt_key_file"])
+    return PackageSource(
+        True,
+        version,
+        running["mongodb_apt_uri"],
+        running["mongodb_apt_suite"],
+        running["mongodb_apt_component"],
+        key_file,
+    )
 
 
 def official(version: str, directory: Path) -> PackageSource:

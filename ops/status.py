@@ -1,4 +1,4 @@
-"""What the cluster is right now, asked of every process by itself; nothing is remembered from the deployment."""
+"""What the cluster is right now, asked of every process by itself; only the seconds of the phases are remembered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -51,6 +52,7 @@ class Status:
     passwords: str
     documents: dict[str, dict[str, int]] = field(default_factory=dict)
     router: dict[str, Any] | None = None
+    phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase of the last whole cluster-up
 
     @property
     def healthy(self) -> bool:
@@ -72,10 +74,21 @@ def collect(env: str) -> Status:
         urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
         passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
     )
+    if _phases_file(env).exists():
+        status.phases = json.loads(_phases_file(env).read_text())
     probe = _Probe(status, secrets.load_passwords(env), addresses)
     with ThreadPoolExecutor(max_workers=16) as pool:
         status.processes = list(pool.map(lambda ask: ask(), probe.questions(members)))
     return status
+
+
+def remember_phases(env: str, seconds: dict[str, float]) -> None:
+    """Keep how long each phase of a cluster-up took, for `make cluster-status`."""
+    _phases_file(env).write_text(json.dumps({name: round(value, 1) for name, value in seconds.items()}))
+
+
+def _phases_file(env: str) -> Path:
+    return build_dir(env) / "phases.json"
 
 
 class _Probe:
@@ -151,8 +164,8 @@ class _Probe:
         return Row(host, role, port, state)
 
 
-def render(status: Status) -> str:
-    """The summary for a person."""
+def render(status: Status, *, phases: bool = False) -> str:
+    """The summary for a person; `phases` adds the seconds of the last cluster-up, which shows them by itself."""
     lines = [f"{name:<10} {url}" for name, url in status.urls.items()]
     lines += [f"passwords  {status.passwords} (the admin app's first log-in: admin, app_admin_login)"]
     if status.router is not None:
@@ -168,6 +181,9 @@ def render(status: Status) -> str:
             total = sum(counts)
             rows.append([collection, *(f"{n} ({n / total:.1%})" if total else "0" for n in counts)])
         lines += ["", *_table(["documents", *shards], rows)]
+    if phases and status.phases:
+        rows = [[name, f"{seconds:.1f}"] for name, seconds in status.phases.items()]
+        lines += ["", *_table(["phase of the last cluster-up", "seconds"], rows)]
     return "\n".join(lines)
 
 

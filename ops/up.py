@@ -25,6 +25,7 @@ def up(variables: Mapping[str, str]) -> int:
     def work(progress: Progress) -> int:
         changed = _phases(settings, progress)
         progress.total(time.monotonic() - began, f"changed={changed}")
+        status.remember_phases(env, progress.seconds)
         state = status.collect(env)
         progress.say(status.render(state))
         return 0 if state.healthy else 1

@@ -138,11 +138,11 @@ def test_down_waits_for_nobody_but_respects_a_running_up(settings: Settings) -> 
 def test_down_removes_everything_of_the_environment_and_twice_is_fine(settings: Settings) -> None:
     others = {name for name in _networks() if name != f"film-library-{ENV}"}
     build_dir(ENV).mkdir(parents=True, exist_ok=True)
-    kept = down(ENV, {"KEEP_SECRETS": "1"})
-    assert len(kept) == len(settings.hosts) + 2
+    removed = down(ENV, {})
+    assert len(removed) == len(settings.hosts) + 2
     assert secrets_dir(ENV).exists()
-    assert down(ENV, {}) == [f"secrets/{ENV}"]
     assert down(ENV, {}) == []
+    assert down(ENV, {"REMOVE_SECRETS": "1"}) == [f"secrets/{ENV}"]
     assert not containers(ENV)
     assert not exists(ENV)
     assert not build_dir(ENV).exists()

@@ -48,12 +48,24 @@ def test_disk_names_the_directory_that_is_too_full() -> None:
     assert "/full has 900 MB free" in problem
 
 
-def test_hosts_of_another_layout_are_refused() -> None:
+def test_a_layout_that_forgets_a_running_host_is_refused() -> None:
     compact = {"mongo-1": Container("mongo-1", "10.89.70.11", "running")}
     assert preflight.host_problems(Settings.read({"SHARDS": "3", "MEMBERS": "5"}), compact) == []
     (problem,) = preflight.host_problems(Settings.read({"TOPOLOGY": "dedicated"}), compact)
-    assert problem.startswith("TOPOLOGY=dedicated: 10.89.70.11 belongs to the running host mongo-1")
+    assert problem.startswith("TOPOLOGY=dedicated SHARDS=2 MEMBERS=3: leaves out the host mongo-1")
     assert "make cluster-down ENV=local" in problem
+
+
+def test_fewer_shards_or_members_than_there_are_hosts_for_are_refused() -> None:
+    wish = Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "3"})
+    running = {host.name: Container(host.name, host.address, "running") for host in wish.hosts}
+    fewer = Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "2"})
+    assert preflight.host_problems(wish, running) == []
+    assert [problem.split("host ")[1].split()[0] for problem in preflight.host_problems(fewer, running)] == [
+        "shard3-1",
+        "shard3-2",
+        "shard3-3",
+    ]
 
 
 def test_another_subnet_than_the_running_hosts_is_refused() -> None:

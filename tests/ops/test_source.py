@@ -1,0 +1,61 @@
+"""Where packages come from: a cluster that is there keeps its own source, whatever answers today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops import source
+from ops.paths import build_dir
+from ops.settings import Settings
+from ops.source import PackageSource, SourceError
+
+OFFICIAL = PackageSource(
+    True, "8.0", "https://repo.mongodb.org/apt/debian", "bookworm/mongodb-org/8.0", "main", Path("k")
+)
+OFFLINE = PackageSource(False, "6.0", "file:///srv/mirror", "bookworm/mongodb-org/6.0", "main", Path("k"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_built_or_asked(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror that is ready, and a repository that must not be needed."""
+    monkeypatch.setattr(source, "offline", lambda: OFFLINE)
+
+    def no_answer(url: str, *, method: str) -> bytes:
+        raise SourceError(f"{method} {url}: no answer")
+
+    monkeypatch.setattr(source, "_fetch", no_answer)
+
+
+def built_from(packages: PackageSource) -> None:
+    build_dir("local").mkdir(parents=True)
+    inventory = {"all": {"vars": packages.variables()}}
+    (build_dir("local") / "inventory.yml").write_text(yaml.safe_dump(inventory))
+
+
+def test_a_new_cluster_takes_the_mirror_when_the_repository_does_not_answer() -> None:
+    assert source.choose(Settings.read({})) == OFFLINE
+
+
+@pytest.mark.parametrize("packages", [OFFICIAL, OFFLINE], ids=["official", "offline"])
+def test_a_running_cluster_keeps_its_source_though_the_repository_does_not_answer(packages: PackageSource) -> None:
+    built_from(packages)
+    assert source.choose(Settings.read({})) == packages
+
+
+@pytest.mark.parametrize(
+    ("packages", "wish"),
+    [
+        (OFFLINE, {"SOURCE": "official"}),
+        (OFFLINE, {"MONGODB_VERSION": "8.0"}),
+        (OFFICIAL, {"SOURCE": "offline"}),
+        (OFFICIAL, {"MONGODB_VERSION": "7.0"}),
+    ],
+)
+def test_another_release_over_a_running_cluster_is_refused(packages: PackageSource, wish: dict[str, str]) -> None:
+    built_from(packages)
+    with pytest.raises(SourceError, match=f"runs {packages.version} from SOURCE=") as refused:
+        source.choose(Settings.read(wish))
+    assert "make cluster-down ENV=local" in str(refused.value)
