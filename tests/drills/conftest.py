@@ -12,12 +12,12 @@ from pathlib import Path
 
 from ops.paths import ROOT, build_dir
 from tests.deployed import INVENTORY_VARIABLE
-from tests.deployed_fixtures import inventory
+from tests.deployed_fixtures import deployment, inventory
 
 ENV = "test"
 os.environ[INVENTORY_VARIABLE] = str(build_dir(ENV) / "inventory.yml")
 
-__all__ = ["inventory"]
+__all__ = ["deployment", "inventory"]
 
 
 def start_ops(*arguments: str, output: Path) -> subprocess.Popen[bytes]:

@@ -20,9 +20,11 @@ PATIENCE = 600  # seconds; a whole cluster-up takes about 150 on two quiet cores
 #: What the log shows when a run is in the middle of something that an interrupt could leave half-done.
 MOMENTS = {
     "hosts": r"^==== Hosts$",
+    "machine set-up": r"^==== Prepare the hosts$[\s\S]*^changed:",
     "packages": r"^==== Install MongoDB$[\s\S]*^changed:",
     "members": r"^==== Start the members$[\s\S]*^changed:",
     "replica sets": r"^==== Form the replica sets$[\s\S]*^TASK",
+    "router": r"^==== Start the router$[\s\S]*^changed:",
     "sharded cluster": r"^==== Build the sharded cluster$[\s\S]*^changed:",
     "web apps": r"^==== Deploy the web apps$[\s\S]*^changed:",
     "sample catalogue": r"^==== Load the sample catalogue$[\s\S]*^TASK \[.*[Ll]oad",

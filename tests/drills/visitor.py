@@ -30,10 +30,15 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Reads (search in the user app, log-in page of the admin app) and writes (sign up) until told to stop."""
+    """Reads and writes in both apps until told to stop.
+
+    Reading is a search in the user app and a page of records in the admin app; writing is signing up in the one, and
+    logging in to the other, which stores a session.
+    """
 
     user_url: str
     admin_url: str
+    admin_password: str
     answers: list[Answer] = field(default_factory=list)
     signed_up: list[str] = field(default_factory=list)
 
@@ -42,6 +47,7 @@ class Visitor:
         self._threads = [threading.Thread(target=self._read), threading.Thread(target=self._write)]
 
     def __enter__(self) -> Visitor:
+        self.log_in_as_admin()
         for thread in self._threads:
             thread.start()
         return self
@@ -55,29 +61,54 @@ class Visitor:
         """Requests of a kind that began after `since` and were answered well."""
         return sum(a.what == what and a.began > since and 200 <= a.status < 400 for a in self.answers)
 
+    def pauses(self, seconds: float) -> list[tuple[float, float]]:
+        """Stretches of time, as (beginning, end), in which some request waited at least that long."""
+        merged: list[tuple[float, float]] = []
+        for answer in sorted(self.answers, key=lambda answer: answer.began):
+            if answer.seconds < seconds:
+                continue
+            end = answer.began + answer.seconds
+            if merged and answer.began <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+            else:
+                merged.append((answer.began, end))
+        return merged
+
+    def log_in_as_admin(self) -> None:
+        """A new session in the admin app, used by the reading from now on."""
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        token = self._token(self._ask("read log-in form", opener, f"{self.admin_url}/log-in"))
+        form = {"csrf_token": token, "username": "admin", "password": self.admin_password}
+        self._ask("write admin app", opener, f"{self.admin_url}/log-in", urllib.parse.urlencode(form).encode())
+        self._admin = opener
+
     def _read(self) -> None:
         words = itertools.cycle(("love", "night", "king", "the last", "war"))
-        urls = (
-            ("read user app", f"{self.user_url}/search?q="),
-            ("read admin app", f"{self.admin_url}/readyz?"),
-        )
+        collections = itertools.cycle(("movies", "credits", "users"))
+        anybody = urllib.request.build_opener()
         while not self._stop.wait(0.05):
-            for what, url in urls:
-                self._ask(what, urllib.request.build_opener(), url + urllib.parse.quote(next(words)))
+            query = urllib.parse.urlencode({"q": next(words)})
+            self._ask("read user app", anybody, f"{self.user_url}/search?{query}")
+            page = self._ask("read admin app", self._admin, f"{self.admin_url}/collections/{next(collections)}")
+            assert not page or "<table" in page, "logged out, or no records"
 
     def _write(self) -> None:
         for number in itertools.count():
             name = f"drill-{int(time.time())}-{number}"
             opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
             page = self._ask("read sign-up form", opener, f"{self.user_url}/sign-up")
-            token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-            if token:
-                form = {"csrf_token": token[1], "username": name, "password": PASSWORD, "repeated": PASSWORD}
-                page = self._ask("write", opener, f"{self.user_url}/sign-up", urllib.parse.urlencode(form).encode())
-                if name in page:
-                    self.signed_up.append(name)
+            form = {"csrf_token": self._token(page), "username": name, "password": PASSWORD, "repeated": PASSWORD}
+            page = self._ask(
+                "write user app", opener, f"{self.user_url}/sign-up", urllib.parse.urlencode(form).encode()
+            )
+            if name in page:
+                self.signed_up.append(name)
             if self._stop.wait(SIGN_UP_EVERY):
                 return
+
+    def _token(self, page: str) -> str:
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+        return found[1] if found else ""
 
     def _ask(self, what: str, opener: urllib.request.OpenerDirector, url: str, data: bytes | None = None) -> str:
         began, status, page = time.monotonic(), 0, ""

@@ -1,0 +1,44 @@
+"""An inventory that doesn't fit the running cluster stops the play before anything changes; data is never made anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.paths import ANSIBLE
+from tests.deployed import Deployment, Inventory
+
+
+def play(inventory: Path) -> subprocess.CompletedProcess[str]:
+    tools = Path(sys.executable).parent
+    return subprocess.run(
+        [str(tools / "ansible-playbook"), "--inventory", str(inventory), "site.yml"],
+        check=False,
+        cwd=ANSIBLE,
+        env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("    shard2:\n", "    shard7:\n"), ("    config:\n", "    settings:\n")], ids=["shard", "config"]
+)
+def test_a_renamed_set_stops_the_play(
+    old: str, new: str, inventory: Inventory, deployment: Deployment, tmp_path: Path
+) -> None:
+    router = deployment.client(inventory.routers[0], "cluster-admin")
+    films = router["movie_library"]["movies"].count_documents({})
+    text = inventory.path.read_text()
+    assert text.count(old) == 1
+    renamed = tmp_path / "inventory.yml"
+    renamed.write_text(text.replace(old, new))
+    result = play(renamed)
+    assert result.returncode != 0
+    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    assert router["movie_library"]["movies"].count_documents({}) == films
