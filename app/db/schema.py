@@ -20,7 +20,8 @@ def _declared() -> dict[str, list[IndexModel]]:
         name: [IndexModel(spec["fields"], unique=spec.get("unique", False)) for spec in model._meta["index_specs"]]
         for name, model in COLLECTIONS.items()
     }
-    indexes[sessions.NAME] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
+    for kind in sessions.KINDS.values():
+        indexes[kind.collection] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
     for name in (rate_limit.COUNTERS, rate_limit.WINDOWS):
         indexes[name] = [IndexModel("expireAt", **_EXPIRED)]
     return indexes

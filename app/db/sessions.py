@@ -1,4 +1,7 @@
-"""Log-in sessions, kept in the database so that logging out ends them for whoever holds a copy of the cookie."""
+"""Log-in sessions, kept in the database so that logging out ends them for whoever holds a copy of the cookie.
+
+Each kind has a collection of its own: the user app's database user has no rights on the administrators' one.
+"""
 
 import hashlib
 import secrets
@@ -9,28 +12,27 @@ from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery
 from app.db.models import USER, now, public_user
 
-NAME = "sessions"
-
 
 @dataclass(frozen=True)
-class _Lifetime:
+class _Kind:
+    collection: str
     idle: timedelta
     absolute: timedelta
 
 
 # NIST SP 800-63B: AAL1 (4.1.3) asks for a new log-in after 30 days; AAL2 (4.2.3) after 12 hours or 30 idle minutes.
-LIFETIMES = {
-    "user": _Lifetime(idle=timedelta(days=7), absolute=timedelta(days=30)),
-    "admin": _Lifetime(idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
+KINDS = {
+    "user": _Kind("sessions", idle=timedelta(days=7), absolute=timedelta(days=30)),
+    "admin": _Kind("admin_sessions", idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
 }
 # Being seen is written down at most this often: a write for every page read would cost more than the page.
 TOUCH_EVERY = timedelta(minutes=1)
 
 
-def _lifetime(kind: str) -> _Lifetime:
-    if not isinstance(kind, str) or kind not in LIFETIMES:
-        raise BadQuery(f"kind must be one of {', '.join(LIFETIMES)}")
-    return LIFETIMES[kind]
+def _checked(kind: str) -> _Kind:
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadQuery(f"kind must be one of {', '.join(KINDS)}")
+    return KINDS[kind]
 
 
 def _key(token: str) -> str:
@@ -38,25 +40,24 @@ def _key(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _expiry(created_at: datetime, seen_at: datetime, lifetime: _Lifetime) -> datetime:
-    return min(seen_at + lifetime.idle, created_at + lifetime.absolute)
+def _expiry(created_at: datetime, seen_at: datetime, kind: _Kind) -> datetime:
+    return min(seen_at + kind.idle, created_at + kind.absolute)
 
 
 @driver_errors()
 def open_session(user_id: str, kind: str) -> str:
     """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits)."""
-    lifetime = _lifetime(kind)
+    checked = _checked(kind)
     if not isinstance(user_id, str):
         raise BadQuery("a user's id is a string")
     token, moment = secrets.token_urlsafe(32), now()
-    get_collection(NAME).insert_one(
+    get_collection(checked.collection).insert_one(
         {
             "_id": _key(token),
             "user_id": user_id,
-            "kind": kind,
             "created_at": moment,
             "seen_at": moment,
-            "expires_at": _expiry(moment, moment, lifetime),
+            "expires_at": _expiry(moment, moment, checked),
         }
     )
     return token
@@ -68,33 +69,35 @@ def session_user(token: str, kind: str) -> Row | None:
 
     An admin session also ends to count when its user is no admin any more.
     """
-    lifetime = _lifetime(kind)
+    checked = _checked(kind)
     if not isinstance(token, str):
         return None
+    collection = get_collection(checked.collection)
     moment = now()
     # The TTL index removes the dead about once a minute; until then the condition on expires_at does.
-    session = get_collection(NAME).find_one({"_id": _key(token), "kind": kind, "expires_at": {"$gt": moment}})
+    session = collection.find_one({"_id": _key(token), "expires_at": {"$gt": moment}})
     if session is None:
         return None
     user = get_collection("users").find_one({"_id": session["user_id"]})
     if user is None or (kind == "admin" and user["admin_status"] == USER):
         return None
     if moment - session["seen_at"] >= TOUCH_EVERY:
-        expires_at = _expiry(session["created_at"], moment, lifetime)
-        get_collection(NAME).update_one(
-            {"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}}
-        )
+        expires_at = _expiry(session["created_at"], moment, checked)
+        collection.update_one({"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}})
     return public_user(user)
 
 
 @driver_errors()
-def close_session(token: str) -> None:
-    """End the session; one that doesn't exist is no error."""
+def close_session(token: str, kind: str) -> None:
+    """End the session of this kind; one that doesn't exist is no error."""
+    checked = _checked(kind)
     if isinstance(token, str):
-        get_collection(NAME).delete_one({"_id": _key(token)})
+        get_collection(checked.collection).delete_one({"_id": _key(token)})
 
 
 @driver_errors()
 def close_all(user_id: str) -> int:
-    """End every session of a user; returns how many there were."""
-    return get_collection(NAME).delete_many({"user_id": str(user_id)}).deleted_count
+    """End every session of a user, of all kinds; returns how many there were. Needs the admin app's rights."""
+    return sum(
+        get_collection(kind.collection).delete_many({"user_id": str(user_id)}).deleted_count for kind in KINDS.values()
+    )

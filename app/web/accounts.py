@@ -62,7 +62,7 @@ def sign_in(user: dict[str, Any]) -> None:
 def sign_out() -> None:
     """End the session, on the server first: should that fail, the browser still shows the truth."""
     if current_user.is_authenticated:
-        sessions.close_session(current_user.get_id())
+        sessions.close_session(current_user.get_id(), current_app.config["APP_NAME"])
         logout_user()
     session.clear()
 

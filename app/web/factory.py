@@ -29,7 +29,7 @@ def build_app(
         name: "user" or "admin"; names the cookie, and the kind of its log-in sessions.
         blueprints: the app's own pages.
         home: endpoint of the start page.
-        limited: endpoints whose POST is limited per address and per account name.
+        limited: endpoints whose POST is limited per address and per account name tried from it.
         overrides: Flask settings that win over the environment, for tests.
 
     Raises:

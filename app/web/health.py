@@ -19,7 +19,7 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """200 when the database answers, else 503 with Retry-After."""
+    """200 when films can be read from the database, else 503 with Retry-After."""
     try:
         ping()
     except DatabaseUnavailable:

@@ -1,4 +1,6 @@
-"""Limits on guessing: log-in and sign-up, per address and per account name.
+"""Limits on guessing: log-in and sign-up, per address and per account name tried from that address.
+
+A name isn't limited for everybody at once: anyone could then keep its owner out by guessing wrong on purpose.
 
 The counts are in the database, so that all workers and hosts share them. While the database is away each worker
 counts in its own memory.
@@ -51,13 +53,13 @@ def init_app(app: Flask, endpoints: Sequence[str]) -> None:
     )
     for endpoint in endpoints:
         view: Any = app.view_functions[endpoint]
-        view = limiter.limit(PER_NAME, key_func=_account_name, methods=["POST"], deduct_when=_refused)(view)
+        view = limiter.limit(PER_NAME, key_func=_name_and_network, methods=["POST"], deduct_when=_refused)(view)
         view = limiter.limit(PER_ADDRESS, methods=["POST"])(view)
         app.view_functions[endpoint] = view
 
 
 def _refused(response: Response) -> bool:
-    """Whether a guess failed: a success redirects. Who knows the password is never counted out of the own account."""
+    """Whether a guess failed: a success redirects, and logging in often is no guessing."""
     return not 300 <= response.status_code < 400
 
 
@@ -72,7 +74,10 @@ def _client_network() -> str:
     return str(address)
 
 
-def _account_name() -> str:
-    """The name tried, however it is written. Hashed: what people type there by mistake may be their password."""
+def _name_and_network() -> str:
+    """The name tried, however it is written, and where from.
+
+    The name is hashed: what people type there by mistake may be their password.
+    """
     name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
-    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
+    return f"{hashlib.sha256(name.encode(errors='replace')).hexdigest()} {_client_network()}"

@@ -1,4 +1,4 @@
-"""Flask's configuration, made from the environment (README, "Configuration")."""
+"""Flask's configuration, made from the environment (README, "Configuration of the apps")."""
 
 from __future__ import annotations
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from pymongo.errors import OperationFailure
 
 from app.db import connection, listing, operations, rate_limit, schema, search, sessions, users
-from app.db.errors import DatabaseError
+from app.db.errors import DatabaseError, DatabaseUnavailable
 from ops.local_cluster import LocalCluster
 
 DATABASE = "movie_library"  # the rights are for this one
@@ -43,7 +45,7 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     assert users.authenticate("ada", PASSWORD) == ada
     token = sessions.open_session(ada["_id"], "user")
     assert sessions.session_user(token, "user") == ada
-    sessions.close_session(token)
+    sessions.close_session(token, "user")
     assert search.search_movies("alp").total == 1
     assert len(search.top_movies()) == 1
     assert len(search.movie_details("f1")["credits"]) == 1
@@ -54,6 +56,44 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     ):
         with pytest.raises(DatabaseError, match="not authorized"):
             write()
+
+
+def test_the_user_app_cannot_open_or_read_admin_sessions(catalogue: LocalCluster) -> None:
+    admin, _ = users.create_admin("root", PASSWORD)
+    token = sessions.open_session(admin["_id"], "admin")
+    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-user"), database=DATABASE))
+    for attempt in (
+        lambda: sessions.open_session(admin["_id"], "admin"),
+        lambda: sessions.session_user(token, "admin"),
+        lambda: sessions.close_session(token, "admin"),
+    ):
+        with pytest.raises(DatabaseError, match="not authorized"):
+            attempt()
+    forged = sessions.open_session(admin["_id"], "user")
+    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-admin"), database=DATABASE))
+    assert sessions.session_user(token, "admin") == admin
+    assert sessions.session_user(forged, "admin") is None
+
+
+def test_the_user_app_renews_a_hash_but_removes_no_account(catalogue: LocalCluster) -> None:
+    ada = users.sign_up("ada", PASSWORD)
+    old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    with catalogue.client() as client:
+        client[DATABASE].users.update_one({"_id": ada["_id"]}, {"$set": {"password_hash": old}})
+    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-user"), database=DATABASE))
+    assert users.authenticate("ada", PASSWORD) == ada
+    with catalogue.client("film-library-user") as client, pytest.raises(OperationFailure, match="not authorized"):
+        client[DATABASE].users.delete_one({"_id": ada["_id"]})
+    with catalogue.client() as client:
+        (kept,) = client[DATABASE].users.find({"_id": ada["_id"]})
+    assert kept["password_hash"] != old
+
+
+def test_a_database_that_answers_but_does_not_let_films_be_read_is_unavailable(catalogue: LocalCluster) -> None:
+    connection.connect(connection.DatabaseConfig(catalogue.uri("monitor"), database=DATABASE))
+    assert connection.run_command("ping")["ok"] == 1
+    with pytest.raises(DatabaseUnavailable, match="not authorized"):
+        connection.ping()
 
 
 @pytest.mark.parametrize("user", ["film-library-admin", "film-library-user"])

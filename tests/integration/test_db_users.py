@@ -142,7 +142,9 @@ def test_ids_and_tokens_that_are_no_text(bad: Any) -> None:
     with pytest.raises(BadQuery):
         sessions.session_user("token", bad)
     assert sessions.session_user(bad, "user") is None
-    sessions.close_session(bad)
+    with pytest.raises(BadQuery):
+        sessions.close_session("token", bad)
+    sessions.close_session(bad, "user")
 
 
 def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) -> None:
@@ -150,8 +152,10 @@ def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) 
     assert sessions.session_user(token, "user") == ada
     assert sessions.session_user(token, "admin") is None
     assert token not in str(list(database.sessions.find()))
-    sessions.close_session(token)
-    sessions.close_session(token)
+    sessions.close_session(token, "admin")
+    assert sessions.session_user(token, "user") == ada
+    sessions.close_session(token, "user")
+    sessions.close_session(token, "user")
     assert sessions.session_user(token, "user") is None
     assert sessions.session_user(other, "user") == ada
     assert sessions.session_user("\ud800", "user") is None
@@ -169,7 +173,7 @@ def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> 
 def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], database: Raw) -> None:
     token = sessions.open_session(ada["_id"], "user")
     expiry = database.sessions.find_one({})["expires_at"]  # type: ignore[index]
-    assert abs(expiry - now() - sessions.LIFETIMES["user"].idle) < timedelta(seconds=30)
+    assert abs(expiry - now() - sessions.KINDS["user"].idle) < timedelta(seconds=30)
     database.sessions.update_one({}, {"$set": {"expires_at": now() - timedelta(seconds=1)}})
     assert sessions.session_user(token, "user") is None
 
@@ -177,16 +181,17 @@ def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], 
 @pytest.mark.parametrize("kind", ["user", "admin"])
 def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, Any], database: Raw, kind: str) -> None:
     database.users.update_one({}, {"$set": {"admin_status": 1}})
-    lifetime = sessions.LIFETIMES[kind]
+    lifetime = sessions.KINDS[kind]
+    stored = database[lifetime.collection]
     token = sessions.open_session(ada["_id"], kind)
 
     def seen(created: timedelta, last: timedelta) -> timedelta:
         """How long the session has left after being used, when it was created and last seen that long ago."""
         moment = now()
         times = {"created_at": moment - created, "seen_at": moment - last, "expires_at": moment + timedelta(seconds=30)}
-        database.sessions.update_one({}, {"$set": times})
+        stored.update_one({}, {"$set": times})
         assert sessions.session_user(token, kind) is not None
-        left: timedelta = database.sessions.find_one({})["expires_at"] - moment  # type: ignore[index]
+        left: timedelta = stored.find_one({})["expires_at"] - moment  # type: ignore[index]
         return left
 
     tolerance = timedelta(seconds=10)
@@ -199,6 +204,7 @@ def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, A
 def test_mongodb_removes_expired_sessions_by_itself(database: Raw) -> None:
     for name, field in (
         ("sessions", "expires_at"),
+        ("admin_sessions", "expires_at"),
         ("rate_limit_counters", "expireAt"),
         ("rate_limit_windows", "expireAt"),
     ):

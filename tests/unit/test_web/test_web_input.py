@@ -66,7 +66,9 @@ def test_bad_queries_of_the_admin_app(boss: Visitor, query: str) -> None:
     assert boss.get(f"/collections/movies?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("name", ["sessions", "posters", "system.users", "$cmd", "movies.files", ".."])
+@pytest.mark.parametrize(
+    "name", ["sessions", "admin_sessions", "posters", "system.users", "$cmd", "movies.files", ".."]
+)
 def test_only_the_four_collections_have_a_list(boss: Visitor, name: str) -> None:
     assert boss.get(f"/collections/{name}").status_code == 404
 

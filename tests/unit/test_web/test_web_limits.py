@@ -1,4 +1,4 @@
-"""Guessing is limited, per name and per address, with the counts shared in the database."""
+"""Guessing is limited, per address and per name tried from it, with the counts shared in the database."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ def attempts_until_limited(visitors: list[Visitor], names: list[str], most: int 
     return most
 
 
-def test_one_name_from_many_addresses(user_app: Flask, new_name: str) -> None:
-    visitors = [Visitor(user_app) for _ in range(5)]
+def test_one_name_from_one_network(user_app: Flask, new_name: str) -> None:
+    visitors = [Visitor(user_app, f"2001:db8:9:9::{n}") for n in range(1, 6)]
     spellings = [new_name, new_name.upper(), f" {new_name} "]
     assert attempts_until_limited(visitors, spellings) == 10
+
+
+def test_guesses_from_one_network_do_not_lock_the_owner_out_elsewhere(user_app: Flask, new_name: str) -> None:
+    owner, guesser = Visitor(user_app), Visitor(user_app)
+    assert owner.sign_up(new_name).status_code == 302
+    owner.send("/log-out", form_on="/account")
+    assert attempts_until_limited([guesser], [new_name]) == 10
+    assert guesser.log_in(new_name).status_code == 429
+    assert owner.log_in(new_name).status_code == 302
 
 
 def test_many_names_from_one_address(user_app: Flask, new_name: str) -> None:
@@ -50,7 +59,8 @@ def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
 
 def test_the_admin_app_is_limited_and_workers_count_together(make_app: Maker, new_name: str) -> None:
     """Two apps made from the same settings stand for two workers: the second goes on counting where the first was."""
-    first, second = Visitor(make_app("admin")), Visitor(make_app("admin"))
+    first = Visitor(make_app("admin"))
+    second = Visitor(make_app("admin"), first.address)
     assert attempts_until_limited([first], [new_name], most=6) == 6
     assert attempts_until_limited([second], [new_name]) == 4
 

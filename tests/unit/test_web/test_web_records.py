@@ -118,7 +118,7 @@ def test_an_estimated_count_says_so(boss: Visitor, library: LocalCluster) -> Non
 def test_secrets_are_never_shown(boss: Visitor, library: LocalCluster) -> None:
     with library.client() as client:
         hashes = [user["password_hash"] for user in client.movie_library.users.find()]
-        sessions = [session["_id"] for session in client.movie_library.sessions.find()]
+        sessions = [session["_id"] for session in client.movie_library.admin_sessions.find()]
     assert hashes
     assert sessions
     pages = "".join(boss.get(path).text for path in ("/", *(f"/collections/{name}" for name in COLLECTIONS)))
