@@ -22,6 +22,10 @@ options:
     description: "Path (may be a pattern such as C(/sys/block/nvme*/queue/read_ahead_kb)) -> value."
     type: dict
     required: true
+  minimums:
+    description: "The same for whole numbers that a machine may exceed: a value that is larger already is left alone."
+    type: dict
+    default: {}
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -36,6 +40,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 skipped_settings: {description: Path -> why it isn't set, type: dict, returned: always}
+exceeded_minimums:
+  description: Paths whose value is larger than the minimum. One that equals it isn't among them, so that what a
+    run has set is the same to the next one.
+  type: list
+  elements: str
+  returned: always
 """
 
 #: An answer to "may I write?" that describes the machine rather than a fault.
@@ -59,16 +69,27 @@ def refusal(path: str) -> str | None:
 
 def main() -> None:
     """Entry point of the module."""
-    module = AnsibleModule(argument_spec={"settings": {"type": "dict", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "settings": {"type": "dict", "required": True},
+            "minimums": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    minimums = module.params["minimums"]
+    exceeded: list[str] = []
     skipped: dict[str, str] = {}
     before: dict[str, str] = {}
     after: dict[str, str] = {}
-    for pattern, value in module.params["settings"].items():
+    for pattern, value in {**module.params["settings"], **minimums}.items():
         paths = sorted(glob.glob(pattern))
         if not paths:
             skipped[pattern] = "no such device or setting here"
         for path in paths:
             if (now := current(path)) == str(value):
+                continue
+            if pattern in minimums and int(now) > int(value):
+                exceeded.append(path)
                 continue
             if why := refusal(path):
                 skipped[path] = f"{why}, stays {now}"
@@ -81,7 +102,7 @@ def main() -> None:
             except OSError as error:
                 module.fail_json(msg=f"{path} can't be set to {value}: {error}", changed=path != next(iter(after)))
     diff = {"before": before, "after": after} if after else {}
-    module.exit_json(changed=bool(after), skipped_settings=skipped, diff=diff)
+    module.exit_json(changed=bool(after), skipped_settings=skipped, exceeded_minimums=exceeded, diff=diff)
 
 
 if __name__ == "__main__":
