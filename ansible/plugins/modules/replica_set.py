@@ -6,7 +6,9 @@ from __future__ import annotations
 import time
 from typing import NoReturn
 
+from ansible.module_utils import localhost_exception
 from ansible.module_utils import replica_set_config as plan
+from ansible.module_utils import replica_set_members as members
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mongodb_client import (
     ALREADY_INITIALIZED,
@@ -17,7 +19,6 @@ from ansible.module_utils.mongodb_client import (
     PyMongoError,
     client,
     code_of,
-    hello,
     require_pymongo,
     wait_for,
 )
@@ -63,20 +64,6 @@ primary: {description: "The primary as host:port; null before the set exists", t
 changes: {description: What was done or would be, in words, type: list, elements: str, returned: success}
 """
 
-#: Errors after which a reconfiguration is planned anew: another one overtook it (the server itself makes one when a new
-#: member has its data), the last one isn't committed yet, or an election came between.
-_PLAN_AGAIN = {
-    103,  # NewReplicaSetConfigurationIncompatible
-    109,  # ConfigurationInProgress
-    189,  # PrimarySteppedDown
-    308,  # CurrentConfigNotCommittedYet
-    10107,  # NotWritablePrimary
-    11600,  # InterruptedAtShutdown
-    11602,  # InterruptedDueToReplStateChange
-}
-
-_HEALTHY = ("PRIMARY", "SECONDARY")
-
 
 class ReplicaSet:
     """One run of the module: what it found, and what it did."""
@@ -93,7 +80,7 @@ class ReplicaSet:
 
     def run(self) -> None:
         """Converges the set; ends the module."""
-        greetings = self.survey()
+        greetings = members.survey(self.name, self.wanted, self.deadline, wait=not self.module.check_mode)
         if found := plan.conflicts(self.name, greetings):
             self.refuse("; ".join(found))
         seeds = plan.initialised(self.name, greetings)
@@ -108,54 +95,24 @@ class ReplicaSet:
             self.initiate()
             seeds = [self.local]
         with self.log_in(seeds) as connection:
-            self.before = self.before or plan.hosts(self.config(connection))
+            self.before = self.before or plan.hosts(members.config(connection))
             self.converge(connection, greetings)
             primary = self.wait_until_healthy(connection)
         self.check_exception_closed()
         self.finish(primary)
-
-    # -- what there is
-
-    def survey(self) -> dict[str, Document | None]:
-        """Every listed member's answer to `hello`; waits for members that are starting.
-
-        Once part of the set answers, members that don't may be down and are not waited for.
-        """
-
-        def ask() -> dict[str, Document | None]:
-            return {host: hello(host) for host in self.wanted}
-
-        def settled(greetings: dict[str, Document | None]) -> bool:
-            return None not in greetings.values() or bool(plan.initialised(self.name, greetings))
-
-        greetings = ask()
-        while not self.module.check_mode and not settled(greetings) and time.monotonic() < self.deadline:
-            time.sleep(0.5)
-            greetings = ask()
-        return greetings
-
-    def config(self, connection: MongoClient[Document]) -> Document:
-        """The configuration that the primary has now."""
-        return connection.admin.command("replSetGetConfig")["config"]
-
-    def states(self, connection: MongoClient[Document]) -> dict[str, str]:
-        """Member -> its state as the primary sees it, such as SECONDARY, STARTUP2 or (not reachable/healthy)."""
-        status = connection.admin.command("replSetGetStatus")
-        return {member["name"]: member["stateStr"] for member in status["members"]}
 
     # -- forming the set
 
     def initiate(self) -> None:
         """Initiates with the local member alone, over the localhost exception."""
         config = plan.initial(self.name, self.local, configsvr=self.module.params["configsvr"], settings=self.settings)
-        with self.local_client() as connection:
-            try:
-                connection.admin.command("replSetInitiate", config)
-            except PyMongoError as error:
-                # It has users (so no localhost exception) or a configuration, and yet says that it is in no set.
-                if code_of(error) in (ALREADY_INITIALIZED, UNAUTHORIZED):
-                    self.refuse(f"{self.local} holds the data of a set that it isn't a member of now ({error})")
-                self.fail(f"{self.local} can't be initiated: {error}")
+        try:
+            localhost_exception.initiate(self.local, config)
+        except PyMongoError as error:
+            # It has users (so no localhost exception) or a configuration, and yet says that it is in no set.
+            if code_of(error) in (ALREADY_INITIALIZED, UNAUTHORIZED):
+                self.refuse(f"{self.local} holds the data of a set that it isn't a member of now ({error})")
+            self.fail(f"{self.local} can't be initiated: {error}")
         self.before = []
         self.changes.append(f"initiated {self.name} with {self.local}")
 
@@ -178,21 +135,13 @@ class ReplicaSet:
         if self.module.check_mode:
             self.changes.append(f"would create {user}")
             self.finish(None)
-        with self.local_client() as connection:
-            wait_for(lambda: connection.admin.command("hello")["isWritablePrimary"], self.deadline)
-            try:
-                connection.admin.command(
-                    "createUser",
-                    user,
-                    pwd=self.module.params["login_password"],
-                    roles=["root"],
-                    writeConcern={"w": "majority", "wtimeout": 30_000},
-                )
-            except PyMongoError as error:
-                reason = str(error)
-                if code_of(error) == UNAUTHORIZED:
-                    reason = "it has users already, and refuses this password: these secrets are of another cluster"
-                self.fail(f"{self.name} refuses {user}, and the user can't be created on {self.local}: {reason}")
+        try:
+            localhost_exception.create_root(self.local, user, self.module.params["login_password"], self.deadline)
+        except PyMongoError as error:
+            reason = str(error)
+            if code_of(error) == UNAUTHORIZED:
+                reason = "it has users already, and refuses this password: these secrets are of another cluster"
+            self.fail(f"{self.name} refuses {user}, and the user can't be created on {self.local}: {reason}")
         self.changes.append(f"created {user}")
 
     # -- keeping it as listed
@@ -200,21 +149,21 @@ class ReplicaSet:
     def converge(self, connection: MongoClient[Document], greetings: dict[str, Document | None]) -> None:
         """Reconfigures step by step until members and settings are as listed."""
         if self.module.check_mode:
-            self.would_converge(self.config(connection))
+            self.would_converge(members.config(connection))
             return
-        self.refuse_strangers(self.config(connection), greetings)
+        self.refuse_strangers(members.config(connection), greetings)
         while True:
-            config = self.config(connection)
+            config = members.config(connection)
             step = plan.next_step(config, self.wanted, self.settings)
             if step is None:
                 return
             try:
-                if step.removed and step.removed == self.primary(connection):
+                if step.removed and step.removed == members.primary(connection):
                     connection.admin.command("replSetStepDown", 60, secondaryCatchUpPeriodSecs=30)
                     continue
                 connection.admin.command("replSetReconfig", step.config, maxTimeMS=30_000)
             except PyMongoError as error:
-                if time.monotonic() > self.deadline or (code_of(error) or 189) not in _PLAN_AGAIN:
+                if time.monotonic() > self.deadline or (code_of(error) or 189) not in members.PLAN_AGAIN:
                     self.fail(f"{self.name} refuses to {self.describe(step)}: {error}")
                 time.sleep(0.2)
                 continue
@@ -231,55 +180,35 @@ class ReplicaSet:
 
     def wait_until_committed(self, connection: MongoClient[Document], step: plan.Step) -> None:
         """Waits until a majority has the new configuration and a new member has its data."""
-
-        def done() -> bool:
-            try:
-                status = connection.admin.command("replSetGetConfig", commitmentStatus=True)
-                added = step.added is None or self.states(connection).get(step.added) in _HEALTHY
-            except PyMongoError as error:
-                if code_of(error) not in _PLAN_AGAIN:
-                    raise
-                return False
-            return bool(status["commitmentStatus"]) and added
-
-        if not wait_for(done, self.deadline):
-            self.fail(f"{self.name}: {self.describe(step)}, but the set hasn't settled: {self.states(connection)}")
+        if not wait_for(lambda: members.settled(connection, step.added), self.deadline):
+            self.fail(f"{self.name}: {self.describe(step)}, but the set hasn't settled: {members.states(connection)}")
 
     def wait_until_healthy(self, connection: MongoClient[Document]) -> str | None:
         """Waits until every listed member is primary or secondary; returns the primary."""
         if self.module.check_mode:
-            return self.primary(connection)
+            return members.primary(connection)
 
-        def unhealthy() -> dict[str, str]:
-            states = self.states(connection)
-            bad = {host: states.get(host, "not a member") for host in self.wanted}
-            return {host: state for host, state in bad.items() if state not in _HEALTHY}
+        def healthy() -> bool:
+            return not members.unhealthy(connection, self.wanted) and members.primary(connection) is not None
 
-        if not wait_for(lambda: not unhealthy() and self.primary(connection), self.deadline):
-            self.fail(f"{self.name} isn't healthy: {unhealthy() or 'no primary'}")
-        return self.primary(connection)
-
-    def primary(self, connection: MongoClient[Document]) -> str | None:
-        return next((host for host, state in self.states(connection).items() if state == "PRIMARY"), None)
+        if not wait_for(healthy, self.deadline):
+            self.fail(f"{self.name} isn't healthy: {members.unhealthy(connection, self.wanted) or 'no primary'}")
+        return members.primary(connection)
 
     def check_exception_closed(self) -> None:
         """Anyone on the host could make themselves administrator while the localhost exception is open."""
         if self.module.check_mode:
             return
-        with self.local_client() as connection:
-            try:
-                connection.admin.command("replSetGetStatus")
-            except PyMongoError as error:
-                if code_of(error) == UNAUTHORIZED:
-                    return
-                self.fail(f"{self.local} doesn't say whether its localhost exception is closed: {error}")
-        self.fail(f"{self.local} answers administrators' commands without a log-in: its localhost exception is open")
+        try:
+            still_open = localhost_exception.is_open(self.local)
+        except PyMongoError as error:
+            self.fail(f"{self.local} doesn't say whether its localhost exception is closed: {error}")
+        if still_open:
+            self.fail(
+                f"{self.local} answers administrators' commands without a log-in: its localhost exception is open"
+            )
 
-    # -- clients and endings
-
-    def local_client(self) -> MongoClient[Document]:
-        """Over loopback and without a log-in: the only way in before there is a user."""
-        return client(f"localhost:{self.local.rpartition(':')[2]}")
+    # -- log-in and endings
 
     def admin_client(self, seeds: list[str]) -> MongoClient[Document]:
         return client(
