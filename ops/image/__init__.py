@@ -25,7 +25,7 @@ DOWNLOAD = (
     "libcurl4",
     "libssl3",
     "logrotate",
-    "nginx-light",
+    "nginx",
     "python3.11",
     "python3.11-venv",
     "python3-debian",
