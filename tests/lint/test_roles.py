@@ -88,6 +88,17 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in names if (ROOT / name).is_file() and b"\0" not in (ROOT / name).read_bytes()[:4096]]
 
 
+#: Lines. Nobody reads a longer file in one go.
+LONGEST_FILE = 350
+
+
+def test_no_source_file_is_too_long() -> None:
+    sources = [file for file in tracked_files() if file.suffix in {".py", ".yml", ".yaml", ".j2"}]
+    sources += (ROOT / "app").rglob("templates/**/*.html")
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in sources}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
 # What only one machine has, or a registry's host: the repository works anywhere, by the machine's own configuration.
 FORBIDDEN = {
     "a path of one machine": r"(?<![\w.])/(work|root/\.|home/\w+)/",
