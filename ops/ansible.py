@@ -42,6 +42,7 @@ def play(playbooks: list[str], inventory: Path, progress: Progress, **variables:
         for line in events:
             run.handle(json.loads(line))
         code = process.wait()
+    run.tell_reports()
     if code != 0:
         names = ", ".join(str((ANSIBLE / playbook).relative_to(ROOT)) for playbook in playbooks)
         raise PhaseError(f"{names} failed", run.failures or None)
@@ -56,6 +57,7 @@ class _Run:
         self._plays = 0
         self.changed = 0
         self.failures: list[str] = []
+        self._reports: dict[tuple[str, ...], list[str]] = {}  # lines -> the hosts that said just these
 
     def handle(self, event: dict[str, Any]) -> None:
         match event["event"]:
@@ -67,8 +69,17 @@ class _Run:
                     self._progress.next_phase(event["name"])
             case "task":
                 self._progress.hint(event["name"])
+            case "report":
+                self._reports.setdefault(tuple(event["lines"]), []).append(event["host"])
             case "failed":
                 self.failures += [f"{event['host']}: {event['task']}"]
                 self.failures += [f"    {line}" for line in event["message"].splitlines()]
             case "stats":
                 self.changed = sum(host["changed"] for host in event["hosts"].values())  # over all playbooks so far
+
+    def tell_reports(self) -> None:
+        """What the hosts reported, once for all hosts that reported the same."""
+        for lines, hosts in self._reports.items():
+            self._progress.say(f"\n  {', '.join(sorted(hosts))}:")
+            for line in lines:
+                self._progress.say(f"    {line}")

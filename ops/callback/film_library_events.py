@@ -15,7 +15,7 @@ DOCUMENTATION = """
 name: film_library_events
 type: aggregate
 short_description: Events of a playbook run for the Film Library's progress display
-description: Writes plays, tasks, failures and totals as JSON lines to the descriptor in FILM_LIBRARY_EVENTS.
+description: Writes plays, tasks, reports, failures and totals as JSON lines to the descriptor in FILM_LIBRARY_EVENTS.
 """
 
 
@@ -42,6 +42,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self._send("task", name=task.get_name())
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        # A debug task is there to tell a person something: what a host doesn't allow, how much was loaded.
+        if result.task.action.endswith("debug"):
+            message = result.result.get("msg", "")
+            lines = message if isinstance(message, list) else [message]
+            self._send("report", host=result.host.get_name(), lines=[str(line) for line in lines])
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:

@@ -24,6 +24,9 @@ PLAYBOOK = """
   tasks:
     - name: Change something
       ansible.builtin.command: "true"
+    - name: Report
+      ansible.builtin.debug: {msg: "{{ ['skipped:', 'no clock here'] if reporting | default(false) | bool else [] }}"}
+      when: reporting | default(false) | bool
 - name: Second play
   hosts: all
   gather_facts: false
@@ -68,6 +71,12 @@ def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) 
 def test_the_changes_of_several_playbooks_add_up(inventory: Path, tmp_path: Path) -> None:
     progress = Progress(tmp_path / "run.log", io.StringIO())
     assert play(inventory, progress, times=2) == 2
+
+
+def test_what_a_host_reports_reaches_the_person(inventory: Path, tmp_path: Path) -> None:
+    stream = io.StringIO()
+    play(inventory, Progress(tmp_path / "run.log", stream), reporting="yes")
+    assert stream.getvalue().endswith("\n  here:\n    skipped:\n    no clock here\n")
 
 
 def test_a_failure_names_host_task_and_message(inventory: Path, tmp_path: Path) -> None:
