@@ -15,10 +15,10 @@ from ops.progress import PhaseError, Progress
 _CALLBACKS = Path(__file__).parent / "callback"
 
 
-def play(playbooks: list[str], inventory: Path, progress: Progress, **variables: str) -> int:
+def play(playbooks: list[str], inventory: Path, progress: Progress, **variables: str) -> Run:
     """Runs playbooks of ansible/ one after the other inside the running phase; each play becomes a phase of its own.
 
-    Returns how many tasks changed something, over all hosts. Raises PhaseError with the failed hosts, tasks and
+    Returns what came of it. Raises PhaseError with the failed hosts, tasks and
     messages.
     """
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", str(inventory)]
@@ -33,7 +33,7 @@ def play(playbooks: list[str], inventory: Path, progress: Progress, **variables:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     output = {"stdout": progress.log_file, "stderr": progress.log_file}
-    run = _Run(progress)
+    run = Run(progress)
     with (
         child([*command, *playbooks], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,
         os.fdopen(reader) as events,
@@ -42,15 +42,14 @@ def play(playbooks: list[str], inventory: Path, progress: Progress, **variables:
         for line in events:
             run.handle(json.loads(line))
         code = process.wait()
-    run.tell_reports()
     if code != 0:
         names = ", ".join(str((ANSIBLE / playbook).relative_to(ROOT)) for playbook in playbooks)
         raise PhaseError(f"{names} failed", run.failures or None)
-    return run.changed
+    return run
 
 
-class _Run:
-    """What the events of one run add up to."""
+class Run:
+    """What the events of one run add up to: `changed` tasks over all hosts, and what hosts reported to people."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

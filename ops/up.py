@@ -23,8 +23,9 @@ def up(variables: Mapping[str, str]) -> int:
     env = settings.env
 
     def work(progress: Progress) -> int:
-        changed = _phases(settings, progress)
-        progress.total(time.monotonic() - began, f"changed={changed}")
+        run = _phases(settings, progress)
+        progress.total(time.monotonic() - began, f"changed={run.changed}")
+        run.tell_reports()
         status.remember_phases(env, progress.seconds)
         state = status.collect(env)
         progress.say(status.render(state))
@@ -35,8 +36,7 @@ def up(variables: Mapping[str, str]) -> int:
         return guarded(f"{env}-up", work, advice=advice)
 
 
-def _phases(settings: Settings, progress: Progress) -> int:
-    """Returns how many tasks changed something."""
+def _phases(settings: Settings, progress: Progress) -> ansible.Run:
     with progress.phase("Package source"):
         packages = source.choose(settings)
         progress.hint("fetching the sample catalogue")

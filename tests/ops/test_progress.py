@@ -51,7 +51,7 @@ def inventory(tmp_path: Path) -> Path:
     return path
 
 
-def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) -> int:
+def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) -> ansible.Run:
     playbook = inventory.with_name("play.yml")
     relative = os.path.relpath(playbook, paths.ANSIBLE)
     with progress.phase("Ansible"):
@@ -61,7 +61,7 @@ def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) 
 def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) -> None:
     stream = io.StringIO()
     progress = Progress(tmp_path / "run.log", stream)
-    assert play(inventory, progress) == 1
+    assert play(inventory, progress).changed == 1
     assert list(progress.seconds) == ["First play", "Second play"]
     assert re.fullmatch(r"  First play +\d+\.\d s\n  Second play +\d+\.\d s\n", stream.getvalue())
     assert "TASK [Change something]" in (tmp_path / "run.log").read_text()
@@ -70,12 +70,12 @@ def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) 
 
 def test_the_changes_of_several_playbooks_add_up(inventory: Path, tmp_path: Path) -> None:
     progress = Progress(tmp_path / "run.log", io.StringIO())
-    assert play(inventory, progress, times=2) == 2
+    assert play(inventory, progress, times=2).changed == 2
 
 
 def test_what_a_host_reports_reaches_the_person(inventory: Path, tmp_path: Path) -> None:
     stream = io.StringIO()
-    play(inventory, Progress(tmp_path / "run.log", stream), reporting="yes")
+    play(inventory, Progress(tmp_path / "run.log", stream), reporting="yes").tell_reports()
     assert stream.getvalue().endswith("\n  here:\n    skipped:\n    no clock here\n")
 
 
