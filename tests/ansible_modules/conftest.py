@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ class Members:
 
     def stop(self) -> None:
         for process in self.processes.values():
-            process.stop()
+            process.stop(signal.SIGKILL)  # nobody needs the data any more
 
 
 @pytest.fixture
