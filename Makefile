@@ -53,7 +53,8 @@ lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rule
 	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
 test-unit: test-tools ## Code against real mongods and the stand-in router, web pages in a real browser
-	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 -m "not hosts" tests/unit tests/lint tests/ops tests/integration tests/ansible_modules tests/standin tests/e2e
+	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 -m "not hosts" tests/unit tests/lint tests/ops tests/integration tests/ansible_modules tests/e2e
+	@$(PYTHON) -m pytest -q --durations 5 tests/standin
 
 test-roles: hosts-tools ## Molecule: single-host roles, then a whole cluster
 	@$(PYTHON) -m ops molecule default cluster
