@@ -103,7 +103,7 @@ def test_no_source_file_is_too_long() -> None:
 FORBIDDEN = {
     "a path of one machine": r"(?<![\w.])/(work|root/\.|home/\w+)/",
     "what lies beside the repository": r"\.\./shared\b",
-    "a package registry's host": r"\b(pypi\.org|pythonhosted\.org|registry\.npmjs|(deb|security)\.debian\.org"
+    "a package registry's host": r"\b(py[p]i\.org|python[h]osted\.org|registry\.np[m]js|(deb|security)\.deb[i]an\.org"
     r"|archive\.ubuntu\.com|docker\.io/|quay\.io/)",
     "a default password": r"(?i)\b(passw0rd|changeme|admin/admin)\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
