@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bson import Binary
 from bson.raw_bson import RawBSONDocument
 
-from standin.catalog import MAJORITY, Routing
+from standin.catalog import Routing
 from standin.errors import RETRYABLE_CODES, CommandError, Reply, StaleRoutingError, check, unauthorized
 from standin.privileges import Privileges
 from standin.replica_set import ReplicaSet
@@ -42,6 +42,8 @@ GENERIC_FIELDS = frozenset(
 )
 # A server ends an operation after maxTimeMS by itself; beyond that and this it must be out of reach.
 MAX_TIME_SLACK_SECONDS = 2.0
+# MongoDB's implicit default since 5.0.
+DEFAULT_WRITE_CONCERN = {"w": "majority"}
 MAX_ROUTING_ATTEMPTS = 12
 STALE_PAUSE_SECONDS = 0.02
 
@@ -105,6 +107,14 @@ class Operation:
             raise unauthorized(f"command {self.name} requires authentication")
         return await self.router.privileges.of(self.user)
 
+    @property
+    def write_concern(self) -> dict[str, Any]:
+        """The client's, with MongoDB's implicit default for what it leaves open.
+
+        The router applies that default: a shard by itself acknowledges a write that says nothing with `w: 1`.
+        """
+        return {**DEFAULT_WRITE_CONCERN, **self.generic.get("writeConcern", {})}
+
     def session_fields(self) -> dict[str, Any]:
         """What a follow-up command (getMore) needs to be part of the same session and transaction."""
         if self.session_id is None:
@@ -141,8 +151,7 @@ class Operation:
         if write:
             if session and "txnNumber" in self.generic:
                 full["txnNumber"] = self.generic["txnNumber"]
-            if "writeConcern" in self.generic:
-                full.setdefault("writeConcern", self.generic["writeConcern"])
+            full.setdefault("writeConcern", self.write_concern)
             return full
         if "readConcern" in self.generic:
             full.setdefault("readConcern", self._read_concern())
@@ -175,7 +184,7 @@ class Operation:
         internal = "aggregate" in command and self.transaction is None
         if internal:
             full.setdefault("readConcern", {"level": "local"})
-            full.setdefault("writeConcern", self.generic.get("writeConcern", MAJORITY))
+            full.setdefault("writeConcern", self.write_concern)
         if self.transaction is not None:
             full.pop("readConcern", None)
             full.pop("writeConcern", None)

@@ -60,13 +60,13 @@ class Transaction:
         self.state = COMMITTED
         if not self.participants:
             return {"ok": 1.0}
-        concern = operation.generic.get("writeConcern", {"w": "majority"})
         command: dict[str, Any] = {"commitTransaction": 1}
         if len(self.participants) > 1:
             parts = [{"shardId": shard} for shard in self.participants]
             command = {"coordinateCommitTransaction": 1, "participants": parts}
         coordinator = await operation.catalog.shard(self.participants[0])
-        reply, _ = await coordinator.run("admin", {**command, **self._identity, "writeConcern": concern})
+        decision = {**command, **self._identity, "writeConcern": operation.write_concern}
+        reply, _ = await coordinator.run("admin", decision)
         operation.note(reply)
         return check(reply)
 
