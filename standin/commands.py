@@ -7,7 +7,7 @@ because servers believe the router, their internal user: an internal option of a
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from standin import ddl, reads, sharding, status, users, writes
+from standin import ddl, explain, reads, sharding, status, users, writes
 from standin import requirements as needs
 from standin.errors import CommandError, Reply
 from standin.operation import Operation
@@ -206,7 +206,7 @@ def _explain_needs(request: needs.Request) -> list[Need]:
 
 
 EXPLAINABLE = frozenset({"find", "count", "distinct", "aggregate", "update", "delete", "findAndModify"})
-COMMANDS["explain"] = _command(reads.explain, _explain_needs, "verbosity")
+COMMANDS["explain"] = _command(explain.explain, _explain_needs, "verbosity")
 
 
 def check_options(name: str, command: Command, arguments: dict[str, object]) -> None:

@@ -66,6 +66,12 @@ class Monitor:
         for wake in self._wake.values():
             wake.set()
 
+    async def elected(self) -> None:
+        """Wait until a primary is there that was elected after this call, or until the first one is known."""
+        before = self._election
+        while self._election == before:
+            await self._change.wait()
+
     async def changed(self, seconds: float) -> bool:
         """Wait until something changes; False when nothing did for `seconds`."""
         if seconds <= 0:

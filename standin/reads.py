@@ -1,6 +1,7 @@
 """find, count, distinct: to the one shard that can answer, or to all and merged."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bson import Int64
@@ -8,8 +9,11 @@ from bson import Int64
 from standin.bson_order import order_key
 from standin.catalog import Routing
 from standin.cursors import DEFAULT_BATCH, MergedCursor, RemoteCursor
-from standin.errors import COMMAND_ON_SHARDED_VIEW, CommandError, Reply, check, not_supported, without_metadata
+from standin.errors import COMMAND_ON_SHARDED_VIEW, CommandError, Reply, not_supported, without_metadata
 from standin.operation import Operation
+
+# How long a shard may take over an answer right after an election elsewhere; twice as long each time.
+PATIENCE_SECONDS = 2.0
 
 
 async def on_config_servers(operation: Operation, *, write: bool = False) -> Reply:
@@ -194,7 +198,34 @@ async def _through_primary(
     wrapped = {**command, "aggregate": 1, "pipeline": [{"$documents": []}, union, *tail]}
     wrapped.pop("hint", None)
     namespace = f"{operation.database}.{command['aggregate']}"
-    return await ask_shard(operation, routing.primary, wrapped, routing.database_version, namespace=namespace)
+
+    def ask() -> Awaitable[Reply]:
+        return ask_shard(operation, routing.primary, wrapped, routing.database_version, namespace=namespace)
+
+    return await ask() if writes else await _despite_elections(operation, routing.all_shards, ask)
+
+
+async def _despite_elections(
+    operation: Operation, shard_ids: Sequence[str], ask: Callable[[], Awaitable[Reply]]
+) -> Reply:
+    """Ask a shard that asks others itself, and again whenever one of them has a new primary.
+
+    A server goes on waiting for the old one, silent since its power failed, as long as nobody interrupts it. The new
+    one may be news to it, so after an election it gets a moment before it is asked once more.
+    """
+    shards = [await operation.catalog.shard(shard_id) for shard_id in shard_ids]
+    patience: float | None = None
+    while True:
+        answer = asyncio.ensure_future(ask())
+        elections = [asyncio.create_task(shard.monitor.elected()) for shard in shards]
+        try:
+            await asyncio.wait({answer, *elections}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            patience = PATIENCE_SECONDS if patience is None else patience * 2
+        finally:
+            for task in (answer, *elections):
+                task.cancel()
 
 
 async def _on_view(operation: Operation, error: CommandError, tail: list[Any], **options: Any) -> Reply:
@@ -237,52 +268,3 @@ def _count_as_pipeline(command: Mapping[str, Any]) -> list[dict[str, Any]]:
     if command.get("limit"):
         stages.append({"$limit": abs(command["limit"])})
     return [*stages, {"$count": "n"}]
-
-
-async def explain(operation: Operation) -> Reply:
-    """The shards' plans, under mongos' SINGLE_SHARD / SHARD_MERGE stages."""
-    inner = dict(operation.target.items())
-    namespace = f"{operation.database}.{inner[next(iter(inner))]}"
-    verbosity = operation.arguments.get("verbosity", "allPlansExecution")
-
-    async def action(routing: Routing | None) -> Reply:
-        if routing is None:
-            raise CommandError(26, "NamespaceNotFound", f"Database {operation.database} doesn't exist")
-        shards = routing.shards_of_query(_explained_query(inner), inner.get("collation"))
-        command = {"explain": inner, "verbosity": verbosity}
-        replies = await operation.scatter(shards, command, routing)
-        if routing.chunks is None:
-            return check(replies[shards[0]][0])
-        return _merge_plans(operation, inner, {shard: reply for shard, (reply, _) in replies.items()})
-
-    return await operation.routed(namespace, action)
-
-
-def _explained_query(inner: Mapping[str, Any]) -> Mapping[str, Any]:
-    pipeline = inner.get("pipeline")
-    if pipeline:
-        match: Mapping[str, Any] = pipeline[0].get("$match") or {}
-        return match
-    for field in ("updates", "deletes"):
-        if inner.get(field):
-            query: Mapping[str, Any] = inner[field][0]["q"]
-            return query
-    return inner.get("filter") or inner.get("query") or {}
-
-
-def _merge_plans(operation: Operation, inner: Mapping[str, Any], replies: Mapping[str, Reply]) -> Reply:
-    stage = "SINGLE_SHARD" if len(replies) == 1 else "SHARD_MERGE_SORT" if inner.get("sort") else "SHARD_MERGE"
-    plans = [
-        {
-            "shardName": shard,
-            "connectionString": operation.catalog.shards[shard].connection_string,
-            **dict(reply.get("queryPlanner") or {}),
-        }
-        for shard, reply in replies.items()
-    ]
-    merged: Reply = {"queryPlanner": {"mongosPlannerVersion": 1, "winningPlan": {"stage": stage, "shards": plans}}}
-    statistics = [reply["executionStats"] for reply in replies.values() if "executionStats" in reply]
-    if statistics:
-        fields = ("nReturned", "executionTimeMillis", "totalKeysExamined", "totalDocsExamined")
-        merged["executionStats"] = {field: sum(entry[field] for entry in statistics) for field in fields}
-    return {**merged, "ok": 1.0}

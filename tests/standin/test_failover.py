@@ -125,6 +125,23 @@ def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection
     assert load.longest_stall < LONGEST_STALL_SECONDS
 
 
+def test_an_aggregate_over_shards_of_which_one_freezes(replicated: LocalCluster, films: Collection[Document]) -> None:
+    """The shard that merges would wait for the frozen one longer than the election takes."""
+    films.insert_many([{"key": key} for key in range(20)])
+    merging = films.database.client["config"]["databases"].find_one({"_id": films.database.name})
+    assert merging is not None
+    other = next(shard.name for shard in replicated.replica_sets[1:] if shard.name != merging["primary"])
+    frozen = replicated.primary(other)
+    frozen.send(signal.SIGSTOP)
+    started = time.monotonic()
+    try:
+        assert films.count_documents({}) == 20
+        waited = time.monotonic() - started
+    finally:
+        frozen.send(signal.SIGCONT)
+    assert waited < 8  # an election takes 2 to 4 s here; a mongod gives up a silent peer after 10 s at the earliest
+
+
 def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Collection[Document]) -> None:
     """With nobody to take over, maxTimeMS (and a little slack) is how long one waits."""
     sharded.insert_many([{"key": key} for key in range(20)])
