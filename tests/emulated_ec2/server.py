@@ -1,0 +1,52 @@
+"""The process of the control plane: moto's server, mended. Run by ControlPlane; ends when its standard input does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+# moto reads it while it is imported.
+os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from tests.emulated_ec2 import mends
+from tests.emulated_ec2.control_plane import CHANGES_PATH
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+def main(port: int) -> None:
+    """Serves on 127.0.0.1, at the port or, for 0, at a free one, and prints which."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
+    changes = mends.apply()
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == CHANGES_PATH:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [str(changes.count).encode()]
+        answer: Iterable[bytes] = moto(environ, start_response)
+        return answer
+
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    # Whoever started it may be killed without a chance to clean up; its end of the pipe closes anyway.
+    Thread(target=_end_with_input, daemon=True).start()
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
