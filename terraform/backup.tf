@@ -1,0 +1,60 @@
+# Where backups go, and what the hosts may do there.
+
+module "backup_bucket" {
+  source = "./modules/backup_bucket"
+
+  name_prefix    = "${local.name}-backup-"
+  retention_days = var.backup_retention_days
+  lock_days      = var.backup_lock_days
+  lock_mode      = var.backup_lock_mode
+  force_destroy  = var.backup_force_destroy
+  tags           = local.tags
+}
+
+resource "aws_iam_role" "member" {
+  name        = "${local.name}-member"
+  description = "Hosts that run mongod: put and get backups, nothing else"
+  tags        = merge(local.tags, { Name = "${local.name}-member" })
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ec2.amazonaws.com" }
+    }]
+  })
+}
+
+# No deletion, no older versions, no change of a lock: who breaks into a host can spoil its newest backups by overwriting
+# them, and the locked versions below stay.
+resource "aws_iam_role_policy" "backups" {
+  name = "backups"
+  role = aws_iam_role.member.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "PutAndGetBackups"
+        Effect = "Allow"
+        # s3:PutObject covers the parts of a large upload too; the other two resume one or give it up.
+        Action   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        Resource = "${module.backup_bucket.arn}/${var.backup_prefix}/*"
+      },
+      {
+        Sid       = "ListBackups"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Resource  = module.backup_bucket.arn
+        Condition = { StringLike = { "s3:prefix" = "${var.backup_prefix}/*" } }
+      },
+    ]
+  })
+}
+
+resource "aws_iam_instance_profile" "member" {
+  name = "${local.name}-member"
+  role = aws_iam_role.member.name
+  tags = merge(local.tags, { Name = "${local.name}-member" })
+}

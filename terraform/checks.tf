@@ -1,0 +1,34 @@
+# What no variable can see by itself. All of it is said at once, by the precondition of the network (network.tf).
+
+locals {
+  errors = concat(
+    length(local.zones) >= 3 ? [] : [
+      "region: ${var.region} offers ${length(local.zones)} availability zones; a replica set needs three.",
+    ],
+    [
+      for zone in var.availability_zones : "availability_zones: ${zone} isn't a zone of the region ${var.region}."
+      if !startswith(zone, var.region)
+    ],
+    [
+      for name in keys(var.host_instance_types) :
+      "host_instance_types: there is no host ${name}; there are ${join(", ", keys(local.hosts))}."
+      if !contains(keys(local.hosts), name)
+    ],
+    # Otherwise every host could reach every other's ssh and mongos, past the rules that say who needs what.
+    [
+      for cidr in var.admin_cidrs : "admin_cidrs: ${cidr} overlaps with vpc_cidr ${var.vpc_cidr}; administrators come from outside."
+      if local.shorter_prefix[cidr] == local.shorter_prefix_of_vpc[cidr]
+    ],
+    var.backup_lock_days <= var.backup_retention_days ? [] : [
+      "backup_lock_days: ${var.backup_lock_days} is more than backup_retention_days, ${var.backup_retention_days}; a locked backup can't expire.",
+    ],
+    var.backup_lock_mode == "COMPLIANCE" && var.backup_force_destroy ? [
+      "backup_force_destroy: can't be true with backup_lock_mode COMPLIANCE, where nobody can remove a locked backup.",
+    ] : [],
+  )
+
+  # Two networks overlap when they are the same at the shorter of their prefixes.
+  overlap_bits          = { for cidr in var.admin_cidrs : cidr => min([for c in [cidr, var.vpc_cidr] : tonumber(split("/", c)[1])]...) }
+  shorter_prefix        = { for cidr, bits in local.overlap_bits : cidr => cidrhost("${split("/", cidr)[0]}/${bits}", 0) }
+  shorter_prefix_of_vpc = { for cidr, bits in local.overlap_bits : cidr => cidrhost("${split("/", var.vpc_cidr)[0]}/${bits}", 0) }
+}

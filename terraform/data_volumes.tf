@@ -1,0 +1,25 @@
+# The disk of each host that runs mongod. It outlives its instance: a rebuilt host finds its data again.
+
+resource "aws_ebs_volume" "data" {
+  for_each = local.data_hosts
+
+  availability_zone = each.value.zone
+  type              = "gp3"
+  size              = var.data_volume.size_gb
+  iops              = var.data_volume.iops
+  throughput        = var.data_volume.throughput
+  encrypted         = var.data_volume.encrypted
+  tags              = merge(local.tags, { Name = "${local.name}-${each.key}-data" })
+}
+
+resource "aws_volume_attachment" "data" {
+  for_each = local.data_hosts
+
+  device_name = "/dev/sdf"
+  volume_id   = aws_ebs_volume.data[each.key].id
+  instance_id = aws_instance.host[each.key].id
+
+  # A mounted file system can't be detached from a running instance, the attempt hangs. An attachment only ever goes
+  # together with its instance, and EC2 detaches when it terminates that.
+  skip_destroy = true
+}

@@ -1,0 +1,34 @@
+output "hosts" {
+  description = "Every host by name: its instance, addresses, inventory groups, zone, type, and data volume (null on routers)."
+  value = {
+    for name, host in local.hosts : name => {
+      instance_id    = aws_instance.host[name].id
+      private_ip     = host.address
+      public_ip      = aws_eip.host[name].public_ip
+      groups         = host.groups
+      zone           = host.zone
+      instance_type  = host.instance_type
+      data_volume_id = host.stores_data ? aws_ebs_volume.data[name].id : null
+    }
+  }
+}
+
+output "ssh_user" {
+  description = "Who to log in as."
+  value       = "ubuntu"
+}
+
+output "region" {
+  description = "The region that all of it is in."
+  value       = var.region
+}
+
+output "backup_bucket" {
+  description = "Name of the bucket that backups go to."
+  value       = module.backup_bucket.name
+}
+
+output "backup_prefix" {
+  description = "What the keys of backups begin with."
+  value       = var.backup_prefix
+}

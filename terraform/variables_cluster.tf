@@ -1,0 +1,113 @@
+# What the cluster is: its name, its shape, its machines.
+
+variable "environment" {
+  description = "Name of this cluster; part of every resource's name and its tag Environment."
+  type        = string
+  default     = "aws"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,14}[a-z0-9]$", var.environment))
+    error_message = "environment: \"${var.environment}\" must be 2 to 16 of a-z, 0-9 and -, beginning with a letter and not ending with a -."
+  }
+}
+
+variable "topology" {
+  description = "`compact`: each member host carries a member of every replica set. `dedicated`: a host for every process."
+  type        = string
+  default     = "compact"
+  nullable    = false
+
+  validation {
+    condition     = contains(["compact", "dedicated"], var.topology)
+    error_message = "topology: unknown \"${var.topology}\", expected one of compact, dedicated."
+  }
+}
+
+variable "shard_count" {
+  description = "Number of shards, 1 to 9."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = contains(range(1, 10), var.shard_count)
+    error_message = "shard_count: ${var.shard_count} must be a whole number from 1 to 9."
+  }
+}
+
+variable "member_count" {
+  description = "Members of each replica set: 3, 5 or 7."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = contains([3, 5, 7], var.member_count)
+    error_message = "member_count: ${var.member_count} must be one of 3, 5, 7; an even number survives no more failures than the odd one below it."
+  }
+}
+
+variable "router_count" {
+  description = "Number of routers (mongos and both apps on each), 1 to 9."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = contains(range(1, 10), var.router_count)
+    error_message = "router_count: ${var.router_count} must be a whole number from 1 to 9."
+  }
+}
+
+variable "instance_types" {
+  description = "Instance type by role; `data` is a member host of the compact topology. x86-64 only."
+  type = object({
+    data   = optional(string, "t3.large")
+    config = optional(string, "t3.small")
+    shard  = optional(string, "t3.medium")
+    router = optional(string, "t3.small")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for type in values(var.instance_types) : can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", type))])
+    error_message = "instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.instance_types))}."
+  }
+}
+
+variable "host_instance_types" {
+  description = "Instance type of single hosts by name, before `instance_types`: the way to resize a replica set one member after the other."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for type in values(var.host_instance_types) : can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", type))])
+    error_message = "host_instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.host_instance_types))}."
+  }
+}
+
+variable "public_key" {
+  description = "Public half of the ssh key that the user ubuntu takes on every host, in OpenSSH's format."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/]+=*( [^\n]*)?\n?$", var.public_key))
+    error_message = "public_key: must be one line of OpenSSH's format that begins with ssh-ed25519 or ssh-rsa, the types that EC2 takes."
+  }
+}
+
+variable "tags" {
+  description = "Further tags for every resource."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setintersection(keys(var.tags), ["Project", "Environment", "Name", "Groups"])) == 0
+    error_message = "tags: Project, Environment, Name and Groups are set by this configuration; the inventory is made of them."
+  }
+}

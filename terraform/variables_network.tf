@@ -1,0 +1,87 @@
+# Where the cluster is and who can reach it.
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "eu-central-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region: \"${var.region}\" must be a region's name, as in eu-central-1."
+  }
+}
+
+variable "availability_zones" {
+  description = "Zones that the members of each replica set are spread over, in this order; at least three. Empty: the region's first three."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.availability_zones) == 0 || length(distinct(var.availability_zones)) >= 3
+    error_message = "availability_zones: ${join(", ", var.availability_zones)} are fewer than three different zones; with two, the loss of one can take a majority with it."
+  }
+
+  validation {
+    condition     = length(distinct(var.availability_zones)) == length(var.availability_zones)
+    error_message = "availability_zones: a zone is named twice."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Addresses of the network, a /16 to /20 of private addresses; each zone gets a sixteenth."
+  type        = string
+  default     = "10.20.0.0/16"
+  nullable    = false
+
+  # A sixteenth of a /20 is a /24, and the hosts' addresses (topology.tf) need that much.
+  validation {
+    condition     = can(regex("^(10|172|192)\\.[0-9.]+/(1[6-9]|20)$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0), "") == var.vpc_cidr
+    error_message = "vpc_cidr: \"${var.vpc_cidr}\" must be a private IPv4 network of /16 to /20 without host bits, as in 10.20.0.0/16."
+  }
+}
+
+variable "admin_cidrs" {
+  description = "Who may reach ssh (22) on every host, and mongos (27017) and the admin app (8080) on the routers. /16 at the widest."
+  type        = list(string)
+  nullable    = false
+
+  # Ten of them and ten public ones make 50 rules on a router; EC2 allows 60 a group.
+  validation {
+    condition     = length(var.admin_cidrs) >= 1 && length(var.admin_cidrs) <= 10
+    error_message = "admin_cidrs: from 1 to 10 networks; without one nobody, not even Ansible, reaches the hosts."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.admin_cidrs : can(regex(":", cidr)) || try(cidrsubnet(cidr, 0, 0), "") == cidr])
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if !can(regex(":", cidr)) && try(cidrsubnet(cidr, 0, 0), "") != cidr])} must be an IPv4 network without host bits, as in 203.0.113.7/32."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.admin_cidrs : !can(regex(":", cidr))])
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])} can't be let in to ssh (22), mongos (27017) and the admin app (8080): the cluster has IPv4 addresses only, and ::/0 would be everybody."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.admin_cidrs : try(tonumber(split("/", cidr)[1]), 32) >= 16])
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])} is wider than /16. It would open ssh (22), mongos (27017) and the admin app (8080) to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
+  }
+}
+
+variable "public_cidrs" {
+  description = "Who may reach the user app (80 and 443) on the routers. The default is everybody."
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.public_cidrs) >= 1 && length(var.public_cidrs) <= 10
+    error_message = "public_cidrs: from 1 to 10 networks."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.public_cidrs : !can(regex(":", cidr)) && try(cidrsubnet(cidr, 0, 0), "") == cidr])
+    error_message = "public_cidrs: ${join(", ", var.public_cidrs)}: each must be an IPv4 network without host bits, as in 0.0.0.0/0 or 203.0.113.0/24."
+  }
+}
