@@ -15,8 +15,12 @@ GRACE_SECONDS = 15.0
 
 
 @contextmanager
-def child(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+def child(
+    command: list[str], *, grace: float = GRACE_SECONDS, **options: Any
+) -> Iterator[subprocess.Popen[Any]]:
     """Starts a program in a session of its own; leaving the block early ends it and all that it started.
+
+    `grace` is how many seconds it has after an interrupt, and again after SIGTERM, before it is killed.
 
     The terminal's Ctrl-C reaches this process alone, which then passes it on once and waits: otherwise both would
     race, and a program killed half-way through its own cleaning up leaves mounts and half-made containers.
@@ -25,7 +29,7 @@ def child(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]
     try:
         yield process
     except BaseException:
-        _end(process)
+        _end(process, grace)
         raise
 
 
@@ -45,11 +49,11 @@ def run(
     return subprocess.CompletedProcess(command, process.returncode, output or "", errors or "")
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def _end(process: subprocess.Popen[Any], grace: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
-            process.wait(timeout=GRACE_SECONDS)
+            process.wait(timeout=grace)
         except ProcessLookupError:
             break
         except subprocess.TimeoutExpired:

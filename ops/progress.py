@@ -133,3 +133,12 @@ def _line(title: str, seconds: float) -> str:
 
 def _columns() -> int:
     return shutil.get_terminal_size().columns
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines with the columns aligned."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]

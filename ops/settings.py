@@ -22,7 +22,9 @@ ENVIRONMENTS = (*LOCAL_SUBNETS, "aws")
 OFFICIAL_VERSIONS = ("7.0", "8.0")
 #: What the offline mirror holds: the mongod of the wheel.
 OFFLINE_VERSIONS = ("6.0",)
-SOURCES = ("auto", "official", "offline")
+SOURCES = ("auto", "official", "offline", "mirror")
+#: With SOURCE=mirror: where an apt repository of one's own has MongoDB's packages.
+APT_VARIABLES = ("APT_URI", "APT_SUITE", "APT_COMPONENT", "APT_KEY_FILE")
 
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
 MEMBERS = (3, 5, 7)  # odd, so that no half is a majority; 7 is MongoDB's limit of voting members
@@ -42,7 +44,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A valid wish. `source` is auto, official or offline; `mongodb_version` is "" for the source's default."""
+    """A valid wish. `mongodb_version` is "" for the source's default; `apt` has the values of APT_VARIABLES."""
 
     env: str
     topology: str
@@ -51,6 +53,7 @@ class Settings:
     source: str
     mongodb_version: str
     subnet: IPv4Network
+    apt: tuple[str, ...] = ("", "", "", "")
 
     @property
     def hosts(self) -> list[Host]:
@@ -63,7 +66,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str], *, allow_single_member: bool = False) -> Settings:
-        """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION and SUBNET.
+        """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION, SUBNET and APT_VARIABLES.
 
         A variable that is empty counts as not given. `allow_single_member` is for tests of single hosts.
         Raises SettingsError with every problem at once.
@@ -78,8 +81,9 @@ class Settings:
             source=reader.choice("SOURCE", "auto", SOURCES),
             mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
+            apt=tuple(reader.text(name) for name in APT_VARIABLES),
         )
-        reader.check_version(settings)
+        reader.check_source(settings)
         if reader.problems:
             raise SettingsError(reader.problems, settings)
         return settings
@@ -123,9 +127,21 @@ class _Reader:
             return IPv4Network(default)
         return network
 
-    def check_version(self, settings: Settings) -> None:
+    def text(self, name: str) -> str:
+        return self._get(name, "")
+
+    def check_source(self, settings: Settings) -> None:
         version, source = settings.mongodb_version, settings.source
         if source == "official" and version in OFFLINE_VERSIONS:
             self._refuse("MONGODB_VERSION", version, f"one of {', '.join(OFFICIAL_VERSIONS)} with SOURCE=official")
         if source == "offline" and version in OFFICIAL_VERSIONS:
             self._refuse("MONGODB_VERSION", version, f"{', '.join(OFFLINE_VERSIONS)} with SOURCE=offline")
+        if source == "offline" and settings.env == "aws":
+            self._refuse("SOURCE", source, "auto, official or mirror with ENV=aws: the offline mirror is on this machine")
+        if source == "mirror":
+            given = dict(zip(APT_VARIABLES, settings.apt, strict=True)) | {"MONGODB_VERSION": version}
+            for name, value in given.items():
+                if not value:
+                    self._refuse(name, value, "set with SOURCE=mirror: it tells which apt repository")
+        elif any(settings.apt):
+            self._refuse("SOURCE", source, f"mirror when {' or '.join(APT_VARIABLES)} is set")

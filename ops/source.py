@@ -1,6 +1,6 @@
-"""Where the hosts get MongoDB's packages from: its own apt repository, or the offline mirror.
+"""Where the hosts get MongoDB's packages from: its own apt repository, a mirror of one's own, or the offline mirror.
 
-Both look the same to the roles: an address, a suite, a component and a signing key.
+All look the same to the roles: an address, a suite, a component and a signing key.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ops.settings import OFFLINE_VERSIONS, Settings
 
 _OFFICIAL = "https://repo.mongodb.org/apt"
 _OFFICIAL_KEY = "https://pgp.mongodb.com/server-{version}.asc"
+_OFFLINE = f"file://{mirror.MOUNT}"
 _OFFICIAL_DEFAULT = "8.0"
 _OFFICIAL_COMPONENT = {"debian": "main", "ubuntu": "multiverse"}
 _ANSWER_SECONDS = 3.0
@@ -33,7 +34,7 @@ class SourceError(OpsError):
 class PackageSource:
     """An apt repository with MongoDB's packages. `version` is a release series like "8.0"."""
 
-    official: bool
+    kind: str  # official, offline or mirror
     version: str
     uri: str
     suite: str
@@ -59,12 +60,14 @@ def choose(settings: Settings) -> PackageSource:
     """
     if running := _running(settings.env):
         return _keep(running, settings)
+    if settings.source == "mirror":
+        return _own_mirror(settings)
     if settings.source == "offline" or settings.mongodb_version in OFFLINE_VERSIONS:
         return offline()
     try:
-        return official(settings.mongodb_version or _OFFICIAL_DEFAULT, build_dir(settings.env))
+        return official(settings.mongodb_version or _OFFICIAL_DEFAULT, build_dir(settings.env), distribution(settings.env))
     except SourceError as error:
-        if settings.source == "official":
+        if settings.source == "official" or settings.env == "aws":
             raise
         if settings.mongodb_version:
             message = f"{error}\nMONGODB_VERSION={settings.mongodb_version}: the offline mirror has only "
@@ -72,51 +75,67 @@ def choose(settings: Settings) -> PackageSource:
         return offline()
 
 
-def _running(env: str) -> dict[str, str] | None:
-    """The inventory's variables of the environment as it was built; None before that."""
+def distribution(env: str) -> tuple[str, str]:
+    """The hosts' distribution, as (id, codename): EC2's image is Ubuntu 24.04, local hosts are like this machine."""
+    if env == "aws":
+        return "ubuntu", "noble"
+    system = platform.freedesktop_os_release()
+    return system["ID"], system["VERSION_CODENAME"]
+
+
+def _running(env: str) -> PackageSource | None:
+    """What the environment was built from, by its inventory; None before that."""
     inventory = build_dir(env) / "inventory.yml"
     if not inventory.exists():
         return None
-    return dict(yaml.safe_load(inventory.read_text())["all"]["vars"])
-
-
-def _keep(running: dict[str, str], settings: Settings) -> PackageSource:
-    """The running cluster's source. Raises SourceError when the settings ask for another one."""
-    version = running["mongodb_version"]
-    kind = "official" if running["mongodb_apt_uri"].startswith(_OFFICIAL) else "offline"
-    if settings.source not in ("auto", kind) or settings.mongodb_version not in ("", version):
-        wanted = f"SOURCE={settings.source} MONGODB_VERSION={settings.mongodb_version or 'any'}"
-        raise SourceError(
-            f"{wanted}: the cluster runs {version} from SOURCE={kind}, and a new release is not installed over it. "
-            f"Leave both variables out, or run `make cluster-down ENV={settings.env}` first."
-        )
-    if kind == "offline":
-        return offline()
-    key_file = Path(running["mongodb_apt_key_file"])
+    variables = yaml.safe_load(inventory.read_text())["all"]["vars"]
+    uri = variables["mongodb_apt_uri"]
+    kind = "official" if uri.startswith(_OFFICIAL) else "offline" if uri == _OFFLINE else "mirror"
     return PackageSource(
-        True,
-        version,
-        running["mongodb_apt_uri"],
-        running["mongodb_apt_suite"],
-        running["mongodb_apt_component"],
-        key_file,
+        kind,
+        variables["mongodb_version"],
+        uri,
+        variables["mongodb_apt_suite"],
+        variables["mongodb_apt_component"],
+        Path(variables["mongodb_apt_key_file"]),
     )
 
 
-def official(version: str, directory: Path) -> PackageSource:
+def _keep(running: PackageSource, settings: Settings) -> PackageSource:
+    """The running cluster's source. Raises SourceError when the settings ask for another one."""
+    if settings.source not in ("auto", running.kind) or settings.mongodb_version not in ("", running.version):
+        wanted = f"SOURCE={settings.source} MONGODB_VERSION={settings.mongodb_version or 'any'}"
+        raise SourceError(
+            f"{wanted}: the cluster runs {running.version} from SOURCE={running.kind}, and a new release is not "
+            f"installed over it. Leave both variables out, or run `make cluster-down ENV={settings.env}` first."
+        )
+    if running.kind == "offline":
+        return offline()
+    return _own_mirror(settings) if settings.source == "mirror" else running  # a mirror may have moved
+
+
+def _own_mirror(settings: Settings) -> PackageSource:
+    uri, suite, component, key = settings.apt
+    key_file = Path(key).expanduser().resolve()
+    if not key_file.is_file():
+        raise SourceError(f"APT_KEY_FILE={key}: no such file; it must be the repository's armored signing key")
+    return PackageSource("mirror", settings.mongodb_version, uri, suite, component, key_file)
+
+
+def official(version: str, directory: Path, system: tuple[str, str]) -> PackageSource:
     """MongoDB's own repository, if it answers and has this version for this distribution; else SourceError.
 
     Its signing key is fetched into `directory`.
     """
-    system = platform.freedesktop_os_release()
-    uri = f"{_OFFICIAL}/{system['ID']}"
-    suite = f"{system['VERSION_CODENAME']}/mongodb-org/{version}"
+    identity, codename = system
+    uri = f"{_OFFICIAL}/{identity}"
+    suite = f"{codename}/mongodb-org/{version}"
     _fetch(f"{uri}/dists/{suite}/Release", method="HEAD")
     key = _fetch(_OFFICIAL_KEY.format(version=version), method="GET")
     directory.mkdir(parents=True, exist_ok=True)
     key_file = directory / f"mongodb-{version}.asc"
     key_file.write_bytes(key)
-    return PackageSource(True, version, uri, suite, _OFFICIAL_COMPONENT[system["ID"]], key_file)
+    return PackageSource("official", version, uri, suite, _OFFICIAL_COMPONENT[identity], key_file)
 
 
 def offline() -> PackageSource:
@@ -124,7 +143,7 @@ def offline() -> PackageSource:
     version = OFFLINE_VERSIONS[0]
     suite = f"{platform.freedesktop_os_release()['VERSION_CODENAME']}/mongodb-org/{version}"
     mirror.ensure(suite)
-    return PackageSource(False, version, f"file://{mirror.MOUNT}", suite, mirror.COMPONENT, mirror.KEY_FILE)
+    return PackageSource("offline", version, _OFFLINE, suite, mirror.COMPONENT, mirror.KEY_FILE)
 
 
 def _fetch(url: str, *, method: str) -> bytes:

@@ -19,6 +19,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from ops import secrets
 from ops.errors import OpsError
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
+from ops.progress import table
 from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT, shard_port
 
 Client = MongoClient[dict[str, Any]]
@@ -172,7 +173,7 @@ def render(status: Status, *, phases: bool = False) -> str:
         kind = "STAND-IN, not MongoDB's mongos" if status.router["standin"] else "MongoDB's mongos"
         lines.append(f"router     {kind}, {status.router['version']}")
     rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
-    lines += ["", *_table(["host", "role", "port", "state"], rows)]
+    lines += ["", *table(["host", "role", "port", "state"], rows)]
     if status.documents:
         shards = sorted(status.documents, key=lambda name: int(name[5:]))
         rows = []
@@ -180,10 +181,10 @@ def render(status: Status, *, phases: bool = False) -> str:
             counts = [status.documents[shard].get(collection, 0) for shard in shards]
             total = sum(counts)
             rows.append([collection, *(f"{n} ({n / total:.1%})" if total else "0" for n in counts)])
-        lines += ["", *_table(["documents", *shards], rows)]
+        lines += ["", *table(["documents", *shards], rows)]
     if phases and status.phases:
         rows = [[name, f"{seconds:.1f}"] for name, seconds in status.phases.items()]
-        lines += ["", *_table(["phase of the last cluster-up", "seconds"], rows)]
+        lines += ["", *table(["phase of the last cluster-up", "seconds"], rows)]
     return "\n".join(lines)
 
 
@@ -198,10 +199,3 @@ def _own_state(answer: dict[str, Any]) -> str:
 def _url(address: str, port: int) -> str:
     return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
 
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]

@@ -8,14 +8,15 @@ import pytest
 import yaml
 
 from ops import source
+from ops.mirror import MOUNT
 from ops.paths import build_dir
 from ops.settings import Settings
 from ops.source import PackageSource, SourceError
 
 OFFICIAL = PackageSource(
-    True, "8.0", "https://repo.mongodb.org/apt/debian", "bookworm/mongodb-org/8.0", "main", Path("k")
+    "official", "8.0", "https://repo.mongodb.org/apt/debian", "bookworm/mongodb-org/8.0", "main", Path("k")
 )
-OFFLINE = PackageSource(False, "6.0", "file:///srv/mirror", "bookworm/mongodb-org/6.0", "main", Path("k"))
+OFFLINE = PackageSource("offline", "6.0", f"file://{MOUNT}", "bookworm/mongodb-org/6.0", "main", Path("k"))
 
 
 @pytest.fixture(autouse=True)

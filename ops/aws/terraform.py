@@ -1,0 +1,188 @@
+"""Runs Terraform on the root module, its progress as hints and its diagnostics as the reason of a failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.children import child
+from ops.errors import OpsError
+from ops.paths import ROOT, build_dir, secrets_dir
+from ops.progress import PhaseError, Progress
+
+MINIMUM_VERSION = (1, 9)  # cross-variable validation
+
+#: The root module; another one, say one that wraps ours, by FILM_LIBRARY_TERRAFORM.
+MODULE = Path(os.environ.get("FILM_LIBRARY_TERRAFORM") or ROOT / "terraform")
+
+#: What people write: terraform/environments/<env>.tfvars, and <env>.s3.tfbackend for a state that a team shares.
+SETTINGS = ROOT / "terraform" / "environments"
+
+# Interrupted, Terraform waits for what AWS is doing right now and writes it down; cut short it would forget it.
+_GRACE_SECONDS = 900.0
+
+#: Losing one of these loses data, an address that people know, or a member of a replica set.
+_PRECIOUS = frozenset({"aws_instance", "aws_ebs_volume", "aws_eip", "aws_s3_bucket", "aws_vpc"})
+
+
+class TerraformError(OpsError):
+    """Terraform isn't there, is too old, or refused something that isn't a phase's work."""
+
+
+def version() -> tuple[int, ...] | None:
+    """The installed Terraform's, or None."""
+    if shutil.which("terraform") is None:
+        return None
+    output = subprocess.run(["terraform", "version"], check=False, capture_output=True, text=True).stdout
+    found = re.search(r"Terraform v(\d+)\.(\d+)\.(\d+)", output)
+    return tuple(map(int, found.groups())) if found else None
+
+
+def settings_file(env: str) -> Path:
+    """Where people set the variables of an environment."""
+    return SETTINGS / f"{env}.tfvars"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan as `terraform show -json` gives it."""
+
+    content: dict[str, Any]
+
+    @property
+    def changes(self) -> dict[str, list[str]]:
+        """Resource address -> actions (create, update, delete), of those that change."""
+        changed = {change["address"]: change["change"]["actions"] for change in self.content.get("resource_changes", [])}
+        return {address: actions for address, actions in changed.items() if actions not in (["no-op"], ["read"])}
+
+    @property
+    def losses(self) -> list[str]:
+        """Addresses of the resources that would be destroyed, or replaced, and are missed by somebody."""
+        types = {change["address"]: change["type"] for change in self.content.get("resource_changes", [])}
+        return [name for name, actions in self.changes.items() if "delete" in actions and types[name] in _PRECIOUS]
+
+    @property
+    def planned(self) -> list[dict[str, Any]]:
+        """Every resource there will be after it, modules' ones too: {type, name, values, ...}."""
+        return _resources(self.content.get("planned_values", {}).get("root_module", {}))
+
+
+def _resources(module: Mapping[str, Any]) -> list[dict[str, Any]]:
+    own = list(module.get("resources", []))
+    return own + [resource for inner in module.get("child_modules", []) for resource in _resources(inner)]
+
+
+class Terraform:
+    """One environment's state. Each method raises PhaseError with Terraform's own diagnostics when it fails."""
+
+    def __init__(self, env: str, progress: Progress) -> None:
+        self._env = env
+        self._progress = progress
+        self._build = build_dir(env)
+        self._build.mkdir(parents=True, exist_ok=True)
+        self._plan_file = self._build / "terraform.plan"
+        self._environment = os.environ | {
+            "TF_DATA_DIR": str(self._build / "terraform"),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+        }
+
+    def init(self) -> None:
+        """Gets providers and opens the state: that of secrets/<env>, or a shared one."""
+        shared = SETTINGS / f"{self._env}.s3.tfbackend"
+        backend = str(shared) if shared.exists() else f"path={secrets_dir(self._env) / 'terraform.tfstate'}"
+        self._run("init", "-reconfigure", f"-backend-config={backend}")
+
+    def plan(self, variables: Mapping[str, Any]) -> Plan:
+        """Plans with the people's settings and, over them, these variables; `apply` carries just this plan out."""
+        own = self._build / "terraform.tfvars.json"
+        own.write_text(json.dumps(variables, indent=2) + "\n")
+        files = [path for path in (settings_file(self._env), own) if path.exists()]
+        self._run("plan", f"-out={self._plan_file}", *(f"-var-file={path}" for path in files))
+        return Plan(json.loads(self._output("show", "-json", str(self._plan_file))))
+
+    def plan_text(self) -> str:
+        """The plan for a person."""
+        return self._output("show", "-no-color", str(self._plan_file))
+
+    def apply(self) -> None:
+        """Carries the last plan out. What was done before a failure is in the state; the next run goes on from there."""
+        self._run("apply", str(self._plan_file))
+
+    def destroy(self, variables: Mapping[str, Any]) -> None:
+        """Destroys everything in the state."""
+        own = self._build / "terraform.tfvars.json"
+        own.write_text(json.dumps(variables, indent=2) + "\n")
+        files = [path for path in (settings_file(self._env), own) if path.exists()]
+        self._run("destroy", "-auto-approve", *(f"-var-file={path}" for path in files))
+
+    def forget(self, address: str) -> None:
+        """Takes a resource or module out of the state, so that nothing destroys it."""
+        self._output("state", "rm", address)
+
+    def outputs(self) -> dict[str, Any]:
+        """The root module's outputs by name; empty before the first apply."""
+        return {name: output["value"] for name, output in json.loads(self._output("output", "-json")).items()}
+
+    def resources(self) -> list[str]:
+        """Addresses of everything in the state."""
+        return self._output("state", "list", allow_empty=True).split()
+
+    def _command(self, *arguments: str) -> list[str]:
+        return ["terraform", f"-chdir={MODULE}", *arguments]
+
+    def _run(self, verb: str, *arguments: str) -> None:
+        """A verb with machine-readable progress. Reads the stream to its end, whatever it says."""
+        self._progress.log(f"terraform {verb}")
+        diagnostics: list[str] = []
+        with child(
+            self._command(verb, "-json", "-input=false", *arguments),
+            grace=_GRACE_SECONDS,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for line in process.stdout or []:
+                self._progress.log(line)
+                event = _event(line)
+                if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
+                    diagnostics += _explain(event["diagnostic"])
+                elif event.get("@message"):
+                    self._progress.hint(event["@message"])
+            code = process.wait()
+        if code != 0:
+            raise PhaseError(f"terraform {verb} failed", diagnostics or None)
+
+    def _output(self, *arguments: str, allow_empty: bool = False) -> str:
+        """What a quick verb prints."""
+        result = subprocess.run(
+            self._command(*arguments), check=False, capture_output=True, text=True, env=self._environment
+        )
+        if result.returncode != 0 and not (allow_empty and "No state file was found" in result.stderr):
+            raise TerraformError(f"terraform {' '.join(arguments[:2])}: {result.stderr.strip()}")
+        return result.stdout
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return {"@message": line.strip()}
+    return event if isinstance(event, dict) else {}
+
+
+def _explain(diagnostic: Mapping[str, Any]) -> list[str]:
+    """What was wrong, and where."""
+    place = diagnostic.get("range") or {}
+    where = f" ({place['filename']}:{place['start']['line']})" if place.get("filename") else ""
+    lines = str(diagnostic.get("detail") or "").splitlines()
+    return [f"{diagnostic['summary']}{where}", *(f"    {line}" for line in lines if line.strip())]
