@@ -3,7 +3,7 @@
 
 locals {
   name = "film-library-${var.environment}"
-  tags = merge(var.tags, { Project = "film-library", Environment = var.environment })
+  tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
 
   shards = [for number in range(1, var.shard_count + 1) : "shard${number}"]
 

@@ -12,6 +12,18 @@ variable "environment" {
   }
 }
 
+variable "cluster_id" {
+  description = "Tells this cluster from another one of the same name, as the tag Cluster; `make cluster-up` makes one up."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]{0,32}$", var.cluster_id))
+    error_message = "cluster_id: \"${var.cluster_id}\" must be at most 32 of a-z, 0-9 and -."
+  }
+}
+
 variable "topology" {
   description = "`compact`: each member host carries a member of every replica set. `dedicated`: a host for every process."
   type        = string
@@ -107,7 +119,7 @@ variable "tags" {
   nullable    = false
 
   validation {
-    condition     = length(setintersection(keys(var.tags), ["Project", "Environment", "Name", "Groups"])) == 0
-    error_message = "tags: Project, Environment, Name and Groups are set by this configuration; the inventory is made of them."
+    condition     = length(setintersection(keys(var.tags), ["Project", "Environment", "Cluster", "Name", "Groups"])) == 0
+    error_message = "tags: Project, Environment, Cluster, Name and Groups are set by this configuration; the inventory is made of them."
   }
 }
