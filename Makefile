@@ -15,18 +15,27 @@ export MONGODB_VERSION ?=
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: ENV=local  TOPOLOGY=compact|dedicated  SHARDS=2  MEMBERS=3  SOURCE=auto|official|offline  MONGODB_VERSION=8.0\n'
+	@printf '\nVariables: ENV=local|aws  TOPOLOGY=compact|dedicated  SHARDS=2  MEMBERS=3  SOURCE=auto|official|offline|mirror  MONGODB_VERSION=8.0\n'
 
 ##@ The cluster
-.PHONY: cluster-up cluster-down cluster-status
-cluster-up: check hosts-tools ## Build the whole system on this machine and print where to go
+.PHONY: cluster-up cluster-down cluster-status cluster-plan cluster-stop cluster-start
+cluster-up: check env-tools ## Build the whole system, on this machine or (ENV=aws) on EC2, and print where to go
 	@$(PYTHON) -m ops up
 
-cluster-status: hosts-tools ## Show every process, the documents per shard and the addresses
+cluster-status: env-tools ## Show every process, the documents per shard and the addresses
 	@$(PYTHON) -m ops status
 
-cluster-down: hosts-tools ## Remove the hosts, network and data of this ENV, and nothing else
+cluster-down: env-tools ## Remove all of this ENV, and nothing else; ENV=aws asks first
 	@$(PYTHON) -m ops down
+
+cluster-plan: check env-tools ## ENV=aws: show what cluster-up would change, and what the whole costs
+	@$(PYTHON) -m ops plan
+
+cluster-stop: env-tools ## ENV=aws: stop the cluster in order, then its instances
+	@$(PYTHON) -m ops stop
+
+cluster-start: env-tools ## ENV=aws: start the instances again and wait for the cluster
+	@$(PYTHON) -m ops start
 
 ##@ Development
 .PHONY: dev format lock
@@ -43,8 +52,8 @@ lock: ## Renew the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-.PHONY: test lint test-unit test-roles test-cluster
-test: lint test-unit test-roles test-cluster ## Prove it all: every target below, in this order
+.PHONY: test lint test-unit test-terraform test-roles test-cluster test-aws
+test: lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
 lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -65,13 +74,23 @@ test-cluster: hosts-tools ## A cluster of its own: built under interruption, mea
 	@FILM_LIBRARY_INVENTORY=build/test/inventory.yml $(PYTHON) -m pytest -q tests/cluster
 	@ENV=test $(PYTHON) -m ops down >/dev/null
 
+test-terraform: tools ## Terraform under today's schema, against an emulated EC2, and who reaches what
+	@$(PYTHON) -m pytest -q --durations 5 tests/terraform
+
+test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt and removed
+	@$(PYTHON) -m pytest -q --durations 5 tests/emulated_ec2
+	@$(PYTHON) -m pytest -q -rP tests/aws
+
 # What each kind of target needs; done in a moment when it is there.
-.PHONY: check tools hosts-tools test-tools
+.PHONY: check tools hosts-tools cloud-tools env-tools test-tools
 check:
 	@bin/bootstrap check
 tools:
 	@bin/bootstrap python
 hosts-tools:
 	@bin/bootstrap python hosts
+cloud-tools:
+	@bin/bootstrap python cloud
+env-tools: $(if $(filter aws,$(ENV)),cloud-tools,hosts-tools)
 test-tools:
 	@bin/bootstrap python browser

@@ -7,7 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 
-from ops import hosts, inventory, secrets, source, status
+from ops import hosts, inventory, preflight, secrets, source, status
+from ops.aws import account
+from ops.aws import cluster as aws
+from ops.aws.down import down as aws_down
 from ops.dev import dev
 from ops.down import down
 from ops.errors import OpsError
@@ -19,11 +22,47 @@ from ops.up import up
 
 
 def _up(_: argparse.Namespace) -> int:
-    return up(os.environ)
+    settings = preflight.check(os.environ)
+    if settings.env == "aws":
+        _check_account(settings)
+        return aws.up(settings, os.environ)
+    return up(settings)
+
+
+def _plan(_: argparse.Namespace) -> int:
+    return aws.plan(_aws_settings("plan"))
+
+
+def _stop(_: argparse.Namespace) -> int:
+    return aws.stop(_aws_settings("stop"), os.environ)
+
+
+def _start(_: argparse.Namespace) -> int:
+    return aws.start(_aws_settings("start"))
 
 
 def _down(_: argparse.Namespace) -> int:
-    return _remove(_settings().env)
+    settings = Settings.read(os.environ)
+    if settings.env == "aws":
+        _check_account(settings)
+        return aws_down(settings.env, os.environ)
+    return _remove(settings.env)
+
+
+def _aws_settings(verb: str) -> Settings:
+    """Raises SettingsError unless the environment is one of AWS that can be worked in."""
+    settings = preflight.check(os.environ)
+    if settings.env != "aws":
+        raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
+    _check_account(settings)
+    return settings
+
+
+def _check_account(settings: Settings) -> None:
+    try:
+        account.identify()
+    except account.AccountError as error:
+        raise SettingsError([str(error)], settings) from error
 
 
 def _remove(env: str) -> int:
@@ -36,7 +75,10 @@ def _remove(env: str) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    state = status.collect(_settings().env)
+    settings = Settings.read(os.environ)
+    if settings.env == "aws":
+        _check_account(settings)
+    state = status.collect(settings.env)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
     return 0 if state.healthy else 1
 
@@ -60,13 +102,6 @@ def _hosts(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings() -> Settings:
-    settings = Settings.read(os.environ)
-    if settings.env == "aws":
-        raise SettingsError(["ENV=aws: comes with the next version; must be local for now"], settings)
-    return settings
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -77,7 +112,10 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("up", _up, "build the environment ENV, or go on where the last run ended")
-    add("down", _down, "remove hosts, network and data of ENV (REMOVE_SECRETS=1: its passwords and keys too)")
+    add("down", _down, "remove all of ENV, after a typed word on AWS (REMOVE_SECRETS=1: its passwords and keys too)")
+    add("plan", _plan, "ENV=aws: show what `up` would change and what the whole costs")
+    add("stop", _stop, "ENV=aws: stop the cluster in order, then its instances (FORCE=1: though a set is ailing)")
+    add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
     add("dev", _dev, "run everything as plain processes on loopback, without root")
     part = add("molecule", _molecule, "test scenarios of molecule/")

@@ -15,13 +15,14 @@ from ops.progress import PhaseError, Progress
 _CALLBACKS = Path(__file__).parent / "callback"
 
 
-def play(playbooks: list[str], inventory: Path, progress: Progress, **variables: str) -> Run:
+def play(playbooks: list[str], inventories: list[Path], progress: Progress, **variables: str) -> Run:
     """Runs playbooks of ansible/ one after the other inside the running phase; each play becomes a phase of its own.
 
     Returns what came of it. Raises PhaseError with the failed hosts, tasks and
     messages.
     """
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", str(inventory)]
+    command = [str(Path(sys.executable).with_name("ansible-playbook"))]
+    command += [f"--inventory={inventory}" for inventory in inventories]
     for name, value in variables.items():
         command += ["--extra-vars", json.dumps({name: value})]
     reader, writer = os.pipe()
@@ -32,7 +33,7 @@ def play(playbooks: list[str], inventory: Path, progress: Progress, **variables:
         "FILM_LIBRARY_EVENTS": f"/dev/fd/{writer}",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    output = {"stdout": progress.log_file, "stderr": progress.log_file}
+    output: dict[str, Any] = {"stdout": progress.log_file, "stderr": progress.log_file}
     run = Run(progress)
     with (
         child([*command, *playbooks], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,

@@ -15,9 +15,7 @@ GRACE_SECONDS = 15.0
 
 
 @contextmanager
-def child(
-    command: list[str], *, grace: float = GRACE_SECONDS, **options: Any
-) -> Iterator[subprocess.Popen[Any]]:
+def child(command: list[str], *, grace: float = GRACE_SECONDS, **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """Starts a program in a session of its own; leaving the block early ends it and all that it started.
 
     `grace` is how many seconds it has after an interrupt, and again after SIGTERM, before it is killed.
@@ -43,7 +41,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Like subprocess.run with its output captured as text; never raises for an exit code."""
     source = subprocess.PIPE if stdin is not None else subprocess.DEVNULL
-    options = {"stdin": source, "stdout": stdout, "stderr": subprocess.PIPE, "cwd": cwd, "env": env}
+    options: dict[str, Any] = {"stdin": source, "stdout": stdout, "stderr": subprocess.PIPE, "cwd": cwd, "env": env}
     with child(command, text=True, errors="replace", **options) as process:
         output, errors = process.communicate(stdin)
     return subprocess.CompletedProcess(command, process.returncode, output or "", errors or "")

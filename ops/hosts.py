@@ -5,6 +5,7 @@ Names and network are those of the environment, so that environments live side b
 
 from __future__ import annotations
 
+import os
 import time
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -22,6 +23,9 @@ BOOT_SECONDS = 60  # a host is up in about 1 s; this is for a machine that is bu
 # NET_*: firewall rules and the fault drills. SYS_ADMIN: systemd gives hardened units a file system view of
 # their own, and without it silently starts them unhardened. SYS_PTRACE: `ss -p` names other users' processes.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
+
+#: Block devices that new hosts are given, as MACHINE'S:HOST'S separated by blanks; Molecule's way to test data volumes.
+DEVICES_VARIABLE = "HOST_DEVICES"
 
 
 class HostError(OpsError):
@@ -97,6 +101,7 @@ def _create(env: str, host: Host, tag: str) -> None:
         # /etc/hosts belongs to the role `base`, as on any machine; podman would write it anew at every start.
         *["--no-hosts", "--volume", f"{MIRROR}:{MOUNT}:ro"],
         *[f"--cap-add={capability}" for capability in _CAPABILITIES],
+        *[f"--device={device}" for device in os.environ.get(DEVICES_VARIABLE, "").split()],
         tag,
     )
 

@@ -1,24 +1,47 @@
-"""The Ansible inventory of an environment of local hosts: build/<env>/inventory.yml."""
+"""The inventory that the controller writes: build/<env>/inventory.yml.
+
+Of local hosts it is the whole; of EC2's it holds what EC2 can't know, beside ansible/inventories/aws.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ops.aws.hosts import ssh_options
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
 from ops.source import PackageSource
 
 
+def path_of(env: str) -> Path:
+    """Where it is."""
+    return build_dir(env) / "inventory.yml"
+
+
 def write(settings: Settings, source: PackageSource) -> Path:
-    """Writes the inventory and returns its path."""
-    path = build_dir(settings.env) / "inventory.yml"
+    """Writes the inventory of local hosts and returns its path."""
+    return _write(settings.env, inventory(settings, source))
+
+
+def write_common(env: str, source: PackageSource) -> Path:
+    """Writes what EC2's hosts have in common and returns its path."""
+    # The alias is Ansible's to fill in: the instance that a name stands for at the moment.
+    options = shlex.join(ssh_options(env, "ALIAS")).replace("ALIAS", "{{ instance_id }}")
+    connection = _connection(env) | {"ansible_ssh_common_args": f"-o IdentitiesOnly=yes {options}"}
+    del connection["ansible_user"]
+    return _write(env, {"all": {"vars": connection | source.variables()}})
+
+
+def _write(env: str, content: dict[str, Any]) -> Path:
+    path = path_of(env)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "# Written by ops/inventory.py at every run; changes made here are lost.\n"
-    text += yaml.safe_dump(inventory(settings, source), sort_keys=False)
+    text += yaml.safe_dump(content, sort_keys=False)
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(path)

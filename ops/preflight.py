@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from ops.aws import terraform
 from ops.containers import Container, containers
 from ops.errors import OpsError
 from ops.paths import ROOT
@@ -45,7 +46,7 @@ def check(variables: Mapping[str, str]) -> Settings:
 def machine_problems(settings: Settings) -> list[str]:
     """What on this machine stands in the way."""
     if settings.env == "aws":
-        return ["ENV=aws: comes with the next version; must be local for now"]
+        return terraform_problems(settings.env, terraform.version())
     problems = []
     existing: dict[str, Container] = {}
     if can_be_root():
@@ -60,6 +61,23 @@ def machine_problems(settings: Settings) -> list[str]:
         problems += subnet_problems(settings.subnet, routes)
         problems += memory_problems(settings, _available_mb())
         problems += disk_problems(settings, {path: _free_mb(path) for path in (ROOT, _CONTAINER_STORAGE)})
+    return problems
+
+
+def terraform_problems(env: str, version: tuple[int, ...] | None) -> list[str]:
+    """Whether Terraform is there, and knows what only people can say."""
+    least = ".".join(map(str, terraform.MINIMUM_VERSION))
+    problems = []
+    if version is None:
+        problems.append(f"terraform: not found; install {least} or later from HashiCorp (terraform/README.md says how)")
+    elif version[:2] < terraform.MINIMUM_VERSION:
+        problems.append(f"terraform: {'.'.join(map(str, version))} is too old, must be {least} or later")
+    settings_file = terraform.settings_file(env)
+    if not settings_file.exists() and "TF_VAR_admin_cidrs" not in os.environ:
+        name = settings_file.relative_to(ROOT)
+        problems.append(
+            f"admin_cidrs: nobody said who may administer the cluster; copy {name}.example to {name} and do"
+        )
     return problems
 
 

@@ -137,7 +137,9 @@ class _Reader:
         if source == "offline" and version in OFFICIAL_VERSIONS:
             self._refuse("MONGODB_VERSION", version, f"{', '.join(OFFLINE_VERSIONS)} with SOURCE=offline")
         if source == "offline" and settings.env == "aws":
-            self._refuse("SOURCE", source, "auto, official or mirror with ENV=aws: the offline mirror is on this machine")
+            self._refuse(
+                "SOURCE", source, "auto, official or mirror with ENV=aws: the offline mirror is on this machine"
+            )
         if source == "mirror":
             given = dict(zip(APT_VARIABLES, settings.apt, strict=True)) | {"MONGODB_VERSION": version}
             for name, value in given.items():

@@ -65,7 +65,9 @@ def choose(settings: Settings) -> PackageSource:
     if settings.source == "offline" or settings.mongodb_version in OFFLINE_VERSIONS:
         return offline()
     try:
-        return official(settings.mongodb_version or _OFFICIAL_DEFAULT, build_dir(settings.env), distribution(settings.env))
+        return official(
+            settings.mongodb_version or _OFFICIAL_DEFAULT, build_dir(settings.env), distribution(settings.env)
+        )
     except SourceError as error:
         if settings.source == "official" or settings.env == "aws":
             raise

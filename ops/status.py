@@ -16,8 +16,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import secrets
-from ops.errors import OpsError
+from ops import fleet, secrets
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
 from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT, shard_port
@@ -62,24 +61,19 @@ class Status:
 
 def collect(env: str) -> Status:
     """Asks every process of the environment. Raises OpsError when there is no such environment."""
-    path = build_dir(env) / "inventory.yml"
-    if not path.exists():
-        raise OpsError(f"there is no cluster {env}; `make cluster-up ENV={env}` builds one")
-    inventory = yaml.safe_load(path.read_text())["all"]
-    addresses = {name: host["ansible_host"] for name, host in inventory["hosts"].items()}
-    members = {group: list(value["hosts"]) for group, value in inventory["children"].items()}
-    web = addresses[members["web"][0]]
-    status = Status(
-        environment=env,
-        processes=[],
-        urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
-        passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
-    )
-    if _phases_file(env).exists():
-        status.phases = json.loads(_phases_file(env).read_text())
-    probe = _Probe(status, secrets.load_passwords(env), addresses)
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        status.processes = list(pool.map(lambda ask: ask(), probe.questions(members)))
+    with fleet.reach(env) as hosts:
+        web = hosts.addresses[hosts.groups["web"][0]]
+        status = Status(
+            environment=env,
+            processes=[],
+            urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
+            passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
+        )
+        if _phases_file(env).exists():
+            status.phases = json.loads(_phases_file(env).read_text())
+        probe = _Probe(status, secrets.load_passwords(env), hosts)
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
     return status
 
 
@@ -93,16 +87,17 @@ def _phases_file(env: str) -> Path:
 
 
 class _Probe:
-    def __init__(self, status: Status, passwords: dict[str, str], addresses: dict[str, str]) -> None:
+    def __init__(self, status: Status, passwords: dict[str, str], hosts: fleet.Fleet) -> None:
         self._status = status
         self._passwords = passwords
-        self._addresses = addresses
+        self._hosts = hosts
         data = yaml.safe_load(_DATABASE.read_text())
         self._database = data["cluster_database"]
         self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
 
-    def questions(self, members: dict[str, list[str]]) -> list[Callable[[], Row]]:
+    def questions(self) -> list[Callable[[], Row]]:
         """One for each process, in the order of the table."""
+        members = self._hosts.groups
         shards = sorted((group for group in members if group.startswith("shard")), key=lambda name: int(name[5:]))
         asks: list[Callable[[], Row]] = []
         for group in ("config", *shards):
@@ -139,8 +134,7 @@ class _Probe:
         try:
             client: Client
             with MongoClient(
-                self._addresses[host],
-                port,
+                self._hosts.endpoint(host, port),
                 username=user,
                 password=self._passwords.get(user.replace("-", "_"), ""),
                 directConnection=True,
@@ -155,7 +149,7 @@ class _Probe:
 
     def _app(self, host: str, role: str, port: int) -> Row:
         try:
-            url = f"{_url(self._addresses[host], port)}readyz"
+            url = f"{_url(self._hosts.addresses[host], port)}readyz"
             with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):  # noqa: S310 - a host of our own
                 state = "ready"
         except urllib.error.HTTPError as error:
@@ -198,4 +192,3 @@ def _own_state(answer: dict[str, Any]) -> str:
 
 def _url(address: str, port: int) -> str:
     return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
-

@@ -32,6 +32,13 @@ def shard_port(number: int) -> int:
     return 27018 + 10 * (number - 1)
 
 
+def ports_of(groups: tuple[str, ...]) -> list[int]:
+    """The ports of the MongoDB processes on a host of these inventory groups."""
+    named = {"config": CONFIG_PORT, "mongos": MONGOS_PORT}
+    shards = [shard_port(int(group[5:])) for group in groups if group[5:].isdecimal()]
+    return [named[group] for group in groups if group in named] + shards
+
+
 def plan(topology: str, *, shards: int, members: int, subnet: IPv4Network) -> list[Host]:
     """The hosts of a topology; `members` is the size of every replica set. Raises ValueError for an unknown one."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
-from ops import ansible, hosts, inventory, preflight, secrets, source, status
+from ops import ansible, hosts, inventory, secrets, source, status
 from ops.artifacts import sample_wheel
 from ops.locks import exclusive
 from ops.progress import Progress
@@ -13,13 +12,9 @@ from ops.run import guarded
 from ops.settings import Settings
 
 
-def up(variables: Mapping[str, str]) -> int:
-    """Builds the environment that the variables describe; returns the exit code.
-
-    Raises SettingsError (nothing was changed) and LockedError.
-    """
+def up(settings: Settings) -> int:
+    """Builds the environment of local hosts that was asked for; returns the exit code. Raises LockedError."""
     began = time.monotonic()
-    settings = preflight.check(variables)
     env = settings.env
 
     def work(progress: Progress) -> int:
@@ -48,4 +43,4 @@ def _phases(settings: Settings, progress: Progress) -> ansible.Run:
         path = inventory.write(settings, packages)
     with progress.phase("Ansible"):
         # One run for both: starting Ansible takes as long as several tasks.
-        return ansible.play(["site.yml", "playbooks/load_sample.yml"], path, progress, load_sample_file=str(sample))
+        return ansible.play(["site.yml", "playbooks/load_sample.yml"], [path], progress, load_sample_file=str(sample))

@@ -40,7 +40,9 @@ def identify() -> Account:
             raise AccountError(_MISSING)
         identity = boto3.client("sts", region_name=region()).get_caller_identity()
     except ClientError as error:
-        raise AccountError(f"AWS credentials: refused by AWS: {error.response['Error'].get('Message', error)}") from error
+        raise AccountError(
+            f"AWS credentials: refused by AWS: {error.response['Error'].get('Message', error)}"
+        ) from error
     except BotoCoreError as error:
         raise AccountError(f"AWS: {error}") from error
     return Account(identity["Account"], region())

@@ -72,10 +72,12 @@ def items(resources: Iterable[dict[str, Any]]) -> list[Item]:
 def render(lines: list[Item]) -> str:
     """The estimate as a table with its total."""
     known = [line.month for line in lines if line.month is not None]
-    rows = [[line.what, str(line.count), "price not known" if line.month is None else f"{line.month:.2f}"] for line in lines]
+    rows = [
+        [line.what, str(line.count), "price not known" if line.month is None else f"{line.month:.2f}"] for line in lines
+    ]
     more = "" if len(known) == len(lines) else " and what has no price here"
     rows.append([f"total{more}", "", f"{sum(known):.2f}"])
-    note = "On-demand list prices of us-east-1 while everything runs; traffic and backups come on top. Other regions differ."
+    note = "List prices of us-east-1, on demand, while all runs. Other regions differ; traffic and backups come on top."
     return "\n".join([*table(["what you pay for", "count", "USD a month"], rows), note])
 
 

@@ -15,15 +15,14 @@ from typing import Any
 from ops.children import child
 from ops.errors import OpsError
 from ops.paths import ROOT, build_dir, secrets_dir
-from ops.progress import PhaseError, Progress
+from ops.progress import PhaseError, Progress, quiet
 
 MINIMUM_VERSION = (1, 9)  # cross-variable validation
 
-#: The root module; another one, say one that wraps ours, by FILM_LIBRARY_TERRAFORM.
-MODULE = Path(os.environ.get("FILM_LIBRARY_TERRAFORM") or ROOT / "terraform")
+MODULE = ROOT / "terraform"
 
 #: What people write: terraform/environments/<env>.tfvars, and <env>.s3.tfbackend for a state that a team shares.
-SETTINGS = ROOT / "terraform" / "environments"
+SETTINGS = MODULE / "environments"
 
 # Interrupted, Terraform waits for what AWS is doing right now and writes it down; cut short it would forget it.
 _GRACE_SECONDS = 900.0
@@ -59,14 +58,18 @@ class Plan:
     @property
     def changes(self) -> dict[str, list[str]]:
         """Resource address -> actions (create, update, delete), of those that change."""
-        changed = {change["address"]: change["change"]["actions"] for change in self.content.get("resource_changes", [])}
-        return {address: actions for address, actions in changed.items() if actions not in (["no-op"], ["read"])}
+        actions = {change["address"]: change["change"]["actions"] for change in self._all}
+        return {address: verbs for address, verbs in actions.items() if verbs not in (["no-op"], ["read"])}
 
     @property
     def losses(self) -> list[str]:
         """Addresses of the resources that would be destroyed, or replaced, and are missed by somebody."""
-        types = {change["address"]: change["type"] for change in self.content.get("resource_changes", [])}
+        types = {change["address"]: change["type"] for change in self._all}
         return [name for name, actions in self.changes.items() if "delete" in actions and types[name] in _PRECIOUS]
+
+    @property
+    def _all(self) -> list[dict[str, Any]]:
+        return list(self.content.get("resource_changes", []))
 
     @property
     def planned(self) -> list[dict[str, Any]]:
@@ -82,9 +85,10 @@ def _resources(module: Mapping[str, Any]) -> list[dict[str, Any]]:
 class Terraform:
     """One environment's state. Each method raises PhaseError with Terraform's own diagnostics when it fails."""
 
-    def __init__(self, env: str, progress: Progress) -> None:
+    def __init__(self, env: str, progress: Progress | None = None) -> None:
         self._env = env
-        self._progress = progress
+        self._log = progress.log if progress else quiet
+        self._hint = progress.hint if progress else quiet
         self._build = build_dir(env)
         self._build.mkdir(parents=True, exist_ok=True)
         self._plan_file = self._build / "terraform.plan"
@@ -102,8 +106,7 @@ class Terraform:
 
     def plan(self, variables: Mapping[str, Any]) -> Plan:
         """Plans with the people's settings and, over them, these variables; `apply` carries just this plan out."""
-        own = self._build / "terraform.tfvars.json"
-        own.write_text(json.dumps(variables, indent=2) + "\n")
+        own = self._write(variables)
         files = [path for path in (settings_file(self._env), own) if path.exists()]
         self._run("plan", f"-out={self._plan_file}", *(f"-var-file={path}" for path in files))
         return Plan(json.loads(self._output("show", "-json", str(self._plan_file))))
@@ -113,15 +116,12 @@ class Terraform:
         return self._output("show", "-no-color", str(self._plan_file))
 
     def apply(self) -> None:
-        """Carries the last plan out. What was done before a failure is in the state; the next run goes on from there."""
+        """Carries the last plan out. A failure leaves what was done in the state; the next run goes on from there."""
         self._run("apply", str(self._plan_file))
 
     def destroy(self, variables: Mapping[str, Any]) -> None:
-        """Destroys everything in the state."""
-        own = self._build / "terraform.tfvars.json"
-        own.write_text(json.dumps(variables, indent=2) + "\n")
-        files = [path for path in (settings_file(self._env), own) if path.exists()]
-        self._run("destroy", "-auto-approve", *(f"-var-file={path}" for path in files))
+        """Destroys everything in the state, whatever the people's settings say by now."""
+        self._run("destroy", "-auto-approve", f"-var-file={self._write(variables)}")
 
     def forget(self, address: str) -> None:
         """Takes a resource or module out of the state, so that nothing destroys it."""
@@ -129,18 +129,25 @@ class Terraform:
 
     def outputs(self) -> dict[str, Any]:
         """The root module's outputs by name; empty before the first apply."""
+        if not (self._build / "terraform").exists():
+            self.init()
         return {name: output["value"] for name, output in json.loads(self._output("output", "-json")).items()}
 
     def resources(self) -> list[str]:
         """Addresses of everything in the state."""
         return self._output("state", "list", allow_empty=True).split()
 
+    def _write(self, variables: Mapping[str, Any]) -> Path:
+        path = self._build / "terraform.tfvars.json"
+        path.write_text(json.dumps(variables, indent=2) + "\n")
+        return path
+
     def _command(self, *arguments: str) -> list[str]:
         return ["terraform", f"-chdir={MODULE}", *arguments]
 
     def _run(self, verb: str, *arguments: str) -> None:
         """A verb with machine-readable progress. Reads the stream to its end, whatever it says."""
-        self._progress.log(f"terraform {verb}")
+        self._log(f"terraform {verb}")
         diagnostics: list[str] = []
         with child(
             self._command(verb, "-json", "-input=false", *arguments),
@@ -152,12 +159,12 @@ class Terraform:
             text=True,
         ) as process:
             for line in process.stdout or []:
-                self._progress.log(line)
+                self._log(line)
                 event = _event(line)
                 if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
                     diagnostics += _explain(event["diagnostic"])
                 elif event.get("@message"):
-                    self._progress.hint(event["@message"])
+                    self._hint(event["@message"])
             code = process.wait()
         if code != 0:
             raise PhaseError(f"terraform {verb} failed", diagnostics or None)

@@ -82,9 +82,22 @@ def test_problems_of_wish_and_machine_come_together(monkeypatch: pytest.MonkeyPa
     assert refused.value.problems[1].startswith("no root: ")
 
 
-def test_aws_is_refused_for_now() -> None:
-    with pytest.raises(SettingsError, match="ENV=aws: comes with the next version"):
-        preflight.check({"ENV": "aws"})
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(None, "terraform: not found"), ((1, 8, 5), "terraform: 1.8.5 is too old, must be 1.9 or later")],
+)
+def test_aws_needs_terraform(version: tuple[int, ...] | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_VAR_admin_cidrs", '["203.0.113.0/28"]')
+    assert preflight.terraform_problems("aws", (1, 9, 0)) == []
+    (problem,) = preflight.terraform_problems("aws", version)
+    assert problem.startswith(said)
+
+
+def test_aws_asks_who_administers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("ops.aws.terraform.SETTINGS", paths.ROOT / "no such directory")
+    (problem,) = preflight.terraform_problems("aws", (1, 11, 4))
+    assert problem.startswith("admin_cidrs: nobody said")
+    assert "aws.tfvars.example" in problem
 
 
 def test_up_refuses_with_exit_code_2_and_changes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""What carries the cluster's tag but isn't in Terraform's state: made in the very moment when a run was killed.
+
+Everything is found by the tag Cluster, whose value no other cluster has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+TAG = "Cluster"
+Find = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its name for people, the ids that carry the tag, and how one goes."""
+
+    name: str
+    find: Find
+    remove: Callable[[str], None]
+
+
+class Leftovers:
+    """The resources of one cluster id in one region, but for buckets: whether those go is a question of its own."""
+
+    def __init__(self, region: str, cluster_id: str) -> None:
+        make: Any = boto3.client
+        self._ec2: Any = make("ec2", region_name=region)
+        self._iam: Any = make("iam", region_name=region)
+        self._id = cluster_id
+        self._filters = [{"Name": f"tag:{TAG}", "Values": [cluster_id]}]
+
+    def find(self) -> list[str]:
+        """Everything there is, as "kind id"."""
+        return [f"{kind.name} {identity}" for kind in self._kinds() for identity in kind.find(self._id)]
+
+    def remove(self) -> list[str]:
+        """Removes everything there is, what others depend on last; returns "kind id" of what it removed.
+
+        Raises botocore's ClientError for what can't be removed.
+        """
+        removed = []
+        for kind in self._kinds():
+            found = kind.find(self._id)
+            for identity in found:
+                kind.remove(identity)
+                removed.append(f"{kind.name} {identity}")
+            if kind.name == "instance" and found:
+                self._ec2.get_waiter("instance_terminated").wait(InstanceIds=found)
+        return removed
+
+    def _kinds(self) -> list[Kind]:
+        ec2 = self._ec2
+        return [
+            Kind("instance", self._instances, lambda i: ec2.terminate_instances(InstanceIds=[i])),
+            self._kind("elastic IP", "describe_addresses", "AllocationId", self._release),
+            self._kind("volume", "describe_volumes", "VolumeId", lambda i: ec2.delete_volume(VolumeId=i)),
+            self._kind("key pair", "describe_key_pairs", "KeyPairId", lambda i: ec2.delete_key_pair(KeyPairId=i)),
+            Kind("rules of security group", self._ruled_groups, self._revoke),
+            Kind("security group", self._groups, lambda i: ec2.delete_security_group(GroupId=i)),
+            self._kind("subnet", "describe_subnets", "SubnetId", lambda i: ec2.delete_subnet(SubnetId=i)),
+            Kind("route table", self._route_tables, lambda i: ec2.delete_route_table(RouteTableId=i)),
+            self._kind("internet gateway", "describe_internet_gateways", "InternetGatewayId", self._delete_gateway),
+            self._kind("VPC", "describe_vpcs", "VpcId", lambda i: ec2.delete_vpc(VpcId=i)),
+            Kind("instance profile", self._profiles, self._delete_profile),
+            Kind("role", self._roles, self._delete_role),
+        ]
+
+    def _kind(self, name: str, operation: str, key: str, remove: Callable[[str], None]) -> Kind:
+        def find(_: str) -> list[str]:
+            answer = getattr(self._ec2, operation)(Filters=self._filters)
+            entries = next(value for field, value in answer.items() if isinstance(value, list))
+            return [entry[key] for entry in entries]
+
+        return Kind(name, find, remove)
+
+    def _instances(self, _: str) -> list[str]:
+        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=self._filters)
+        found = [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
+        return [instance["InstanceId"] for instance in found if instance["State"]["Name"] != "terminated"]
+
+    def _release(self, allocation: str) -> None:
+        (address,) = self._ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]
+        if "AssociationId" in address:
+            self._ec2.disassociate_address(AssociationId=address["AssociationId"])
+        self._ec2.release_address(AllocationId=allocation)
+
+    def _security_groups(self) -> list[dict[str, Any]]:
+        groups: list[dict[str, Any]] = self._ec2.describe_security_groups(Filters=self._filters)["SecurityGroups"]
+        return [group for group in groups if group["GroupName"] != "default"]  # that one goes with its VPC
+
+    def _groups(self, _: str) -> list[str]:
+        return [group["GroupId"] for group in self._security_groups()]
+
+    def _ruled_groups(self, _: str) -> list[str]:
+        ruled = (g for g in self._security_groups() if g["IpPermissions"] or g["IpPermissionsEgress"])
+        return [group["GroupId"] for group in ruled]
+
+    def _revoke(self, identity: str) -> None:
+        """A group that another one's rules name can't be deleted."""
+        (group,) = self._ec2.describe_security_groups(GroupIds=[identity])["SecurityGroups"]
+        if group["IpPermissions"]:
+            self._ec2.revoke_security_group_ingress(GroupId=identity, IpPermissions=group["IpPermissions"])
+        if group["IpPermissionsEgress"]:
+            self._ec2.revoke_security_group_egress(GroupId=identity, IpPermissions=group["IpPermissionsEgress"])
+
+    def _route_tables(self, _: str) -> list[str]:
+        tables = self._ec2.describe_route_tables(Filters=self._filters)["RouteTables"]
+        return [
+            table["RouteTableId"]
+            for table in tables
+            if not any(association.get("Main") for association in table.get("Associations", []))
+        ]
+
+    def _delete_gateway(self, identity: str) -> None:
+        (gateway,) = self._ec2.describe_internet_gateways(InternetGatewayIds=[identity])["InternetGateways"]
+        for attachment in gateway.get("Attachments", []):
+            self._ec2.detach_internet_gateway(InternetGatewayId=identity, VpcId=attachment["VpcId"])
+        self._ec2.delete_internet_gateway(InternetGatewayId=identity)
+
+    def _profiles(self, _: str) -> list[str]:
+        profiles = self._pages("list_instance_profiles", "InstanceProfiles", "InstanceProfileName")
+        return [name for name in profiles if self._tagged("instance_profile", "InstanceProfileName", name)]
+
+    def _roles(self, _: str) -> list[str]:
+        return [
+            name for name in self._pages("list_roles", "Roles", "RoleName") if self._tagged("role", "RoleName", name)
+        ]
+
+    def _pages(self, operation: str, field: str, key: str) -> list[str]:
+        """Names of the project's; IAM has no filter by tag."""
+        pages = self._iam.get_paginator(operation).paginate()
+        return [entry[key] for page in pages for entry in page[field] if entry[key].startswith("film-library-")]
+
+    def _tagged(self, thing: str, key: str, name: str) -> bool:
+        try:
+            tags = getattr(self._iam, f"list_{thing}_tags")(**{key: name})["Tags"]
+        except ClientError:
+            return False  # gone since it was listed
+        return {"Key": TAG, "Value": self._id} in tags
+
+    def _delete_profile(self, name: str) -> None:
+        profile = self._iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        for role in profile["Roles"]:
+            self._iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
+        self._iam.delete_instance_profile(InstanceProfileName=name)
+
+    def _delete_role(self, name: str) -> None:
+        for policy in self._iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            self._iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        self._iam.delete_role(RoleName=name)
