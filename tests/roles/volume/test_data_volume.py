@@ -1,0 +1,73 @@
+"""Role `data_volume`, and what the role `mongod` makes of a volume: the members' data is on it, or they don't start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from testinfra.host import Host
+
+from tests.deployed import Deployment, Inventory
+from tests.units import log
+
+MOUNT_POINT = "/var/lib/mongodb"
+#: A user that no package makes: whoever `mongodb` was on the volume's former machine.
+FORMER_USER = 4242
+
+
+@pytest.fixture
+def host(deployment: Deployment, inventory: Inventory) -> Host:
+    return deployment.host(inventory.group("config")[0])
+
+
+@pytest.fixture
+def units(host: Host, inventory: Inventory) -> Iterator[list[str]]:
+    """The members' units, stopped, and started again in the end."""
+    names = [f"mongod@{name}.service" for name in inventory.replica_sets]
+    host.check_output(f"systemctl stop {' '.join(names)}")
+    yield names
+    host.run("mountpoint --quiet %s || mount %s", MOUNT_POINT, MOUNT_POINT)
+    host.check_output(f"systemctl start {' '.join(names)}")
+
+
+def mounted(host: Host, *options: str) -> dict[str, str]:
+    """What findmnt says of the mount point: source, fstype, options."""
+    listing = host.check_output(
+        "findmnt --json --output SOURCE,FSTYPE,OPTIONS %s --mountpoint %s", *options, MOUNT_POINT
+    )
+    return dict(json.loads(listing)["filesystems"][0])
+
+
+def test_volume_is_xfs_and_keeps_no_access_times(host: Host) -> None:
+    now = mounted(host, "--kernel")
+    assert now["fstype"] == "xfs"
+    assert "noatime" in now["options"].split(",")
+
+
+def test_volume_is_mounted_at_boot(host: Host) -> None:
+    """nofail: without its volume a machine still boots, and somebody can log in and look."""
+    at_boot = mounted(host, "--fstab")
+    assert (at_boot["fstype"], at_boot["options"]) == ("xfs", "noatime,nofail")
+    assert host.check_output("realpath %s", at_boot["source"]) == mounted(host, "--kernel")["source"]
+
+
+def test_members_never_start_below_the_volume(host: Host, units: list[str]) -> None:
+    """An empty member on the root disk would look healthy, and fill it."""
+    host.check_output("umount %s", MOUNT_POINT)
+    for unit in units:
+        assert host.run("systemctl start %s", unit).rc != 0
+        assert not host.service(unit).is_running
+    assert host.check_output("find %s -mindepth 1", MOUNT_POINT) == ""
+    host.check_output("mount %s", MOUNT_POINT)
+    for unit in units:
+        assert host.run("systemctl start %s", unit).rc == 0, log(host, unit)
+
+
+def test_members_own_what_a_former_machine_left(host: Host, units: list[str]) -> None:
+    """A rebuilt machine's packages may give the user another number; systemd sets it right."""
+    host.check_output(f"chown --recursive {FORMER_USER}:{FORMER_USER} {MOUNT_POINT}/*")
+    host.check_output(f"systemctl start {' '.join(units)}")
+    assert host.check_output(f"find {MOUNT_POINT} -user {FORMER_USER} -o -group {FORMER_USER}") == ""
+    for unit in units:
+        assert host.service(unit).is_running, log(host, unit)
