@@ -4,7 +4,7 @@
         subprocess.run(["terraform", "apply"], env=os.environ | aws.environment())
         aws.client("ec2").describe_instances()
 
-Instances exist here as records only; `EmulatedEc2` gives them machines.
+Instances are records here, running as soon as they are asked for; `EmulatedEc2` gives them machines.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import boto3
 
 #: No path of AWS: answers with the number of requests so far that may have changed something.
 CHANGES_PATH = "/emulation/changes"
+#: Followed by the id of an instance or a volume and its new state, as in "i-0123/stopped".
+REPORTS_PATH = "/emulation/reports/"
 
 _ROOT = Path(__file__).parents[2]
 
@@ -34,19 +36,21 @@ class ControlPlane:
     Args:
         port: on 127.0.0.1; 0 means a free one.
         region: what `environment` and `client` name; any region of AWS works.
+        machines: whether there are machines, which `report` when an instance runs or a volume is attached.
 
     Raises:
         ControlPlaneError: the server ended instead of serving, for example because the port is taken.
     """
 
-    def __init__(self, port: int = 0, region: str = "eu-central-1") -> None:
+    def __init__(self, port: int = 0, region: str = "eu-central-1", *, machines: bool = False) -> None:
         self.region = region
+        self._machines_or_records = "machines" if machines else "records"
         self._port = port
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.emulated_ec2.server", str(self._port)],
+            [sys.executable, "-m", "tests.emulated_ec2.server", str(self._port), self._machines_or_records],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -95,3 +99,9 @@ class ControlPlane:
         """Counts the requests so far that may have changed something; much cheaper to ask than the state."""
         with urlopen(self.endpoint + CHANGES_PATH) as answer:  # noqa: S310 - loopback
             return int(answer.read())
+
+    def report(self, resource_id: str, state: str) -> None:
+        """Tells the control plane how a machine is: the instance running, stopped or terminated, a volume of it
+        attached or detached."""
+        with urlopen(f"{self.endpoint}{REPORTS_PATH}{resource_id}/{state}"):  # noqa: S310 - loopback
+            pass

@@ -6,6 +6,7 @@ server's process calls `apply`, before it serves.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 #: Public addresses come from here: TEST-NET-2 of RFC 5737, which nobody on the internet has.
 PUBLIC_POOL = IPv4Network("198.51.100.0/24")
 
+#: Codes of the states of an instance, as in EC2's InstanceState.
+_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+#: What a machine reports, and the state in which that is news: an instance may have been told otherwise meanwhile.
+_REPORTS = {"running": "pending", "stopped": "stopping", "terminated": "shutting-down"}
+
 
 class Changes:
     """Counts the requests that may have changed something, so that a follower needn't compare the whole state."""
@@ -38,8 +44,11 @@ class Changes:
             self.count += 1
 
 
-def apply() -> Changes:
-    """Mends moto, in this process, and returns the count of changes from now on."""
+def apply(machines: bool) -> Changes:
+    """Mends moto, in this process, and returns the count of changes from now on.
+
+    With machines, what takes time on EC2 ends when `report` says so; without, at once.
+    """
     _replace(Instance, "security_groups", property(_groups, _set_groups))
     _replace(NetworkInterface, "group_set", property(lambda interface: interface._group_set))
     _mend(SecurityGroupBackend, "_delete_security_group", _delete_unused_group)
@@ -53,8 +62,14 @@ def apply() -> Changes:
     _mend(ElasticAddressBackend, "associate_address", _associate_address)
     _mend(NetworkInterface, "delete", _delete_interface)
 
-    for name in ("start", "stop", "reboot"):
-        _mend(Instance, name, _refuse_when_terminated)
+    if machines:
+        _mend(Instance, "__init__", _launch)
+        for name, passing in (("start", "pending"), ("stop", "stopping"), ("terminate", "shutting-down")):
+            _mend(Instance, name, functools.partial(_begin, passing))
+        _mend(EBSBackend, "attach_volume", _begin_attachment)
+        _mend(EBSBackend, "detach_volume", _begin_detachment)
+    for name, mended in (("start", _start), ("stop", _stop), ("terminate", _terminate), ("reboot", _reboot)):
+        _mend(Instance, name, mended)
     _mend(EBSBackend, "attach_volume", _attach_volume)
 
     changes = Changes()
@@ -121,9 +136,8 @@ def _prepare_interfaces(moto: Any, instance: Any, nic_spec: list[dict[str, Any]]
 def _unused_addresses() -> Iterator[str]:
     """Public addresses are routed; these are, by the emulation. One that was released isn't given out again at once."""
     for address in itertools.cycle(map(str, PUBLIC_POOL.hosts())):
-        backends = [backend for account in ec2_backends.values() for backend in account.values()]
-        used = {elastic.public_ip for backend in backends for elastic in backend.addresses}
-        if address not in used.union(nic.public_ip for backend in backends for nic in backend.enis.values()):
+        used = {elastic.public_ip for backend in _backends() for elastic in backend.addresses}
+        if address not in used.union(nic.public_ip for backend in _backends() for nic in backend.enis.values()):
             yield address
 
 
@@ -159,10 +173,33 @@ def _delete_interface(moto: Any, interface: Any) -> None:
 # -- instances and volumes
 
 
-def _refuse_when_terminated(moto: Any, instance: Any) -> Any:
-    """A terminated instance can't be started, stopped or rebooted any more."""
-    if instance.state == "terminated":
-        raise EC2ClientError("IncorrectInstanceState", f"The instance '{instance.id}' is terminated.")
+def _start(moto: Any, instance: Any) -> Any:
+    """Only a stopped instance can be started; with one that is running already there is nothing to do."""
+    if instance.state in ("pending", "running"):
+        return copy.copy(instance._state)
+    return _unless(("stopping", "shutting-down", "terminated"), moto, instance)
+
+
+def _stop(moto: Any, instance: Any) -> Any:
+    """With an instance that is stopped already there is nothing to do; one that is terminated can't be stopped."""
+    if instance.state in ("stopping", "stopped"):
+        return copy.copy(instance._state)
+    return _unless(("shutting-down", "terminated"), moto, instance)
+
+
+def _reboot(moto: Any, instance: Any) -> Any:
+    """Only a running instance can be rebooted."""
+    return _unless(("stopping", "stopped", "shutting-down", "terminated"), moto, instance)
+
+
+def _terminate(moto: Any, instance: Any) -> Any:
+    """Terminating twice is no error."""
+    return copy.copy(instance._state) if instance.state in ("shutting-down", "terminated") else moto(instance)
+
+
+def _unless(states: tuple[str, ...], moto: Any, instance: Any) -> Any:
+    if instance.state in states:
+        raise EC2ClientError("IncorrectInstanceState", f"The instance '{instance.id}' is {instance.state}.")
     return moto(instance)
 
 
@@ -174,11 +211,71 @@ def _attach_volume(moto: Any, backend: Any, volume_id: str, instance_id: str, de
     if volume.zone.name != instance.availability_zone:
         message = f"The volume '{volume_id}' is not in the same availability zone as instance '{instance_id}'"
         raise EC2ClientError("InvalidVolume.ZoneMismatch", message)
-    if instance.state not in ("running", "stopped"):
+    if instance.state not in ("pending", "running", "stopped"):
         raise EC2ClientError("IncorrectState", f"Instance '{instance_id}' is not 'running'.")
     if device_path in instance.block_device_mapping:
         raise EC2ClientError("InvalidParameterValue", f"Attachment point {device_path} is already in use")
     return moto(backend, volume_id, instance_id, device_path, *args)
+
+
+# -- machines: what takes time
+
+
+def _launch(moto: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
+    """An instance is pending until its machine has power."""
+    moto(instance, *args, **kwargs)
+    _set_state(instance, "pending")
+
+
+def _begin(passing: str, moto: Any, instance: Any) -> Any:
+    """Starting, stopping and terminating take their time; moto leaps to the end."""
+    former = copy.copy(instance._state)
+    _set_state(instance, passing)  # before too: the volumes of an instance that isn't running leave it at once
+    moto(instance)
+    _set_state(instance, passing)
+    return former
+
+
+def _begin_attachment(moto: Any, backend: Any, volume_id: str, instance_id: str, device_path: str, *args: Any) -> Any:
+    """A volume is attaching until the machine has it."""
+    attachment = moto(backend, volume_id, instance_id, device_path, *args)
+    if _is_on(attachment.instance) and device_path != attachment.instance.root_device_name:
+        attachment.status = "attaching"
+    return attachment
+
+
+def _begin_detachment(moto: Any, backend: Any, volume_id: str, *args: Any) -> Any:
+    """A volume is detaching until the machine lets go of it, which it doesn't while the volume is mounted."""
+    attachment = backend.get_volume(volume_id).attachment
+    if attachment is None or attachment.status == "detached" or not _is_on(attachment.instance):
+        return moto(backend, volume_id, *args)
+    attachment.status = "detaching"
+    return attachment
+
+
+def report(resource_id: str, state: str) -> None:
+    """What a machine says: an instance is running, stopped or terminated; a volume is attached or detached."""
+    for backend in _backends():
+        for instance in backend.all_instances():
+            if instance.id == resource_id and instance.state == _REPORTS[state]:
+                _set_state(instance, state)
+        if (volume := backend.volumes.get(resource_id)) and volume.attachment:
+            volume.attachment.status = state
+            if state == "detached":
+                backend.detach_volume(volume.id, volume.attachment.instance.id, volume.attachment.device)
+
+
+def _backends() -> list[Any]:
+    """EC2 of every account and region."""
+    return [backend for account in ec2_backends.values() for backend in account.values()]
+
+
+def _is_on(instance: Any) -> bool:
+    return instance.state in ("pending", "running")
+
+
+def _set_state(instance: Any, name: str) -> None:
+    instance._state.name, instance._state.code = name, _STATES[name]
 
 
 # -- following

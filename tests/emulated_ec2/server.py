@@ -17,21 +17,26 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from tests.emulated_ec2 import mends
-from tests.emulated_ec2.control_plane import CHANGES_PATH
+from tests.emulated_ec2.control_plane import CHANGES_PATH, REPORTS_PATH
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
-def main(port: int) -> None:
+def main(*, port: int, machines: bool) -> None:
     """Serves on 127.0.0.1, at the port or, for 0, at a free one, and prints which."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
-    changes = mends.apply()
+    changes = mends.apply(machines)
     moto = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == CHANGES_PATH:
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [str(changes.count).encode()]
+        if environ["PATH_INFO"].startswith(REPORTS_PATH):
+            mends.report(*environ["PATH_INFO"].removeprefix(REPORTS_PATH).split("/"))
+            changes.add()
+            start_response("204 No Content", [])
+            return []
         answer: Iterable[bytes] = moto(environ, start_response)
         return answer
 
@@ -49,4 +54,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(port=int(sys.argv[1]), machines=sys.argv[2] == "machines")

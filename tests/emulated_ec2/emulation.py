@@ -1,0 +1,168 @@
+"""An emulated EC2: moto as the control plane, and a system container for each instance.
+
+    with EmulatedEc2() as aws:
+        subprocess.run(["terraform", "apply"], env=os.environ | aws.environment())
+
+The machines follow the control plane's state: what is pending boots, what is stopping shuts down, and so on; then the
+control plane is told, and shows the instance as running, stopped or terminated. Connections come from this machine:
+see the addresses in tests/emulated_ec2/network.py. Not emulated: user data, the metadata service, RebootInstances, a
+guest that switches itself off, several VPCs with the same addresses.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+from ops import podman
+from tests.emulated_ec2 import machines, state, volumes
+from tests.emulated_ec2.control_plane import ControlPlane
+from tests.emulated_ec2.machines import Machine
+from tests.emulated_ec2.network import Network
+from tests.emulated_ec2.shell import EmulationError
+from tests.emulated_ec2.state import Attachment, Instance
+
+_LOOK_SECONDS = 0.2  # between two looks at whether something changed
+
+
+class EmulatedEc2(ControlPlane):
+    """Context manager: the control plane and its machines, one at a time on a machine; nothing is left at the end.
+
+    Raises:
+        EmulationError: another one runs on this machine, or the machine can't do what is needed. At the end: an
+            instance could not be given what the control plane says.
+    """
+
+    def __init__(self, port: int = 0, region: str = "eu-central-1") -> None:
+        super().__init__(port, region, machines=True)
+        self._network = Network()
+        self._machines: dict[str, Machine] = {}
+        self._tasks: dict[str, Future[None]] = {}
+        self._failed: dict[str, BaseException] = {}
+        self._ending = Event()
+        self._follower = Thread(target=self._follow, name="emulated-ec2")
+
+    def __enter__(self) -> Self:
+        self._only_one = _hold_name()
+        try:
+            podman.prepare()
+            self._ami = machines.build_image()
+            self._remove()
+            self._network.up()
+            super().__enter__()
+            self._follower.start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        if self._follower.is_alive():
+            self._follower.join()
+        super().__exit__(kind, error, trace)
+        self._remove()
+        self._only_one.close()
+        if self._failed and error is None:
+            raise EmulationError(f"failed: {', '.join(self._failed)}") from next(iter(self._failed.values()))
+
+    def serve_directory(self, directory: Path) -> str:
+        """Serves a directory on the emulated internet; returns its URL. See Network.serve_directory."""
+        return self._network.serve_directory(directory)
+
+    def _remove(self) -> None:
+        machines.remove()
+        volumes.remove()
+        self._network.remove()
+
+    # -- following the control plane
+
+    def _follow(self) -> None:
+        seen = -1
+        ec2 = self.client("ec2")
+        with ThreadPoolExecutor(4) as pool:
+            while not self._ending.wait(_LOOK_SECONDS):
+                changes = self.changes()
+                postponed = any(task.done() for task in self._tasks.values())
+                if changes == seen and not postponed:
+                    continue
+                seen = changes
+                current = state.read(ec2)
+                self._network.filter(current)  # first: nothing may be reachable before its filters are there
+                volumes.delete_all_but(current.volumes)
+                self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
+                for instance in current.instances:
+                    if instance.id not in self._tasks and _has_work(instance) and instance.id not in self._failed:
+                        self._tasks[instance.id] = pool.submit(self._converge_or_fail, instance)
+
+    def _converge_or_fail(self, instance: Instance) -> None:
+        try:
+            self._converge(instance)
+        except volumes.BusyError:
+            self._ending.wait(_LOOK_SECONDS)  # and the next look tries again
+        except Exception as error:
+            traceback.print_exc()
+            self._failed[instance.id] = error
+
+    def _converge(self, instance: Instance) -> None:
+        """Makes the machine what the control plane says, and says so to it."""
+        match instance.state:
+            case "pending":
+                self._boot(instance)
+            case "stopping":
+                self._machines[instance.id].shut_down()
+                self.report(instance.id, "stopped")
+            case "shutting-down":
+                self._discard(instance)
+            case "running":
+                for attachment in instance.attachments:
+                    self._plug(instance, attachment)
+
+    def _boot(self, instance: Instance) -> None:
+        if instance.id not in self._machines:
+            self._network.connect(instance)
+            self._machines[instance.id] = Machine(instance, self._ami)
+        self._machines[instance.id].boot(instance.attachments)
+        for attachment in instance.attachments:
+            self.report(attachment.volume_id, "attached")
+        self.report(instance.id, "running")
+
+    def _discard(self, instance: Instance) -> None:
+        if machine := self._machines.pop(instance.id, None):
+            machine.shut_down()
+            machine.discard()
+            self._network.disconnect(instance.id)
+        self.report(instance.id, "terminated")
+
+    def _plug(self, instance: Instance, attachment: Attachment) -> None:
+        match attachment.state:
+            case "attaching":
+                self._machines[instance.id].plug(attachment)
+                self.report(attachment.volume_id, "attached")
+            case "detaching":
+                self._machines[instance.id].unplug(attachment.volume_id)
+                self.report(attachment.volume_id, "detached")
+
+
+def _has_work(instance: Instance) -> bool:
+    passing = {attachment.state for attachment in instance.attachments} & {"attaching", "detaching"}
+    return instance.state not in ("running", "stopped") or (instance.state == "running" and bool(passing))
+
+
+def _hold_name() -> socket.socket:
+    """A name of the kernel's that one process at a time can have, and that goes with it however it ends."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind("\0emulated-ec2")
+    except OSError as error:
+        name.close()
+        raise EmulationError("another emulated EC2 runs on this machine") from error
+    return name

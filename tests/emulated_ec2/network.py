@@ -1,0 +1,170 @@
+"""The network: a namespace that routes between the instances, and the way from it to this machine and the internet.
+
+    this machine --- emulated-ec2-in | outside --- [emulated-ec2-vpc] --- i-... | ens5 --- [emulated-ec2-i-...]
+    198.18.51.1, .10, .20 ...          .254          10.20.1.1                    10.20.1.11
+
+Each instance has a link of its own to the router, which answers ARP for all others as a VPC does, so every packet
+meets the filters. All of it lives in namespaces but one link and one table of nftables.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Network
+from pathlib import Path
+from threading import Thread
+
+from tests.emulated_ec2 import filters
+from tests.emulated_ec2.filters import OUTSIDE
+from tests.emulated_ec2.mends import PUBLIC_POOL
+from tests.emulated_ec2.shell import PREFIX, EmulationError, root
+from tests.emulated_ec2.state import Instance, State
+
+#: Of RFC 2544, for tests of network devices: the internet as far as it is emulated. All are addresses of this machine.
+INTERNET = IPv4Network("198.18.51.0/24")
+_GATEWAY = INTERNET[1]
+#: Whom a connection to an Elastic IP comes from unless its socket is bound to another of these.
+ADMINISTRATOR = str(INTERNET[10])
+#: Somebody at home.
+PUBLIC = str(INTERNET[20])
+#: Somebody else's office.
+OFFICE = str(INTERNET[30])
+#: Where `serve_directory` serves.
+SERVER = str(INTERNET[80])
+_ROUTER = INTERNET[254]
+
+_VPC = f"{PREFIX}vpc"
+_LINK = f"{PREFIX}in"
+_MTU = 1400  # some machines' own link has no more
+_TABLE = "ip emulated-ec2"
+
+
+def namespace(instance_id: str) -> str:
+    """The name of an instance's network namespace; its filters are not in there, so its root can't change them."""
+    return f"{PREFIX}{instance_id}"
+
+
+class Network:
+    """The emulated network; `up` makes it and `remove` removes it, also what an earlier process left."""
+
+    def __init__(self) -> None:
+        self._servers: list[ThreadingHTTPServer] = []
+
+    def up(self) -> None:
+        """Makes the router and its link to this machine. Raises EmulationError."""
+        _ip(f"netns add {_VPC}", f"link add {_LINK} mtu {_MTU} type veth peer name {OUTSIDE} netns {_VPC}")
+        _set(_VPC, "ip_forward=1")
+        _ip(
+            "link set lo up",
+            f"addr add {_ROUTER}/{INTERNET.prefixlen} dev {OUTSIDE}",
+            f"link set {OUTSIDE} mtu {_MTU} up",
+            f"route add default via {_GATEWAY}",
+            "route add unreachable 169.254.0.0/16",
+            netns=_VPC,
+        )
+        _ip(
+            f"addr add {_GATEWAY}/{INTERNET.prefixlen} dev {_LINK}",
+            *[f"addr add {address}/32 dev {_LINK}" for address in (ADMINISTRATOR, PUBLIC, OFFICE, SERVER)],
+            f"link set {_LINK} up",
+            f"route add {PUBLIC_POOL} via {_ROUTER} src {ADMINISTRATOR}",
+        )
+        root("sysctl", "-q", "net.ipv4.ip_forward=1")  # as podman does for its own networks
+        self._to_internet(web_port=None)
+
+    def remove(self) -> None:
+        """Removes everything that `up` and `connect` made; does nothing where there is nothing."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        self._servers.clear()
+        if Path(f"/sys/class/net/{_LINK}").exists():
+            root("ip", "link", "delete", _LINK)
+        for name in re.findall(rf"^{PREFIX}\S+", root("ip", "netns", "list"), re.MULTILINE):
+            root("ip", "netns", "delete", name)
+        root("nft", "--file", "-", stdin=f"table {_TABLE} {{}}\ndelete table {_TABLE}\n")
+
+    def connect(self, instance: Instance) -> None:
+        """Makes the instance's namespace with its address and its link to the router. Raises EmulationError."""
+        subnet = IPv4Network(instance.subnet)
+        own, name, router = namespace(instance.id), filters.interface(instance.id), subnet[1]
+        _ip(f"netns add {own}", f"link add {name} mtu {_MTU} netns {_VPC} type veth peer name ens5 netns {own}")
+        _ip(
+            f"addr replace {router}/32 dev lo",
+            f"link set {name} up",
+            f"route replace {instance.private_address}/32 dev {name}",
+            netns=_VPC,
+        )
+        # An instance asks its link for the address of each other; the router answers for all of them, at once.
+        _set(_VPC, f"conf.{name}.proxy_arp=1", f"neigh.{name}.proxy_delay=0")
+        _ip(
+            "link set lo up",
+            f"addr add {instance.private_address}/{subnet.prefixlen} dev ens5",
+            f"link set ens5 mtu {_MTU} up",
+            f"route add default via {router}",
+            netns=own,
+        )
+
+    def disconnect(self, instance_id: str) -> None:
+        """Removes the instance's namespace and link."""
+        root("ip", "netns", "delete", namespace(instance_id))
+
+    def filter(self, state: State) -> None:
+        """Puts the security groups and public addresses in force. Raises EmulationError."""
+        text = filters.ruleset(state, _nameserver())
+        root("ip", "netns", "exec", _VPC, "nft", "--file", "-", stdin=text)
+
+    def serve_directory(self, directory: Path) -> str:
+        """Serves a directory on the emulated internet; returns its URL, with port 80. One directory at a time.
+
+        Instances reach it through their public address if their security groups let them out to port 80.
+        """
+        handler = partial(_QuietHandler, directory=str(directory))
+        server = ThreadingHTTPServer((SERVER, 0), handler)
+        Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        self._to_internet(web_port=server.server_port)
+        return f"http://{SERVER}"
+
+    def _to_internet(self, web_port: int | None) -> None:
+        """Instances reach the internet by this machine's address; SERVER's port 80 is the web server's, if any."""
+        redirect = f"ip daddr {SERVER} tcp dport 80 dnat to {SERVER}:{web_port}" if web_port else ""
+        sources = f"{{ {PUBLIC_POOL}, {_ROUTER} }}"
+        text = f"""
+table {_TABLE} {{}}
+delete table {_TABLE}
+table {_TABLE} {{
+  chain prerouting {{ type nat hook prerouting priority dstnat; {redirect}
+  }}
+  chain output {{ type nat hook output priority -100; {redirect}
+  }}
+  chain postrouting {{ type nat hook postrouting priority srcnat; oifname != "{_LINK}" ip saddr {sources} masquerade
+  }}
+}}
+"""
+        root("nft", "--file", "-", stdin=text)
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads a line for each request."""
+
+
+def _ip(*commands: str, netns: str | None = None) -> None:
+    """Runs commands of ip(8) in order, in a network namespace or in this machine's own."""
+    root("ip", *(["-n", netns] if netns else []), "-batch", "-", stdin="\n".join(commands) + "\n")
+
+
+def _set(netns: str, *settings: str) -> None:
+    """Sets parameters below net.ipv4 in a network namespace."""
+    root("ip", "netns", "exec", netns, "sysctl", "-q", *[f"net.ipv4.{setting}" for setting in settings])
+
+
+def _nameserver() -> str:
+    """The first resolver of this machine that another network namespace can reach too."""
+    for file in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+        for address in re.findall(r"^nameserver\s+([\d.]+)", file.read_text() if file.exists() else "", re.MULTILINE):
+            if not address.startswith("127."):
+                return str(address)
+    raise EmulationError("/etc/resolv.conf names no resolver with an IPv4 address that isn't loopback")
