@@ -51,7 +51,7 @@ def items(resources: Iterable[dict[str, Any]]) -> list[Item]:
     volumes: Counter[tuple[int, int, int]] = Counter()
     addresses = 0
     for resource in resources:
-        values = resource["values"]
+        values = resource.get("values", {})  # a data source that is only read later has none
         match resource["type"]:
             case "aws_instance":
                 instances[values["instance_type"]] += 1

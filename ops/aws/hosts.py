@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,16 +64,9 @@ def ssh_command(env: str, host: Ec2Host, *options: str) -> list[str]:
 
 def wait_until_reachable(env: str, hosts: list[Ec2Host], say: Say = quiet) -> None:
     """Waits until every host lets us in. Raises HostError after ANSWER_SECONDS."""
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        waiting = {host.name for host in hosts}
-
-        def wait(host: Ec2Host) -> None:
-            _wait(env, host)
-            waiting.discard(host.name)
-            say("waiting for " + ", ".join(sorted(waiting)))
-
-        for result in [pool.submit(wait, host) for host in hosts]:
-            result.result()
+    for host in hosts:  # they boot at the same time
+        say(f"waiting for {host.name}")
+        _wait(env, host)
 
 
 def _wait(env: str, host: Ec2Host) -> None:

@@ -1,0 +1,76 @@
+"""A checkout of its own for a run of the production path: nobody's state, keys or settings are touched.
+
+It differs from the repository in two things alone: where Terraform finds its provider, and where AWS is
+(tests/terraform/workspace.py says what the old provider that an emulation needs can't say).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.paths import ROOT
+from tests.terraform import providers
+from tests.terraform.workspace import emulation
+
+#: Made once for the repository, and never written to by a cluster.
+_SHARED = (".venv", ".cache")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """`directory` is a copy of the repository; `variables` the environment in which people would work there."""
+
+    directory: Path
+    variables: Mapping[str, str]
+
+    @classmethod
+    def make(cls, directory: Path, aws: Mapping[str, str]) -> Checkout:
+        """Copies the repository's files; `aws` is the environment that leads to an emulated AWS."""
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
+            # What is deleted but not committed yet isn't there. Terraform's own tests load the bucket's module of today.
+            if name and (ROOT / name).exists() and not name.startswith("terraform/tests/"):
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, directory / name, follow_symlinks=False)
+        for name in _SHARED:
+            (directory / name).symlink_to(ROOT / name)
+        override = json.dumps(emulation(aws["AWS_ENDPOINT_URL"]), indent=2)
+        (directory / "terraform" / "emulation_override.tf.json").write_text(override)
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_", "FILM_"))}
+        own |= {"TF_CLI_ARGS_init": f"-plugin-dir={providers.emulated_mirror()}", "TF_CLI_CONFIG_FILE": os.devnull}
+        return cls(directory, own | aws)
+
+    def make_target(self, target: str, *, log: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs `make TARGET ENV=aws VARIABLE=value ...` to its end, whatever that is."""
+        with self.begin(target, **variables) as process:
+            output, _ = process.communicate()
+        print(output)
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    @contextmanager
+    def begin(self, target: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """Starts `make TARGET ENV=aws ...`; interrupts it as Ctrl-C would when the block ends before it does."""
+        words = ["make", "--no-print-directory", target, "ENV=aws", *(f"{k}={v}" for k, v in variables.items())]
+        with subprocess.Popen(
+            words,
+            cwd=self.directory,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGINT)
