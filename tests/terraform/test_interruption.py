@@ -1,0 +1,24 @@
+"""Ctrl-C in the middle of an apply, and a change of mind: what was made until then can be destroyed, all of it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from ops.processes import wait_for
+from tests.terraform import account
+from tests.terraform.cluster import Cluster
+
+
+def test_an_interrupted_apply_can_be_destroyed(new_cluster: Callable[..., Cluster]) -> None:
+    cluster = new_cluster()
+    with cluster.workspace.start_apply(cluster.variables) as apply:
+        wait_for("instance", cluster.instances)
+        apply.send_signal(signal.SIGINT)
+        output, _ = apply.communicate()
+    assert apply.returncode != 0
+    assert "Interrupt received" in output
+    assert account.holdings(cluster.aws) != cluster.before
+
+    cluster.workspace.destroy()
+    assert account.holdings(cluster.aws) == cluster.before

@@ -1,0 +1,113 @@
+"""The life of a compact cluster with HashiCorp's own provider: in this order, each test on what the last one left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.terraform import account
+from tests.terraform.cluster import Cluster
+from tests.terraform.workspace import Change, TerraformError
+
+EVERYBODY = [{"IpProtocol": "tcp", "FromPort": 27017, "ToPort": 27019, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+
+
+@pytest.fixture(scope="module")
+def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
+    """Not applied: the first test does that."""
+    return new_cluster(cluster_id="proof-1")
+
+
+def test_a_failed_apply_is_continued_by_the_next_one(cluster: Cluster) -> None:
+    ec2 = cluster.aws.client("ec2")
+    ec2.create_key_pair(KeyName="film-library-aws")  # somebody else's, so ours can't be made
+    with pytest.raises(TerraformError, match=r"KeyPair\.Duplicate"):
+        cluster.workspace.apply(cluster.variables)
+    assert cluster.instances() == {}
+    ec2.delete_key_pair(KeyName="film-library-aws")
+    half = account.holdings(cluster.aws) - cluster.before
+
+    cluster.workspace.apply(cluster.variables)
+    assert sorted(cluster.instances()) == ["mongo-1", "mongo-2", "mongo-3", "router-1"]
+    assert len(half) > 10
+    assert half <= account.holdings(cluster.aws), "what was made already was made again"
+
+
+def test_a_second_plan_is_empty(cluster: Cluster) -> None:
+    assert cluster.workspace.plan(cluster.variables) == []
+
+
+def test_outputs_say_what_ec2_says(cluster: Cluster) -> None:
+    outputs = cluster.workspace.outputs()
+    assert outputs["hosts"] == {name: _host(instance) for name, instance in cluster.instances().items()}
+    buckets = cluster.aws.client("s3").list_buckets()["Buckets"]
+    assert [bucket["Name"] for bucket in buckets] == [outputs["backup_bucket"]]
+    others = {name: outputs[name] for name in ("ssh_user", "region", "backup_prefix")}
+    assert others == {"ssh_user": "ubuntu", "region": "eu-central-1", "backup_prefix": "mongodb"}
+
+
+def _host(instance: dict[str, Any]) -> dict[str, Any]:
+    tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+    volumes = {mapping["DeviceName"]: mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"]}
+    return {
+        "instance_id": instance["InstanceId"],
+        "private_ip": instance["PrivateIpAddress"],
+        "public_ip": instance["PublicIpAddress"],
+        "groups": tags["Groups"].split(","),
+        "zone": instance["Placement"]["AvailabilityZone"],
+        "instance_type": instance["InstanceType"],
+        "data_volume_id": volumes.get("/dev/sdf"),
+    }
+
+
+def test_instances_say_whose_they_are(cluster: Cluster) -> None:
+    tags = [{tag["Key"]: tag["Value"] for tag in instance["Tags"]} for instance in cluster.instances().values()]
+    whose = {(each["Project"], each["Environment"], each["Cluster"]) for each in tags}
+    assert whose == {("film-library", "aws", "proof-1")}
+
+
+def test_only_members_hold_credentials(cluster: Cluster) -> None:
+    holders = {name for name, instance in cluster.instances().items() if "IamInstanceProfile" in instance}
+    assert holders == {"mongo-1", "mongo-2", "mongo-3"}
+
+
+def test_ports_opened_by_hand_are_planned_away(cluster: Cluster) -> None:
+    """In groups with rules, in those without, and in the network's own default group."""
+    ec2, before = cluster.aws.client("ec2"), _rules(cluster)
+    opened = ["router-access", "mongo-access", "mongo", "default-closed"]
+    names = [f"film-library-aws-{suffix}" for suffix in opened]
+    groups = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": names}])["SecurityGroups"]
+    assert len(groups) == len(opened)
+    for group in groups:
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=EVERYBODY)
+        ec2.authorize_security_group_egress(GroupId=group["GroupId"], IpPermissions=EVERYBODY)
+
+    assert set(cluster.workspace.plan(cluster.variables)) == {
+        Change('aws_security_group.access["router"]', ("update",)),
+        Change('aws_security_group.access["mongo"]', ("update",)),
+        Change('aws_security_group.identity["mongo"]', ("update",)),
+        Change("aws_default_security_group.closed", ("update",)),
+    }
+    cluster.workspace.apply(cluster.variables)
+    assert _rules(cluster) == before
+
+
+def _rules(cluster: Cluster) -> dict[str, Any]:
+    """Every group's rules by its id; the order of rules, and of what they name, has no meaning."""
+    groups = cluster.aws.client("ec2").describe_security_groups()["SecurityGroups"]
+    return {
+        group["GroupId"]: [sorted(map(repr, group[side])) for side in ("IpPermissions", "IpPermissionsEgress")]
+        for group in groups
+    }
+
+
+def test_destroy_leaves_nothing(cluster: Cluster) -> None:
+    """Not the backups either, when that is asked for."""
+    bucket, s3 = cluster.workspace.outputs()["backup_bucket"], cluster.aws.client("s3")
+    s3.delete_bucket_policy(Bucket=bucket)  # it refuses plain http, and the emulation has no TLS
+    s3.put_object(Bucket=bucket, Key="mongodb/backup", Body=b"films")
+    cluster.workspace.apply(cluster.variables | {"backup_force_destroy": True})
+    cluster.workspace.destroy()
+    assert account.holdings(cluster.aws) == cluster.before

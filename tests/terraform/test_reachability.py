@@ -1,0 +1,74 @@
+"""Who reaches what of an applied cluster, all of it, against what a cluster needs (needed.py): no more and no less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.terraform.cluster import Cluster
+from tests.terraform.needed import ADMIN, OUTSIDE, PUBLIC, kind_of, needed
+from tests.terraform.reachability import Host, Open, Peer, between, entering, hosts, leaving
+
+ADMIN_ADDRESS = "203.0.113.7"  # in VARIABLES' admin_cidrs
+PUBLIC_ADDRESS = "203.0.113.16"  # the first address behind that network
+
+
+@pytest.fixture(scope="module", params=["compact", "dedicated"])
+def topology(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def applied(topology: str, new_cluster: Callable[..., Cluster]) -> Mapping[str, Host]:
+    """The hosts of a cluster with two routers, as EC2 describes them."""
+    cluster = new_cluster(topology=topology, router_count=2)
+    cluster.workspace.apply(cluster.variables)
+    return hosts(cluster.aws.client("ec2"))
+
+
+def test_every_connection(topology: str, applied: Mapping[str, Host]) -> None:
+    open_ports = {
+        (source.name, target.name): between(source, target)
+        for source in applied.values()
+        for target in applied.values()
+        if source is not target
+    }
+    for name, target in applied.items():
+        open_ports[ADMIN, name] = entering(Peer(ADMIN_ADDRESS), target)
+        open_ports[PUBLIC, name] = entering(Peer(PUBLIC_ADDRESS), target)
+    assert _differences(topology, open_ports) == []
+
+
+def test_hosts_are_nobody_special_at_their_public_addresses(topology: str, applied: Mapping[str, Host]) -> None:
+    open_ports = {
+        (PUBLIC, target.name): entering(Peer(source.public_address), target)
+        for source in applied.values()
+        for target in applied.values()
+    }
+    assert _differences(topology, open_ports) == []
+
+
+def test_hosts_reach_outside_only_what_they_need(applied: Mapping[str, Host]) -> None:
+    for host in applied.values():
+        assert {address: leaving(host, Peer(address)) for address in OUTSIDE} == OUTSIDE, host.name
+
+
+def test_no_host_may_try_more_than_the_others_let_in(topology: str, applied: Mapping[str, Host]) -> None:
+    """What leaves is as narrow as what enters, but for the web, which is open to the world."""
+    web = frozenset({("tcp", 80), ("tcp", 443)})
+    for source in applied.values():
+        for target in applied.values():
+            wanted = {("tcp", port) for port in needed(topology)[kind_of(source.name), kind_of(target.name)]}
+            assert leaving(source, target.private) == wanted | web, (source.name, target.name)
+
+
+def _differences(topology: str, open_ports: Mapping[tuple[str, str], Open]) -> list[str]:
+    """A line for each connection that is open and shouldn't be, or the other way round."""
+    table, lines = needed(topology), []
+    for (source, target), actual in open_ports.items():
+        kind = source if source in (ADMIN, PUBLIC) else kind_of(source)
+        wanted = {("tcp", port) for port in table[kind, kind_of(target)]}
+        lines += [f"{source} must not reach {target}: {extra}" for extra in sorted(actual - wanted)[:5]]
+        lines += [f"{source} needs {target}: {missing}" for missing in sorted(wanted - actual)]
+    return lines
