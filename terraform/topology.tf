@@ -3,7 +3,9 @@
 
 locals {
   name = "film-library-${var.environment}"
-  tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
+
+  all_tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
+  tags     = { for key, value in local.all_tags : key => value if value != "" }
 
   shards = [for number in range(1, var.shard_count + 1) : "shard${number}"]
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from ops.processes import wait_for
 from tests.terraform import account
 from tests.terraform.cluster import Cluster
 
 
-def test_an_interrupted_apply_can_be_destroyed(new_cluster: Callable[..., Cluster]) -> None:
+def test_an_interrupted_apply_can_be_destroyed(new_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
     cluster = new_cluster()
-    with cluster.workspace.start_apply(cluster.variables) as apply:
+    log = tmp_path / "apply.log"
+    with cluster.workspace.start_apply(cluster.variables, log) as apply:
         wait_for("instance", cluster.instances)
         apply.send_signal(signal.SIGINT)
-        output, _ = apply.communicate()
-    assert apply.returncode != 0
-    assert "Interrupt received" in output
+        assert apply.wait() != 0
+    assert "Interrupt received" in log.read_text()
     assert account.holdings(cluster.aws) != cluster.before
 
     cluster.workspace.destroy()

@@ -110,13 +110,14 @@ class Workspace:
         self.run("apply", "-auto-approve")
 
     @contextmanager
-    def start_apply(self, variables: Mapping[str, Any]) -> Iterator[subprocess.Popen[str]]:
-        """The same in the background, its output piped; leaving the block early ends it."""
+    def start_apply(self, variables: Mapping[str, Any], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """The same in the background, its output in a file; leaving the block early ends it."""
         self.set(variables)
         words = self._words("apply", "-auto-approve")
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        with children.child(words, env=self._environment, stdin=subprocess.DEVNULL, **output) as process:
-            yield process
+        with log.open("wb") as output:
+            options = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+            with children.child(words, env=self._environment, **options) as process:
+                yield process
 
     def plan(self, variables: Mapping[str, Any]) -> list[Change]:
         """What an apply would do; empty when that is nothing. Raises TerraformError."""
