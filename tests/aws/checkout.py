@@ -36,7 +36,7 @@ class Checkout:
         """Copies the repository's files; `aws` is the environment that leads to an emulated AWS."""
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
-            # What is deleted but not committed yet isn't there. Terraform's own tests load the bucket's module of today.
+            # Not what was deleted but not committed, nor Terraform's own tests: they load today's module of the bucket.
             if name and (ROOT / name).exists() and not name.startswith("terraform/tests/"):
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, directory / name, follow_symlinks=False)
@@ -48,7 +48,11 @@ class Checkout:
         own |= {"TF_CLI_ARGS_init": f"-plugin-dir={providers.emulated_mirror()}", "TF_CLI_CONFIG_FILE": os.devnull}
         return cls(directory, own | aws)
 
-    def make_target(self, target: str, *, log: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    def with_variables(self, variables: Mapping[str, str]) -> Checkout:
+        """The same place in another environment."""
+        return Checkout(self.directory, variables)
+
+    def make_target(self, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `make TARGET ENV=aws VARIABLE=value ...` to its end, whatever that is."""
         with self.begin(target, **variables) as process:
             output, _ = process.communicate()

@@ -1,0 +1,31 @@
+"""An emulated EC2, a checkout to work in, and what both apps and the router say from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops import mirror, source
+from tests.aws.checkout import Checkout
+from tests.aws.production import Production
+from tests.emulated_ec2.emulation import EmulatedEc2
+from tests.emulated_ec2.network import ADMINISTRATOR
+
+
+@pytest.fixture(scope="session")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """Nothing yet but an empty account, an administrator at one address, and packages on the emulated internet."""
+    packages = source.offline()
+    with EmulatedEc2() as aws:
+        variables = {
+            "SOURCE": "mirror",
+            "APT_URI": aws.serve_directory(mirror.MIRROR),
+            "APT_SUITE": packages.suite,
+            "APT_COMPONENT": packages.component,
+            "APT_KEY_FILE": str(packages.key_file),
+            "MONGODB_VERSION": packages.version,
+            "SAMPLE": "1",
+        }
+        environment = aws.environment() | {"TF_VAR_admin_cidrs": f'["{ADMINISTRATOR}/32"]'}
+        yield Production(aws, Checkout.make(tmp_path_factory.mktemp("checkout"), environment), variables)

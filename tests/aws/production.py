@@ -1,0 +1,72 @@
+"""The cluster of a checkout as people see it: Terraform's outputs, ssh to the Elastic IPs, the router and the apps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pymongo import MongoClient
+
+from ops.topology import MONGOS_PORT
+from tests.aws.checkout import Checkout
+from tests.emulated_ec2.emulation import EmulatedEc2
+
+Client = MongoClient[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Production:
+    """`variables` are those of `make cluster-up`: where this AWS has MongoDB's packages."""
+
+    aws: EmulatedEc2
+    checkout: Checkout
+    variables: Mapping[str, str]
+
+    def up(self) -> subprocess.CompletedProcess[str]:
+        """`make cluster-up ENV=aws`."""
+        return self.checkout.make_target("cluster-up", **self.variables)
+
+    @property
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        """Terraform's output `hosts`: {instance_id, private_ip, public_ip, data_volume_id ...} by name."""
+        state = json.loads((self.checkout.directory / "secrets/aws/terraform.tfstate").read_text())
+        return dict(state["outputs"]["hosts"]["value"])
+
+    def instance(self, name: str) -> dict[str, Any]:
+        """What EC2 says of a host's instance."""
+        answer = self.aws.client("ec2").describe_instances(InstanceIds=[self.hosts[name]["instance_id"]])
+        return dict(answer["Reservations"][0]["Instances"][0])
+
+    def ssh(self, name: str, *command: str, stdin: str = "") -> str:
+        """What a command says on a host, as ubuntu. Raises CalledProcessError."""
+        secrets, host = self.checkout.directory / "secrets/aws", self.hosts[name]
+        options = ["-o", f"UserKnownHostsFile={secrets / 'known_hosts'}", "-o", f"HostKeyAlias={host['instance_id']}"]
+        login = ["ssh", "-i", str(secrets / "ssh_key"), "-o", "BatchMode=yes", *options, f"ubuntu@{host['public_ip']}"]
+        result = subprocess.run([*login, *command], check=True, input=stdin, capture_output=True, text=True)
+        return result.stdout
+
+    @contextmanager
+    def router(self) -> Iterator[Client]:
+        """A client of the router, as an administrator at the address of one."""
+        passwords = yaml.safe_load((self.checkout.directory / "secrets/aws/passwords.yml").read_text())
+        address = self.hosts["router-1"]["public_ip"]
+        client: Client
+        with MongoClient(
+            address,
+            MONGOS_PORT,
+            username="cluster-admin",
+            password=passwords["cluster_admin"],
+            directConnection=True,
+            serverSelectionTimeoutMS=20_000,
+        ) as client:
+            yield client
+
+    def films(self) -> int:
+        """How many there are, counted by the shards."""
+        with self.router() as client:
+            return client["movie_library"]["movies"].count_documents({})

@@ -1,0 +1,147 @@
+"""`make ... ENV=aws` from an empty account to an empty account. The tests are one story, in this order."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.request
+
+import pytest
+
+from tests.aws import connections
+from tests.aws.production import Production
+from tests.emulated_ec2.network import ADMINISTRATOR, OFFICE, PUBLIC
+from tests.terraform.account import holdings
+from tests.terraform.needed import kind_of, needed
+
+pytestmark = pytest.mark.hosts
+FILMS = 17_472
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty(production: Production) -> set[str]:
+    """What the account holds before anything of ours."""
+    return holdings(production.aws)
+
+
+def test_without_credentials_it_says_what_to_set_and_does_nothing(production: Production) -> None:
+    before = production.aws.changes()
+    own = {name: value for name, value in production.checkout.variables.items() if "ACCESS_KEY" not in name}
+    own |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    result = production.checkout.with_variables(own).make_target("cluster-up")
+    assert result.returncode == 2
+    assert "Refused, nothing was changed" in result.stdout
+    assert "AWS_ACCESS_KEY_ID" in result.stdout
+    assert production.aws.changes() == before
+
+
+def test_the_plan_shows_what_is_paid_for_and_changes_nothing(production: Production) -> None:
+    before = holdings(production.aws)
+    result = production.checkout.make_target("cluster-plan")
+    assert result.returncode == 0
+    assert re.search(r"^public IPv4 address +4 ", result.stdout, re.MULTILINE)
+    assert re.search(r"^volume gp3 .* 3 ", result.stdout, re.MULTILINE)
+    assert re.search(r"^total .*\d", result.stdout, re.MULTILINE)
+    assert holdings(production.aws) == before
+
+
+def test_up(production: Production) -> None:
+    result = production.up()
+    assert result.returncode == 0
+    assert "STAND-IN" in result.stdout  # whoever reads the summary knows whose router it is
+    assert production.films() == FILMS
+    router = production.hosts["router-1"]["public_ip"]
+    for url in (f"http://{router}/search?q=night", f"http://{router}:8080/log-in"):
+        with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - a host of our own
+            assert page.status == 200
+
+
+def test_from_outside_only_what_should_answers(production: Production) -> None:
+    matrix = needed("compact")
+    addresses = {host["public_ip"]: kind_of(name) for name, host in production.hosts.items()}
+    for source, who in ((ADMINISTRATOR, "admin"), (PUBLIC, "public"), (OFFICE, "public")):
+        passed = connections.from_here(source, addresses)
+        assert passed == {address: matrix[who, kind] for address, kind in addresses.items()}, who
+
+
+def test_between_hosts_only_what_should_answers(production: Production) -> None:
+    matrix = needed("compact")
+    for name in production.hosts:
+        others = {host["private_ip"]: kind_of(other) for other, host in production.hosts.items() if other != name}
+        passed = connections.from_host(production, name, others)
+        assert passed == {address: matrix[kind_of(name), kind] for address, kind in others.items()}, name
+
+
+def test_data_is_on_the_data_volume(production: Production) -> None:
+    mounted = production.ssh("mongo-1", "findmnt", "--noheadings", "--output", "FSTYPE,OPTIONS", "/var/lib/mongodb")
+    assert mounted.startswith("xfs")
+    assert "noatime" in mounted
+
+
+def test_stopped_and_started_it_is_the_same(production: Production) -> None:
+    before = production.hosts
+    result = production.checkout.make_target("cluster-stop")
+    assert result.returncode == 0
+    assert {production.instance(name)["State"]["Name"] for name in before} == {"stopped"}
+    result = production.checkout.make_target("cluster-start")
+    assert result.returncode == 0
+    addresses = {name: production.instance(name)["PublicIpAddress"] for name in before}
+    assert addresses == {name: host["public_ip"] for name, host in before.items()}
+    assert production.films() == FILMS
+
+
+def test_a_terminated_host_is_rebuilt_and_what_was_opened_by_hand_is_closed(production: Production) -> None:
+    before = production.hosts
+    ec2 = production.aws.client("ec2")
+    group = production.instance("mongo-1")["SecurityGroups"][0]["GroupId"]
+    ec2.authorize_security_group_ingress(
+        GroupId=group, IpProtocol="tcp", FromPort=27018, ToPort=27018, CidrIp="0.0.0.0/0"
+    )
+    ec2.terminate_instances(InstanceIds=[before["mongo-2"]["instance_id"]])
+    ec2.get_waiter("instance_terminated").wait(
+        InstanceIds=[before["mongo-2"]["instance_id"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    result = production.up()
+    assert result.returncode == 0  # every member, the rebuilt host's too, is PRIMARY or SECONDARY
+    after = production.hosts
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"mongo-2"}
+    assert after["mongo-2"] == before["mongo-2"] | {"instance_id": after["mongo-2"]["instance_id"]}
+    assert production.films() == FILMS
+    address = after["mongo-1"]["public_ip"]
+    assert connections.from_here(PUBLIC, [address]) == {address: frozenset()}
+
+
+def test_a_second_run_changes_nothing(production: Production) -> None:
+    result = production.up()
+    assert result.returncode == 0
+    assert "changed=0" in result.stdout
+
+
+def test_down_asks_first(production: Production) -> None:
+    before = holdings(production.aws)
+    result = production.checkout.make_target("cluster-down")
+    assert result.returncode == 2
+    assert "CONFIRM=: must be aws" in result.stdout
+    assert holdings(production.aws) == before
+
+
+def test_down_does_not_lose_backups_unasked(production: Production) -> None:
+    s3 = production.aws.client("s3")
+    (bucket,) = (entry["Name"] for entry in s3.list_buckets()["Buckets"])
+    s3.put_object(Bucket=bucket, Key="mongodb/a-backup", Body=b"films")
+    result = production.checkout.make_target("cluster-down", CONFIRM="aws")
+    assert result.returncode == 2
+    assert "BACKUPS=: must be keep or delete" in result.stdout
+    assert s3.get_object(Bucket=bucket, Key="mongodb/a-backup")["Body"].read() == b"films"
+
+
+def test_down_leaves_nothing(production: Production, empty: set[str]) -> None:
+    result = production.checkout.make_target("cluster-down", CONFIRM="aws", BACKUPS="delete")
+    assert result.returncode == 0
+    assert "Nothing is left that costs money" in result.stdout
+    assert holdings(production.aws) == empty
