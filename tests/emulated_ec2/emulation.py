@@ -26,7 +26,7 @@ from tests.emulated_ec2.control_plane import ControlPlane
 from tests.emulated_ec2.machines import Machine
 from tests.emulated_ec2.network import Network
 from tests.emulated_ec2.shell import EmulationError
-from tests.emulated_ec2.state import Attachment, Instance
+from tests.emulated_ec2.state import Instance, State
 
 _LOOK_SECONDS = 0.2  # between two looks at whether something changed
 
@@ -86,22 +86,30 @@ class EmulatedEc2(ControlPlane):
     # -- following the control plane
 
     def _follow(self) -> None:
-        seen = -1
-        ec2 = self.client("ec2")
-        with ThreadPoolExecutor(4) as pool:
+        pool = ThreadPoolExecutor(4)
+        try:
+            ec2, seen = self.client("ec2"), -1
             while not self._ending.wait(_LOOK_SECONDS):
+                ended = [key for key, task in self._tasks.items() if task.done()]
                 changes = self.changes()
-                postponed = any(task.done() for task in self._tasks.values())
-                if changes == seen and not postponed:
-                    continue
-                seen = changes
-                current = state.read(ec2)
-                self._network.filter(current)  # first: nothing may be reachable before its filters are there
-                volumes.delete_all_but(current.volumes)
-                self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
-                for instance in current.instances:
-                    if instance.id not in self._tasks and _has_work(instance) and instance.id not in self._failed:
-                        self._tasks[instance.id] = pool.submit(self._converge_or_fail, instance)
+                if changes != seen or ended:
+                    seen = changes
+                    for key in ended:
+                        del self._tasks[key]
+                    self._look(state.read(ec2), pool)
+        except Exception as error:
+            traceback.print_exc()
+            self._failed["the control plane's follower"] = error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _look(self, current: State, pool: ThreadPoolExecutor) -> None:
+        """Puts the filters in force, and sets about what has to be done for instances, several at a time."""
+        self._network.filter(current)  # first: nothing may be reachable before its filters are there
+        volumes.delete_all_but(current.volumes)
+        for instance in current.instances:
+            if _has_work(instance) and instance.id not in self._tasks and instance.id not in self._failed:
+                self._tasks[instance.id] = pool.submit(self._converge_or_fail, instance)
 
     def _converge_or_fail(self, instance: Instance) -> None:
         try:
@@ -117,39 +125,42 @@ class EmulatedEc2(ControlPlane):
         match instance.state:
             case "pending":
                 self._boot(instance)
+            case "running":
+                self._plug(instance)
             case "stopping":
                 self._machines[instance.id].shut_down()
+                self._report_volumes(instance)  # also those that were mounted until now
                 self.report(instance.id, "stopped")
             case "shutting-down":
                 self._discard(instance)
-            case "running":
-                for attachment in instance.attachments:
-                    self._plug(instance, attachment)
 
     def _boot(self, instance: Instance) -> None:
         if instance.id not in self._machines:
             self._network.connect(instance)
             self._machines[instance.id] = Machine(instance, self._ami)
-        self._machines[instance.id].boot(instance.attachments)
-        for attachment in instance.attachments:
-            self.report(attachment.volume_id, "attached")
+        self._machines[instance.id].boot(tuple(a for a in instance.attachments if a.state != "detaching"))
+        self._report_volumes(instance)
         self.report(instance.id, "running")
 
+    def _plug(self, instance: Instance) -> None:
+        for attachment in instance.attachments:
+            if attachment.state == "attaching":
+                self._machines[instance.id].plug(attachment)
+            elif attachment.state == "detaching":
+                self._machines[instance.id].unplug(attachment.volume_id)
+        self._report_volumes(instance)
+
     def _discard(self, instance: Instance) -> None:
-        if machine := self._machines.pop(instance.id, None):
+        if machine := self._machines.get(instance.id):
             machine.shut_down()
             machine.discard()
             self._network.disconnect(instance.id)
+            del self._machines[instance.id]
         self.report(instance.id, "terminated")
 
-    def _plug(self, instance: Instance, attachment: Attachment) -> None:
-        match attachment.state:
-            case "attaching":
-                self._machines[instance.id].plug(attachment)
-                self.report(attachment.volume_id, "attached")
-            case "detaching":
-                self._machines[instance.id].unplug(attachment.volume_id)
-                self.report(attachment.volume_id, "detached")
+    def _report_volumes(self, instance: Instance) -> None:
+        for attachment in instance.attachments:
+            self.report(attachment.volume_id, "detached" if attachment.state == "detaching" else "attached")
 
 
 def _has_work(instance: Instance) -> bool:

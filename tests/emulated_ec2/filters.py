@@ -52,6 +52,8 @@ def _outgoing(state: State, instance: Instance) -> list[str]:
 
 
 def _incoming(state: State, instance: Instance) -> list[str]:
+    if instance.state == "stopped":
+        return ["drop"]  # nobody is there; without this its network namespace would answer
     rules = [rule for group in instance.groups for rule in state.groups[group].ingress]
     return [
         "ct state established,related accept",

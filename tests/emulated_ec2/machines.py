@@ -22,7 +22,7 @@ _AMI_NAME = f"localhost/{PREFIX}ami"
 # that systemd gives hardened units. SYS_PTRACE: `ss -p` names other users' processes.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 #: Seconds in which an instance has to shut down before it is switched off; EC2 waits some minutes.
-_SHUTDOWN_SECONDS = 30
+_SHUTDOWN_SECONDS = 60
 
 # Podman mounts these over the container's own, so the guest could neither replace them nor keep what it wrote.
 _OWN_FILES = "umount /etc/hostname /etc/resolv.conf\n"
@@ -34,13 +34,16 @@ install -m 0600 -o ubuntu -g ubuntu /dev/null /home/ubuntu/.ssh/authorized_keys
 echo "$3" > /home/ubuntu/.ssh/authorized_keys
 """
 # The parts of the kernel and of udev when a volume comes or goes: its number and its id, and the minor number.
+# A file system that is made later gets its link at the next boot; udev would notice at once.
 _PLUG = """
-mkdir -p /dev/disk/by-id
+mkdir -p /dev/disk/by-id /dev/disk/by-uuid
 test -b "/dev/nvme$1n1" || mknod -m 0660 "/dev/nvme$1n1" b 7 "$3"
 ln -sfn "../../nvme$1n1" "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$2"
+if uuid=$(blkid -p -o value -s UUID "/dev/nvme$1n1"); then ln -sfn "../../nvme$1n1" "/dev/disk/by-uuid/$uuid"; fi
 """
 _UNPLUG = """
-rm -f "/dev/nvme$1n1" "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$2"
+find /dev/disk -lname "../../nvme$1n1" -delete
+rm -f "/dev/nvme$1n1"
 """
 
 
@@ -91,29 +94,28 @@ class Machine:
         self._booted_before = False
 
     def boot(self, attachments: tuple[Attachment, ...]) -> None:
-        """Switches the machine on, with its volumes plugged in; comes back before the system is up."""
+        """Switches the machine on, with these volumes; comes back before the system is up. Raises volumes.BusyError."""
+        for attachment in attachments:
+            self._take(attachment)
         podman.run("init", self._name)  # all of the container but its first process
         self._inside(_OWN_FILES)
         if not self._booted_before:
             self._inside(_FIRST_BOOT, _hostname(self._instance), RESOLVER, self._instance.public_key or "")
-        for attachment in attachments:
-            self.plug(attachment)
+        for volume_id in self._devices:
+            self._show(volume_id)
         podman.run("start", self._name)
         self._booted_before = True
 
     def plug(self, attachment: Attachment) -> None:
-        """Gives the volume to the machine, which is on or about to boot. Raises volumes.BusyError."""
-        number = self._devices.get(attachment.volume_id) or self._free_number()
-        loop = volumes.loop_number(self._index, number)
-        volumes.attach(attachment.volume_id, attachment.size_gib, loop)
-        self._devices[attachment.volume_id] = number
-        self._inside(_PLUG, str(number), attachment.volume_id.replace("-", ""), str(volumes.minor(loop)))
+        """Gives the volume to the running machine. Raises volumes.BusyError."""
+        self._take(attachment)
+        self._show(attachment.volume_id)
 
     def unplug(self, volume_id: str) -> None:
         """Takes the volume from the running machine. Raises volumes.BusyError while it is mounted."""
         volumes.detach(volume_id)
-        number = self._devices.pop(volume_id)
-        self._inside(_UNPLUG, str(number), volume_id.replace("-", ""))
+        if number := self._devices.pop(volume_id, None):
+            self._inside(_UNPLUG, str(number))
 
     def shut_down(self) -> None:
         """Asks the system to shut down and waits until it has; then its volumes are free for others."""
@@ -126,11 +128,18 @@ class Machine:
         """Removes the machine, which is off, with its root file system."""
         podman.run("rm", "--volumes", self._name)
 
-    def _free_number(self) -> int:
-        free = set(range(1, volumes.DEVICES + 1)) - set(self._devices.values())
-        if not free:
+    def _take(self, attachment: Attachment) -> None:
+        free = sorted(set(range(1, volumes.DEVICES + 1)) - set(self._devices.values()))
+        number = self._devices.get(attachment.volume_id) or next(iter(free), None)
+        if number is None:
             raise EmulationError(f"{self._name}: an emulated instance has at most {volumes.DEVICES} data volumes")
-        return min(free)
+        volumes.attach(attachment.volume_id, attachment.size_gib, volumes.loop_number(self._index, number))
+        self._devices[attachment.volume_id] = number
+
+    def _show(self, volume_id: str) -> None:
+        number = self._devices[volume_id]
+        minor = volumes.minor(volumes.loop_number(self._index, number))
+        self._inside(_PLUG, str(number), volume_id.replace("-", ""), str(minor))
 
     def _inside(self, script: str, *arguments: str) -> None:
         """Runs a shell script as this machine's root with the machine's files and processes in view."""

@@ -28,8 +28,14 @@ PUBLIC_POOL = IPv4Network("198.51.100.0/24")
 
 #: Codes of the states of an instance, as in EC2's InstanceState.
 _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-#: What a machine reports, and the state in which that is news: an instance may have been told otherwise meanwhile.
-_REPORTS = {"running": "pending", "stopped": "stopping", "terminated": "shutting-down"}
+#: What a machine reports, and the state in which that is news: it may have been told otherwise meanwhile.
+_REPORTS = {
+    "running": "pending",
+    "stopped": "stopping",
+    "terminated": "shutting-down",
+    "attached": "attaching",
+    "detached": "detaching",
+}
 
 
 class Changes:
@@ -259,10 +265,11 @@ def report(resource_id: str, state: str) -> None:
         for instance in backend.all_instances():
             if instance.id == resource_id and instance.state == _REPORTS[state]:
                 _set_state(instance, state)
-        if (volume := backend.volumes.get(resource_id)) and volume.attachment:
-            volume.attachment.status = state
+        attachment = getattr(backend.volumes.get(resource_id), "attachment", None)
+        if attachment and attachment.status == _REPORTS[state]:
+            attachment.status = state
             if state == "detached":
-                backend.detach_volume(volume.id, volume.attachment.instance.id, volume.attachment.device)
+                backend.detach_volume(resource_id, attachment.instance.id, attachment.device)
 
 
 def _backends() -> list[Any]:

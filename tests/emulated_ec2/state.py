@@ -76,10 +76,11 @@ class State:
 
 def read(ec2: Any) -> State:
     """Asks a boto3 client of EC2 for everything."""
+    # Instances first: what they refer to was there before them, and is there when it is asked for afterwards.
+    reservations = ec2.describe_instances()["Reservations"]
     volumes = ec2.describe_volumes()["Volumes"]
     subnets = {subnet["SubnetId"]: subnet["CidrBlock"] for subnet in ec2.describe_subnets()["Subnets"]}
     keys = {key["KeyName"]: key["PublicKey"] for key in ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]}
-    reservations = ec2.describe_instances()["Reservations"]
     instances = [
         Instance(
             id=entry["InstanceId"],

@@ -6,6 +6,7 @@ which devices it may ever open.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable
@@ -72,10 +73,11 @@ def detach(volume_id: str) -> None:
 
 
 def delete_all_but(volumes: Iterable[str]) -> None:
-    """Deletes the files of volumes that are no more."""
+    """Deletes the files of volumes that are no more, but for those that a machine on its way down still mounts."""
     for name in set(root("ls", str(_DIRECTORY)).split() if _DIRECTORY.exists() else []) - set(volumes):
-        detach(name)
-        root("rm", str(_DIRECTORY / name))
+        with contextlib.suppress(BusyError):
+            detach(name)
+            root("rm", str(_DIRECTORY / name))
 
 
 def remove() -> None:
