@@ -130,21 +130,21 @@ def _variables(settings: Settings) -> dict[str, Any]:
 def _apply(settings: Settings, variables: Mapping[str, str], progress: Progress) -> dict[str, Any]:
     terraform = Terraform(settings.env, progress)
     terraform.init()
-    _refuse_another_region(terraform.outputs())
+    refuse_another_region(terraform.outputs())
     planned = terraform.plan(_variables(settings))
     if variables.get("ALLOW_LOSS") != "1":
-        _refuse_losses(planned)
+        refuse_losses(planned)
     terraform.apply()
     return terraform.outputs()
 
 
-def _refuse_another_region(outputs: Mapping[str, Any]) -> None:
+def refuse_another_region(outputs: Mapping[str, Any]) -> None:
     there = outputs.get("region")
     if there and there != account.region():
         raise OpsError(f"AWS_REGION={account.region()}: the cluster is in {there}; set AWS_REGION={there}")
 
 
-def _refuse_losses(planned: Plan) -> None:
+def refuse_losses(planned: Plan) -> None:
     if planned.losses:
         names = [f"    {name}: {' and '.join(planned.changes[name])}" for name in planned.losses]
         advice = "Keep TOPOLOGY, SHARDS and MEMBERS as they were; ALLOW_LOSS=1 does it all the same."

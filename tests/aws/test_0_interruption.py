@@ -1,0 +1,81 @@
+"""A run that is cut short while Terraform works: `cluster-down` leaves nothing of it, whatever Terraform wrote down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.checkout import Checkout
+from tests.emulated_ec2.control_plane import ControlPlane
+from tests.terraform.account import holdings
+
+#: Nothing is installed before the cut, so any will do.
+PACKAGES = {
+    "SOURCE": "mirror",
+    "APT_URI": "http://192.0.2.80/",
+    "APT_SUITE": "none",
+    "APT_COMPONENT": "main",
+    "APT_KEY_FILE": "README.md",
+    "MONGODB_VERSION": "6.0",
+}
+PATIENCE = 120  # seconds
+
+
+@pytest.fixture
+def aws() -> Iterator[ControlPlane]:
+    """The API alone: no run comes as far as a machine."""
+    with ControlPlane() as control_plane:
+        yield control_plane
+
+
+@pytest.fixture
+def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
+    return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
+
+
+def wait_for(what: str, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
+        time.sleep(0.05)  # between two questions
+
+
+def has_security_group(aws: ControlPlane) -> bool:
+    groups = aws.client("ec2").describe_security_groups()["SecurityGroups"]
+    return any(group["GroupName"].startswith("film-library-") for group in groups)
+
+
+def has_instance(aws: ControlPlane) -> bool:
+    return bool(aws.client("ec2").describe_instances()["Reservations"])
+
+
+@pytest.mark.parametrize(
+    ("cut", "moment"),
+    [(signal.SIGINT, has_security_group), (signal.SIGKILL, has_instance)],
+    ids=["Ctrl-C among the security groups", "killed among the instances"],
+)
+def test_down_leaves_nothing(
+    aws: ControlPlane, checkout: Checkout, cut: signal.Signals, moment: Callable[[ControlPlane], bool]
+) -> None:
+    before = holdings(aws)
+    with checkout.begin("cluster-up", **PACKAGES) as up:
+        wait_for(moment.__name__, lambda: moment(aws))
+        if cut is signal.SIGKILL:
+            checkout.kill()
+        else:
+            os.killpg(up.pid, cut)
+        output, _ = up.communicate()
+    assert up.returncode != 0
+    assert cut is signal.SIGKILL or "Interrupted in phase 'Terraform'" in output
+    assert holdings(aws) != before
+    down = checkout.make_target("cluster-down", CONFIRM="aws")
+    assert down.returncode == 0
+    assert holdings(aws) == before
+    again = checkout.make_target("cluster-down", CONFIRM="aws")
+    assert again.returncode == 0
+    assert "nothing of aws is there" in again.stdout

@@ -1,0 +1,112 @@
+"""What ENV=aws computes before and after it talks to AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops import inventory
+from ops.aws import cluster, estimate, hosts
+from ops.aws.estimate import Item
+from ops.aws.terraform import Plan
+from ops.errors import OpsError
+from ops.progress import PhaseError
+from ops.source import PackageSource
+
+PACKAGES = PackageSource(
+    "mirror", "8.0", "http://192.0.2.80", "noble/mongodb-org/8.0", "multiverse", Path("/keys/one.asc")
+)
+
+
+def resource(kind: str, **values: Any) -> dict[str, Any]:
+    return {"type": kind, "values": values}
+
+
+def test_estimate_counts_what_is_paid_for() -> None:
+    disk = [{"volume_size": 12, "iops": None, "throughput": None}]
+    resources = [
+        *[resource("aws_instance", instance_type="t3.large", root_block_device=disk)] * 3,
+        resource("aws_instance", instance_type="x9.huge", root_block_device=disk),
+        *[resource("aws_ebs_volume", size=100, iops=4000, throughput=225)] * 3,
+        *[resource("aws_eip")] * 4,
+        resource("aws_vpc"),
+        {"type": "aws_iam_policy_document"},  # a data source that is only read later has no values
+    ]
+    assert estimate.items(resources) == [
+        Item("instance t3.large", 3, pytest.approx(3 * 0.0832 * 730)),
+        Item("instance x9.huge", 1, None),
+        Item("volume gp3 12 GB, 3000 IOPS, 125 MB/s", 4, pytest.approx(4 * 12 * 0.08)),
+        Item("volume gp3 100 GB, 4000 IOPS, 225 MB/s", 3, pytest.approx(3 * (100 * 0.08 + 1000 * 0.005 + 100 * 0.04))),
+        Item("public IPv4 address", 4, pytest.approx(4 * 0.005 * 730)),
+    ]
+
+
+def test_a_price_that_is_not_known_is_not_taken_for_nothing() -> None:
+    text = estimate.render([Item("instance x9.huge", 1, None), Item("public IPv4 address", 2, 7.3)])
+    assert "price not known" in text
+    assert "total and what has no price here" in text
+    assert "7.30" in text
+
+
+def plan(**actions: list[str]) -> Plan:
+    changes = [
+        {"address": f"{kind}.one", "type": kind, "change": {"actions": verbs}} for kind, verbs in actions.items()
+    ]
+    return Plan({"resource_changes": changes})
+
+
+def test_a_plan_that_loses_data_is_refused() -> None:
+    losing = plan(aws_ebs_volume=["delete", "create"], aws_security_group=["delete"], aws_vpc=["no-op"])
+    assert losing.losses == ["aws_ebs_volume.one"]
+    with pytest.raises(PhaseError, match="destroy") as refused:
+        cluster.refuse_losses(losing)
+    assert refused.value.lines is not None
+    assert "aws_ebs_volume.one: delete and create" in refused.value.lines[0]
+
+
+def test_a_plan_that_builds_or_repairs_is_not() -> None:
+    cluster.refuse_losses(
+        plan(aws_instance=["create"], aws_security_group=["update"], aws_volume_attachment=["delete"])
+    )
+
+
+def test_another_region_than_the_clusters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    cluster.refuse_another_region({})
+    cluster.refuse_another_region({"region": "eu-west-1"})
+    with pytest.raises(OpsError, match="the cluster is in us-east-1; set AWS_REGION=us-east-1"):
+        cluster.refuse_another_region({"region": "us-east-1"})
+
+
+def test_hosts_of_outputs() -> None:
+    outputs = {
+        "hosts": {
+            "router-1": {
+                "instance_id": "i-1",
+                "public_ip": "203.0.113.9",
+                "private_ip": "10.20.0.31",
+                "groups": ["mongos", "web"],
+            }
+        }
+    }
+    assert hosts.of_outputs(outputs) == [
+        hosts.Ec2Host("router-1", "i-1", "203.0.113.9", "10.20.0.31", ("mongos", "web"))
+    ]
+    assert hosts.of_outputs({}) == []
+
+
+def test_keys_are_known_by_the_instance_and_no_host_is_written_down(sandbox: Path) -> None:
+    written = yaml.safe_load(inventory.write_common("aws", PACKAGES).read_text())["all"]
+    assert set(written) == {"vars"}
+    assert "-o HostKeyAlias={{ instance_id }} " in written["vars"]["ansible_ssh_common_args"]
+    assert "StrictHostKeyChecking=accept-new" in written["vars"]["ansible_ssh_common_args"]
+    assert written["vars"]["mongodb_apt_uri"] == "http://192.0.2.80"
+
+
+def test_the_clusters_id_is_made_up_once(sandbox: Path) -> None:
+    first = cluster.cluster_id("aws")
+    assert first.startswith("aws-")
+    assert cluster.cluster_id("aws") == first
