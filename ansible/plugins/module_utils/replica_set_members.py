@@ -67,6 +67,22 @@ def unhealthy(connection: MongoClient[Document], members: list[str]) -> dict[str
     return {host: state for host, state in listed.items() if state not in _HEALTHY}
 
 
+def lacking(connection: MongoClient[Document], members: list[str], max_lag: float) -> dict[str, str]:
+    """Those of the members that are not up, or `max_lag` seconds and more behind the primary's last write -> why."""
+    found = unhealthy(connection, members)
+    status = {member["name"]: member for member in connection.admin.command("replSetGetStatus")["members"]}
+    leader = next((member for member in status.values() if member["stateStr"] == "PRIMARY"), None)
+    if leader is None:
+        return {"primary": "none"} | found
+    for host in members:
+        if host in found or status[host]["optime"] == leader["optime"]:
+            continue
+        lag = (leader["optimeDate"] - status[host]["optimeDate"]).total_seconds()
+        if lag >= max_lag:
+            found[host] = f"{lag:.0f} s behind the primary"
+    return found
+
+
 def settled(connection: MongoClient[Document], added: str | None) -> bool:
     """Whether a majority has the newest configuration and the member that it added, if any, has its data."""
     try:

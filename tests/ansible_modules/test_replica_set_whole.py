@@ -1,0 +1,56 @@
+"""The module replica_set_whole on real members."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from tests.ansible_modules.conftest import ADMIN, PASSWORD, Members, Module, direct
+
+
+def arguments(hosts: list[str], **options: Any) -> dict[str, Any]:
+    login = {"login_user": ADMIN, "login_password": PASSWORD}
+    return {"name": "films", "members": hosts, "timeout": 60} | login | options
+
+
+def test_waits_for_every_member_and_its_last_write(run_module: Module, members: Members) -> None:
+    hosts = [members.start("films") for _ in range(3)]
+    formed = run_module(
+        "replica_set", **arguments(hosts), local_member=hosts[0], settings={"electionTimeoutMillis": 2000}
+    )
+    assert formed["primary"] == hosts[0], formed
+
+    whole = run_module("replica_set_whole", **arguments(hosts))
+    assert (whole["failed"], whole["changed"], whole["primary"]) == (False, False, hosts[0])
+
+    # A secondary that fetches nothing any more is up, and behind from the next write on.
+    with direct(hosts[2]) as client:
+        client.admin.command("fsync", 1, lock=True)
+    try:
+        with direct(hosts[0]) as client:
+            client.films.movies.insert_one({"title": "Metropolis"})
+        behind = run_module("replica_set_whole", **arguments(hosts, timeout=1))
+        tolerated = run_module("replica_set_whole", **arguments(hosts, timeout=1, max_lag=600))
+    finally:
+        with direct(hosts[2]) as client:
+            client.admin.command("fsyncUnlock")
+    assert f"{hosts[2]}: " in behind["msg"]
+    assert "behind the primary" in behind["msg"]
+    assert not tolerated["failed"]
+    assert not run_module("replica_set_whole", **arguments(hosts))["failed"]
+
+    members.processes[hosts[1]].stop(signal.SIGKILL)
+    lacking = run_module("replica_set_whole", **arguments(hosts, timeout=6, max_lag=600))
+    assert f"{hosts[1]}: (not reachable/healthy)" in lacking["msg"]
+
+    # Without a majority there is no primary either.
+    members.processes[hosts[2]].stop(signal.SIGKILL)
+    alone = run_module("replica_set_whole", **arguments(hosts, timeout=6, max_lag=600))
+    assert alone["failed"]
+
+
+def test_says_when_the_password_is_refused(run_module: Module, members: Members) -> None:
+    host = members.start("films")
+    run_module("replica_set", **arguments([host]), local_member=host)
+    refused = run_module("replica_set_whole", **arguments([host], login_password="another"))
+    assert refused["msg"].startswith(f"films refuses {ADMIN}")
