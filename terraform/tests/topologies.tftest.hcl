@@ -78,6 +78,8 @@ run "compact_grows" {
 }
 
 run "the_largest_dedicated_cluster_has_addresses_for_all" {
+  command = plan
+
   variables {
     topology     = "dedicated"
     shard_count  = 9

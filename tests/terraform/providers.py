@@ -68,7 +68,7 @@ def todays_mirror(mirror: Path, sources: Path) -> Path:
     plugin = directory / f"terraform-provider-aws_v{published['version']}"
     # HOME: the library keeps the certificate of its socket below it.
     plugin.write_text(
-        f"#!/bin/sh\nHOME='{mirror}' PYTHONPATH='{packages}:{ROOT}' PYTHONDONTWRITEBYTECODE=1 "
+        f"#!/bin/sh\nHOME='{mirror}' PYTHONPATH='{packages}:{ROOT}' "
         f"exec '{sys.executable}' -m tests.terraform.schema_provider '{directory}/schema.json'\n"
     )
     plugin.chmod(0o755)

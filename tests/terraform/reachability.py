@@ -27,9 +27,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Host:
-    """An instance: its name, how others see it, its public address, and the rules of its groups as boto3 shows them."""
+    """An instance: name, inventory groups, how others see it, and its security groups' rules as boto3 shows them."""
 
     name: str
+    groups: tuple[str, ...]
     private: Peer
     public_address: str
     ingress: list[dict[str, Any]]
@@ -44,10 +45,11 @@ def hosts(ec2: Any) -> dict[str, Host]:
         for instance in reservation["Instances"]:
             if instance["State"]["Name"] == "terminated":
                 continue
-            name = next(tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name")
+            tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
             own = [groups[group["GroupId"]] for group in instance["SecurityGroups"]]
-            found[name] = Host(
-                name=name,
+            found[tags["Name"]] = Host(
+                name=tags["Name"],
+                groups=tuple(tags["Groups"].split(",")),
                 private=Peer(instance["PrivateIpAddress"], frozenset(group["GroupId"] for group in own)),
                 public_address=instance["PublicIpAddress"],
                 ingress=[rule for group in own for rule in group["IpPermissions"]],

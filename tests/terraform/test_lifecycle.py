@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from tests.terraform import account
+from tests.terraform.account_policy import UNSEEN, granted_actions, iam_action
 from tests.terraform.cluster import Cluster
 from tests.terraform.workspace import Change, TerraformError
 
@@ -111,3 +113,13 @@ def test_destroy_leaves_nothing(cluster: Cluster) -> None:
     cluster.workspace.apply(cluster.variables | {"backup_force_destroy": True})
     cluster.workspace.destroy()
     assert account.holdings(cluster.aws) == cluster.before
+
+
+def test_the_accounts_policy_allows_every_request(cluster: Cluster) -> None:
+    """Everything that this life asked of AWS, and little else."""
+    used = {iam_action(request) for request in cluster.workspace.requests()}
+    assert len(used) > 60
+    granted = granted_actions()
+    assert {action for action in used if not any(fnmatchcase(action, pattern) for pattern in granted)} == set()
+    changing = {action for action in granted if not action.endswith("*")}
+    assert changing - used == UNSEEN.keys()

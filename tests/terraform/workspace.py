@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,17 @@ class Workspace:
     @cached_property
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
-        return own | _ISOLATION
+        # Provider 3.39.0 writes each of its requests down at this level.
+        log = {"TF_LOG": "DEBUG", "TF_LOG_CORE": "OFF", "TF_LOG_PATH": str(self._log)}
+        return own | _ISOLATION | log
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "provider.log"
+
+    def requests(self) -> set[str]:
+        """What has been asked of AWS so far: service and operation, as in "ec2/RunInstances"."""
+        return set(re.findall(r"DEBUG: Request (\w+/\w+) Details", self._log.read_text(errors="replace")))
 
     def run(self, command: str, *arguments: str) -> str:
         """Runs `terraform COMMAND ...` and returns its standard output. Raises TerraformError when it fails."""

@@ -1,11 +1,16 @@
-"""Who reaches what of an applied cluster, all of it, against what a cluster needs (needed.py): no more and no less."""
+"""Both topologies, applied: which hosts there are, and who reaches what of them.
+
+Reachability is compared as a whole with what a cluster needs (needed.py): nothing missing, nothing extra.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
 
 import pytest
 
+from ops.topology import plan
 from tests.terraform.cluster import Cluster
 from tests.terraform.needed import ADMIN, OUTSIDE, PUBLIC, kind_of, needed
 from tests.terraform.reachability import Host, Open, Peer, between, entering, hosts, leaving
@@ -21,10 +26,18 @@ def topology(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def applied(topology: str, new_cluster: Callable[..., Cluster]) -> Mapping[str, Host]:
-    """The hosts of a cluster with two routers, as EC2 describes them."""
-    cluster = new_cluster(topology=topology, router_count=2)
+    """The hosts as EC2 describes them."""
+    cluster = new_cluster(topology=topology)
     cluster.workspace.apply(cluster.variables)
     return hosts(cluster.aws.client("ec2"))
+
+
+def test_hosts_are_those_of_a_local_cluster(topology: str, applied: Mapping[str, Host]) -> None:
+    """The same names, groups, and last parts of the addresses: roles and people find no difference."""
+    local = plan(topology, shards=2, members=3, subnet=IPv4Network("10.89.70.0/24"))
+    assert {host.name: (host.groups, host.address.rpartition(".")[2]) for host in local} == {
+        host.name: (host.groups, host.private.address.rpartition(".")[2]) for host in applied.values()
+    }
 
 
 def test_every_connection(topology: str, applied: Mapping[str, Host]) -> None:

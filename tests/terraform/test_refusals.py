@@ -1,0 +1,78 @@
+"""What people read when they ask for something that can't be: which variable, which value, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.terraform.cluster import Cluster
+from tests.terraform.workspace import TerraformError
+
+
+@pytest.fixture(scope="module")
+def refusal(new_cluster: Callable[..., Cluster]) -> Callable[..., str]:
+    """Plans with variables and returns what Terraform said, on one line; that it refuses is a part of every test."""
+    cluster = new_cluster()
+
+    def refuse(**variables: Any) -> str:
+        with pytest.raises(TerraformError) as refused:
+            cluster.workspace.plan(cluster.variables | variables)
+        return " ".join(str(refused.value).split())
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("cidr", "why"),
+    [
+        ("0.0.0.0/0", "0.0.0.0/0 is wider than /16. It would open ssh (22), mongos (27017) and the admin app (8080)"),
+        ("::/0", "::/0 can't be let in to ssh (22), mongos (27017) and the admin app (8080)"),
+        ("10.0.0.0/15", "10.0.0.0/15 is wider than /16"),
+        ("203.0.113.7/24", "203.0.113.7/24 must be an IPv4 network without host bits"),
+        ("everywhere", "everywhere must be an IPv4 network"),
+    ],
+)
+def test_open_administration_is_refused_with_the_rule_and_why(refusal: Callable[..., str], cidr: str, why: str) -> None:
+    said = refusal(admin_cidrs=["198.51.100.7/32", cidr])
+    assert f"admin_cidrs: {why}" in said
+    assert "198.51.100.7/32" not in said.partition("This was checked")[0].partition("admin_cidrs:")[2]
+
+
+def test_wrong_values_are_all_said_at_once(refusal: Callable[..., str]) -> None:
+    said = refusal(
+        admin_cidrs=["0.0.0.0/0"],
+        availability_zones=["eu-central-1a", "eu-central-1b"],
+        data_volume={"encrypted": False},
+        member_count=4,
+        topology="ring",
+    )
+    for part in [
+        "0.0.0.0/0 is wider than /16",
+        "availability_zones: eu-central-1a, eu-central-1b are fewer than three different zones",
+        "data_volume: encrypted must be true",
+        "member_count: 4 must be one of 3, 5, 7",
+        'topology: unknown "ring", expected one of compact, dedicated',
+    ]:
+        assert part in said
+
+
+def test_contradictions_are_all_said_at_once(refusal: Callable[..., str]) -> None:
+    said = refusal(
+        admin_cidrs=["10.20.3.0/24"],
+        availability_zones=["eu-central-1a", "eu-central-1b", "us-east-1c"],
+        backup_force_destroy=True,
+        backup_lock_days=60,
+        backup_lock_mode="COMPLIANCE",
+        host_instance_types={"shard1-1": "t3.large"},
+    )
+    for part in [
+        "availability_zones: us-east-1c isn't a zone of the region eu-central-1",
+        "host_instance_types: there is no host shard1-1; there are mongo-1, mongo-2, mongo-3, router-1",
+        "admin_cidrs: 10.20.3.0/24 overlaps with vpc_cidr 10.20.0.0/16",
+        "backup_lock_days: 60 is more than backup_retention_days, 35",
+        "backup_force_destroy: can't be true with backup_lock_mode COMPLIANCE",
+    ]:
+        assert part in said
+    assert said.count("Error:") == 1
