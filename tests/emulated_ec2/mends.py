@@ -1,7 +1,7 @@
 """Where moto 5.2.5 differs from EC2, and what is put in its place.
 
 Each function stands before one of moto's, which it gets as `moto`; its docstring says what AWS does. Only the
-server's process calls `apply`, before it serves.
+server's process calls `apply`, before it serves, and it answers one request at a time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Network
-from threading import Lock
 from typing import Any
 
 from moto.core.responses import BaseResponse
@@ -26,60 +26,35 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 #: Public addresses come from here: TEST-NET-2 of RFC 5737, which nobody on the internet has.
 PUBLIC_POOL = IPv4Network("198.51.100.0/24")
 
-#: Codes of the states of an instance, as in EC2's InstanceState.
-_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-#: What a machine reports, and the state in which that is news: it may have been told otherwise meanwhile.
-_REPORTS = {
-    "running": "pending",
-    "stopped": "stopping",
-    "terminated": "shutting-down",
-    "attached": "attaching",
-    "detached": "detaching",
-}
 
-
+@dataclass
 class Changes:
     """Counts the requests that may have changed something, so that a follower needn't compare the whole state."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._lock = Lock()
-
-    def add(self) -> None:
-        with self._lock:
-            self.count += 1
+    count: int = 0
 
 
-def apply(machines: bool) -> Changes:
-    """Mends moto, in this process, and returns the count of changes from now on.
-
-    With machines, what takes time on EC2 ends when `report` says so; without, at once.
-    """
+def apply() -> Changes:
+    """Mends moto, in this process, and returns the count of changes from now on."""
     _replace(Instance, "security_groups", property(_groups, _set_groups))
     _replace(NetworkInterface, "group_set", property(lambda interface: interface._group_set))
-    _mend(SecurityGroupBackend, "_delete_security_group", _delete_unused_group)
-    _mend(Instance, "prep_nics", _prepare_interfaces)
+    mend(SecurityGroupBackend, "_delete_security_group", _delete_unused_group)
+    mend(Instance, "prep_nics", _prepare_interfaces)
 
     pool = _unused_addresses()
     _replace(elastic_ip_addresses, "random_ip", pool.__next__)
     _replace(elastic_network_interfaces, "random_public_ip", pool.__next__)
     for name in ("start", "stop"):
-        _mend(NetworkInterface, name, _keep_elastic_address)
-    _mend(ElasticAddressBackend, "associate_address", _associate_address)
-    _mend(NetworkInterface, "delete", _delete_interface)
+        mend(NetworkInterface, name, _keep_elastic_address)
+    mend(ElasticAddressBackend, "associate_address", _associate_address)
+    mend(NetworkInterface, "delete", _delete_interface)
 
-    if machines:
-        _mend(Instance, "__init__", _launch)
-        for name, passing in (("start", "pending"), ("stop", "stopping"), ("terminate", "shutting-down")):
-            _mend(Instance, name, functools.partial(_begin, passing))
-        _mend(EBSBackend, "attach_volume", _begin_attachment)
-        _mend(EBSBackend, "detach_volume", _begin_detachment)
     for name, mended in (("start", _start), ("stop", _stop), ("terminate", _terminate), ("reboot", _reboot)):
-        _mend(Instance, name, mended)
-    _mend(EBSBackend, "attach_volume", _attach_volume)
+        mend(Instance, name, mended)
+    mend(EBSBackend, "attach_volume", _attach_volume)
 
     changes = Changes()
-    _mend(BaseResponse, "call_action", functools.partial(_call_and_count, changes))
+    mend(BaseResponse, "call_action", functools.partial(_call_and_count, changes))
     return changes
 
 
@@ -87,7 +62,8 @@ def _replace(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
-def _mend(owner: Any, name: str, mended: Callable[..., Any]) -> None:
+def mend(owner: Any, name: str, mended: Callable[..., Any]) -> None:
+    """Puts a function before one of moto's, which becomes its first argument."""
     moto = getattr(owner, name)
 
     @functools.wraps(moto)
@@ -139,11 +115,16 @@ def _prepare_interfaces(moto: Any, instance: Any, nic_spec: list[dict[str, Any]]
     moto(instance, nic_spec, *args, **kwargs)
 
 
+def backends() -> list[Any]:
+    """EC2 of every account and region."""
+    return [backend for account in ec2_backends.values() for backend in account.values()]
+
+
 def _unused_addresses() -> Iterator[str]:
     """Public addresses are routed; these are, by the emulation. One that was released isn't given out again at once."""
     for address in itertools.cycle(map(str, PUBLIC_POOL.hosts())):
-        used = {elastic.public_ip for backend in _backends() for elastic in backend.addresses}
-        if address not in used.union(nic.public_ip for backend in _backends() for nic in backend.enis.values()):
+        used = {elastic.public_ip for backend in backends() for elastic in backend.addresses}
+        if address not in used.union(nic.public_ip for backend in backends() for nic in backend.enis.values()):
             yield address
 
 
@@ -224,67 +205,6 @@ def _attach_volume(moto: Any, backend: Any, volume_id: str, instance_id: str, de
     return moto(backend, volume_id, instance_id, device_path, *args)
 
 
-# -- machines: what takes time
-
-
-def _launch(moto: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
-    """An instance is pending until its machine has power."""
-    moto(instance, *args, **kwargs)
-    _set_state(instance, "pending")
-
-
-def _begin(passing: str, moto: Any, instance: Any) -> Any:
-    """Starting, stopping and terminating take their time; moto leaps to the end."""
-    former = copy.copy(instance._state)
-    _set_state(instance, passing)  # before too: the volumes of an instance that isn't running leave it at once
-    moto(instance)
-    _set_state(instance, passing)
-    return former
-
-
-def _begin_attachment(moto: Any, backend: Any, volume_id: str, instance_id: str, device_path: str, *args: Any) -> Any:
-    """A volume is attaching until the machine has it."""
-    attachment = moto(backend, volume_id, instance_id, device_path, *args)
-    if _is_on(attachment.instance) and device_path != attachment.instance.root_device_name:
-        attachment.status = "attaching"
-    return attachment
-
-
-def _begin_detachment(moto: Any, backend: Any, volume_id: str, *args: Any) -> Any:
-    """A volume is detaching until the machine lets go of it, which it doesn't while the volume is mounted."""
-    attachment = backend.get_volume(volume_id).attachment
-    if attachment is None or attachment.status == "detached" or not _is_on(attachment.instance):
-        return moto(backend, volume_id, *args)
-    attachment.status = "detaching"
-    return attachment
-
-
-def report(resource_id: str, state: str) -> None:
-    """What a machine says: an instance is running, stopped or terminated; a volume is attached or detached."""
-    for backend in _backends():
-        for instance in backend.all_instances():
-            if instance.id == resource_id and instance.state == _REPORTS[state]:
-                _set_state(instance, state)
-        attachment = getattr(backend.volumes.get(resource_id), "attachment", None)
-        if attachment and attachment.status == _REPORTS[state]:
-            attachment.status = state
-            if state == "detached":
-                backend.detach_volume(resource_id, attachment.instance.id, attachment.device)
-
-
-def _backends() -> list[Any]:
-    """EC2 of every account and region."""
-    return [backend for account in ec2_backends.values() for backend in account.values()]
-
-
-def _is_on(instance: Any) -> bool:
-    return instance.state in ("pending", "running")
-
-
-def _set_state(instance: Any, name: str) -> None:
-    instance._state.name, instance._state.code = name, _STATES[name]
-
-
 # -- following
 
 
@@ -295,4 +215,4 @@ def _call_and_count(changes: Changes, moto: Any, response: Any) -> Any:
     finally:
         # After the call: who sees the new count finds the new state.
         if not str(response._get_action()).startswith(("Describe", "Get", "List", "Head")):
-            changes.add()
+            changes.count += 1

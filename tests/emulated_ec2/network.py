@@ -79,7 +79,7 @@ class Network:
             server.shutdown()
             server.server_close()
         self._servers.clear()
-        if Path(f"/sys/class/net/{_LINK}").exists():
+        if f"{_LINK}@" in root("ip", "-brief", "link"):
             root("ip", "link", "delete", _LINK)
         for name in re.findall(rf"^{PREFIX}\S+", root("ip", "netns", "list"), re.MULTILINE):
             root("ip", "netns", "delete", name)

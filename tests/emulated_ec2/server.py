@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 # moto reads it while it is imported.
@@ -16,7 +16,7 @@ os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.emulated_ec2 import mends
+from tests.emulated_ec2 import mends, transitions
 from tests.emulated_ec2.control_plane import CHANGES_PATH, REPORTS_PATH
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -25,20 +25,25 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 def main(*, port: int, machines: bool) -> None:
     """Serves on 127.0.0.1, at the port or, for 0, at a free one, and prints which."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
-    changes = mends.apply(machines)
+    if machines:
+        transitions.apply()
+    changes = mends.apply()
     moto = DomainDispatcherApplication(create_backend_app)
+    one_at_a_time = Lock()  # moto's models are dicts that any request may change
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == CHANGES_PATH:
+        path = environ["PATH_INFO"]
+        if path == CHANGES_PATH:
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [str(changes.count).encode()]
-        if environ["PATH_INFO"].startswith(REPORTS_PATH):
-            mends.report(*environ["PATH_INFO"].removeprefix(REPORTS_PATH).split("/"))
-            changes.add()
-            start_response("204 No Content", [])
-            return []
-        answer: Iterable[bytes] = moto(environ, start_response)
-        return answer
+        with one_at_a_time:
+            if path.startswith(REPORTS_PATH):
+                transitions.report(*path.removeprefix(REPORTS_PATH).split("/"))
+                changes.count += 1
+                start_response("204 No Content", [])
+                return []
+            answer: Iterable[bytes] = moto(environ, start_response)
+            return answer
 
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
     os.environ["MOTO_PORT"] = str(server.server_port)

@@ -1,0 +1,88 @@
+"""What takes time on EC2 and not with moto: instances that boot, stop and terminate, volumes that come and go.
+
+With machines behind the control plane it begins with the request, and ends when the machine reports it.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Any
+
+from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.instances import Instance
+
+from tests.emulated_ec2.mends import backends, mend
+
+#: Codes of the states of an instance, as in EC2's InstanceState.
+_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+#: What a machine reports, and the state in which that is news: it may have been told otherwise meanwhile.
+_REPORTS = {
+    "running": "pending",
+    "stopped": "stopping",
+    "terminated": "shutting-down",
+    "attached": "attaching",
+    "detached": "detaching",
+}
+
+
+def apply() -> None:
+    """Changes moto, in this process. Before `mends.apply`: what is refused must be refused before it begins."""
+    mend(Instance, "__init__", _launch)
+    for name, passing in (("start", "pending"), ("stop", "stopping"), ("terminate", "shutting-down")):
+        mend(Instance, name, functools.partial(_begin, passing))
+    mend(EBSBackend, "attach_volume", _begin_attachment)
+    mend(EBSBackend, "detach_volume", _begin_detachment)
+
+
+def _launch(moto: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
+    """An instance is pending until its machine has power."""
+    moto(instance, *args, **kwargs)
+    _set_state(instance, "pending")
+
+
+def _begin(passing: str, moto: Any, instance: Any) -> Any:
+    """Starting, stopping and terminating take their time; moto leaps to the end."""
+    former = copy.copy(instance._state)
+    _set_state(instance, passing)  # before too: the volumes of an instance that isn't running leave it at once
+    moto(instance)
+    _set_state(instance, passing)
+    return former
+
+
+def _begin_attachment(moto: Any, backend: Any, volume_id: str, instance_id: str, device_path: str, *args: Any) -> Any:
+    """A volume is attaching until the machine has it."""
+    attachment = moto(backend, volume_id, instance_id, device_path, *args)
+    if _is_on(attachment.instance) and device_path != attachment.instance.root_device_name:
+        attachment.status = "attaching"
+    return attachment
+
+
+def _begin_detachment(moto: Any, backend: Any, volume_id: str, *args: Any) -> Any:
+    """A volume is detaching until the machine lets go of it, which it doesn't while the volume is mounted."""
+    attachment = backend.get_volume(volume_id).attachment
+    if attachment is None or attachment.status == "detached" or not _is_on(attachment.instance):
+        return moto(backend, volume_id, *args)
+    attachment.status = "detaching"
+    return attachment
+
+
+def report(resource_id: str, state: str) -> None:
+    """What a machine says: an instance is running, stopped or terminated; a volume is attached or detached."""
+    for backend in backends():
+        for instance in backend.all_instances():
+            if instance.id == resource_id and instance.state == _REPORTS[state]:
+                _set_state(instance, state)
+        attachment = getattr(backend.volumes.get(resource_id), "attachment", None)
+        if attachment and attachment.status == _REPORTS[state]:
+            attachment.status = state
+            if state == "detached":
+                backend.detach_volume(resource_id, attachment.instance.id, attachment.device)
+
+
+def _is_on(instance: Any) -> bool:
+    return instance.state in ("pending", "running")
+
+
+def _set_state(instance: Any, name: str) -> None:
+    instance._state.name, instance._state.code = name, _STATES[name]
