@@ -26,6 +26,13 @@ def test_package_is_held_and_pinned(deployment: Deployment, process: Process) ->
     assert installed.split()[2] == "1001", "the pin, which also wins over a newer series"
 
 
+def test_upgrades_of_libraries_restart_no_process(deployment: Deployment, process: Process) -> None:
+    """needrestart reads its settings as Perl: a pattern for units -> whether they are restarted."""
+    program = 'defined(do "/etc/needrestart/conf.d/mongodb.conf") or die; for (keys %{$nrconf{override_rc}})'
+    program += " { print $nrconf{override_rc}{$_} if $ARGV[0] =~ /$_/ }"
+    assert deployment.host(process.host).check_output("perl -e %s %s", program, process.unit) == "0"
+
+
 def test_repository_is_trusted_by_its_own_key_alone(deployment: Deployment, process: Process) -> None:
     host = deployment.host(process.host)
     source = host.file("/etc/apt/sources.list.d/mongodb-org.sources").content_string
