@@ -46,16 +46,24 @@ def down(env: str, variables: Mapping[str, str]) -> int:
             progress.say(f"nothing of {env} is there")
             return 0
         _confirm(env, doomed, variables)
+        with progress.phase("What Terraform doesn't know"):
+            # First, because it may hold what Terraform knows: a stray instance its security groups.
+            _tell(progress, leftovers.remove(known=terraform.identities()))
         with progress.phase("Terraform"):
             for name in doomed_buckets:
                 progress.hint(f"emptying {name}")
                 buckets.empty(name)
-            if kept and any(resource.startswith(_BUCKET) for resource in terraform.resources()):
+            if kept and any(resource["address"].startswith(_BUCKET) for resource in terraform.resources()):
                 terraform.forget(_BUCKET)
             if terraform.resources():
                 terraform.destroy(identity(env) | {"region": region} | _UNUSED)
-        with progress.phase("What Terraform doesn't know"):
-            _sweep(progress, buckets, leftovers, kept)
+        with progress.phase("What is left"):
+            for name in buckets.names():
+                if name not in kept:
+                    buckets.remove(name)
+                    _tell(progress, [f"bucket {name}"])
+            if remaining := leftovers.find():
+                raise OpsError(f"still there: {', '.join(remaining)}; run it again")
         progress.say("Nothing else is left that costs money." if kept else "Nothing is left that costs money.")
         for name in kept:
             progress.say(f"kept, and paid for: bucket {name} with {buckets.count(name)} backups")
@@ -90,17 +98,9 @@ def _confirm(env: str, doomed: list[str], variables: Mapping[str, str]) -> None:
         raise OpsError("not confirmed; nothing was removed")
 
 
-def _sweep(progress: Progress, buckets: Buckets, leftovers: Leftovers, kept: list[str]) -> None:
-    """Removes what an interrupted run left. Raises OpsError when something is there all the same."""
-    removed = leftovers.remove()
-    for name in buckets.names():
-        if name not in kept:
-            buckets.remove(name)
-            removed.append(f"bucket {name}")
+def _tell(progress: Progress, removed: list[str]) -> None:
     for name in removed:
         progress.say(f"removed {name}, which an interrupted run had left")
-    if remaining := leftovers.find():
-        raise OpsError(f"still there: {', '.join(remaining)}; run it again")
 
 
 def _forget(env: str, variables: Mapping[str, str]) -> None:

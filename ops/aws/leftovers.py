@@ -5,7 +5,7 @@ Everything is found by the tag Cluster, whose value no other cluster has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +39,14 @@ class Leftovers:
         """Everything there is, as "kind id"."""
         return [f"{kind.name} {identity}" for kind in self._kinds() for identity in kind.find(self._id)]
 
-    def remove(self) -> list[str]:
-        """Removes everything there is, what others depend on last; returns "kind id" of what it removed.
+    def remove(self, known: Container[str] = ()) -> list[str]:
+        """Removes everything but what is `known`, what others depend on last; returns "kind id" of what it removed.
 
         Raises botocore's ClientError for what can't be removed.
         """
         removed = []
         for kind in self._kinds():
-            found = kind.find(self._id)
+            found = [identity for identity in kind.find(self._id) if identity not in known]
             for identity in found:
                 kind.remove(identity)
                 removed.append(f"{kind.name} {identity}")
@@ -124,25 +124,25 @@ class Leftovers:
         self._ec2.delete_internet_gateway(InternetGatewayId=identity)
 
     def _profiles(self, _: str) -> list[str]:
-        profiles = self._pages("list_instance_profiles", "InstanceProfiles", "InstanceProfileName")
-        return [name for name in profiles if self._tagged("instance_profile", "InstanceProfileName", name)]
+        names = self._pages("list_instance_profiles", "InstanceProfiles", "InstanceProfileName")
+        return [name for name in names if self._is_ours(self._iam.get_instance_profile, InstanceProfileName=name)]
 
     def _roles(self, _: str) -> list[str]:
-        return [
-            name for name in self._pages("list_roles", "Roles", "RoleName") if self._tagged("role", "RoleName", name)
-        ]
+        names = self._pages("list_roles", "Roles", "RoleName")
+        return [name for name in names if self._is_ours(self._iam.get_role, RoleName=name)]
 
     def _pages(self, operation: str, field: str, key: str) -> list[str]:
-        """Names of the project's; IAM has no filter by tag."""
+        """Names of the project's; IAM has no filter by tag, and its lists show none."""
         pages = self._iam.get_paginator(operation).paginate()
         return [entry[key] for page in pages for entry in page[field] if entry[key].startswith("film-library-")]
 
-    def _tagged(self, thing: str, key: str, name: str) -> bool:
+    def _is_ours(self, get: Callable[..., dict[str, Any]], **name: str) -> bool:
         try:
-            tags = getattr(self._iam, f"list_{thing}_tags")(**{key: name})["Tags"]
+            answer = get(**name)
         except ClientError:
             return False  # gone since it was listed
-        return {"Key": TAG, "Value": self._id} in tags
+        tags = [entry.get("Tags", []) for entry in answer.values() if isinstance(entry, dict)]
+        return any({"Key": TAG, "Value": self._id} in of_entry for of_entry in tags)
 
     def _delete_profile(self, name: str) -> None:
         profile = self._iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]

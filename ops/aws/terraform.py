@@ -133,9 +133,15 @@ class Terraform:
             self.init()
         return {name: output["value"] for name, output in json.loads(self._output("output", "-json")).items()}
 
-    def resources(self) -> list[str]:
-        """Addresses of everything in the state."""
-        return self._output("state", "list", allow_empty=True).split()
+    def resources(self) -> list[dict[str, Any]]:
+        """Everything in the state, resources and data sources: {address, type, values, ...}."""
+        return _resources(json.loads(self._output("show", "-json")).get("values", {}).get("root_module", {}))
+
+    def identities(self) -> set[str]:
+        """What AWS calls the things in the state: their ids, or the names of what has only that."""
+        fields = ("id", "key_pair_id")  # a key pair's `id` is its name
+        found = (resource.get("values", {}).get(field) for resource in self.resources() for field in fields)
+        return {str(identity) for identity in found if identity}
 
     def _write(self, variables: Mapping[str, Any]) -> Path:
         path = self._build / "terraform.tfvars.json"
@@ -169,12 +175,12 @@ class Terraform:
         if code != 0:
             raise PhaseError(f"terraform {verb} failed", diagnostics or None)
 
-    def _output(self, *arguments: str, allow_empty: bool = False) -> str:
+    def _output(self, *arguments: str) -> str:
         """What a quick verb prints."""
         result = subprocess.run(
             self._command(*arguments), check=False, capture_output=True, text=True, env=self._environment
         )
-        if result.returncode != 0 and not (allow_empty and "No state file was found" in result.stderr):
+        if result.returncode != 0:
             raise TerraformError(f"terraform {' '.join(arguments[:2])}: {result.stderr.strip()}")
         return result.stdout
 

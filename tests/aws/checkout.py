@@ -16,12 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.paths import ROOT
+from ops.paths import CACHE, ROOT
 from tests.terraform import providers
 from tests.terraform.workspace import emulation
-
-#: Made once for the repository, and never written to by a cluster.
-_SHARED = (".venv", ".cache")
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,11 @@ class Checkout:
             if name and (ROOT / name).exists() and not name.startswith("terraform/tests/"):
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, directory / name, follow_symlinks=False)
-        for name in _SHARED:
-            (directory / name).symlink_to(ROOT / name)
+        (directory / ".venv").symlink_to(ROOT / ".venv")
+        (directory / ".cache").mkdir()
+        for entry in CACHE.iterdir():
+            if entry.suffix != ".lock":  # each checkout has runs of its own
+                (directory / ".cache" / entry.name).symlink_to(entry)
         override = json.dumps(emulation(aws["AWS_ENDPOINT_URL"]), indent=2)
         (directory / "terraform" / "emulation_override.tf.json").write_text(override)
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_", "FILM_"))}

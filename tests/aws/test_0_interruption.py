@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,10 +39,11 @@ def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
     return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
 
 
-def wait_for(what: str, condition: Callable[[], bool]) -> None:
+def wait_during(run: subprocess.Popen[str], moment: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
+    while not moment():
+        assert run.poll() is None, run.communicate()[0]
+        assert time.monotonic() < deadline, f"not there within {PATIENCE} s"
         time.sleep(0.05)  # between two questions
 
 
@@ -64,7 +66,7 @@ def test_down_leaves_nothing(
 ) -> None:
     before = holdings(aws)
     with checkout.begin("cluster-up", **PACKAGES) as up:
-        wait_for(moment.__name__, lambda: moment(aws))
+        wait_during(up, lambda: moment(aws))
         if cut is signal.SIGKILL:
             checkout.kill()
         else:
