@@ -35,7 +35,10 @@ UNSEEN = {
     **dict.fromkeys(["ec2:DeleteRoute", "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation"], "drift of routes"),
     **dict.fromkeys(["ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute"], "drift of the network"),
     "ec2:ModifyInstanceMetadataOptions": "drift of IMDSv2",
-    "ec2:DetachVolume": "removing what a killed run left",
+    **dict.fromkeys(
+        ["ec2:DetachVolume", "iam:ListRoles", "iam:ListInstanceProfiles", "s3:ListAllMyBuckets"],
+        "finding and removing what a killed run left",
+    ),
     **dict.fromkeys(
         [
             "ec2:AssociateIamInstanceProfile",
@@ -48,7 +51,7 @@ UNSEEN = {
     "iam:PassRole": "RunInstances with a profile; a permission without an operation",
     "iam:TagRole": "provider 6.x; 3.39.0 tags while it creates",
     "s3:BypassGovernanceRetention": "deleting a locked backup; a permission without an operation",
-    "s3:DeleteObject": "deletion of backups without a version",
+    "s3:DeleteObjectVersion": "DeleteObject of a version; a permission without an operation",
     "s3:PutBucketOwnershipControls": "provider 6.x",
 }
 

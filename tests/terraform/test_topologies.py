@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,15 @@ def topology(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def applied(topology: str, new_cluster: Callable[..., Cluster]) -> Mapping[str, Host]:
-    """The hosts as EC2 describes them."""
+def cluster(topology: str, new_cluster: Callable[..., Cluster]) -> Cluster:
     cluster = new_cluster(topology=topology)
     cluster.workspace.apply(cluster.variables)
+    return cluster
+
+
+@pytest.fixture
+def applied(cluster: Cluster) -> Mapping[str, Host]:
+    """The hosts as EC2 describes them."""
     return hosts(cluster.aws.client("ec2"))
 
 
@@ -41,16 +47,47 @@ def test_hosts_are_those_of_a_local_cluster(topology: str, applied: Mapping[str,
 
 
 def test_every_connection(topology: str, applied: Mapping[str, Host]) -> None:
-    open_ports = {
+    assert _differences(topology, _connections(applied)) == []
+
+
+def test_a_rule_by_hand_would_show(topology: str, cluster: Cluster, applied: Mapping[str, Host]) -> None:
+    """One too many and one too few, each named; the test before this one proves nothing otherwise."""
+    ec2, router = cluster.aws.client("ec2"), applied["router-1"]
+    (opened,) = [group for group in router.private.groups if _name(ec2, group).endswith("-access")]
+    rule = {"IpProtocol": "tcp", "FromPort": 27017, "ToPort": 27018, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=opened, IpPermissions=[rule])
+    ec2.revoke_security_group_ingress(GroupId=opened, IpPermissions=[https])
+    try:
+        lines = _differences(topology, _connections(hosts(ec2)))
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=opened, IpPermissions=[rule])
+        ec2.authorize_security_group_ingress(GroupId=opened, IpPermissions=[https])
+    assert [line for line in lines if line.startswith(("admin", "public"))] == [
+        "admin must not reach router-1: ('tcp', 27018)",
+        "admin needs router-1: ('tcp', 443)",
+        "public must not reach router-1: ('tcp', 27017)",
+        "public must not reach router-1: ('tcp', 27018)",
+        "public needs router-1: ('tcp', 443)",
+    ]
+
+
+def _name(ec2: Any, group: str) -> str:
+    return str(ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["GroupName"])
+
+
+def _connections(applied: Mapping[str, Host]) -> dict[tuple[str, str], Open]:
+    """What is open by (source, host): from every other host, from an administrator's address, from anybody's."""
+    found = {
         (source.name, target.name): between(source, target)
         for source in applied.values()
         for target in applied.values()
         if source is not target
     }
     for name, target in applied.items():
-        open_ports[ADMIN, name] = entering(Peer(ADMIN_ADDRESS), target)
-        open_ports[PUBLIC, name] = entering(Peer(PUBLIC_ADDRESS), target)
-    assert _differences(topology, open_ports) == []
+        found[ADMIN, name] = entering(Peer(ADMIN_ADDRESS), target)
+        found[PUBLIC, name] = entering(Peer(PUBLIC_ADDRESS), target)
+    return found
 
 
 def test_hosts_are_nobody_special_at_their_public_addresses(topology: str, applied: Mapping[str, Host]) -> None:

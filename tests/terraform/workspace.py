@@ -149,7 +149,7 @@ class Workspace:
 
 def copy(directory: Path, *without: str) -> Path:
     """Copies terraform/ without what only one machine has: state, plug-ins, variables, other backends."""
-    own = (".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf*", "*.tfbackend")
+    own = (".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf", "*_override.tf.json", "*.tfbackend")
     shutil.copytree(TERRAFORM, directory, ignore=shutil.ignore_patterns(*own, *without))
     return directory
 
