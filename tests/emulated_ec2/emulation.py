@@ -5,8 +5,10 @@
 
 The machines follow the control plane's state: what is pending boots, what is stopping shuts down, and so on; then the
 control plane is told, and shows the instance as running, stopped or terminated. Connections come from this machine:
-see the addresses in tests/emulated_ec2/network.py. Not emulated: user data, the metadata service, RebootInstances, a
-guest that switches itself off, several VPCs with the same addresses.
+see the addresses in tests/emulated_ec2/network.py.
+
+Not emulated: user data, the metadata service, RebootInstances, a guest that switches itself off, several VPCs with the
+same addresses, rules that name prefix lists, IPv6, encryption of volumes. IAM is there, but nothing is refused for it.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ _OWN_FILES = "umount /etc/hostname /etc/resolv.conf\n"
 _FIRST_BOOT = """
 echo "$1" > /etc/hostname
 echo "nameserver $2" > /etc/resolv.conf
-install -m 0600 -o ubuntu -g ubuntu /dev/null /home/ubuntu/.ssh/authorized_keys
-echo "$3" > /home/ubuntu/.ssh/authorized_keys
+install -m 0600 -o ubuntu -g ubuntu /dev/null ~ubuntu/.ssh/authorized_keys
+echo "$3" > ~ubuntu/.ssh/authorized_keys
 """
 # The parts of the kernel and of udev when a volume comes or goes: its number and its id, and the minor number.
 # A file system that is made later gets its link at the next boot; udev would notice at once.
