@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from ipaddress import IPv4Network
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from threading import Thread
 
 from tests.emulated_ec2 import filters
-from tests.emulated_ec2.filters import OUTSIDE
+from tests.emulated_ec2.filters import OUTSIDE, TABLE
 from tests.emulated_ec2.mends import PUBLIC_POOL
 from tests.emulated_ec2.shell import PREFIX, EmulationError, root
 from tests.emulated_ec2.state import Instance, State
@@ -38,7 +39,6 @@ _ROUTER = INTERNET[254]
 _VPC = f"{PREFIX}vpc"
 _LINK = f"{PREFIX}in"
 _MTU = 1400  # some machines' own link has no more
-_TABLE = "ip emulated-ec2"
 
 
 def namespace(instance_id: str) -> str:
@@ -50,7 +50,7 @@ class Network:
     """The emulated network; `up` makes it and `remove` removes it, also what an earlier process left."""
 
     def __init__(self) -> None:
-        self._servers: list[ThreadingHTTPServer] = []
+        self._servers: list[_Server] = []
 
     def up(self) -> None:
         """Makes the router and its link to this machine. Raises EmulationError."""
@@ -83,7 +83,7 @@ class Network:
             root("ip", "link", "delete", _LINK)
         for name in re.findall(rf"^{PREFIX}\S+", root("ip", "netns", "list"), re.MULTILINE):
             root("ip", "netns", "delete", name)
-        root("nft", "--file", "-", stdin=f"table {_TABLE} {{}}\ndelete table {_TABLE}\n")
+        root("nft", "--file", "-", stdin=f"table {TABLE} {{}}\ndelete table {TABLE}\n")
 
     def connect(self, instance: Instance) -> None:
         """Makes the instance's namespace with its address and its link to the router. Raises EmulationError."""
@@ -121,10 +121,10 @@ class Network:
         Instances reach it through their public address if their security groups let them out to port 80.
         """
         handler = partial(_QuietHandler, directory=str(directory))
-        server = ThreadingHTTPServer((SERVER, 0), handler)
+        server = _Server((SERVER, 0), handler)
         Thread(target=server.serve_forever, daemon=True).start()
         self._servers.append(server)
-        self._to_internet(web_port=server.server_port)
+        self._to_internet(web_port=server.server_address[1])
         return f"http://{SERVER}"
 
     def _to_internet(self, web_port: int | None) -> None:
@@ -132,9 +132,9 @@ class Network:
         redirect = f"ip daddr {SERVER} tcp dport 80 dnat to {SERVER}:{web_port}" if web_port else ""
         sources = f"{{ {PUBLIC_POOL}, {_ROUTER} }}"
         text = f"""
-table {_TABLE} {{}}
-delete table {_TABLE}
-table {_TABLE} {{
+table {TABLE} {{}}
+delete table {TABLE}
+table {TABLE} {{
   chain prerouting {{ type nat hook prerouting priority dstnat; {redirect}
   }}
   chain output {{ type nat hook output priority -100; {redirect}
@@ -144,6 +144,10 @@ table {_TABLE} {{
 }}
 """
         root("nft", "--file", "-", stdin=text)
+
+
+class _Server(ThreadingTCPServer):  # http.server's own asks the DNS for the name of its address, and may wait long
+    daemon_threads = True
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

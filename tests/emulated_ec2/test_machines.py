@@ -78,12 +78,7 @@ class Site:
         self.ec2.import_key_pair(KeyName="key", PublicKeyMaterial=self.key.with_suffix(".pub").read_bytes())
         self.vpc = self.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         self.zones = [zone["ZoneName"] for zone in self.ec2.describe_availability_zones()["AvailabilityZones"]]
-        self.subnets = [
-            self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.20.{n}.0/24", AvailabilityZone=zone)["Subnet"][
-                "SubnetId"
-            ]
-            for n, zone in enumerate(self.zones[:2], 1)
-        ]
+        self.subnets = [self.subnet("10.20.1.0/24", self.zones[0]), self.subnet("10.20.2.0/24", self.zones[1])]
         self.web_group, self.db_group = self.group("web"), self.group("db")
         self.ec2.revoke_security_group_egress(GroupId=self.db_group, IpPermissions=[rule("-1", ANYWHERE)])
         self.ec2.authorize_security_group_egress(GroupId=self.db_group, IpPermissions=[rule("tcp", ANYWHERE, 80)])
@@ -93,6 +88,10 @@ class Site:
         self.web = self.launch(0, "10.20.1.11", self.web_group)
         self.db = self.launch(1, "10.20.2.11", self.db_group)
         self.wait("instance_running", self.web, self.db)
+
+    def subnet(self, cidr: str, zone: str) -> str:
+        request = {"VpcId": self.vpc, "CidrBlock": cidr, "AvailabilityZone": zone}
+        return str(self.ec2.create_subnet(**request)["Subnet"]["SubnetId"])
 
     def group(self, name: str) -> str:
         return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"])
@@ -259,14 +258,22 @@ def test_instances_reach_the_internet_by_their_public_address(aws: EmulatedEc2, 
     eventually(lambda: passes(ADMINISTRATOR, site.db.public, 22))
 
 
-def test_what_a_stop_and_what_a_termination_keep(site: Site) -> None:
-    web = site.web
-    volume = site.ec2.create_volume(Size=1, AvailabilityZone=site.zones[0])["VolumeId"]
-    device = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
-    site.ec2.attach_volume(VolumeId=volume, InstanceId=web.id, Device="/dev/sdf")
+@pytest.fixture(scope="module")
+def volume(site: Site) -> str:
+    """A volume of the web server, with a file system that it mounts at boot."""
+    volume = str(site.ec2.create_volume(Size=1, AvailabilityZone=site.zones[0])["VolumeId"])
+    site.ec2.attach_volume(VolumeId=volume, InstanceId=site.web.id, Device="/dev/sdf")
     eventually(lambda: site.volume_state(volume) == "attached")
-    site.run(web, f"sudo sh -e -s {device}", stdin=PREPARE_VOLUME)
+    site.run(site.web, f"sudo sh -e -s {device(volume)}", stdin=PREPARE_VOLUME)
+    return volume
 
+
+def device(volume: str) -> str:
+    return f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
+
+
+def test_a_stop_keeps_all_but_the_processes(site: Site, volume: str) -> None:
+    web = site.web
     site.ec2.detach_volume(VolumeId=volume)
     assert site.volume_state(volume) == "detaching", "it is mounted"
     site.ec2.stop_instances(InstanceIds=[web.id])
@@ -278,25 +285,26 @@ def test_what_a_stop_and_what_a_termination_keep(site: Site) -> None:
     site.ec2.attach_volume(VolumeId=volume, InstanceId=web.id, Device="/dev/sdf")
     site.ec2.start_instances(InstanceIds=[web.id])
     site.wait("instance_running", web)
-    assert site.run(web, "hostname; sudo cat /root/kept; cat /data/kept; sudo cat /root/read") == (
-        "named-by-hand\nroot\nfilms\nfilms"
-    )
+    kept = "systemctl is-system-running --wait; hostname; sudo cat /root/kept /data/kept /root/read"
+    assert site.run(web, kept).split() == ["running", "named-by-hand", "root", "films", "films"]
+    assert (site.describe(web)["PublicIpAddress"], site.describe(web)["PrivateIpAddress"]) == (web.public, web.private)
 
-    site.ec2.terminate_instances(InstanceIds=[web.id])
-    site.wait("instance_terminated", web)
-    eventually(lambda: not passes(ADMINISTRATOR, web.public, 22))
-    site.web = site.launch(0, web.private, site.web_group, web.public)
+
+def test_a_termination_keeps_the_volume_and_the_elastic_ip(site: Site, volume: str) -> None:
+    former = site.web
+    site.ec2.terminate_instances(InstanceIds=[former.id])
+    site.wait("instance_terminated", former)
+    eventually(lambda: not passes(ADMINISTRATOR, former.public, 22))
+    site.web = site.launch(0, former.private, site.web_group, former.public)
     site.ec2.attach_volume(VolumeId=volume, InstanceId=site.web.id, Device="/dev/sdf")
     site.wait("instance_running", site.web)
     eventually(lambda: site.volume_state(volume) == "attached")
-    assert site.run(site.web, f"sudo mount {device} /mnt && cat /mnt/kept; sudo ls /root; hostname") == (
-        "films\nip-10-20-1-11"
-    )
+    kept = f"hostname; sudo ls /root; sudo mount {device(volume)} /mnt; cat /mnt/kept"
+    assert site.run(site.web, kept).split() == ["ip-10-20-1-11", "films"]
 
     site.run(site.web, "sudo umount /mnt")
     site.ec2.detach_volume(VolumeId=volume)
     eventually(lambda: site.volume_state(volume) == "detached")
-    assert site.ssh(site.web, f"test -e {device}").returncode == 1
+    assert site.ssh(site.web, f"test -e {device(volume)}").returncode == 1
     site.ec2.delete_volume(VolumeId=volume)
     eventually(lambda: volume not in "\n".join(left_behind()))
-    assert "sda1" in str(site.describe(site.web)["BlockDeviceMappings"])
