@@ -55,17 +55,17 @@ variable "admin_cidrs" {
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : can(regex(":", cidr)) || try(cidrsubnet(cidr, 0, 0), "") == cidr])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if !can(regex(":", cidr)) && try(cidrsubnet(cidr, 0, 0), "") != cidr])} must be an IPv4 network without host bits, as in 203.0.113.7/32."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if !can(regex(":", cidr)) && try(cidrsubnet(cidr, 0, 0), "") != cidr])}: must be an IPv4 network without host bits, as in 203.0.113.7/32."
   }
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : !can(regex(":", cidr))])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])} can't be let in to ssh (22), mongos (27017) and the admin app (8080): the cluster has IPv4 addresses only, and ::/0 would be everybody."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])}: can't be let in to ssh (22), mongos (27017) and the admin app (8080). The cluster has IPv4 addresses only, and ::/0 would be everybody."
   }
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : try(tonumber(split("/", cidr)[1]), 32) >= 16])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])} is wider than /16. It would open ssh (22), mongos (27017) and the admin app (8080) to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])}: wider than /16. That would open ssh (22), mongos (27017) and the admin app (8080) to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
   }
 }
 

@@ -52,7 +52,10 @@ UNSEEN = {
     "iam:TagRole": "provider 6.x; 3.39.0 tags while it creates",
     "s3:BypassGovernanceRetention": "deleting a locked backup; a permission without an operation",
     "s3:DeleteObjectVersion": "DeleteObject of a version; a permission without an operation",
-    "s3:PutBucketOwnershipControls": "provider 6.x",
+    **dict.fromkeys(
+        ["s3:ListTagsForResource", "s3:PutBucketOwnershipControls", "s3:TagResource", "s3:UntagResource"],
+        "provider 6.x (tags of buckets so since 6.23)",
+    ),
 }
 
 

@@ -126,7 +126,7 @@ class Workspace:
         self.set(variables)
         words = self._words("apply", "-auto-approve")
         with log.open("wb") as output:
-            options = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+            options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
             with children.child(words, env=self._environment, **options) as process:
                 yield process
 
