@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops import podman
 from tests.emulated_ec2.control_plane import ControlPlane
@@ -293,6 +294,8 @@ def test_a_stop_keeps_all_but_the_processes(site: Site, volume: str) -> None:
 def test_a_termination_keeps_the_volume_and_the_elastic_ip(site: Site, volume: str) -> None:
     former = site.web
     site.ec2.terminate_instances(InstanceIds=[former.id])
+    with pytest.raises(ClientError, match="VolumeInUse"):
+        site.ec2.delete_volume(VolumeId=volume)
     site.wait("instance_terminated", former)
     eventually(lambda: not passes(ADMINISTRATOR, former.public, 22))
     site.web = site.launch(0, former.private, site.web_group, former.public)

@@ -25,12 +25,15 @@ _REPORTS = {
     "detached": "detaching",
 }
 
+_terminate = Instance.terminate  # moto's own
+
 
 def apply() -> None:
     """Changes moto, in this process. Before `mends.apply`: what is refused must be refused before it begins."""
     mend(Instance, "__init__", _launch)
-    for name, passing in (("start", "pending"), ("stop", "stopping"), ("terminate", "shutting-down")):
-        mend(Instance, name, functools.partial(_begin, passing))
+    mend(Instance, "start", functools.partial(_begin, "pending"))
+    mend(Instance, "stop", functools.partial(_begin, "stopping"))
+    mend(Instance, "terminate", _begin_termination)
     mend(EBSBackend, "attach_volume", _begin_attachment)
     mend(EBSBackend, "detach_volume", _begin_detachment)
 
@@ -42,11 +45,16 @@ def _launch(moto: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _begin(passing: str, moto: Any, instance: Any) -> Any:
-    """Starting, stopping and terminating take their time; moto leaps to the end."""
-    former = copy.copy(instance._state)
-    _set_state(instance, passing)  # before too: the volumes of an instance that isn't running leave it at once
-    moto(instance)
+    """Starting and stopping take their time; moto leaps to the end."""
+    former = moto(instance)
     _set_state(instance, passing)
+    return former
+
+
+def _begin_termination(_moto: Any, instance: Any) -> Any:
+    """An instance keeps its addresses and volumes until it is terminated; moto comes later, with the report."""
+    former = copy.copy(instance._state)
+    _set_state(instance, "shutting-down")
     return former
 
 
@@ -72,6 +80,8 @@ def report(resource_id: str, state: str) -> None:
     for backend in backends():
         for instance in backend.all_instances():
             if instance.id == resource_id and instance.state == _REPORTS[state]:
+                if state == "terminated":
+                    _terminate(instance)
                 _set_state(instance, state)
         attachment = getattr(backend.volumes.get(resource_id), "attachment", None)
         if attachment and attachment.status == _REPORTS[state]:
