@@ -14,10 +14,9 @@ locals {
       "host_instance_types: there is no host ${name}; there are ${join(", ", keys(local.hosts))}."
       if !contains(keys(local.hosts), name)
     ],
-    # Otherwise every host could reach every other's ssh and mongos, past the rules that say who needs what.
+    # Otherwise every host could reach every other's ssh, and mongos, past the rules that say who needs what.
     [
-      for cidr in var.admin_cidrs : "admin_cidrs: ${cidr} overlaps with vpc_cidr ${var.vpc_cidr}; administrators come from outside."
-      if local.shorter_prefix[cidr] == local.shorter_prefix_of_vpc[cidr]
+      for cidr in local.admin_cidrs_inside : "admin_cidrs: ${cidr} overlaps with vpc_cidr ${var.vpc_cidr}; administrators come from outside."
     ],
     var.backup_lock_days <= var.backup_retention_days ? [] : [
       "backup_lock_days: ${var.backup_lock_days} is more than backup_retention_days, ${var.backup_retention_days}; a locked backup can't expire.",
@@ -28,7 +27,9 @@ locals {
   )
 
   # Two networks overlap when they are the same at the shorter of their prefixes.
-  overlap_bits          = { for cidr in var.admin_cidrs : cidr => min([for c in [cidr, var.vpc_cidr] : tonumber(split("/", c)[1])]...) }
-  shorter_prefix        = { for cidr, bits in local.overlap_bits : cidr => cidrhost("${split("/", cidr)[0]}/${bits}", 0) }
-  shorter_prefix_of_vpc = { for cidr, bits in local.overlap_bits : cidr => cidrhost("${split("/", var.vpc_cidr)[0]}/${bits}", 0) }
+  shorter_prefix = { for cidr in var.admin_cidrs : cidr => min(tonumber(split("/", cidr)[1]), tonumber(split("/", var.vpc_cidr)[1])) }
+  admin_cidrs_inside = [
+    for cidr, bits in local.shorter_prefix : cidr
+    if cidrhost("${split("/", cidr)[0]}/${bits}", 0) == cidrhost("${split("/", var.vpc_cidr)[0]}/${bits}", 0)
+  ]
 }
