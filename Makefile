@@ -75,7 +75,7 @@ test-cluster: hosts-tools ## A cluster of its own: built under interruption, mea
 	@ENV=test $(PYTHON) -m ops down >/dev/null
 
 test-terraform: tools ## Terraform under today's schema, against an emulated EC2, and who reaches what
-	@$(PYTHON) -m pytest -q --durations 5 tests/terraform
+	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 tests/terraform
 
 test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt and removed
 	@$(PYTHON) -m pytest -q --durations 5 tests/emulated_ec2

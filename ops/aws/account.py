@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.aws.terraform import settings_file
 
 DEFAULT_REGION = "eu-central-1"
 
@@ -29,8 +32,15 @@ class Account:
 
 
 def region() -> str:
-    """AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else eu-central-1."""
-    return os.environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
+    """AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else that of aws.tfvars, else eu-central-1."""
+    return os.environ.get("AWS_REGION") or boto3.session.Session().region_name or _settings_region() or DEFAULT_REGION
+
+
+def _settings_region() -> str | None:
+    settings = settings_file("aws")
+    text = settings.read_text() if settings.exists() else ""
+    found = re.search(r'^\s*region\s*=\s*"([a-z0-9-]+)"', text, re.MULTILINE)
+    return found[1] if found else None
 
 
 def identify() -> Account:
