@@ -19,6 +19,12 @@ def proc_file(name: str) -> str:
     return f"/proc/sys/{name.replace('.', '/')}"
 
 
+def test_is_named_as_in_the_inventory(deployment: Deployment, machine: str) -> None:
+    """Now and after the next boot; a cloud names its machines after their addresses."""
+    host = deployment.host(machine)
+    assert (host.check_output("hostname"), host.check_output("cat /etc/hostname")) == (machine, machine)
+
+
 def test_knows_every_host_by_name(deployment: Deployment, inventory: Inventory, machine: str) -> None:
     for name in inventory.group("all"):
         found = deployment.host(machine).check_output("getent ahostsv4 %s", name).split()
