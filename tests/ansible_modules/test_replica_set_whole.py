@@ -40,7 +40,8 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     assert not run_module("replica_set_whole", **arguments(hosts))["failed"]
 
     members.processes[hosts[1]].stop(signal.SIGKILL)
-    lacking = run_module("replica_set_whole", **arguments(hosts, timeout=6, max_lag=600))
+    # A cloud's inventory doesn't list a machine that is off; the set misses it all the same.
+    lacking = run_module("replica_set_whole", **arguments(hosts[::2], timeout=6, max_lag=600))
     assert f"{hosts[1]}: (not reachable/healthy)" in lacking["msg"]
 
     # Without a majority there is no primary either.

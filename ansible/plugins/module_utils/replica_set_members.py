@@ -68,13 +68,17 @@ def unhealthy(connection: MongoClient[Document], members: list[str]) -> dict[str
 
 
 def lacking(connection: MongoClient[Document], members: list[str], max_lag: float) -> dict[str, str]:
-    """Those of the members that are not up, or `max_lag` seconds and more behind the primary's last write -> why."""
-    found = unhealthy(connection, members)
+    """Member -> why it isn't up, or that it is `max_lag` seconds and more behind the primary's last write.
+
+    Members of the set that aren't listed count too: a machine that is off may be missing in a cloud's inventory.
+    """
     status = {member["name"]: member for member in connection.admin.command("replSetGetStatus")["members"]}
+    everyone = list(dict.fromkeys([*members, *status]))
+    found = unhealthy(connection, everyone)
     leader = next((member for member in status.values() if member["stateStr"] == "PRIMARY"), None)
     if leader is None:
         return {"primary": "none"} | found
-    for host in members:
+    for host in everyone:
         if host in found or status[host]["optime"] == leader["optime"]:
             continue
         lag = (leader["optimeDate"] - status[host]["optimeDate"]).total_seconds()

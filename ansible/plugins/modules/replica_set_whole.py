@@ -20,8 +20,8 @@ DOCUMENTATION = r"""
 module: replica_set_whole
 short_description: Wait until a replica set has a primary and every member is up and caught up
 description:
-  - Asks the primary until every listed member is primary or secondary and has the primary's last write, and fails with
-    what is lacking when that takes too long. Changes nothing.
+  - Asks the primary until every member, listed or not, is primary or secondary and has the primary's last write, and
+    fails with what is lacking when that takes too long. Changes nothing.
   - community.mongodb.mongodb_status isn't used because it doesn't look at how far a secondary is behind.
 options:
   name: {description: Name of the set, type: str, required: true}
