@@ -78,8 +78,8 @@ test-terraform: tools ## Terraform under today's schema, against an emulated EC2
 	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 tests/terraform
 
 test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt and removed
-	@$(PYTHON) -m pytest -q --durations 5 tests/emulated_ec2
-	@$(PYTHON) -m pytest -q -rP tests/aws
+	@$(PYTHON) -m pytest -q tests/emulated_ec2
+	@$(PYTHON) -m pytest -q --durations 0 --durations-min 1 tests/aws
 
 # What each kind of target needs; done in a moment when it is there.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools

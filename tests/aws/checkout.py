@@ -46,7 +46,7 @@ class Checkout:
         (directory / "terraform" / "emulation_override.tf.json").write_text(override)
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_", "FILM_"))}
         own |= {"TF_CLI_ARGS_init": f"-plugin-dir={providers.emulated_mirror()}", "TF_CLI_CONFIG_FILE": os.devnull}
-        return cls(directory, own | aws)
+        return cls(directory, {**own, **aws})
 
     def with_variables(self, variables: Mapping[str, str]) -> Checkout:
         """The same place in another environment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,13 @@ class Production:
     def up(self) -> subprocess.CompletedProcess[str]:
         """`make cluster-up ENV=aws`."""
         return self.checkout.make_target("cluster-up", **self.variables)
+
+    def changed_tasks(self) -> dict[str, int]:
+        """How many tasks of the last cluster-up changed something, by host, without those where none did."""
+        log = max((self.checkout.directory / "logs").glob("aws-up-*.log"))
+        counts = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", log.read_text(), re.MULTILINE)
+        assert counts, f"no recap in {log}"
+        return {host: int(count) for host, count in counts if int(count)}
 
     @property
     def hosts(self) -> dict[str, dict[str, Any]]:
