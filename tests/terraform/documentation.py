@@ -1,6 +1,6 @@
 """The tables of variables and outputs in terraform/README.md, out of the code.
 
-python -m tests.terraform.documentation     # writes them anew; a test compares
+`python -m tests.terraform.documentation` writes them anew; a test compares.
 """
 
 from __future__ import annotations

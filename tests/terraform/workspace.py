@@ -1,9 +1,11 @@
 """Terraform in a copy of terraform/: nothing is written into the repository, and several can run at once.
 
-with ControlPlane() as aws:
-    workspace = Workspace.emulated(tmp_path / "terraform", aws.endpoint)
-    workspace.apply(VARIABLES)
-    workspace.outputs()["hosts"]
+For example:
+
+    with ControlPlane() as aws:
+        workspace = Workspace.emulated(tmp_path / "terraform", aws.endpoint)
+        workspace.apply(VARIABLES)
+        workspace.outputs()["hosts"]
 """
 
 from __future__ import annotations
