@@ -128,6 +128,8 @@ def test_down_asks_first(production: Production) -> None:
 def test_down_does_not_lose_backups_unasked(production: Production) -> None:
     s3 = production.aws.client("s3")
     (bucket,) = (entry["Name"] for entry in s3.list_buckets()["Buckets"])
+    s3.delete_bucket_policy(Bucket=bucket)  # it refuses plain http, and the emulation has no TLS
+    s3.put_object(Bucket=bucket, Key="mongodb/a-backup", Body=b"an older version")
     s3.put_object(Bucket=bucket, Key="mongodb/a-backup", Body=b"films")
     result = production.checkout.make_target("cluster-down", CONFIRM="aws")
     assert result.returncode == 2
