@@ -23,6 +23,11 @@ output "region" {
   value       = var.region
 }
 
+output "cluster_id" {
+  description = "What tells this cluster from another one of the same name."
+  value       = var.cluster_id
+}
+
 output "backup_bucket" {
   description = "Name of the bucket that backups go to."
   value       = module.backup_bucket.name

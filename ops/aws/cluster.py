@@ -57,8 +57,7 @@ def plan(settings: Settings) -> int:
     def work(progress: Progress) -> int:
         with progress.phase("Terraform"):
             terraform = Terraform(settings.env, progress)
-            terraform.init()
-            planned = terraform.plan(_variables(settings))
+            planned = _plan(terraform, settings)
         progress.say(terraform.plan_text())
         progress.say(estimate.render(estimate.items(planned.planned)))
         return 0
@@ -127,20 +126,30 @@ def _variables(settings: Settings) -> dict[str, Any]:
     return identity(settings.env) | {"region": account.region()} | shape
 
 
+def _plan(terraform: Terraform, settings: Settings) -> Plan:
+    terraform.init()
+    refuse_another_cluster(settings.env, terraform.outputs())
+    return terraform.plan(_variables(settings))
+
+
 def _apply(settings: Settings, variables: Mapping[str, str], progress: Progress) -> dict[str, Any]:
     terraform = Terraform(settings.env, progress)
-    terraform.init()
-    refuse_another_region(terraform.outputs())
-    planned = terraform.plan(_variables(settings))
+    planned = _plan(terraform, settings)
     if variables.get("ALLOW_LOSS") != "1":
         refuse_losses(planned)
     terraform.apply()
     return terraform.outputs()
 
 
-def refuse_another_region(outputs: Mapping[str, Any]) -> None:
-    there = outputs.get("region")
-    if there and there != account.region():
+def refuse_another_cluster(env: str, outputs: Mapping[str, Any]) -> None:
+    """Raises OpsError when the state is of a cluster that these secrets, or this region, don't belong to."""
+    if outputs.get("cluster_id", cluster_id(env)) != cluster_id(env):
+        raise OpsError(
+            f"the state is of cluster {outputs['cluster_id']}, secrets/{env} of {cluster_id(env)}: "
+            f"get secrets/{env} from whoever made the cluster, or all its passwords and keys would change"
+        )
+    there = outputs.get("region", account.region())
+    if there != account.region():
         raise OpsError(f"AWS_REGION={account.region()}: the cluster is in {there}; set AWS_REGION={there}")
 
 

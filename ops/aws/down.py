@@ -42,6 +42,11 @@ def down(env: str, variables: Mapping[str, str]) -> int:
             kept = _kept_buckets(buckets, variables)
             doomed_buckets = [name for name in buckets.names() if name not in kept]
             doomed = sorted(leftovers.find()) + [f"bucket {name}" for name in doomed_buckets]
+            others = leftovers.other_clusters()
+        for other, count in others.items():
+            progress.say(
+                f"not touched: {count} instances of another cluster, {other}, which its own secrets/{env} belong to"
+            )
         if not doomed and not terraform.resources():
             progress.say(f"nothing of {env} is there")
             return 0

@@ -5,6 +5,7 @@ Everything is found by the tag Cluster, whose value no other cluster has.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,15 @@ class Leftovers:
                 self._ec2.get_waiter("instance_terminated").wait(InstanceIds=found)
         return removed
 
+    def other_clusters(self) -> dict[str, int]:
+        """Instances of the project's other clusters in this region, by cluster id: somebody pays for them too."""
+        filters = [{"Name": "tag:Project", "Values": ["film-library"]}]
+        counts: Counter[str] = Counter()
+        for instance in self._described(filters):
+            tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+            counts[tags.get(TAG, "without an id")] += 1
+        return {identity: count for identity, count in counts.items() if identity != self._id}
+
     def _kinds(self) -> list[Kind]:
         ec2 = self._ec2
         return [
@@ -80,9 +90,12 @@ class Leftovers:
         return Kind(name, find, remove)
 
     def _instances(self, _: str) -> list[str]:
-        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=self._filters)
+        return [instance["InstanceId"] for instance in self._described(self._filters)]
+
+    def _described(self, filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
         found = [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
-        return [instance["InstanceId"] for instance in found if instance["State"]["Name"] != "terminated"]
+        return [instance for instance in found if instance["State"]["Name"] != "terminated"]
 
     def _release(self, allocation: str) -> None:
         (address,) = self._ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]

@@ -89,6 +89,7 @@ class Terraform:
         self._env = env
         self._log = progress.log if progress else quiet
         self._hint = progress.hint if progress else quiet
+        self._say = progress.say if progress else quiet
         self._build = build_dir(env)
         self._build.mkdir(parents=True, exist_ok=True)
         self._plan_file = self._build / "terraform.plan"
@@ -164,16 +165,25 @@ class Terraform:
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            for line in process.stdout or []:
-                self._log(line)
-                event = _event(line)
-                if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
-                    diagnostics += _explain(event["diagnostic"])
-                elif event.get("@message"):
-                    self._hint(event["@message"])
-            code = process.wait()
+            try:
+                for line in process.stdout or []:
+                    diagnostics += self._follow(line)
+                code = process.wait()
+            except KeyboardInterrupt:
+                self._say("\nWaiting until Terraform has written down what AWS is doing; please don't cut it short.")
+                raise
         if code != 0:
             raise PhaseError(f"terraform {verb} failed", diagnostics or None)
+
+    def _follow(self, line: str) -> list[str]:
+        """Takes a line of progress in; returns what it says went wrong."""
+        self._log(line)
+        event = _event(line)
+        if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
+            return _explain(event["diagnostic"])
+        if event.get("@message"):
+            self._hint(event["@message"])
+        return []
 
     def _output(self, *arguments: str) -> str:
         """What a quick verb prints."""

@@ -73,12 +73,14 @@ def test_a_plan_that_builds_or_repairs_is_not() -> None:
     )
 
 
-def test_another_region_than_the_clusters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_of_another_cluster_is_refused(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    cluster.refuse_another_region({})
-    cluster.refuse_another_region({"region": "eu-west-1"})
+    cluster.refuse_another_cluster("aws", {})  # before the first apply
+    cluster.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": cluster.cluster_id("aws")})
     with pytest.raises(OpsError, match="the cluster is in us-east-1; set AWS_REGION=us-east-1"):
-        cluster.refuse_another_region({"region": "us-east-1"})
+        cluster.refuse_another_cluster("aws", {"region": "us-east-1"})
+    with pytest.raises(OpsError, match="get secrets/aws from whoever made the cluster"):
+        cluster.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": "aws-00000000"})
 
 
 def test_hosts_of_outputs() -> None:
