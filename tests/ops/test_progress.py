@@ -55,7 +55,7 @@ def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) 
     playbook = inventory.with_name("play.yml")
     relative = os.path.relpath(playbook, paths.ANSIBLE)
     with progress.phase("Ansible"):
-        return ansible.play([relative] * times, inventory, progress, **variables)
+        return ansible.play([relative] * times, [inventory], progress, **variables)
 
 
 def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) -> None:
