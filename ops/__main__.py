@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from ops import hosts, inventory, preflight, secrets, source, status
-from ops.aws import account
+from ops.aws import account, terraform
 from ops.aws import cluster as aws
 from ops.aws.down import down as aws_down
 from ops.dev import dev
@@ -59,10 +59,13 @@ def _aws_settings(verb: str) -> Settings:
 
 
 def _check_account(settings: Settings) -> None:
+    problems = preflight.terraform_problems(terraform.version())
     try:
         account.identify()
     except account.AccountError as error:
-        raise SettingsError([str(error)], settings) from error
+        problems.append(str(error))
+    if problems:
+        raise SettingsError(problems, settings)
 
 
 def _remove(env: str) -> int:

@@ -74,7 +74,7 @@ def _through_ssh(env: str) -> Iterator[Fleet]:
             sockets = [f"{directory}/{host.name}-{port}.sock:127.0.0.1:{port}" for port in ports_of(host.groups)]
             command = ec2.ssh_command(env, host, "-S", str(control), "-o", f"ConnectTimeout={_CONNECT_SECONDS}")
             # -f comes back when every forward listens: nothing to wait for afterwards.
-            options = ["-f", "-N", "-M", "-o", "ControlPersist=no", "-o", "BatchMode=yes"]
+            options = ["-f", "-N", "-M", "-o", "ControlPersist=no"]
             forwards = [option for socket in sockets for option in ("-L", socket)]
             _call([*command[:-1], *options, *forwards, command[-1]])
             stack.callback(_call, [*command[:-1], "-O", "exit", command[-1]])

@@ -27,6 +27,16 @@ HOST_MB, APPS_MB, CONTROLLER_MB = 30, 300, 400
 #: An empty mongod's journal and files, and mongod itself on each host; image, mirror and downloads once.
 MONGOD_DISK_MB, HOST_DISK_MB, ONCE_DISK_MB = 350, 300, 2500
 
+#: Terraform's variables that `make` gives, and how to tell it.
+_MAKES_OWN = {
+    "topology": "told by TOPOLOGY=...",
+    "shard_count": "told by SHARDS=...",
+    "member_count": "told by MEMBERS=...",
+    "environment": "told by ENV=...",
+    "cluster_id": "made up by make, in secrets/aws",
+    "public_key": "made by make, in secrets/aws",
+}
+
 _CONTAINER_STORAGE = Path("/var/lib/containers")
 
 
@@ -46,7 +56,7 @@ def check(variables: Mapping[str, str]) -> Settings:
 def machine_problems(settings: Settings) -> list[str]:
     """What on this machine stands in the way."""
     if settings.env == "aws":
-        return terraform_problems(settings.env, terraform.version())
+        return terraform_problems(terraform.version()) + settings_problems(settings.env)
     problems = []
     existing: dict[str, Container] = {}
     if can_be_root():
@@ -64,20 +74,22 @@ def machine_problems(settings: Settings) -> list[str]:
     return problems
 
 
-def terraform_problems(env: str, version: tuple[int, ...] | None) -> list[str]:
-    """Whether Terraform is there, and knows what only people can say."""
+def terraform_problems(version: tuple[int, ...] | None) -> list[str]:
+    """Whether Terraform is there."""
     least = ".".join(map(str, terraform.MINIMUM_VERSION))
-    problems = []
     if version is None:
-        problems.append(f"terraform: not found; install {least} or later from HashiCorp (terraform/README.md says how)")
-    elif version[:2] < terraform.MINIMUM_VERSION:
-        problems.append(f"terraform: {'.'.join(map(str, version))} is too old, must be {least} or later")
-    settings_file = terraform.settings_file(env)
-    if not settings_file.exists() and "TF_VAR_admin_cidrs" not in os.environ:
-        name = settings_file.relative_to(ROOT)
-        problems.append(
-            f"admin_cidrs: nobody said who may administer the cluster; copy {name}.example to {name} and do"
-        )
+        return [f"terraform: not found; install {least} or later, from developer.hashicorp.com/terraform/install"]
+    if version[:2] < terraform.MINIMUM_VERSION:
+        return [f"terraform: {'.'.join(map(str, version))} is too old, must be {least} or later"]
+    return []
+
+
+def settings_problems(env: str) -> list[str]:
+    """Whether people said what only they can say, and nothing that `make` says."""
+    name, settings = terraform.settings_file(env).relative_to(ROOT), terraform.settings(env)
+    problems = [f"{name}: {key} is {teller}" for key, teller in _MAKES_OWN.items() if key in settings]
+    if "admin_cidrs" not in settings and "TF_VAR_admin_cidrs" not in os.environ:
+        problems.append(f"admin_cidrs: nobody said who administers the cluster; copy {name}.example to {name} and do")
     return problems
 
 

@@ -1,9 +1,7 @@
 # A network with a public subnet in each zone. Nothing gets a public address by itself: Elastic IPs are the only ones.
 
 data "aws_availability_zones" "region" {
-  state = "available"
-
-  # Without local zones and others that an account has to ask for.
+  # In whatever state: a zone that fails today must not move hosts tomorrow. Without local zones and others that an account has to ask for.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]

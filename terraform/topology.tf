@@ -2,7 +2,8 @@
 # addresses are those of local hosts too (ops/topology.py); a test compares the two.
 
 locals {
-  name = "film-library-${var.environment}"
+  # Names of roles are the whole account's, so they tell two clusters apart as the tag Cluster does.
+  name = "film-library-${var.cluster_id != "" ? var.cluster_id : var.environment}"
 
   all_tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
   tags     = { for key, value in local.all_tags : key => value if value != "" }

@@ -13,14 +13,14 @@ variable "environment" {
 }
 
 variable "cluster_id" {
-  description = "Tells this cluster from another one of the same name, as the tag Cluster; `make cluster-up` makes one up."
+  description = "Tells this cluster from another one in the account: in the names of its resources, in place of the environment, and as the tag Cluster."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z0-9-]{0,32}$", var.cluster_id))
-    error_message = "cluster_id: \"${var.cluster_id}\" must be at most 32 of a-z, 0-9 and -."
+    condition     = can(regex("^([a-z0-9][a-z0-9-]{0,14}[a-z0-9])?$", var.cluster_id))
+    error_message = "cluster_id: \"${var.cluster_id}\" must be empty or 2 to 16 of a-z, 0-9 and -, with no - at either end."
   }
 }
 
@@ -87,6 +87,12 @@ variable "instance_types" {
     condition     = alltrue([for type in values(var.instance_types) : can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", type))])
     error_message = "instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.instance_types))}."
   }
+
+  # Graviton families have a g behind the number, as in t4g; a1 was the first. The AMI and MongoDB's packages are x86-64.
+  validation {
+    condition     = alltrue([for type in values(var.instance_types) : !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", type))])
+    error_message = "instance_types: each must be of an x86-64 family, as t3, m7i and r6a are; got ${join(", ", values(var.instance_types))}."
+  }
 }
 
 variable "host_instance_types" {
@@ -98,6 +104,12 @@ variable "host_instance_types" {
   validation {
     condition     = alltrue([for type in values(var.host_instance_types) : can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", type))])
     error_message = "host_instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.host_instance_types))}."
+  }
+
+  # Graviton families have a g behind the number, as in t4g; a1 was the first. The AMI and MongoDB's packages are x86-64.
+  validation {
+    condition     = alltrue([for type in values(var.host_instance_types) : !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", type))])
+    error_message = "host_instance_types: each must be of an x86-64 family, as t3, m7i and r6a are; got ${join(", ", values(var.host_instance_types))}."
   }
 }
 

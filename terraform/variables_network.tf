@@ -37,7 +37,7 @@ variable "vpc_cidr" {
 
   # A sixteenth of a /20 is a /24, and the hosts' addresses (topology.tf) need that much.
   validation {
-    condition     = can(regex("^(10|172|192)\\.[0-9.]+/(1[6-9]|20)$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0), "") == var.vpc_cidr
+    condition     = can(regex("^(10|172\\.(1[6-9]|2[0-9]|3[01])|192\\.168)\\.[0-9.]+/(1[6-9]|20)$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0), "") == var.vpc_cidr
     error_message = "vpc_cidr: \"${var.vpc_cidr}\" must be a private IPv4 network of /16 to /20 without host bits, as in 10.20.0.0/16."
   }
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from ops.aws.terraform import settings_file
+from ops.aws.terraform import settings
+from ops.errors import OpsError
+
+T = TypeVar("T")
 
 DEFAULT_REGION = "eu-central-1"
 
@@ -19,8 +24,8 @@ _MISSING = (
 )
 
 
-class AccountError(Exception):
-    """The account can't be worked in; the message says what to set."""
+class AccountError(OpsError):
+    """The account can't be worked in, or AWS refused; the message says what to set, or AWS' own reason."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +37,39 @@ class Account:
 
 
 def region() -> str:
-    """AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else that of aws.tfvars, else eu-central-1."""
-    return os.environ.get("AWS_REGION") or boto3.session.Session().region_name or _settings_region() or DEFAULT_REGION
+    """That of aws.tfvars, else AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else eu-central-1."""
+    said = settings("aws").get("region", "").strip('"')
+    return said or os.environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
 
 
-def _settings_region() -> str | None:
-    settings = settings_file("aws")
-    text = settings.read_text() if settings.exists() else ""
-    found = re.search(r'^\s*region\s*=\s*"([a-z0-9-]+)"', text, re.MULTILINE)
-    return found[1] if found else None
+@contextmanager
+def errors() -> Iterator[None]:
+    """Turns what boto3 raises into AccountError."""
+    try:
+        yield
+    except ClientError as error:
+        raise AccountError(f"AWS refused: {error}") from error
+    except (BotoCoreError, WaiterError) as error:
+        raise AccountError(f"AWS: {error}") from error
+
+
+def telling(work: Callable[[T], int]) -> Callable[[T], int]:
+    """The same work, but what boto3 raises in it becomes AccountError."""
+
+    def told(argument: T) -> int:
+        with errors():
+            return work(argument)
+
+    return told
 
 
 def identify() -> Account:
     """Asks AWS who we are, which costs nothing and changes nothing. Raises AccountError."""
-    try:
+    told = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region()
+    if told != region():
+        raise AccountError(f"AWS_REGION={told}: must be {region()}, as aws.tfvars says, or not set")
+    with errors():
         if boto3.session.Session().get_credentials() is None:
             raise AccountError(_MISSING)
         identity = boto3.client("sts", region_name=region()).get_caller_identity()
-    except ClientError as error:
-        raise AccountError(
-            f"AWS credentials: refused by AWS: {error.response['Error'].get('Message', error)}"
-        ) from error
-    except BotoCoreError as error:
-        raise AccountError(f"AWS: {error}") from error
     return Account(identity["Account"], region())

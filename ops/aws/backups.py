@@ -34,8 +34,10 @@ class Buckets:
     def _tags(self, name: str) -> list[dict[str, str]]:
         try:
             return list(self._s3.get_bucket_tagging(Bucket=name)["TagSet"])
-        except ClientError:
-            return []  # no tags, or gone since it was listed
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchTagSet", "NoSuchBucket"):
+                return []  # no tags, or gone since it was listed
+            raise
 
     def count(self, name: str) -> int:
         """Objects in it, counting those that a later version hides."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets as random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ops import ansible, inventory, secrets, source, status
+from ops import ansible, inventory, source, status
 from ops.artifacts import sample_wheel
 from ops.aws import account, estimate, hosts, instances
+from ops.aws.leftovers import Leftovers
+from ops.aws.state import cluster_id, identity, open_state
 from ops.aws.terraform import Plan, Terraform
 from ops.errors import OpsError
 from ops.locks import exclusive
-from ops.paths import ANSIBLE, secrets_dir
+from ops.paths import ANSIBLE
 from ops.progress import PhaseError, Progress
 from ops.run import guarded
 from ops.settings import Settings
@@ -56,8 +57,7 @@ def plan(settings: Settings) -> int:
 
     def work(progress: Progress) -> int:
         with progress.phase("Terraform"):
-            terraform = Terraform(settings.env, progress)
-            planned = _plan(terraform, settings)
+            terraform, planned = _plan(settings, progress)
         progress.say(terraform.plan_text())
         progress.say(estimate.render(estimate.items(planned.planned)))
         return 0
@@ -70,17 +70,17 @@ def stop(settings: Settings, variables: Mapping[str, str]) -> int:
 
     def work(progress: Progress) -> int:
         fleet = hosts.of_state(settings.env)
-        ids = [host.instance_id for host in fleet]
-        running = [key for key, state in instances.states(account.region(), ids).items() if state == "running"]
-        if len(running) == len(ids):
+        states = instances.states(account.region(), [host.instance_id for host in fleet])
+        running = [host for host in fleet if states[host.instance_id] == "running"]
+        # Routers last: while one runs, with nothing on it, a run that goes on here knows how far this one came.
+        members, routers = _by_kind(running)
+        if members:
             with progress.phase("Cluster"):
-                force = {"quiesce_force": "true"} if variables.get("FORCE") == "1" else {}
-                ansible.play(["playbooks/quiesce.yml"], _inventories(settings.env), progress, **force)
+                _quiesce(settings.env, progress, force=variables.get("FORCE") == "1")
         with progress.phase("Instances"):
-            instances.stop(account.region(), running)
-        progress.say(
-            "Everything is off. Volumes and addresses stay, and are paid for; `make cluster-start ENV=aws` goes on."
-        )
+            instances.stop(account.region(), members)
+            instances.stop(account.region(), routers)
+        progress.say("Everything is off. Volumes and addresses stay and cost; `make cluster-start ENV=aws` goes on.")
         return 0
 
     return _exclusively(settings.env, "stop", work)
@@ -92,9 +92,7 @@ def start(settings: Settings) -> int:
     def work(progress: Progress) -> int:
         fleet = hosts.of_state(settings.env)
         with progress.phase("Instances"):
-            # A router that is up before its config servers would only wait for them.
-            for group in (False, True):
-                ids = [host.instance_id for host in fleet if ("mongos" in host.groups) is group]
+            for ids in _by_kind(fleet):  # a router without config servers would only wait for them
                 instances.start(account.region(), ids)
             hosts.wait_until_reachable(settings.env, fleet, progress.hint)
         with progress.phase("Cluster"):
@@ -106,58 +104,69 @@ def start(settings: Settings) -> int:
     return _exclusively(settings.env, "start", work)
 
 
-def cluster_id(env: str) -> str:
-    """What all of this cluster's resources are tagged with, made up once."""
-    path = secrets_dir(env) / "cluster_id"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    secrets.write_private(path, f"{env}-{random.token_hex(4)}\n")
-    return path.read_text().strip()
+def _by_kind(fleet: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:
+    """Instance ids of the hosts with data, and of the routers."""
+    members = [host.instance_id for host in fleet if "mongos" not in host.groups]
+    return members, [host.instance_id for host in fleet if "mongos" in host.groups]
 
 
-def identity(env: str) -> dict[str, Any]:
-    """The variables that say which cluster it is."""
-    key = secrets.ensure(env) / "ssh_key.pub"
-    return {"environment": env, "cluster_id": cluster_id(env), "public_key": key.read_text().strip()}
+def _quiesce(env: str, progress: Progress, *, force: bool) -> None:
+    try:
+        extra = {"quiesce_force": "true"} if force else {}
+        ansible.play(["playbooks/quiesce.yml"], _inventories(env), progress, **extra)
+    except PhaseError as error:
+        advice = (
+            "No instance was stopped. Mend it (`make cluster-status ENV=aws` shows it), or stop it as it is: FORCE=1"
+        )
+        raise PhaseError(str(error), [*(error.lines or []), advice]) from error
 
 
 def _variables(settings: Settings) -> dict[str, Any]:
     """What Terraform is told over the people's own settings."""
     shape = {"topology": settings.topology, "shard_count": settings.shards, "member_count": settings.members}
-    return identity(settings.env) | {"region": account.region()} | shape
+    return identity(settings.env) | shape
 
 
-def _plan(terraform: Terraform, settings: Settings) -> Plan:
-    terraform.init()
-    refuse_another_cluster(settings.env, terraform.outputs())
-    return terraform.plan(_variables(settings))
+def _plan(settings: Settings, progress: Progress) -> tuple[Terraform, Plan]:
+    terraform = open_state(settings.env, progress)
+    if not terraform.resources():
+        _refuse_strays(settings.env)
+    return terraform, terraform.plan(_variables(settings))
+
+
+def _refuse_strays(env: str) -> None:
+    """Raises OpsError when the state is empty and the account isn't: the state is somewhere else, or was lost."""
+    strays = Leftovers(account.region(), cluster_id(env)).find()
+    if strays:
+        raise OpsError(
+            f"the state is empty, but of cluster {cluster_id(env)} there are {len(strays)} things, as {strays[0]}: "
+            f"bring its state back, or remove them by `make cluster-down ENV={env}`"
+        )
 
 
 def _apply(settings: Settings, variables: Mapping[str, str], progress: Progress) -> dict[str, Any]:
-    terraform = Terraform(settings.env, progress)
-    planned = _plan(terraform, settings)
+    terraform, planned = _plan(settings, progress)
     if variables.get("ALLOW_LOSS") != "1":
         refuse_losses(planned)
     terraform.apply()
     return terraform.outputs()
 
 
-def refuse_another_cluster(env: str, outputs: Mapping[str, Any]) -> None:
-    """Raises OpsError when the state is of a cluster that these secrets, or this region, don't belong to."""
-    if outputs.get("cluster_id", cluster_id(env)) != cluster_id(env):
-        raise OpsError(
-            f"the state is of cluster {outputs['cluster_id']}, secrets/{env} of {cluster_id(env)}: "
-            f"get secrets/{env} from whoever made the cluster, or all its passwords and keys would change"
-        )
-    there = outputs.get("region", account.region())
-    if there != account.region():
-        raise OpsError(f"AWS_REGION={account.region()}: the cluster is in {there}; set AWS_REGION={there}")
-
-
 def refuse_losses(planned: Plan) -> None:
+    """Raises PhaseError when the plan destroys what somebody may miss, or stops several hosts at once."""
     if planned.losses:
         names = [f"    {name}: {' and '.join(planned.changes[name])}" for name in planned.losses]
-        advice = "Keep TOPOLOGY, SHARDS and MEMBERS as they were; ALLOW_LOSS=1 does it all the same."
-        raise PhaseError("this would destroy what somebody may miss", [*names, advice])
+        advice = [
+            "Did TOPOLOGY, SHARDS, MEMBERS, zones or networks change? Set them back as they were.",
+            "Data on what is destroyed is gone. ALLOW_LOSS=1 does it all the same.",
+        ]
+        raise PhaseError("this would destroy what somebody may miss", [*names, *advice])
+    if len(planned.stops) > 1:
+        advice = [
+            "A replica set with two members down takes no writes. Resize one host after the other, by",
+            "host_instance_types; ALLOW_LOSS=1 stops them together.",
+        ]
+        raise PhaseError("this would stop several hosts at once", [f"    {name}" for name in planned.stops] + advice)
 
 
 def _inventories(env: str) -> list[Path]:
@@ -173,9 +182,9 @@ def _sample_file(variables: Mapping[str, str]) -> dict[str, str]:
     return {"load_sample_file": str(sample_wheel())} if _sample(variables) else {}
 
 
-def _exclusively(env: str, verb: str, work: Any) -> int:
+def _exclusively(env: str, verb: str, work: Callable[[Progress], int]) -> int:
     # For Terraform's provider and the inventory plugin.
     os.environ |= {"AWS_REGION": account.region(), "FILM_LIBRARY_CLUSTER": cluster_id(env)}
     advice = f"`make cluster-{verb} ENV={env}` goes on from there, `make cluster-down ENV={env}` removes what there is."
     with exclusive(env, wait=False):
-        return guarded(f"{env}-{verb}", work, advice=advice)
+        return guarded(f"{env}-{verb}", account.telling(work), advice=advice)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops import children
-from ops.aws.terraform import Terraform
+from ops.aws.state import open_state
 from ops.errors import OpsError
 from ops.paths import secrets_dir
 from ops.progress import Say, quiet
@@ -41,7 +41,7 @@ def of_outputs(outputs: dict[str, Any]) -> list[Ec2Host]:
 
 def of_state(env: str) -> list[Ec2Host]:
     """The hosts in the state as it is. Raises OpsError when there are none."""
-    hosts = of_outputs(Terraform(env).outputs())
+    hosts = of_outputs(open_state(env).outputs())
     if not hosts:
         raise OpsError(f"there is no cluster {env}; `make cluster-up ENV={env}` builds one")
     return hosts
@@ -65,17 +65,17 @@ def ssh_command(env: str, host: Ec2Host, *options: str) -> list[str]:
 def wait_until_reachable(env: str, hosts: list[Ec2Host], say: Say = quiet) -> None:
     """Waits until every host lets us in. Raises HostError after ANSWER_SECONDS."""
     for host in hosts:  # they boot at the same time
-        say(f"waiting for {host.name}")
-        _wait(env, host)
+        _wait(env, host, say)
 
 
-def _wait(env: str, host: Ec2Host) -> None:
+def _wait(env: str, host: Ec2Host, say: Say) -> None:
     deadline = time.monotonic() + ANSWER_SECONDS
     command = ssh_command(env, host, "-o", f"ConnectTimeout={_CONNECT_SECONDS}")
     while (result := children.run([*command, "true"])).returncode != 0:
         if time.monotonic() > deadline or "REMOTE HOST IDENTIFICATION HAS CHANGED" in result.stderr:
             raise HostError(
                 f"{host.name} ({host.public_ip}) doesn't let ubuntu in: {result.stderr.strip()}\n"
-                "Is this machine's public address among admin_cidrs?"
+                "Is this machine's public address among admin_cidrs, and secrets/aws/ssh_key the cluster's?"
             )
+        say(f"waiting for {host.name}: {result.stderr.strip().splitlines()[-1:]}")
         time.sleep(1)  # refused at once while sshd isn't up yet

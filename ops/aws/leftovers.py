@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 TAG = "Cluster"
 Find = Callable[[str], list[str]]
@@ -152,7 +151,7 @@ class Leftovers:
     def _is_ours(self, get: Callable[..., dict[str, Any]], **name: str) -> bool:
         try:
             answer = get(**name)
-        except ClientError:
+        except self._iam.exceptions.NoSuchEntityException:
             return False  # gone since it was listed
         tags = [entry.get("Tags", []) for entry in answer.values() if isinstance(entry, dict)]
         return any({"Key": TAG, "Value": self._id} in of_entry for of_entry in tags)

@@ -49,6 +49,12 @@ def settings_file(env: str) -> Path:
     return SETTINGS / f"{env}.tfvars"
 
 
+def settings(env: str) -> dict[str, str]:
+    """The variables that people set there, each with its value as far as that is on the same line."""
+    text = settings_file(env).read_text() if settings_file(env).exists() else ""
+    return dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*(?:#.*)?$", text, re.MULTILINE))
+
+
 @dataclass(frozen=True)
 class Plan:
     """A plan as `terraform show -json` gives it."""
@@ -63,9 +69,28 @@ class Plan:
 
     @property
     def losses(self) -> list[str]:
-        """Addresses of the resources that would be destroyed, or replaced, and are missed by somebody."""
-        types = {change["address"]: change["type"] for change in self._all}
-        return [name for name, actions in self.changes.items() if "delete" in actions and types[name] in _PRECIOUS]
+        """Addresses of the resources that would be destroyed, or replaced, and are missed by somebody.
+
+        Not of those whose making failed half-way: nobody has used them yet.
+        """
+        return [
+            change["address"]
+            for change in self._all
+            if "delete" in change["change"]["actions"]
+            and change["type"] in _PRECIOUS
+            and change.get("action_reason") != "replace_because_tainted"
+        ]
+
+    @property
+    def stops(self) -> list[str]:
+        """Addresses of the instances that EC2 would stop in order to change their type."""
+        return [
+            change["address"]
+            for change in self._all
+            if change["type"] == "aws_instance"
+            and change["change"]["actions"] == ["update"]
+            and change["change"]["before"]["instance_type"] != change["change"]["after"]["instance_type"]
+        ]
 
     @property
     def _all(self) -> list[dict[str, Any]]:
@@ -100,10 +125,13 @@ class Terraform:
         }
 
     def init(self) -> None:
-        """Gets providers and opens the state: that of secrets/<env>, or a shared one."""
+        """Gets providers and opens the state: that of secrets/<env>, or a shared one, which a local one moves into."""
+        local = secrets_dir(self._env) / "terraform.tfstate"
         shared = SETTINGS / f"{self._env}.s3.tfbackend"
-        backend = str(shared) if shared.exists() else f"path={secrets_dir(self._env) / 'terraform.tfstate'}"
-        self._run("init", "-reconfigure", f"-backend-config={backend}")
+        self._run("init", "-reconfigure", f"-backend-config={shared if shared.exists() else f'path={local}'}")
+        if shared.exists() and local.exists():
+            self._output("state", "push", str(local))  # refused when the shared one is another or newer
+            local.rename(local.with_suffix(".moved"))
 
     def plan(self, variables: Mapping[str, Any]) -> Plan:
         """Plans with the people's settings and, over them, these variables; `apply` carries just this plan out."""
@@ -130,13 +158,12 @@ class Terraform:
 
     def outputs(self) -> dict[str, Any]:
         """The root module's outputs by name; empty before the first apply."""
-        if not (self._build / "terraform").exists():
-            self.init()
         return {name: output["value"] for name, output in json.loads(self._output("output", "-json")).items()}
 
     def resources(self) -> list[dict[str, Any]]:
-        """Everything in the state, resources and data sources: {address, type, values, ...}."""
-        return _resources(json.loads(self._output("show", "-json")).get("values", {}).get("root_module", {}))
+        """Everything in the state that Terraform made: {address, type, values, ...}."""
+        root = json.loads(self._output("show", "-json")).get("values", {}).get("root_module", {})
+        return [resource for resource in _resources(root) if resource["mode"] == "managed"]
 
     def identities(self) -> set[str]:
         """What AWS calls the things in the state: their ids, or the names of what has only that."""

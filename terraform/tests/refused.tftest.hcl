@@ -49,6 +49,21 @@ run "networks_that_are_none" {
   expect_failures = [var.admin_cidrs, var.public_cidrs, var.vpc_cidr]
 }
 
+run "a_network_that_only_looks_private" {
+  command = plan
+  variables { vpc_cidr = "172.200.0.0/16" }
+  expect_failures = [var.vpc_cidr]
+}
+
+run "processors_that_mongodb_is_not_built_for" {
+  command = plan
+  variables {
+    instance_types      = { data = "r8gd.large" }
+    host_instance_types = { router-1 = "t4g.small" }
+  }
+  expect_failures = [var.instance_types, var.host_instance_types]
+}
+
 run "an_even_number_of_members_and_an_unknown_topology" {
   command = plan
   variables {

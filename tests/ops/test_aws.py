@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ops import inventory
-from ops.aws import cluster, estimate, hosts
+from ops.aws import account, cluster, estimate, hosts, state
 from ops.aws.estimate import Item
 from ops.aws.terraform import Plan
 from ops.errors import OpsError
@@ -67,20 +67,35 @@ def test_a_plan_that_loses_data_is_refused() -> None:
     assert "aws_ebs_volume.one: delete and create" in refused.value.lines[0]
 
 
+def test_what_failed_half_way_is_made_again() -> None:
+    tainted = plan(aws_instance=["delete", "create"])
+    tainted.content["resource_changes"][0]["action_reason"] = "replace_because_tainted"
+    cluster.refuse_losses(tainted)
+
+
+def resized(*hosts: str) -> Plan:
+    change = {"actions": ["update"], "before": {"instance_type": "t3.large"}, "after": {"instance_type": "m7i.large"}}
+    return Plan({"resource_changes": [{"address": name, "type": "aws_instance", "change": change} for name in hosts]})
+
+
+def test_a_plan_that_stops_several_hosts_is_refused() -> None:
+    cluster.refuse_losses(resized("mongo-3"))
+    with pytest.raises(PhaseError, match="stop several hosts at once"):
+        cluster.refuse_losses(resized("mongo-2", "mongo-3"))
+
+
 def test_a_plan_that_builds_or_repairs_is_not() -> None:
-    cluster.refuse_losses(
-        plan(aws_instance=["create"], aws_security_group=["update"], aws_volume_attachment=["delete"])
-    )
+    cluster.refuse_losses(plan(aws_instance=["create"], aws_eip=["update"], aws_volume_attachment=["delete"]))
 
 
 def test_the_state_of_another_cluster_is_refused(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    cluster.refuse_another_cluster("aws", {})  # before the first apply
-    cluster.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": cluster.cluster_id("aws")})
+    state.refuse_another_cluster("aws", {})  # before the first apply
+    state.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": state.cluster_id("aws")})
     with pytest.raises(OpsError, match="the cluster is in us-east-1; set AWS_REGION=us-east-1"):
-        cluster.refuse_another_cluster("aws", {"region": "us-east-1"})
+        state.refuse_another_cluster("aws", {"region": "us-east-1"})
     with pytest.raises(OpsError, match="get secrets/aws from whoever made the cluster"):
-        cluster.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": "aws-00000000"})
+        state.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": "aws-00000000"})
 
 
 def test_hosts_of_outputs() -> None:
@@ -109,6 +124,22 @@ def test_keys_are_known_by_the_instance_and_no_host_is_written_down(sandbox: Pat
 
 
 def test_the_clusters_id_is_made_up_once(sandbox: Path) -> None:
-    first = cluster.cluster_id("aws")
+    first = state.cluster_id("aws")
     assert first.startswith("aws-")
-    assert cluster.cluster_id("aws") == first
+    assert state.cluster_id("aws") == first
+
+
+def test_the_clusters_id_can_be_told_where_the_secrets_are_lost(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER_ID", "aws-0a1b2c3d")
+    assert state.cluster_id("aws") == "aws-0a1b2c3d"
+    assert (sandbox / "secrets/aws").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_region_of_aws_tfvars_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.aws.terraform.SETTINGS", tmp_path)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert account.region() == "eu-west-1"
+    (tmp_path / "aws.tfvars").write_text('region = "us-west-2"\n')
+    assert account.region() == "us-west-2"
+    with pytest.raises(account.AccountError, match="AWS_REGION=eu-west-1: must be us-west-2"):
+        account.identify()

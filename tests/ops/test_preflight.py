@@ -86,18 +86,35 @@ def test_problems_of_wish_and_machine_come_together(monkeypatch: pytest.MonkeyPa
     ("version", "said"),
     [(None, "terraform: not found"), ((1, 8, 5), "terraform: 1.8.5 is too old, must be 1.9 or later")],
 )
-def test_aws_needs_terraform(version: tuple[int, ...] | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_VAR_admin_cidrs", '["203.0.113.0/28"]')
-    assert preflight.terraform_problems("aws", (1, 9, 0)) == []
-    (problem,) = preflight.terraform_problems("aws", version)
+def test_aws_needs_terraform(version: tuple[int, ...] | None, said: str) -> None:
+    assert preflight.terraform_problems((1, 9, 0)) == []
+    (problem,) = preflight.terraform_problems(version)
     assert problem.startswith(said)
 
 
-def test_aws_asks_who_administers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("ops.aws.terraform.SETTINGS", paths.ROOT / "no such directory")
-    (problem,) = preflight.terraform_problems("aws", (1, 11, 4))
+@pytest.fixture
+def settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An aws.tfvars that isn't there yet."""
+    monkeypatch.setattr("ops.aws.terraform.SETTINGS", tmp_path)
+    monkeypatch.setattr(preflight, "ROOT", tmp_path)
+    monkeypatch.delenv("TF_VAR_admin_cidrs", raising=False)
+    return tmp_path / "aws.tfvars"
+
+
+def test_aws_asks_who_administers(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = preflight.settings_problems("aws")
     assert problem.startswith("admin_cidrs: nobody said")
-    assert "aws.tfvars.example" in problem
+    assert "copy aws.tfvars.example to aws.tfvars" in problem
+    settings_file.write_text('admin_cidrs = ["203.0.113.7/32"] # mine\n')
+    assert preflight.settings_problems("aws") == []
+    settings_file.unlink()
+    monkeypatch.setenv("TF_VAR_admin_cidrs", '["203.0.113.7/32"]')
+    assert preflight.settings_problems("aws") == []
+
+
+def test_aws_tfvars_does_not_say_what_make_says(settings_file: Path) -> None:
+    settings_file.write_text('admin_cidrs = ["203.0.113.7/32"]\n  topology= "dedicated"\n# shard_count = 3\n')
+    assert preflight.settings_problems("aws") == ["aws.tfvars: topology is told by TOPOLOGY=..."]
 
 
 def test_up_refuses_with_exit_code_2_and_changes_nothing(tmp_path: Path) -> None:

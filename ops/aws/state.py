@@ -1,0 +1,52 @@
+"""Which cluster the state is of: nothing is done with one that these secrets or this region don't belong to."""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+from collections.abc import Mapping
+from typing import Any
+
+from ops import secrets
+from ops.aws import account
+from ops.aws.terraform import Terraform
+from ops.errors import OpsError
+from ops.progress import Progress
+
+
+def open_state(env: str, progress: Progress | None = None) -> Terraform:
+    """Terraform, initialised, with this environment's state. Raises OpsError when that is another cluster's."""
+    terraform = Terraform(env, progress)
+    terraform.init()
+    refuse_another_cluster(env, terraform.outputs())
+    return terraform
+
+
+def cluster_id(env: str) -> str:
+    """What all of this cluster's resources are tagged with: made up once, or told by CLUSTER_ID where it was lost."""
+    path = secrets.ensure_ssh_key(env) / "cluster_id"
+    secrets.write_private(path, (os.environ.get("CLUSTER_ID") or f"{env}-{random.token_hex(4)}") + "\n")
+    return path.read_text().strip()
+
+
+def identity(env: str) -> dict[str, Any]:
+    """Terraform's variables that say which cluster it is."""
+    key = secrets.ensure(env) / "ssh_key.pub"
+    return {
+        "environment": env,
+        "cluster_id": cluster_id(env),
+        "region": account.region(),
+        "public_key": key.read_text().strip(),
+    }
+
+
+def refuse_another_cluster(env: str, outputs: Mapping[str, Any]) -> None:
+    """Raises OpsError when a state's outputs aren't of this cluster; outputs that don't say so are."""
+    if outputs.get("cluster_id", cluster_id(env)) != cluster_id(env):
+        raise OpsError(
+            f"the state is of cluster {outputs['cluster_id']}, secrets/{env} of {cluster_id(env)}: get secrets/{env} "
+            "from whoever made the cluster; with others all its passwords and keys would change"
+        )
+    there = outputs.get("region", account.region())
+    if there != account.region():
+        raise OpsError(f"AWS_REGION={account.region()}: the cluster is in {there}; set AWS_REGION={there}")
