@@ -79,7 +79,8 @@ test-terraform: tools ## Terraform under today's schema, against an emulated EC2
 
 test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt and removed
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
-	@$(PYTHON) -m pytest -q --durations 0 --durations-min 1 tests/aws
+	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
+	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
 
 # What each kind of target needs; done in a moment when it is there.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools
