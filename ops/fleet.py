@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import yaml
 
+from ops.aws import account, instances
 from ops.aws import hosts as ec2
 from ops.errors import OpsError
 from ops.paths import build_dir
@@ -60,6 +61,10 @@ def _through_ssh(env: str) -> Iterator[Fleet]:
     A host that ssh can't reach has endpoints all the same: nothing listens there, as on the host itself.
     """
     hosts = ec2.of_state(env)
+    with account.errors():
+        states = instances.states(account.region(), [host.instance_id for host in hosts])
+    if set(states.values()) == {"stopped"}:
+        raise OpsError(f"every instance of {env} is stopped; `make cluster-start ENV={env}` starts them")
     groups: dict[str, list[str]] = {}
     for host in hosts:
         for group in host.groups:

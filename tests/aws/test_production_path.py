@@ -98,6 +98,7 @@ def test_stopped_and_started_it_is_the_same(production: Production) -> None:
     result = production.checkout.make_target("cluster-stop")
     assert result.returncode == 0
     assert {production.instance(name)["State"]["Name"] for name in before} == {"stopped"}
+    assert "every instance of aws is stopped" in production.checkout.make_target("cluster-status").stdout
     result = production.checkout.make_target("cluster-start")
     assert result.returncode == 0
     addresses = {name: production.instance(name)["PublicIpAddress"] for name in before}
