@@ -13,7 +13,7 @@ from standin.errors import COMMAND_ON_SHARDED_VIEW, CommandError, Reply, not_sup
 from standin.operation import Operation
 
 # How long a shard may take over an answer right after an election elsewhere; twice as long each time.
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 1.0
 
 
 async def on_config_servers(operation: Operation, *, write: bool = False) -> Reply:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout, PyMongoError
@@ -126,20 +127,18 @@ def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection
 
 
 def test_an_aggregate_over_shards_of_which_one_freezes(replicated: LocalCluster, films: Collection[Document]) -> None:
-    """The shard that merges would wait for the frozen one longer than the election takes."""
+    """The shard that merges would wait for the frozen one for ever."""
     films.insert_many([{"key": key} for key in range(20)])
     merging = films.database.client["config"]["databases"].find_one({"_id": films.database.name})
     assert merging is not None
     other = next(shard.name for shard in replicated.replica_sets[1:] if shard.name != merging["primary"])
     frozen = replicated.primary(other)
     frozen.send(signal.SIGSTOP)
-    started = time.monotonic()
     try:
-        assert films.count_documents({}) == 20
-        waited = time.monotonic() - started
+        with pymongo.timeout(LONGEST_STALL_SECONDS):
+            assert films.count_documents({}) == 20
     finally:
         frozen.send(signal.SIGCONT)
-    assert waited < 8  # an election takes 2 to 4 s here; a mongod gives up a silent peer after 10 s at the earliest
 
 
 def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Collection[Document]) -> None:
