@@ -24,11 +24,11 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
 
 def test_a_failed_apply_is_continued_by_the_next_one(cluster: Cluster) -> None:
     ec2 = cluster.aws.client("ec2")
-    ec2.create_key_pair(KeyName="film-library-aws")  # somebody else's, so ours can't be made
+    ec2.create_key_pair(KeyName="film-library-proof-1")  # somebody else's, so ours can't be made
     with pytest.raises(TerraformError, match=r"KeyPair\.Duplicate"):
         cluster.workspace.apply(cluster.variables)
     assert cluster.instances() == {}
-    ec2.delete_key_pair(KeyName="film-library-aws")
+    ec2.delete_key_pair(KeyName="film-library-proof-1")
     half = account.holdings(cluster.aws) - cluster.before
 
     cluster.workspace.apply(cluster.variables)
@@ -79,7 +79,7 @@ def test_ports_opened_by_hand_are_planned_away(cluster: Cluster) -> None:
     """In groups with rules, in those without, and in the network's own default group."""
     ec2, before = cluster.aws.client("ec2"), _rules(cluster)
     opened = ["router-access", "mongo-access", "mongo", "default-closed"]
-    names = [f"film-library-aws-{suffix}" for suffix in opened]
+    names = [f"film-library-proof-1-{suffix}" for suffix in opened]
     groups = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": names}])["SecurityGroups"]
     assert len(groups) == len(opened)
     for group in groups:
