@@ -18,9 +18,10 @@ from app.settings import SettingError, setting
 
 Row = dict[str, Any]
 
-# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s). With timeoutMS the driver goes on
-# retrying reads and writes until then, so a primary's death is a pause and not an error.
-OPERATION_TIMEOUT_MS = 20_000
+# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s), and the new primary, which catches up
+# before it takes writes, may wait another 10 s for the word of a member whose power failed (heartbeatTimeoutSecs). With
+# timeoutMS the driver goes on retrying reads and writes until then, so a primary's death is a pause and not an error.
+OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 
 _AUTHENTICATION_FAILED = 18
