@@ -68,7 +68,7 @@ class Leftovers:
         return [
             Kind("instance", self._instances, lambda i: ec2.terminate_instances(InstanceIds=[i])),
             self._kind("elastic IP", "describe_addresses", "AllocationId", self._release),
-            self._kind("volume", "describe_volumes", "VolumeId", lambda i: ec2.delete_volume(VolumeId=i)),
+            Kind("volume", self._volumes, lambda i: ec2.delete_volume(VolumeId=i)),
             self._kind("key pair", "describe_key_pairs", "KeyPairId", lambda i: ec2.delete_key_pair(KeyPairId=i)),
             Kind("rules of security group", self._ruled_groups, self._revoke),
             Kind("security group", self._groups, lambda i: ec2.delete_security_group(GroupId=i)),
@@ -95,6 +95,11 @@ class Leftovers:
         pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
         found = [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
         return [instance for instance in found if instance["State"]["Name"] != "terminated"]
+
+    def _volumes(self, _: str) -> list[str]:
+        """Those that no instance has: a root disk goes with its instance, and Terraform's state doesn't list it."""
+        free = [*self._filters, {"Name": "status", "Values": ["available"]}]
+        return [volume["VolumeId"] for volume in self._ec2.describe_volumes(Filters=free)["Volumes"]]
 
     def _release(self, allocation: str) -> None:
         (address,) = self._ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]
