@@ -14,7 +14,7 @@ from standin.errors import NOT_PRIMARY_CODES, RETRYABLE_CODES, CommandError, Rep
 from standin.monitor import Monitor
 from standin.pool import Pool
 
-# How long a command waits for a primary: mongos' own limit for finding a host.
+# How long a command that can't be repeated waits for a primary: mongos' own limit for finding a host.
 SELECTION_SECONDS = 20.0
 # A retryable command is repeated within this time; an election takes about `electionTimeoutMillis` (10 s) and a bit.
 RETRY_SECONDS = 45.0
@@ -101,7 +101,8 @@ class ReplicaSet:
         expiry = time.monotonic() + (RETRY_SECONDS if seconds is None else seconds)
         while True:
             left = expiry - time.monotonic()
-            host = await self.select(mode, min(left, SELECTION_SECONDS))
+            # mongos looks for a host several times before it gives up a command that it may repeat.
+            host = await self.select(mode, left if retry else min(left, SELECTION_SECONDS))
             try:
                 raw = await self.pool(host).command(
                     database, command, sequences=sequences, internal=internal, seconds=None if seconds is None else left

@@ -24,7 +24,8 @@ Row = dict[str, Any]
 OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 
-_AUTHENTICATION_FAILED = 18
+# AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
+_UNAVAILABLE = frozenset({18, 133})
 _DOCUMENT_VALIDATION_FAILURE = 121
 
 
@@ -141,7 +142,11 @@ def driver_errors() -> Iterator[None]:
         code = getattr(error, "code", None)
         if code == _DOCUMENT_VALIDATION_FAILURE:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error
-        if isinstance(error, driver.ConnectionFailure) or error.timeout or code == _AUTHENTICATION_FAILED:
+        if (
+            isinstance(error, driver.ConnectionFailure)
+            or error.timeout
+            or code in (_AUTHENTICATION_FAILED, _NO_PRIMARY)
+        ):
             raise DatabaseUnavailable(_plain(error)) from error
         raise DatabaseError(_plain(error)) from error
 

@@ -1,0 +1,28 @@
+"""What the driver's errors mean to whoever asked."""
+
+from __future__ import annotations
+
+import pytest
+from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, PyMongoError
+
+from app.db.connection import driver_errors
+from app.db.errors import DatabaseError, DatabaseUnavailable
+
+TEMPORARY = [
+    AutoReconnect("connection closed"),
+    ExecutionTimeout("operation exceeded time limit", 50),
+    OperationFailure("Authentication failed.", 18),
+    OperationFailure("Could not find host matching read preference", 133),
+]
+
+
+@pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: type(error).__name__)
+def test_an_error_that_passes_says_so(error: PyMongoError) -> None:
+    with pytest.raises(DatabaseUnavailable, match=str(error)[:10]), driver_errors():
+        raise error
+
+
+def test_another_one_does_not() -> None:
+    with pytest.raises(DatabaseError, match="unknown operator") as raised, driver_errors():
+        raise OperationFailure("unknown operator: $near", 2)
+    assert not isinstance(raised.value, DatabaseUnavailable)
