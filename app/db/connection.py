@@ -142,11 +142,7 @@ def driver_errors() -> Iterator[None]:
         code = getattr(error, "code", None)
         if code == _DOCUMENT_VALIDATION_FAILURE:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error
-        if (
-            isinstance(error, driver.ConnectionFailure)
-            or error.timeout
-            or code in (_AUTHENTICATION_FAILED, _NO_PRIMARY)
-        ):
+        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE:
             raise DatabaseUnavailable(_plain(error)) from error
         raise DatabaseError(_plain(error)) from error
 
