@@ -82,17 +82,6 @@ def test_data_is_on_the_data_volume(production: Production) -> None:
     assert "noatime" in mounted
 
 
-def test_an_ailing_replica_set_is_not_stopped_unasked(production: Production) -> None:
-    production.ssh("mongo-3", "sudo", "systemctl", "stop", "mongod@shard1")
-    result = production.checkout.make_target("cluster-stop")
-    production.ssh("mongo-3", "sudo", "systemctl", "start", "mongod@shard1")
-    assert result.returncode == 2
-    assert "shard1 isn't whole" in result.stdout
-    assert "FORCE=1" in result.stdout
-    assert {production.instance(name)["State"]["Name"] for name in production.hosts} == {"running"}
-    assert production.films() == FILMS
-
-
 def test_stopped_and_started_it_is_the_same(production: Production) -> None:
     before = production.hosts
     result = production.checkout.make_target("cluster-stop")

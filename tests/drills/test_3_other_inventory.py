@@ -14,10 +14,10 @@ from ops.paths import ANSIBLE
 from tests.deployed import Deployment, Inventory
 
 
-def play(inventory: Path) -> subprocess.CompletedProcess[str]:
+def play(inventory: Path, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
     tools = Path(sys.executable).parent
     return subprocess.run(
-        [str(tools / "ansible-playbook"), "--inventory", str(inventory), "site.yml"],
+        [str(tools / "ansible-playbook"), "--inventory", str(inventory), playbook],
         check=False,
         cwd=ANSIBLE,
         env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
