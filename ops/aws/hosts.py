@@ -77,5 +77,5 @@ def _wait(env: str, host: Ec2Host, say: Say) -> None:
                 f"{host.name} ({host.public_ip}) doesn't let ubuntu in: {result.stderr.strip()}\n"
                 "Is this machine's public address among admin_cidrs, and secrets/aws/ssh_key the cluster's?"
             )
-        say(f"waiting for {host.name}: {result.stderr.strip().splitlines()[-1:]}")
+        say(f"waiting for {host.name}: {' '.join(result.stderr.split())}")
         time.sleep(1)  # refused at once while sshd isn't up yet

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ops import mirror, source
 from tests.aws.checkout import Checkout
 from tests.aws.production import Production
+from tests.emulated_ec2.control_plane import ControlPlane
 from tests.emulated_ec2.emulation import EmulatedEc2
 from tests.emulated_ec2.network import ADMINISTRATOR
+
+
+@pytest.fixture
+def aws() -> Iterator[ControlPlane]:
+    """The API alone, for runs that don't come as far as a machine."""
+    with ControlPlane() as control_plane:
+        yield control_plane
+
+
+@pytest.fixture
+def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
+    """A checkout for such runs."""
+    return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -25,18 +24,6 @@ PACKAGES = {
     "MONGODB_VERSION": "6.0",
 }
 PATIENCE = 120  # seconds
-
-
-@pytest.fixture
-def aws() -> Iterator[ControlPlane]:
-    """The API alone: no run comes as far as a machine."""
-    with ControlPlane() as control_plane:
-        yield control_plane
-
-
-@pytest.fixture
-def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
-    return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
 
 
 def wait_during(run: subprocess.Popen[str], moment: Callable[[], bool]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,6 @@ from tests.emulated_ec2.control_plane import ControlPlane
 from tests.terraform.account import holdings
 
 BUCKET, KEY = "your-terraform-states", "film-library/aws.tfstate"  # the example's
-
-
-@pytest.fixture
-def aws() -> Iterator[ControlPlane]:
-    with ControlPlane() as control_plane:
-        yield control_plane
-
-
-@pytest.fixture
-def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
-    return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
 
 
 def state_of(identity: str) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def eventually(ask: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not ask():
         assert time.monotonic() < deadline, f"not within {PATIENCE} s"
-        time.sleep(0.1)
+        time.sleep(0.1)  # between two looks
 
 
 def passes(source: str | Machine, target: str, port: int) -> bool:
@@ -167,7 +167,7 @@ def left_behind() -> list[str]:
     listings = [
         podman.run("ps", "--all", "--format", "{{.Names}}").stdout,
         *[root("ip", "netns", "list"), root("ip", "-brief", "link"), root("ip", "route")],
-        *[root("losetup", "--list", "--noheadings"), root("nft", "list", "tables"), root("ls", "/var/tmp")],  # noqa: S108
+        *[root("losetup", "--list", "--noheadings"), root("nft", "list", "tables"), root("ls", "/var/tmp")],  # noqa: S108 - only listed
     ]
     return [line for listing in listings for line in listing.splitlines() if PREFIX.rstrip("-") in line]
 

@@ -191,7 +191,7 @@ def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, A
         times = {"created_at": moment - created, "seen_at": moment - last, "expires_at": moment + timedelta(seconds=30)}
         stored.update_one({}, {"$set": times})
         assert sessions.session_user(token, kind) is not None
-        left: timedelta = stored.find_one({})["expires_at"] - moment  # type: ignore[index]
+        left: timedelta = stored.find_one({})["expires_at"] - moment  # type: ignore[index] # it is there
         return left
 
     tolerance = timedelta(seconds=10)

@@ -39,7 +39,7 @@ def survey(name: str, members: list[str], deadline: float, *, wait: bool) -> dic
 
     greetings = ask()
     while wait and not answered(greetings) and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two questions to the server
         greetings = ask()
     return greetings
 
