@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tour import PASSWORD, Tour, log_in, new_name, sign_up
 
 
 def heading(page: Page, name: str | re.Pattern[str]) -> None:
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads by itself doesn't wait."""
+    with page.expect_navigation(wait_until="load"):
+        link.click()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
@@ -45,8 +51,8 @@ def test_an_administrator_pages_through_the_films(tour: Tour, javascript: bool) 
     page.get_by_role("main").get_by_role("link", name="Movies").click()
     heading(page, "Movies")
     page.get_by_label("Rows").select_option("25")
-    page.get_by_role("button", name="Show").click()
-    page.get_by_role("link", name="Title").click()
+    follow(page, page.get_by_role("button", name="Show"))
+    follow(page, page.get_by_role("link", name="Title"))
 
     def titles() -> list[str]:
         return page.get_by_role("rowheader").all_inner_texts()
@@ -54,12 +60,13 @@ def test_an_administrator_pages_through_the_films(tour: Tour, javascript: bool) 
     first = titles()
     assert len(first) == 25
     assert first == sorted(first)
-    page.get_by_role("link", name="Next").first.click()
+    follow(page, page.get_by_role("link", name="Next").first)
     second = titles()
     assert not set(first) & set(second)
-    page.get_by_role("link", name="Previous").first.click()
+    follow(page, page.get_by_role("link", name="Previous").first)
     assert titles() == first
-    page.get_by_role("button", name="Log out").click()
+    follow(page, page.get_by_role("button", name="Log out"))
+    expect(page.get_by_role("status")).to_have_text("You are logged out.")
     page.go_back()
     page.reload()
     heading(page, "Log in")
