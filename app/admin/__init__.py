@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.admin import access, accounts, records
+from app.admin import access, accounts, audit_log, dashboards, jobs, metrics, records, transfer
 from app.web import build_app
 
 
@@ -20,8 +20,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = build_app(
         __name__,
         "admin",
-        [accounts.blueprint, records.blueprint],
-        home="records.dashboard",
+        [module.blueprint for module in (accounts, dashboards, records, transfer, jobs, audit_log, metrics)],
+        home="dashboards.home",
         limited=["accounts.log_in"],
         overrides=overrides,
     )

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from app.admin.rights import Action, requires
 from app.db.models import USER
 from app.db.users import authenticate
 from app.web.accounts import local_target, sign_in, sign_out
@@ -35,6 +36,7 @@ def log_in() -> str | Response | tuple[str, int]:
 
 
 @blueprint.post("/log-out")
+@requires(Action.VIEW)
 def log_out() -> Response:
     """End the session, here and on the server."""
     sign_out()
@@ -48,7 +50,7 @@ def _form(form: LogInForm, problem: str | None = None) -> str | tuple[str, int]:
 
 
 def _target() -> str:
-    return local_target(_next(), url_for("records.dashboard"))
+    return local_target(_next(), url_for("dashboards.home"))
 
 
 def _next() -> str | None:

@@ -1,4 +1,4 @@
-"""The dashboard, and the paged list of each collection."""
+"""The paged list of each collection."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request, url_for
 
 from app.admin.columns import VIEWS, Column
+from app.admin.rights import Action, requires
 from app.db.errors import BadQuery
 from app.db.listing import list_page
 from app.db.models import sortable_fields
@@ -20,14 +21,8 @@ blueprint = Blueprint("records", __name__)
 blueprint.app_context_processor(lambda: {"views": VIEWS})
 
 
-@blueprint.get("/")
-def dashboard() -> str:
-    """A card per collection, with its number of records."""
-    counts = {name: list_page(name, limit=1) for name in VIEWS}
-    return render_template("admin/dashboard.html", counts=counts)
-
-
 @blueprint.get("/collections/<name>")
+@requires(Action.VIEW)
 def listing(name: str) -> str:
     """A page of a collection; sort, dir, rows, after and before are in the address, so that it can be shared."""
     view = VIEWS.get(name) or abort(404)

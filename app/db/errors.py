@@ -1,6 +1,7 @@
 """What `app.db` raises. Callers see these and nothing of the driver's."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class DatabaseError(Exception):
@@ -37,3 +38,15 @@ class Referenced(DatabaseError):
     def __init__(self, references: Mapping[str, int]) -> None:
         self.references = dict(references)
         super().__init__(", ".join(f"{count} {collection}" for collection, count in self.references.items()))
+
+
+class Conflict(DatabaseError):
+    """Somebody else changed the document since it was read; `current` is what it holds now."""
+
+    def __init__(self, current: Mapping[str, Any]) -> None:
+        self.current = dict(current)
+        super().__init__("the document has been changed meanwhile")
+
+
+class TooSlow(DatabaseError):
+    """The database gave the query up at its time limit: no index serves it, and the collection is large."""

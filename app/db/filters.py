@@ -1,6 +1,7 @@
 """Conditions on fields, from names and values that nobody has checked yet."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from bson import Regex
@@ -14,6 +15,15 @@ from app.db.validation import converters
 _COMPARISONS = {"eq": "$eq", "ne": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 OPERATORS = (*_COMPARISONS, "contains")
 MAX_VALUE = 500  # characters
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One line of a filter: `field` stands to `value` as `operator` says. Nothing in it has been checked yet."""
+
+    field: str
+    operator: str
+    value: Any = None
 
 
 def condition(collection: str, field: str, operator: str, value: Any) -> Row:

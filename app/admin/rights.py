@@ -1,0 +1,83 @@
+"""Which role may do what, in one place. Every view names its action; a view that doesn't is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import abort
+from flask_login import current_user
+
+from app.db.audit import Actor
+from app.db.models import ADMIN, SUPERADMIN
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Action(StrEnum):
+    """What an administrator can do."""
+
+    VIEW = "look at records and dashboards"
+    CREATE = "create a record"
+    EDIT = "edit a record"
+    DELETE = "delete a record"
+    IMPORT = "import a file"
+    EXPORT = "export a list"
+    BULK_EDIT = "edit many records"
+    BULK_DELETE = "delete many records"
+    MANAGE_ADMINS = "make or change administrators"
+    AUDIT = "see the audit log, and undo what others did"
+
+
+# The lowest admin_status (app.db.models) that may do it.
+RIGHTS: dict[Action, int] = {
+    Action.VIEW: ADMIN,
+    Action.CREATE: ADMIN,
+    Action.EDIT: ADMIN,
+    Action.DELETE: ADMIN,
+    Action.IMPORT: ADMIN,
+    Action.EXPORT: ADMIN,
+    Action.BULK_EDIT: ADMIN,
+    Action.BULK_DELETE: SUPERADMIN,
+    Action.MANAGE_ADMINS: SUPERADMIN,
+    Action.AUDIT: SUPERADMIN,
+}
+
+
+def may(action: Action) -> bool:
+    """Whether who is logged in has the right."""
+    return bool(current_user.is_authenticated and current_user.admin_status >= RIGHTS[action])
+
+
+def check(action: Action) -> None:
+    """Answer 403 unless who is logged in has the right."""
+    if not may(action):
+        abort(403)
+
+
+def requires(action: Action) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a view with the action that it performs. `app.admin.access` refuses views without one."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            check(action)
+            return view(*args, **kwargs)
+
+        checked.action = action  # type: ignore[attr-defined]  # read by app.admin.access
+        return checked
+
+    return decorate
+
+
+def action_of(view: Callable[..., Any]) -> Action | None:
+    """The action that a view was decorated with."""
+    return getattr(view, "action", None)
+
+
+def actor() -> Actor:
+    """Who is logged in, for the audit log."""
+    return Actor(current_user.user_id, current_user.username)
