@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.admin import access, accounts, audit_log, dashboards, jobs, metrics, records, transfer
+from app.admin import access, accounts, audit_log, dashboards, jobs, metrics, navigation, records, transfer
 from app.web import build_app
 
 
@@ -26,4 +26,5 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         overrides=overrides,
     )
     access.init_app(app)
+    navigation.init_app(app)
     return app

@@ -18,7 +18,6 @@ ROWS_DEFAULT = 50
 DIRECTIONS = {"asc": False, "desc": True}
 
 blueprint = Blueprint("records", __name__)
-blueprint.app_context_processor(lambda: {"views": VIEWS})
 
 
 @blueprint.get("/collections/<name>")
