@@ -49,6 +49,7 @@ lock: ## Renew the locked requirements from pyproject.toml
 	@python3 -m venv .cache/uv && .cache/uv/bin/pip install -q uv
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements/app.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra dev -c requirements/app.txt pyproject.toml -o requirements/dev.txt
+	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra bench -c requirements/app.txt pyproject.toml -o requirements/bench.txt
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
@@ -81,6 +82,11 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt a
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
 	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
+
+##@ Speed
+.PHONY: bench
+bench: tools ## Measure imports and lists at 1,000,000 synthetic films beside their peers (BENCH="--films 100000 lists")
+	@$(PYTHON) -m bench $(BENCH)
 
 # What each kind of target needs; done in a moment when it is there.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools

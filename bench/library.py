@@ -1,0 +1,69 @@
+"""A library of synthetic films on one mongod, behind the admin app, for as long as a benchmark takes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from app import admin
+from app.db import bulk, connection, ranking, schema, sessions, users
+from app.db.sample import Sample
+from app.progress import Progress
+from bench import synthetic
+from ops.artifacts import mongod_path, sample_wheel
+from ops.local_cluster import LocalCluster
+
+CACHE_GB = 4.0  # a million films and their indexes fit, as they would on the cluster's hosts
+
+
+@dataclass(frozen=True)
+class Library:
+    """Where it is, how many films it has, and the catalogue that they are made from."""
+
+    uri: str
+    database: str
+    films: int
+    sample: Sample
+
+
+@contextmanager
+def library(films: int) -> Iterator[Library]:
+    """Load `films` synthetic films, all indexes made; everything is gone afterwards."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-bench-")))
+        cluster = stack.enter_context(
+            LocalCluster(directory, mongod=mongod_path(), shards=0, members=1, cache_gb=CACHE_GB)
+        )
+        sample = Sample(sample_wheel())
+        config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
+        connection.connect(config)
+        stack.callback(connection.disconnect)
+        schema.create_indexes()
+        if films:
+            progress = Progress("films", films)
+            with schema.deferred_indexes("movies"):
+                bulk.load("movies", enumerate(synthetic.films(sample, films)), on_progress=progress.advance)
+                ranking.recompute()
+        yield Library(config.uri, config.database, films, sample)
+
+
+def admin_client(library: Library) -> FlaskClient:
+    """The admin app as it is deployed, with a superadmin logged in."""
+    os.environ |= {
+        "FILM_LIBRARY_MONGODB_URI": library.uri,
+        "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32),
+        "FILM_LIBRARY_COOKIE_SECURE": "0",
+    }
+    app = admin.create_app()
+    user, _ = users.create_admin("bench", secrets.token_urlsafe(16), superadmin=True)
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = sessions.open_session(user["_id"], "admin")
+    return client

@@ -1,0 +1,53 @@
+"""A catalogue of any size, made from the real one: words, years, lengths and ratings keep their distribution.
+
+Every film says in its description that it is synthetic, and its `_id` begins with "synthetic-".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from app.db.sample import Sample
+
+Row = dict[str, Any]
+
+SEED = 1927
+SHOWS = 5  # every fifth is a show
+LABEL = "Synthetic: made from the sample catalogue for measuring."
+
+
+def movie_id(number: int) -> str:
+    """The `_id` of the film with this number."""
+    return f"synthetic-{number:08}"
+
+
+def films(sample: Sample, count: int) -> Iterator[Row]:
+    """`count` films as an import brings them, the same ones every time."""
+    real = list(sample.films())
+    chance = random.Random(SEED)  # noqa: S311 - nothing secret, and it must be the same in every run
+    for number in range(count):
+        model, other = real[number % len(real)], chance.choice(real)
+        yield {
+            **{field: value for field, value in model.items() if field != "imdb_id" and value is not None},
+            "_id": movie_id(number),
+            "title": _title(model["title"], other["title"], chance),
+            "type": "SHOW" if number % SHOWS == 0 else "MOVIE",
+            "description": LABEL,
+            "release_year": _near(model["release_year"], 5, chance),
+            "runtime": _near(model["runtime"], 15, chance),
+            "critics_reviews": _near(model["critics_reviews"], 10, chance),
+        }
+
+
+def _title(one: str, other: str, chance: random.Random) -> str:
+    """The beginning of one title and the end of another: real words in real places."""
+    first, last = one.split(), other.split()
+    words = first[: chance.randint(1, len(first))] + last[chance.randrange(len(last)) :]
+    return " ".join(words)[:200]
+
+
+def _near(value: Any, distance: int, chance: random.Random) -> int | None:
+    """A number at most `distance` away from a real one; None where that is unknown."""
+    return None if value is None else max(0, int(value) + chance.randint(-distance, distance))
