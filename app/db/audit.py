@@ -1,6 +1,38 @@
-"""Who did what to which record, and when."""
+"""Who did what to which record, and when.
 
+Two collections. `audit_log` has an entry for every action, with the fields that it changed; a bulk job is one entry.
+`audit_changes` has what a bulk job did to each document, whole enough to be undone (see `app.db.bulk_work`).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.client_session import ClientSession
+
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.listing import Order, Page, fetch_page
+from app.db.models import fields_of, get_model, now
+
+LOG, CHANGES = "audit_log", "audit_changes"
+KEEP_LOG = timedelta(days=400)  # a year and a month, so that one can compare with the same season
+KEEP_CHANGES = timedelta(days=30)
+
+INDEXES: dict[str, list[IndexModel]] = {
+    LOG: [
+        IndexModel("at", expireAfterSeconds=int(KEEP_LOG.total_seconds())),
+        IndexModel([("at", 1), ("_id", 1)]),
+        IndexModel([("username", 1), ("at", 1), ("_id", 1)]),
+        IndexModel([("collection", 1), ("document_id", 1), ("at", 1), ("_id", 1)]),
+    ],
+    CHANGES: [
+        IndexModel("at", expireAfterSeconds=int(KEEP_CHANGES.total_seconds())),
+        IndexModel([("job", 1), ("n", 1)], unique=True),
+        IndexModel([("collection", 1), ("document_id", 1), ("at", 1), ("_id", 1)]),
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -9,3 +41,67 @@ class Actor:
 
     user_id: str
     username: str
+
+
+@driver_errors()
+def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read in this order
+    actor: Actor,
+    action: str,
+    collection: str,
+    document_id: Any,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    session: ClientSession | None = None,
+    **details: Any,
+) -> None:
+    """Write an entry, in the transaction of `session` if there is one, so that it stands if and only if the deed does.
+
+    `action` is a verb like "create", "edit", "delete", "import", "bulk edit", "bulk delete", "undo", "role". `before`
+    and `after` are whole documents (None: there was none); the fields that differ are kept, derived and private ones
+    never. `details` are further fields of the entry: `job`, `count`, or what else a reader should know.
+    An edit that changed nothing and has no details is no deed.
+    """
+    old, new = difference(collection, before, after)
+    if before is not None and after is not None and not (old or new or details):
+        return
+    entry = {
+        "at": now(),
+        "user_id": actor.user_id,
+        "username": actor.username,
+        "action": action,
+        "collection": collection,
+        "document_id": None if document_id is None else str(document_id),
+        "before": old,
+        "after": new,
+    }
+    get_collection(LOG).insert_one({**details, **entry}, session=session)
+
+
+def difference(collection: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Row, Row]:
+    """The model's own fields in which two documents differ: as they were, as they are. A field that one lacks is not
+    in its half."""
+    model = get_model(collection)
+    own = [field for field in fields_of(model) if field not in model.derived and field not in model.private]
+    old, new = before or {}, after or {}
+    differing = [field for field in own if (field in old, old.get(field)) != (field in new, new.get(field))]
+    return {field: old[field] for field in differing if field in old}, {
+        field: new[field] for field in differing if field in new
+    }
+
+
+@driver_errors()
+def list_page(
+    *,
+    username: str | None = None,
+    action: str | None = None,
+    collection: str | None = None,
+    document_id: str | None = None,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Entries, the latest first, that have each value given. Raises BadQuery for a cursor that isn't one."""
+    wanted = {"username": username, "action": action, "collection": collection, "document_id": document_id}
+    query: Row = {field: {"$eq": str(value)} for field, value in wanted.items() if value is not None}
+    return fetch_page(LOG, query, Order("at", descending=True), after=after, before=before, limit=limit)
