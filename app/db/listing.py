@@ -3,36 +3,51 @@
 import base64
 import binascii
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import bson
 from bson import ObjectId
 from bson.errors import BSONError
+from pymongo.errors import PyMongoError
 
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery
-from app.db.models import get_model, sortable_fields
+from app.db import filters
+from app.db.connection import Row, driver_errors, get_collection, ping, time_limit
+from app.db.errors import BadQuery, TooSlow
+from app.db.filters import Condition
+from app.db.models import fields_of, get_model, sortable_fields
+from app.db.validation import converted_id
 
 MAX_LIMIT = 500
 MAX_CURSOR = 2_000  # characters; the longest title in UTF-8 and base64 fits
 EXACT_COUNT_LIMIT = 10_000  # counting that many takes about 3 ms, a million 240 ms
+# How long the database may look for rows when an index doesn't lead to them, and count what a filter matches: it reads
+# some 500,000 documents a second, and meanwhile works for nobody else on that core.
+UNINDEXED_TIMEOUT_S = 2.0
+COUNT_TIMEOUT_S = 1.0
+ITERATE_BATCH = 1_000  # rows
+ITERATE_TIMEOUT_S = 120.0  # for one batch: nobody waits for a page
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Page:
     """Rows in the order asked for; cursors of the neighbouring pages (None where there is none); how many rows in all.
 
-    With `total_is_estimate`, `total` comes from the collection's metadata, or is the number at which counting stopped.
+    With `total_is_estimate`, `total` comes from the collection's metadata, or is the number at which counting stopped
+    because there are more; it is None when counting took too long. `unindexed`: no index served the filter.
     """
 
     rows: list[Row]
     next: str | None
     previous: str | None
-    total: int
+    total: int | None
     total_is_estimate: bool
+    unindexed: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,28 +129,103 @@ def public(row: Row) -> Row:
     return row
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where rows come from: of checked names and values only."""
+
+    collection: str
+    query: Row
+    order: Order
+    projection: Mapping[str, int] | None
+
+    def rows(self, start: _Cursor | None, limit: int, *, backwards: bool = False) -> list[Row]:
+        """Up to `limit` rows beyond `start`; `backwards` those before it, or the last ones, in reverse."""
+        beyond = start and self.order.beyond(start, backwards)
+        parts = [part for part in (self.query, beyond) if part]
+        found = get_collection(self.collection).find({"$and": parts} if parts else {}, self.projection)
+        return list(found.sort(self.order.keys(backwards)).limit(limit))
+
+
+def _source(
+    collection: str, conditions: Sequence[Condition], sort: str, descending: bool, fields: Sequence[str] | None
+) -> _Source:
+    """Raises BadQuery."""
+    model = get_model(collection)
+    if sort not in sortable_fields(collection):
+        raise BadQuery(f"{collection} can't be sorted by {sort!r:.80}")
+    projection = dict.fromkeys(model.private, 0) or None
+    if fields is not None:
+        visible = set(fields_of(model)) - set(model.private)
+        if unknown := [name for name in fields if not isinstance(name, str) or name not in visible]:
+            raise BadQuery(f"{collection} have no field {unknown[0]!r:.80}")
+        projection = dict.fromkeys([*fields, sort], 1)
+    return _Source(collection, filters.query(collection, conditions), Order(sort, bool(descending)), projection)
+
+
 @driver_errors()
 def list_page(
     collection: str,
     *,
+    conditions: Sequence[Condition] = (),
     sort: str = "_id",
     descending: bool = False,
     after: str | None = None,
     before: str | None = None,
+    last: bool = False,
     limit: int = 50,
+    fields: Sequence[str] | None = None,
 ) -> Page:
-    """One page of a whole collection, without its private fields.
+    """One page of the documents that meet all conditions, without private fields; with `last`, the last one.
 
-    `sort` is one of `app.db.models.sortable_fields(collection)`; `after` and `before` are cursors of an earlier page.
-    Raises BadQuery for an unknown collection or field, a cursor that isn't one, both cursors, or a bad limit.
+    `sort` is one of `app.db.models.sortable_fields(collection)`; `after` and `before` are cursors of an earlier page;
+    `fields` are those that rows shall have besides `_id` and `sort` (default: all).
+    Raises BadQuery for an unknown collection or field, a condition that can't be met, a cursor that isn't one, more
+    than one place to start, or a bad limit. Raises TooSlow when a condition that no index serves takes longer than
+    UNINDEXED_TIMEOUT_S to find a page for.
     """
-    model = get_model(collection)
-    if sort not in sortable_fields(collection):
-        raise BadQuery(f"{collection} can't be sorted by {sort!r:.80}")
-    hidden: Mapping[str, int] | None = dict.fromkeys(model.private, 0) or None
-    return fetch_page(
-        collection, {}, Order(sort, bool(descending)), after=after, before=before, limit=limit, projection=hidden
-    )
+    source = _source(collection, conditions, sort, descending, fields)
+    count_timeout_s = COUNT_TIMEOUT_S if conditions else None
+
+    def fetch() -> Page:
+        return _page(source, after=after, before=before, last=last, limit=limit, count_timeout_s=count_timeout_s)
+
+    if all(filters.bounded(collection, condition) for condition in conditions):
+        return fetch()
+    return replace(_within_limit(fetch), unindexed=not filters.indexed(collection, conditions))
+
+
+def iterate(
+    collection: str,
+    conditions: Sequence[Condition] = (),
+    *,
+    sort: str = "_id",
+    descending: bool = False,
+    after_id: Any = None,
+    fields: Sequence[str] | None = None,
+) -> Iterator[Row]:
+    """All documents that meet the conditions, as the database keeps them (typed `_id`) but without private fields.
+
+    Read in batches that each start where the last one ended, so that neither an election nor a slow reader breaks it
+    off, and memory stays flat. A document that is written meanwhile is seen once or not at all if its `sort` stays.
+    `after_id` goes on behind the document of this `_id`, for `sort="_id"` only.
+    Raises BadQuery as `list_page`, at once; the iterator raises DatabaseError.
+    """
+    source = _source(collection, conditions, sort, descending, fields)
+    if after_id is None:
+        return _rows(source, None)
+    if sort != "_id":
+        raise BadQuery("only an iteration by _id goes on after one")
+    return _rows(source, _Cursor(None, converted_id(collection, after_id)))
+
+
+def _rows(source: _Source, start: _Cursor | None) -> Iterator[Row]:
+    while True:
+        with driver_errors(), time_limit(ITERATE_TIMEOUT_S):
+            rows = source.rows(start, ITERATE_BATCH)
+        yield from rows
+        if len(rows) < ITERATE_BATCH:
+            return
+        start = _Cursor(rows[-1].get(source.order.field), rows[-1]["_id"])
 
 
 def fetch_page(
@@ -149,29 +239,53 @@ def fetch_page(
     projection: Mapping[str, int] | None = None,
 ) -> Page:
     """One page of the documents that match `query`, which must be built from checked values only."""
-    check_limit(limit)
-    if after is not None and before is not None:
-        raise BadQuery("a page lies after one cursor or before one, not both")
-    backwards = before is not None
-    token = before if backwards else after
-    start = None if token is None else order.decode(token)
+    return _page(_Source(collection, query, order, projection), after=after, before=before, limit=limit)
 
-    conditions = [condition for condition in (query, start and order.beyond(start, backwards)) if condition]
-    found = get_collection(collection).find({"$and": conditions} if conditions else {}, projection)
-    rows = list(found.sort(order.keys(backwards)).limit(limit + 1))
+
+def _page(
+    source: _Source,
+    *,
+    after: str | None,
+    before: str | None,
+    last: bool = False,
+    limit: int,
+    count_timeout_s: float | None = None,
+) -> Page:
+    """`total` is None only when `count_timeout_s` is given, and counting takes longer."""
+    check_limit(limit)
+    if (after is not None) + (before is not None) + bool(last) > 1:
+        raise BadQuery("a page lies after one cursor, before one, or at the end")
+    backwards = before is not None or last
+    token = before if backwards else after
+    start = None if token is None else source.order.decode(token)
+
+    rows = source.rows(start, limit + 1, backwards=backwards)
     more, rows = len(rows) > limit, rows[:limit]
     if backwards:
         rows.reverse()
 
-    first, last = _ends(order, rows, start)
-    total, estimate = _count(collection, query)
+    at_start, at_end = _ends(source.order, rows, start)
+    has_next, has_previous = (start is not None, more) if backwards else (more, start is not None)
+    total, estimate = (len(rows), False) if start is None and not more else _count(source, count_timeout_s)
     return Page(
         rows=[public(row) for row in rows],
-        next=last if more or backwards else None,
-        previous=first if (more if backwards else start is not None) else None,
+        next=at_end if has_next else None,
+        previous=at_start if has_previous else None,
         total=total,
         total_is_estimate=estimate,
     )
+
+
+def _within_limit(read: Callable[[], T]) -> T:
+    """What `read` returns. Raises TooSlow after UNINDEXED_TIMEOUT_S, DatabaseUnavailable if that wasn't the reading."""
+    try:
+        with time_limit(UNINDEXED_TIMEOUT_S):
+            return read()
+    except PyMongoError as error:
+        if not error.timeout:
+            raise
+        ping()  # a database without a primary is late for another reason
+        raise TooSlow(f"not found within {UNINDEXED_TIMEOUT_S:.0f} s") from error
 
 
 def _ends(order: Order, rows: list[Row], start: _Cursor | None) -> tuple[str | None, str | None]:
@@ -185,12 +299,18 @@ def _ends(order: Order, rows: list[Row], start: _Cursor | None) -> tuple[str | N
     return back, back
 
 
-def _count(collection: str, query: Row) -> tuple[int, bool]:
-    """Number of matches, and whether it is an estimate because counting would be slow."""
-    documents = get_collection(collection)
-    if not query:
+def _count(source: _Source, timeout_s: float | None) -> tuple[int | None, bool]:
+    """Number of matches, None if counting takes longer than `timeout_s`; and whether it is an estimate."""
+    documents = get_collection(source.collection)
+    if not source.query:
         estimate = documents.estimated_document_count()
         if estimate > EXACT_COUNT_LIMIT:
             return estimate, True
-    counted = documents.count_documents(query, limit=EXACT_COUNT_LIMIT + 1)
+    try:
+        with time_limit(timeout_s) if timeout_s else nullcontext():
+            counted = documents.count_documents(source.query, limit=EXACT_COUNT_LIMIT + 1)
+    except PyMongoError as error:
+        if timeout_s is None or not error.timeout:
+            raise
+        return None, True
     return min(counted, EXACT_COUNT_LIMIT), counted > EXACT_COUNT_LIMIT

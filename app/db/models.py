@@ -19,6 +19,7 @@ from mongoengine import (
 )
 
 from app.db.errors import BadQuery
+from app.db.text import HASH_MODULUS
 
 MOVIE_TYPES = ("MOVIE", "SHOW")
 CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
@@ -68,7 +69,7 @@ class Movie(Document):
     tmdb_score = _score()
     critics_score = _score()  # Rotten Tomatoes: the critics' average rating, and how many reviews it rests on
     critics_reviews = _count()
-    title_hash = IntField(required=True, min_value=0)
+    title_hash = IntField(required=True, min_value=0, max_value=HASH_MODULUS - 1)
     title_norm = StringField()
     search_tokens = ListField(StringField())
     ranking_score = _score()
@@ -180,10 +181,14 @@ def fields_of(model: Model) -> dict[str, Any]:
     return {model._fields[name].db_field: model._fields[name] for name in model._fields_ordered}
 
 
+def index_fields(collection: str) -> list[list[str]]:
+    """The fields of each index in their order, beginning with MongoDB's own on `_id`."""
+    return [["_id"], *([name for name, _ in index["fields"]] for index in get_model(collection)._meta["index_specs"])]
+
+
 def sortable_fields(collection: str) -> list[str]:
     """What `app.db.listing` sorts by: `_id`, and each field that an index holds together with `_id`."""
-    indexes = [[name for name, _ in index["fields"]] for index in get_model(collection)._meta["index_specs"]]
-    return ["_id", *(fields[0] for fields in indexes if fields[1:] == ["_id"])]
+    return ["_id", *(fields[0] for fields in index_fields(collection) if fields[1:] == ["_id"])]
 
 
 def public_user(user: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Every name and value that comes in is checked against the model before it become
 its field's converter, which takes no dictionary: {"$ne": null} is an error here and never an operator.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from pymongo.client_session import ClientSession
 from app.db import bulk, claims, ranking
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import BadQuery, Duplicate, NotFound, Referenced, ValidationFailed
-from app.db.filters import condition
+from app.db.filters import Condition, query
 from app.db.listing import MAX_LIMIT, check_limit, public
 from app.db.models import USER, Movie, fields_of, get_model
 from app.db.passwords import check_password, hash_password
@@ -81,11 +81,13 @@ def list_documents(
     sort_direction: int = 1,
     filter_by: Mapping[str, Any] | None = None,
     filter_op: Mapping[str, str] | None = None,
+    conditions: Sequence[Condition] = (),
     skip: int = 0,
 ) -> list[Row]:
     """Documents that meet every condition: field `f` stands to `filter_by[f]` as `filter_op[f]` says ("eq" by default).
 
-    `sort_direction` is 1 or -1. Skipping takes time in proportion; `app.db.listing` pages without. Raises BadQuery.
+    `conditions` are more of them, also several for one field. `sort_direction` is 1 or -1.
+    Skipping takes time in proportion; `app.db.listing` pages without. Raises BadQuery.
     """
     keys = get_keys(collection)
     check_limit(limit)
@@ -94,7 +96,8 @@ def list_documents(
     if type(skip) is not int or not 0 <= skip < 2**31:
         raise BadQuery("skip must be a whole number, not negative")
     order = [(sort_field, sort_direction)] + ([("_id", sort_direction)] if sort_field != "_id" else [])
-    found = get_collection(collection).find(_query(collection, filter_by or {}, filter_op or {}), _visible(collection))
+    wanted = [*_conditions(filter_by or {}, filter_op or {}), *conditions]
+    found = get_collection(collection).find(query(collection, wanted), _visible(collection))
     return [public(row) for row in found.sort(order).skip(skip).limit(limit)]
 
 
@@ -174,7 +177,9 @@ def update_one(collection: str, filter_by: Mapping[str, Any], changes: Mapping[s
     """Change the first document whose fields equal `filter_by`; whether there was one. As `update_document`."""
     if not filter_by:
         raise BadQuery("say which document to change")
-    found = get_collection(collection).find_one(_query(collection, filter_by, {}), {"_id": 1}, sort=[("_id", 1)])
+    found = get_collection(collection).find_one(
+        query(collection, _conditions(filter_by, {})), {"_id": 1}, sort=[("_id", 1)]
+    )
     if found is None:
         return False
     update_document(collection, str(found["_id"]), changes)
@@ -229,9 +234,8 @@ def _found(collection: str, document_id: str) -> Row:
     return row
 
 
-def _query(collection: str, filter_by: Mapping[str, Any], filter_op: Mapping[str, str]) -> Row:
-    conditions = [condition(collection, field, filter_op.get(field, "eq"), value) for field, value in filter_by.items()]
-    return {"$and": conditions} if conditions else {}
+def _conditions(filter_by: Mapping[str, Any], filter_op: Mapping[str, str]) -> list[Condition]:
+    return [Condition(field, filter_op.get(field, "eq"), value) for field, value in filter_by.items()]
 
 
 def _address(collection: str, row: Row) -> Row:

@@ -42,6 +42,16 @@ def _range_check(field: Any) -> Callable[[Any], None]:
     return check
 
 
+def plain_text(value: Any) -> str:
+    """A text without the blanks around it. Raises ValueError when it is none, or none that UTF-8 can write."""
+    if type(value) is not str:
+        raise ValueError("must be text")
+    text = value.strip()
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a surrogate pair, which is no character")
+    return text
+
+
 def _text(field: Any) -> Converter:
     longest, choices = field.max_length, field.choices and frozenset(field.choices)
     pattern = field.regex  # MongoEngine keeps it compiled
@@ -50,13 +60,9 @@ def _text(field: Any) -> Converter:
     def convert(value: Any) -> str:
         if is_id and type(value) is int:
             return str(value)  # Kaggle's person_id are numbers
-        if type(value) is not str:
-            raise ValueError("must be text")
-        text = value.strip()
+        text = plain_text(value)
         if longest is not None and len(text) > longest:
             raise ValueError(f"must have at most {longest} characters")
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueError("holds half a surrogate pair, which is no character")
         if choices and text not in choices:
             raise ValueError(f"must be one of {', '.join(field.choices)}")
         if pattern is not None and not pattern.match(text):
@@ -139,7 +145,10 @@ def _moment(_: Any) -> Converter:
                 raise ValueError("must be a time like 2026-11-22T10:00:00Z") from error
         if type(value) is not datetime:
             raise ValueError("must be a time")
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        try:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        except OverflowError as error:
+            raise ValueError("must be within the years 1 to 9999") from error
 
     return convert
 
