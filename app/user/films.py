@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from app.db import search_misses
 from app.db.errors import BadQuery
 from app.db.search import movie_details, search_movies, top_movies
 from app.user.posters import poster
@@ -53,7 +54,10 @@ def search() -> str | tuple[str, int]:
         if after:  # a link that we made, tampered with
             raise
         return render_template("user/search.html", text=text, page=None, problem=f"{error}."), 400
-    suggestions = _suggestions(text) if not page.rows and not after else []
+    suggestions = []
+    if not page.rows and not after:
+        search_misses.record(text)
+        suggestions = _suggestions(text)
     return render_template("user/search.html", text=text, page=page, continued=bool(after), suggestions=suggestions)
 
 

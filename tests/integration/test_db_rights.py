@@ -9,7 +9,7 @@ from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from pymongo.errors import OperationFailure
 
-from app.db import connection, listing, operations, rate_limit, schema, search, sessions, users
+from app.db import connection, figures, listing, operations, rate_limit, schema, search, search_misses, sessions, users
 from app.db.errors import DatabaseError, DatabaseUnavailable
 from ops.local_cluster import LocalCluster
 
@@ -36,6 +36,7 @@ def test_the_admin_app_may_change_records(catalogue: LocalCluster) -> None:
     admin, _ = users.create_admin("root", PASSWORD, superadmin=True)
     assert sessions.session_user(sessions.open_session(admin["_id"], "admin"), "admin") == admin
     assert listing.list_page("users").total == 1
+    assert figures.refresh()
 
 
 def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -> None:
@@ -47,6 +48,8 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     assert sessions.session_user(token, "user") == ada
     sessions.close_session(token, "user")
     assert search.search_movies("alp").total == 1
+    search_misses.record("Nothing like it")
+    assert [row["_id"] for row in search_misses.most_wanted()] == ["nothing like it"]
     assert len(search.top_movies()) == 1
     assert len(search.movie_details("f1")["credits"]) == 1
     for write in (

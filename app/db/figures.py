@@ -1,0 +1,212 @@
+"""Figures of the whole library for the dashboard: counted in the background, kept in the database.
+
+Counting a million films takes seconds, so a page shows what was counted last and says when that was. Whoever finds the
+figures old counts anew; a lease sees to it that nobody else does so meanwhile, in whatever process or on whatever host.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pymongo.errors import DuplicateKeyError
+
+from app.db import search_misses
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.errors import DatabaseError
+from app.db.models import now
+
+NAME = "figures"
+LIBRARY = "library"  # _id of the one document: {at, seconds, values, busy_until, failed_at}
+
+FRESH = timedelta(minutes=5)
+COUNT_TIMEOUT_S = 120.0
+# Longer than the count may take. A count that failed, or whose process died, is tried again when it is over.
+LEASE = timedelta(seconds=COUNT_TIMEOUT_S + 60)
+
+Unit = Literal["day", "month"]
+PERIODS: dict[Unit, int] = {"day": 30, "month": 24}  # how far back, the present one included
+MOST_LIKED = 10
+TERMS = 15
+
+Counts = list[tuple[Any, int]]  # (what, how many of it)
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Counts by the beginning of each period (UTC), without gaps, oldest first."""
+
+    sign_ups: Counts
+    likes: Counts
+    active: Counts  # users who liked something
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was counted. None as a year, a genre or a type stands for the films that have none."""
+
+    films: int
+    years: Counts
+    genres: Counts
+    types: Counts
+    most_liked: list[Row]  # {_id, title, likes}; title is None for a film that is gone
+    seen_today: int  # users with a log-in session used in the last 24 hours, or 7 days
+    seen_this_week: int
+    over_time: dict[Unit, OverTime]
+    misses: list[Row]  # as `search_misses.most_wanted` gives them
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The figures of `at` (None before the first count), which took `seconds`; and how the next count is doing."""
+
+    figures: Figures | None = None
+    at: datetime | None = None
+    seconds: float = 0.0
+    busy: bool = False
+    failed_at: datetime | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to count anew."""
+        return not self.busy and self.failed_at is None and (self.at is None or now() - self.at > FRESH)
+
+
+@driver_errors()
+def current() -> Counted:
+    """What was counted last."""
+    row = get_collection(NAME).find_one({"_id": LIBRARY}) or {}
+    leased = row.get("busy_until") is not None and row["busy_until"] > now()
+    failed_at = row.get("failed_at") if leased else None
+    return Counted(
+        figures=_from_values(row["values"]) if "values" in row else None,
+        at=row.get("at"),
+        seconds=row.get("seconds", 0.0),
+        busy=leased and failed_at is None,
+        failed_at=failed_at,
+    )
+
+
+@driver_errors()
+def refresh() -> bool:
+    """Count anew and keep the result; False when the figures are fresh, or somebody else is counting them.
+
+    Raises DatabaseError when counting fails, or takes longer than COUNT_TIMEOUT_S.
+    """
+    lease = now() + LEASE
+    if not _take(lease):
+        return False
+    own = {"_id": LIBRARY, "busy_until": lease}
+    began = time.monotonic()
+    try:
+        with driver_errors(), time_limit(COUNT_TIMEOUT_S):
+            values = asdict(_count())
+    except DatabaseError:
+        get_collection(NAME).update_one(own, {"$set": {"failed_at": now()}})
+        raise
+    result = {"at": now(), "seconds": round(time.monotonic() - began, 3), "values": values}
+    get_collection(NAME).update_one(own, {"$set": result, "$unset": {"busy_until": 1, "failed_at": 1}})
+    return True
+
+
+def _take(lease: datetime) -> bool:
+    """Take the lease, unless it is taken or there is nothing to do."""
+    moment = now()
+    free = {"busy_until": {"$not": {"$gt": moment}}, "at": {"$not": {"$gt": moment - FRESH}}}
+    change = {"$set": {"busy_until": lease}, "$unset": {"failed_at": 1}}
+    try:
+        get_collection(NAME).update_one({"_id": LIBRARY, **free}, change, upsert=True)
+    except DuplicateKeyError:  # the document is there, and not as `free` says
+        return False
+    return True
+
+
+def _from_values(values: Row) -> Figures:
+    pairs = {name: [tuple(pair) for pair in values[name]] for name in ("years", "genres", "types")}
+    over_time = {
+        unit: OverTime(**{name: [tuple(pair) for pair in series] for name, series in rows.items()})
+        for unit, rows in values["over_time"].items()
+    }
+    return Figures(**{**values, **pairs, "over_time": over_time})
+
+
+def _count() -> Figures:
+    types = _by("movies", "type")
+    moment = now()
+    return Figures(
+        films=sum(count for _, count in types),
+        years=sorted(_by("movies", "release_year"), key=lambda pair: (pair[0] is None, pair[0])),
+        genres=_by("movies", "genres", unwind=True),
+        types=types,
+        most_liked=_most_liked(),
+        seen_today=_seen_since(moment - timedelta(days=1)),
+        seen_this_week=_seen_since(moment - timedelta(days=7)),
+        over_time={unit: _over_time(unit, moment) for unit in PERIODS},
+        misses=search_misses.most_wanted(TERMS),
+    )
+
+
+def _by(collection: str, name: str, *, unwind: bool = False) -> Counts:
+    """How many documents have each value of a field, most first; of a list's items each counts."""
+    stages: list[Row] = [{"$project": {name: 1}}]
+    if unwind:
+        stages.append({"$unwind": {"path": f"${name}", "preserveNullAndEmptyArrays": True}})
+    rows = _aggregate(collection, [*stages, {"$group": {"_id": f"${name}", "count": {"$sum": 1}}}])
+    return sorted(((row["_id"], row["count"]) for row in rows), key=lambda pair: (-pair[1], str(pair[0])))
+
+
+def _most_liked() -> list[Row]:
+    top = _aggregate(
+        "user_interactions",
+        [
+            {"$group": {"_id": "$movie_id", "likes": {"$sum": 1}}},
+            {"$sort": {"likes": -1, "_id": 1}},
+            {"$limit": MOST_LIKED},
+        ],
+    )
+    films = get_collection("movies").find({"_id": {"$in": [row["_id"] for row in top]}}, {"title": 1})
+    titles = {film["_id"]: film["title"] for film in films}
+    return [{**row, "title": titles.get(row["_id"])} for row in top]
+
+
+def _seen_since(moment: datetime) -> int:
+    """Users of the user app; its sessions are written to at most once a minute each (app.db.sessions)."""
+    rows = _aggregate(
+        "sessions", [{"$match": {"seen_at": {"$gte": moment}}}, {"$group": {"_id": "$user_id"}}, {"$count": "users"}]
+    )
+    return int(rows[0]["users"]) if rows else 0
+
+
+def _over_time(unit: Unit, moment: datetime) -> OverTime:
+    periods = period_starts(unit, moment)
+    start = {"$match": {"created_at": {"$gte": periods[0]}}}
+    period = {"$dateTrunc": {"date": "$created_at", "unit": unit}}
+    sign_ups = _aggregate("users", [start, {"$group": {"_id": period, "count": {"$sum": 1}}}])
+    likes = _aggregate(
+        "user_interactions",
+        [
+            start,
+            {"$group": {"_id": {"period": period, "user": "$user_id"}, "likes": {"$sum": 1}}},
+            {"$group": {"_id": "$_id.period", "likes": {"$sum": "$likes"}, "users": {"$sum": 1}}},
+        ],
+    )
+
+    def filled(rows: list[Row], name: str) -> Counts:
+        counts = {row["_id"]: row[name] for row in rows}
+        return [(period, counts.get(period, 0)) for period in periods]
+
+    return OverTime(filled(sign_ups, "count"), filled(likes, "likes"), filled(likes, "users"))
+
+
+def period_starts(unit: Unit, moment: datetime) -> list[datetime]:
+    """The beginnings of the last PERIODS[unit] days or months (UTC), the one of `moment` last."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    backwards = range(PERIODS[unit] - 1, -1, -1)
+    if unit == "day":
+        return [midnight - timedelta(days=days) for days in backwards]
+    months = [midnight.year * 12 + midnight.month - 1 - back for back in backwards]
+    return [midnight.replace(year=month // 12, month=month % 12 + 1, day=1) for month in months]
+
+
+def _aggregate(collection: str, stages: list[Row]) -> list[Row]:
+    return list(get_collection(collection).aggregate(stages))

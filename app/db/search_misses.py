@@ -1,0 +1,44 @@
+"""Searches of the user app that found nothing: what the library could get next. Who searched is not kept."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from pymongo import IndexModel
+
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.errors import DatabaseError
+from app.db.listing import check_limit
+from app.db.models import now
+from app.db.text import tokenize
+
+NAME = "search_misses"  # {_id: the words, count, last_at}
+KEEP = timedelta(days=90)  # after the last time that somebody searched for it
+INDEXES = (
+    IndexModel("last_at", expireAfterSeconds=int(KEEP.total_seconds())),
+    IndexModel([("count", -1), ("last_at", -1)]),
+)
+
+MAX_TERMS = 10_000  # beyond that only known ones are counted: a program that asks for anything can't fill the disk
+MAX_LENGTH = 200  # characters
+RECORD_TIMEOUT_S = 1.0
+
+
+def record(text: str) -> None:
+    """Count a search. Upper and lower case, accents and punctuation don't tell two searches apart.
+
+    Never raises for the database's sake, nor takes long: a lost count hurts nobody, a search page that fails does.
+    """
+    words = " ".join(tokenize(text))[:MAX_LENGTH]
+    if not words:
+        return
+    with suppress(DatabaseError), driver_errors(), time_limit(RECORD_TIMEOUT_S):
+        terms = get_collection(NAME)
+        room = terms.estimated_document_count() < MAX_TERMS
+        terms.update_one({"_id": words}, {"$inc": {"count": 1}, "$set": {"last_at": now()}}, upsert=room)
+
+
+@driver_errors()
+def most_wanted(limit: int = 20) -> list[Row]:
+    """What was searched for in vain most often: [{_id: the words, count, last_at}]."""
+    check_limit(limit)
+    return list(get_collection(NAME).find().sort([("count", -1), ("last_at", -1)]).limit(limit))

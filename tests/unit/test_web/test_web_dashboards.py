@@ -1,0 +1,98 @@
+"""The start page's charts: readable without JavaScript, honest about their age, and never in the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from web_visitor import Maker, Visitor, with_session
+
+from app.db import figures
+from app.db.models import now
+from ops.local_cluster import LocalCluster
+
+
+@pytest.fixture(autouse=True)
+def uncounted(library: LocalCluster) -> Iterator[None]:
+    """Every test begins and ends without figures."""
+    with library.client() as client:
+        client.movie_library[figures.NAME].delete_many({})
+        yield
+        client.movie_library[figures.NAME].delete_many({})
+
+
+@pytest.fixture
+def counted(boss: Visitor) -> Visitor:
+    """The administrator, after the figures were counted."""
+    assert figures.refresh()
+    return boss
+
+
+def test_the_first_visit_counts(boss: Visitor) -> None:
+    assert "Films by year" in boss.get("/").text  # a hundred films are counted while the page waits
+
+
+def test_every_column_has_a_title_and_a_row_in_the_table(counted: Visitor) -> None:
+    page = counted.get("/").text
+    (chart,) = re.findall(r'<section class="chart" aria-labelledby="by-year">.*?</section>', page, re.DOTALL)
+    titles = dict(re.findall(r"<title>(\w+): (\d+) film", chart))
+    rows = dict(re.findall(r'<th scope="row">(\w+)</th><td class="cell-number">(\d+)</td>', chart))
+    assert titles == rows
+    assert rows["1950"] == "2"
+    assert sum(map(int, rows.values())) == 123
+    assert len(rows) == 120  # 1900 to 2019, years without films too
+
+
+def test_bars_name_their_numbers_and_escape_their_names(counted: Visitor) -> None:
+    page = counted.get("/").text
+    (chart,) = re.findall(r'<section class="chart" aria-labelledby="by-genre">.*?</section>', page, re.DOTALL)
+    assert "&lt;b&gt;war&lt;/b&gt;" in chart
+    assert re.search(r"none given</th>.*?>121</td>\s*<td class=\"cell-number\">97.6 %", chart, re.DOTALL)
+
+
+def test_charts_over_time_come_by_day_or_month(counted: Visitor) -> None:
+    assert f"{now():%B %Y}: 3 sign-ups" in counted.get("/?by=month").text
+    assert f"{now().day} {now():%B %Y}: 3 sign-ups" in counted.get("/").text
+    assert counted.get("/?by=hour").status_code == 400
+    assert counted.get("/?by=day&by=month").status_code == 400
+
+
+def test_a_page_shows_old_figures_at_once_and_says_how_old(counted: Visitor, library: LocalCluster) -> None:
+    yesterday = now() - timedelta(days=1)
+    change = {"$set": {"at": yesterday, "busy_until": now() + timedelta(minutes=1)}}
+    with library.client() as client:
+        client.movie_library[figures.NAME].update_one({}, change)
+    page = counted.get("/").text
+    assert f"{yesterday:%H:%M} UTC" in page
+    assert "Being counted anew just now" in page
+    assert "Films by year" in page
+
+
+def test_a_page_without_figures_yet_says_so_and_looks_again(boss: Visitor) -> None:
+    assert figures._take(now() + timedelta(minutes=1))
+    page = boss.get("/").text
+    assert "being counted for the first time" in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert "data-reload" in page
+    assert "Films by year" not in page
+
+
+def test_a_count_that_failed_is_said_in_plain_words(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "COUNT_TIMEOUT_S", 0.000001)
+    page = boss.get("/").text
+    assert "be counted at" in page
+    assert "Traceback" not in page
+    assert page.count("collection-card") == 4
+
+
+def test_a_search_that_found_nothing_reaches_the_dashboard(
+    visitor: Visitor, make_app: Maker, library: LocalCluster
+) -> None:
+    assert visitor.get("/search?q=Nobody+Made+This+Yet").status_code == 200
+    assert visitor.get("/search?q=film").status_code == 200
+    boss = with_session(Visitor(make_app("admin")), "boss")
+    assert re.search(r'class="miss">nobody made this yet</th>\s*<td class="cell-number">1<', boss.get("/").text)
+    with library.client() as client:
+        client.movie_library.search_misses.delete_many({})
