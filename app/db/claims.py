@@ -2,45 +2,123 @@
 
 MongoDB checks `_id` on each shard by itself, and a film's shard follows from its title. A claim pins an `_id` to one
 title_hash, and so to one shard, before the film is written there; on that shard the `_id` index does the rest.
-A claim without a film, left by an interrupted import, serves whoever brings the film with that title next.
+A claim without a film, left by an interrupted import, serves whoever brings the film with that title next, and is
+swept in time.
+
+    {_id: film's, title_hash, at: when claimed or adopted last, adopted: how often taken over without its film}
+
+Two rules make it hold against all that may happen at once. Whoever adopts a claim that was there writes the film in
+one transaction with the claim, so that it can't cross a change of title. And a title whose claim was adopted keeps its
+shard for LEASE: until then the import that made the claim may still send the film there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from itertools import islice
 
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db.connection import get_collection
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.errors import Duplicate, ValidationFailed
+from app.db.models import now
 
 NAME = "movie_ids"
 DUPLICATE_KEY = 11000
+# An import writes its films within bulk.BATCH_TIMEOUT_S (120 s) of claiming them, or not at all.
+LEASE = timedelta(minutes=5)
+SWEEP_BATCH = 5_000
 
 
 def claim(wanted: Mapping[str, int]) -> dict[str, int]:
     """Claim film ids, given with their title_hash. Returns the title_hash that holds each of them now."""
+    return claim_new(wanted)[0]
+
+
+def claim_new(wanted: Mapping[str, int]) -> tuple[dict[str, int], set[str]]:
+    """As `claim`, and which of the claims are new.
+
+    A film whose claim is new can be inserted right away. One whose claim was there already may be the remains of an
+    interrupted import: it goes through `app.db.documents.insert`, in a transaction.
+    """
     ids = list(wanted)
     owners = _owners(ids)
     free = [movie_id for movie_id in ids if movie_id not in owners]
     if not free:
-        return owners
+        return owners, set()
+    moment = now()
+    claims = [{"_id": movie_id, "title_hash": wanted[movie_id], "at": moment} for movie_id in free]
     try:
-        get_collection(NAME).insert_many([{"_id": i, "title_hash": wanted[i]} for i in free], ordered=False)
+        get_collection(NAME).insert_many(claims, ordered=False)
     except BulkWriteError as error:
-        if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
+        problems = error.details["writeErrors"]
+        if any(problem["code"] != DUPLICATE_KEY for problem in problems) or error.details["writeConcernErrors"]:
             raise
-        return owners | _owners(free)  # somebody else was faster with some
-    return owners | {i: wanted[i] for i in free}
+        lost = {free[problem["index"]] for problem in problems}  # somebody else was faster
+        mine = set(free) - lost
+        return owners | {i: wanted[i] for i in mine} | _owners(list(lost)), mine
+    return owners | {i: wanted[i] for i in free}, set(free)
 
 
-def release(movie_id: str, title_hash: int) -> None:
-    """Give up the claim of a film that has been deleted."""
-    get_collection(NAME).delete_one({"_id": movie_id, "title_hash": title_hash})
+def take(movie_id: str, title_hash: int, session: ClientSession) -> None:
+    """Claim an id for the film that this transaction inserts. Raises Duplicate when it's that of another title."""
+    claims = get_collection(NAME)
+    there = claims.find_one({"_id": movie_id}, session=session)
+    if there is None:
+        claims.insert_one({"_id": movie_id, "title_hash": title_hash, "at": now()}, session=session)
+    elif there["title_hash"] == title_hash:
+        # A change in any case, so that it conflicts with a change of title under way.
+        claims.update_one({"_id": movie_id}, {"$inc": {"adopted": 1}, "$set": {"at": now()}}, session=session)
+    else:
+        raise Duplicate(f"{movie_id} is the id of another film")
+
+
+def hold(movie_id: str, session: ClientSession) -> None:
+    """Make this transaction conflict with one that deletes the film: what is written here will refer to it."""
+    get_collection(NAME).update_one({"_id": movie_id}, {"$inc": {"held": 1}}, session=session)
+
+
+def release(movie_id: str, session: ClientSession) -> None:
+    """Give up the claim of a film that this transaction deletes."""
+    get_collection(NAME).delete_one({"_id": movie_id}, session=session)
 
 
 def move(movie_id: str, title_hash: int, session: ClientSession) -> None:
-    """Let the claim follow a film whose title changes, within that transaction."""
-    claim = {"$set": {"title_hash": title_hash}}
-    get_collection(NAME).update_one({"_id": movie_id}, claim, upsert=True, session=session)
+    """Let the claim follow a film whose title changes, within that transaction.
+
+    Raises ValidationFailed while an import may still be bringing the film under its old title.
+    """
+    claims = get_collection(NAME)
+    there = claims.find_one({"_id": movie_id}, session=session) or {}
+    if there.get("adopted") and there["at"] > now() - LEASE:
+        wait = f"{LEASE.total_seconds() / 60:.0f} minutes"
+        raise ValidationFailed({"title": f"can't be changed while the film is being imported; try again in {wait}"})
+    change = {"$set": {"title_hash": title_hash, "at": now()}, "$unset": {"adopted": ""}}
+    claims.update_one({"_id": movie_id}, change, upsert=True, session=session)
+
+
+@driver_errors()
+def sweep() -> int:
+    """Remove the claims that no film has, left by interrupted imports; returns how many there were.
+
+    Younger ones than LEASE stay: their films may be on the way.
+    """
+    removed = 0
+    for batch in _batches({"at": {"$not": {"$gte": now() - LEASE}}}):
+        ids = [claim["_id"] for claim in batch]
+        films = {film["_id"] for film in get_collection("movies").find({"_id": {"$in": ids}}, {"_id": 1})}
+        for claim in batch:
+            if claim["_id"] not in films:
+                # The whole claim as it was: adopted, moved or made anew meanwhile, it's another one.
+                unchanged = {name: claim.get(name) for name in ("_id", "title_hash", "at", "adopted")}
+                removed += get_collection(NAME).delete_one(unchanged).deleted_count
+    return removed
+
+
+def _batches(query: Row) -> Iterator[list[Row]]:
+    with get_collection(NAME).find(query) as cursor:
+        while batch := list(islice(cursor, SWEEP_BATCH)):
+            yield batch
 
 
 def _owners(ids: list[str]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import mongoengine
 import pymongo
@@ -17,6 +17,7 @@ from app.db.errors import DatabaseError, DatabaseUnavailable, Duplicate, Validat
 from app.settings import SettingError, setting
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 # An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s), and the new primary, which catches up
 # before it takes writes, may wait another 10 s for the word of a member whose power failed (heartbeatTimeoutSecs). With
@@ -26,7 +27,7 @@ PING_TIMEOUT_S = 2.0
 
 # AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
 _UNAVAILABLE = frozenset({18, 133})
-_DOCUMENT_VALIDATION_FAILURE = 121
+DOCUMENT_VALIDATION_FAILURE = 121
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,13 @@ def run_command(name: str) -> Row:
     return _database().command(name)
 
 
-def in_transaction(work: Callable[[ClientSession], None]) -> None:
-    """Call `work` with a session in a transaction, again after an election or a conflict with another one."""
+def in_transaction(work: Callable[[ClientSession], T]) -> T:
+    """What `work` returns, called with a session in a transaction: again after an election or a conflict with another
+    one, so it must let the driver's errors pass and leave nothing behind but what it writes in the session.
+    """
     with _database().client.start_session() as session:
-        session.with_transaction(work)
+        result: T = session.with_transaction(work)
+        return result
 
 
 @contextmanager
@@ -140,7 +144,7 @@ def driver_errors() -> Iterator[None]:
         raise ValidationFailed({name: str(reason) for name, reason in error.to_dict().items()}) from error
     except driver.PyMongoError as error:
         code = getattr(error, "code", None)
-        if code == _DOCUMENT_VALIDATION_FAILURE:
+        if code == DOCUMENT_VALIDATION_FAILURE:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error
         if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE:
             raise DatabaseUnavailable(_plain(error)) from error

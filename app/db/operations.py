@@ -10,9 +10,12 @@ from uuid import uuid4
 
 from pymongo.client_session import ClientSession
 
-from app.db import bulk, claims, ranking
+from app.db import audit, bulk, documents, ranking
+from app.db.audit import Actor
+from app.db.concurrency import check_version, version
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import BadQuery, Duplicate, NotFound, Referenced, ValidationFailed
+from app.db.documents import REFERENCES, address, move_film
+from app.db.errors import BadQuery, NotFound, ValidationFailed
 from app.db.filters import Condition, query
 from app.db.listing import MAX_LIMIT, check_limit, public
 from app.db.models import USER, Movie, fields_of, get_model
@@ -23,6 +26,8 @@ from app.db.validation import converted_id, prepare
 from app.db.validation import prepare as preprocess_json_item
 
 __all__ = [
+    "REFERENCES",
+    "address",
     "check_admin_status",
     "check_password",
     "check_user_credentials",
@@ -37,18 +42,16 @@ __all__ = [
     "insert_documents",
     "insert_one",
     "list_documents",
+    "move_film",
     "preprocess_json_item",
+    "references",
     "update_document",
     "update_one",
+    "version",
 ]
 
 # Written by app.db.users only, which knows about passwords.
 _READ_ONLY = {"users"}
-# Where the documents are that point at one of a collection, and by which field.
-_REFERENCES = {
-    "movies": {"credits": "movie_id", "user_interactions": "movie_id"},
-    "users": {"user_interactions": "user_id"},
-}
 
 
 def get_keys(collection: str) -> list[str]:
@@ -69,7 +72,13 @@ def check_admin_status(username: str) -> int:
 @driver_errors()
 def find_document(collection: str, document_id: str) -> Row:
     """The document with this `_id`, without private fields. Raises NotFound, BadQuery."""
-    return public(_found(collection, document_id))
+    return public(documents.find(collection, document_id))
+
+
+@driver_errors()
+def references(collection: str, document_id: str) -> dict[str, int]:
+    """What hangs on a document: how many of which collection point at it; only those that do. Raises BadQuery."""
+    return documents.references(collection, converted_id(collection, document_id))
 
 
 @driver_errors()
@@ -102,73 +111,74 @@ def list_documents(
 
 
 @driver_errors()
-def insert_one(collection: str, document: Mapping[str, Any]) -> str:
-    """Add a document and return its `_id`, made up for a film that brings none.
+def insert_one(collection: str, document: Mapping[str, Any], *, actor: Actor | None = None) -> str:
+    """Add a document and return its `_id`, made up for a film that brings none; `actor` puts it into the audit log.
 
-    Raises ValidationFailed (also when the film it refers to doesn't exist), Duplicate, BadQuery.
+    Raises ValidationFailed (also when what it refers to doesn't exist), Duplicate, BadQuery.
     """
     _check_writable(collection)
     given = dict(document)
     if get_model(collection) is Movie and not (given.get("_id") or given.get("id")):
         given["_id"] = uuid4().hex
     row = prepare(collection, given)
-    if "movie_id" in row and get_collection("movies").find_one({"_id": row["movie_id"]}, {"_id": 1}) is None:
-        raise ValidationFailed({"movie_id": "there is no such film"})
-    if (
-        get_model(collection) is Movie
-        and claims.claim({row["_id"]: row["title_hash"]})[row["_id"]] != row["title_hash"]
-    ):
-        raise Duplicate(f"{row['_id']} is the id of another film")
-    model = get_model(collection)(**{("id" if field == "_id" else field): value for field, value in row.items()})
-    model.save(force_insert=True)
-    if get_model(collection) is Movie:
-        ranking.rank(row["_id"], row["title_hash"])
-    return str(model.pk)
+
+    def work(session: ClientSession) -> None:
+        documents.insert(session, collection, row)
+        if actor is not None:
+            audit.record(actor, "create", collection, row["_id"], None, row, session=session)
+
+    in_transaction(work)
+    return str(row["_id"])
 
 
-def insert_credit(credit: Mapping[str, Any]) -> str:
+def insert_credit(credit: Mapping[str, Any], *, actor: Actor | None = None) -> str:
     """Add a credit to a film that exists; a missing person_id is derived from the name. As `insert_one`."""
-    return insert_one("credits", credit)
+    return insert_one("credits", credit, actor=actor)
 
 
-def insert_documents(collection: str, documents: Iterable[Mapping[str, Any]]) -> tuple[bulk.Counts, list[bulk.Reject]]:
+def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tuple[bulk.Counts, list[bulk.Reject]]:
     """Add many documents, leaving alone those that exist; a Reject's `line` is the position, from 1.
 
     Raises bulk.LoadStopped when the database fails on the way, BadQuery.
     """
     _check_writable(collection)
     rejects: list[bulk.Reject] = []
-    counts = bulk.load(collection, ((i, dict(d)) for i, d in enumerate(documents, 1)), on_reject=rejects.append)
+    counts = bulk.load(collection, ((i, dict(d)) for i, d in enumerate(items, 1)), on_reject=rejects.append)
     if get_model(collection) is Movie and counts.inserted:
         ranking.recompute()
     return counts, rejects
 
 
 @driver_errors()
-def update_document(collection: str, document_id: str, changes: Mapping[str, Any]) -> Row:
-    """Change fields of a document (None or "" removes one) and return it.
+def update_document(
+    collection: str,
+    document_id: str,
+    changes: Mapping[str, Any],
+    *,
+    actor: Actor | None = None,
+    version: str | None = None,
+) -> Row:
+    """Change fields of a document (None or "" removes one) and return it; `actor` puts it into the audit log.
 
-    Raises NotFound, BadQuery, ValidationFailed: also for `_id`, and for a credit's film, which can't be changed.
+    `version` is that of the document as it was read: Conflict is raised when it isn't that any more. Without, the
+    changes are made to whatever it is now. Raises NotFound, BadQuery, Duplicate, ValidationFailed: also for `_id`, and
+    for a credit's film, which can't be changed.
     """
     _check_writable(collection)
     model = get_model(collection)
-    current = _found(collection, document_id)
-    changed = prepare(collection, {**current, **changes})
-    shard_key = model._meta.get("shard_key", ())
-    fixed = ("_id",) if model is Movie else ("_id", *shard_key)
-    if forbidden := [field for field in fixed if changed[field] != current[field]]:
-        raise ValidationFailed(dict.fromkeys(forbidden, "can't be changed; delete this one and make another"))
-    if any(changed[field] != current[field] for field in shard_key):
-        in_transaction(lambda session: _move_film(session, current, changed))
-    else:
-        update = {
-            "$set": {field: value for field, value in changed.items() if current.get(field) != value},
-            "$unset": dict.fromkeys((field for field in changes if field in current and field not in changed), ""),
-        }
-        if update := {operator: fields for operator, fields in update.items() if fields}:
-            get_collection(collection).update_one(_address(collection, current), update)
-    if model is Movie:
-        ranking.rank(changed["_id"], changed["title_hash"])
+    fixed = ("_id",) if model is Movie else ("_id", *model._meta.get("shard_key", ()))
+
+    def work(session: ClientSession) -> None:
+        current = documents.find(collection, document_id, session)
+        check_version(current, version)
+        changed = prepare(collection, {**current, **changes})
+        if forbidden := [field for field in fixed if changed[field] != current[field]]:
+            raise ValidationFailed(dict.fromkeys(forbidden, "can't be changed; delete this one and make another"))
+        documents.change(session, collection, current, changed)
+        if actor is not None:
+            audit.record(actor, "edit", collection, current["_id"], current, changed, session=session)
+
+    in_transaction(work)
     return find_document(collection, document_id)
 
 
@@ -187,34 +197,43 @@ def update_one(collection: str, filter_by: Mapping[str, Any], changes: Mapping[s
 
 
 @driver_errors()
-def delete_document(collection: str, document_id: str, *, cascade: bool = False) -> bool:
-    """Delete a document; whether it was there.
+def delete_document(
+    collection: str,
+    document_id: str,
+    *,
+    cascade: bool = False,
+    actor: Actor | None = None,
+    version: str | None = None,
+) -> bool:
+    """Delete a document; whether it was there. `actor` puts it into the audit log.
 
-    Raises Referenced when others point at it, unless `cascade` says to delete those too. Raises BadQuery.
+    Raises Referenced when others point at it, unless `cascade` says to delete those too, Conflict when it isn't the
+    `version` given any more, and BadQuery.
     """
     _check_writable(collection)
-    try:
-        current = _found(collection, document_id)
-    except NotFound:
-        return False
-    fields = _REFERENCES.get(collection, {})
-    hanging = {other: get_collection(other).count_documents({field: current["_id"]}) for other, field in fields.items()}
-    if any(hanging.values()) and not cascade:
-        raise Referenced({other: count for other, count in hanging.items() if count})
-    for other, field in fields.items():
-        get_collection(other).delete_many({field: current["_id"]})
-    deleted = get_collection(collection).delete_one(_address(collection, current)).deleted_count == 1
-    if get_model(collection) is Movie:
-        claims.release(current["_id"], current["title_hash"])
-    return deleted
+
+    def work(session: ClientSession) -> bool:
+        try:
+            current = documents.find(collection, document_id, session)
+        except NotFound:
+            return False
+        check_version(current, version)
+        gone = documents.delete(session, collection, current, cascade=cascade)
+        if actor is not None:
+            audit.record(actor, "delete", collection, current["_id"], current, None, session=session, along=gone)
+        return True
+
+    return in_transaction(work)
 
 
-def delete_documents(collection: str, document_ids: Iterable[str], *, cascade: bool = False) -> int:
+def delete_documents(
+    collection: str, document_ids: Iterable[str], *, cascade: bool = False, actor: Actor | None = None
+) -> int:
     """Delete several documents, at most MAX_LIMIT; returns how many were there. As `delete_document`."""
     ids = list(document_ids)
     if len(ids) > MAX_LIMIT:
         raise BadQuery(f"at most {MAX_LIMIT} at a time")
-    return sum(delete_document(collection, document_id, cascade=cascade) for document_id in ids)
+    return sum(delete_document(collection, document_id, cascade=cascade, actor=actor) for document_id in ids)
 
 
 def _check_writable(collection: str) -> None:
@@ -227,27 +246,5 @@ def _visible(collection: str) -> dict[str, int] | None:
     return dict.fromkeys(get_model(collection).private, 0) or None
 
 
-def _found(collection: str, document_id: str) -> Row:
-    row = get_collection(collection).find_one({"_id": converted_id(collection, document_id)}, _visible(collection))
-    if row is None:
-        raise NotFound(f"{collection} have no {document_id!r:.80}")
-    return row
-
-
 def _conditions(filter_by: Mapping[str, Any], filter_op: Mapping[str, str]) -> list[Condition]:
     return [Condition(field, filter_op.get(field, "eq"), value) for field, value in filter_by.items()]
-
-
-def _address(collection: str, row: Row) -> Row:
-    """A query for exactly this document that a router can send to the one shard that has it."""
-    return {"_id": row["_id"]} | {
-        key: row[key] for key in get_model(collection)._meta.get("shard_key", ()) if key in row
-    }
-
-
-def _move_film(session: ClientSession, current: Row, changed: Row) -> None:
-    """Give a film another title, and with it another shard key: in a transaction nobody sees it twice or not at all."""
-    if not get_collection("movies").delete_one(_address("movies", current), session=session).deleted_count:
-        raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
-    get_collection("movies").insert_one(changed, session=session)
-    claims.move(changed["_id"], changed["title_hash"], session)

@@ -9,6 +9,8 @@ and so gets the mean of all.
 
 from typing import Any
 
+from pymongo.client_session import ClientSession
+
 from app.db.connection import Row, driver_errors, get_collection, time_limit
 
 SOURCES = {"imdb": ("imdb_score", "imdb_votes"), "critics": ("critics_score", "critics_reviews")}
@@ -34,10 +36,14 @@ def recompute() -> int:
         return _apply({}, parameters)
 
 
-@driver_errors()
-def rank(movie_id: str, title_hash: int) -> None:
-    """Give one film its score by the parameters of the last `recompute`."""
-    _apply({"_id": movie_id, "title_hash": title_hash}, list(get_collection(NAME).find()))
+def rank(movie_id: str, title_hash: int, session: ClientSession) -> None:
+    """Give one film its score by the parameters of the last `recompute`, within the transaction that writes it."""
+    _apply({"_id": movie_id, "title_hash": title_hash}, list(get_collection(NAME).find(session=session)), session)
+
+
+def rank_all(movie_ids: list[str], session: ClientSession) -> None:
+    """As `rank`, for several films and within a transaction."""
+    _apply({"_id": {"$in": movie_ids}}, list(get_collection(NAME).find(session=session)), session)
 
 
 def _measure(source: str) -> Row | None:
@@ -64,7 +70,7 @@ def _measure(source: str) -> Row | None:
     return {"_id": source, "mean": round(mean, DECIMALS), "minimum": max(minimum, 1), "films": films}
 
 
-def _apply(query: Row, parameters: list[Row]) -> int:
+def _apply(query: Row, parameters: list[Row], session: ClientSession | None = None) -> int:
     """One statement that each shard executes by itself; a score that stays the same is not written."""
     films = sum(row["films"] for row in parameters)
     mean = sum(row["mean"] * row["films"] for row in parameters) / films if films else MIDDLE_OF_SCALE
@@ -72,7 +78,7 @@ def _apply(query: Row, parameters: list[Row]) -> int:
     branches = [_branch(*SOURCES[source], by_source[source]) for source in SOURCES if source in by_source]
     rating: Any = {"$switch": {"branches": branches, "default": mean}} if branches else mean
     update = [{"$set": {"ranking_score": {"$round": [rating, DECIMALS]}}}]
-    return get_collection("movies").update_many(query, update).modified_count
+    return get_collection("movies").update_many(query, update, session=session).modified_count
 
 
 def _branch(score: str, count: str, parameters: Row) -> Row:

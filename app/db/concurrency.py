@@ -1,0 +1,29 @@
+"""Optimistic concurrency: who changes a document says which version of it they have seen."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from app.db.errors import Conflict
+from app.db.listing import public
+from app.db.models import COLLECTIONS
+
+# Derived fields change without anybody's editing (a new ranking), private ones are not shown to be edited.
+_NOT_OWN = {name for model in COLLECTIONS.values() for name in (*model.derived, *model.private)}
+
+
+def version(row: Mapping[str, Any]) -> str:
+    """A digest of a document's own fields, 32 hexadecimal digits: the same as long as none of them changes.
+
+    The same for a raw row and a public one.
+    """
+    own = {name: value for name, value in row.items() if name not in _NOT_OWN}
+    canonical = json.dumps(own, sort_keys=True, default=str)  # str: ids and times
+    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def check_version(row: Mapping[str, Any], expected: str | None) -> None:
+    """Raises Conflict unless `row`, which has no private fields, is the version expected; None expects nothing."""
+    if expected is not None and version(row) != expected:
+        raise Conflict(public({**row}))

@@ -1,0 +1,114 @@
+"""One document at a time: found by its id, and in a transaction added, changed or deleted with all that belongs to it.
+
+Rows are checked ones (see `app.db.validation`); who asks, and what is written down about it, is for the callers.
+"""
+
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.read_concern import ReadConcern
+
+from app.db import claims, ranking
+from app.db.connection import Row, get_collection
+from app.db.errors import NotFound, Referenced, ValidationFailed
+from app.db.models import Movie, get_model
+from app.db.validation import converted_id
+
+# Where the documents are that point at one of a collection, and by which field.
+REFERENCES = {
+    "movies": {"credits": "movie_id", "user_interactions": "movie_id"},
+    "users": {"user_interactions": "user_id"},
+}
+_CALLED = {"movies": "film", "users": "user"}
+
+
+def find(collection: str, document_id: Any, session: ClientSession | None = None) -> Row:
+    """The document with this `_id`, without private fields. Raises NotFound, BadQuery."""
+    query = {"_id": converted_id(collection, document_id)}
+    documents, visible = get_collection(collection), dict.fromkeys(get_model(collection).private, 0) or None
+    row = documents.find_one(query, visible, session=session)
+    if row is None and session is None and get_model(collection) is Movie:
+        # The shards answer one after the other: a film that moves between them at that moment is missed by both. One
+        # point in time for all of them tells for certain, and is needed only here.
+        row = documents.with_options(read_concern=ReadConcern("snapshot")).find_one(query, visible)
+    if row is None:
+        raise NotFound(f"{collection} have no {document_id!r:.80}")
+    return row
+
+
+def address(collection: str, row: Row) -> Row:
+    """A query for exactly this document that a router can send to the one shard that has it."""
+    return {"_id": row["_id"]} | {
+        key: row[key] for key in get_model(collection)._meta.get("shard_key", ()) if key in row
+    }
+
+
+def insert(session: ClientSession, collection: str, row: Row) -> None:
+    """Add a document. Raises ValidationFailed when what it refers to doesn't exist, Duplicate for a film's id."""
+    for parent, pointers in REFERENCES.items():
+        key = pointers.get(collection)
+        if key is not None and get_collection(parent).find_one({"_id": row[key]}, {"_id": 1}, session=session) is None:
+            raise ValidationFailed({key: f"there is no such {_CALLED[parent]}"})
+    if "movie_id" in row:
+        claims.hold(row["movie_id"], session)
+    if get_model(collection) is Movie:
+        claims.take(row["_id"], row["title_hash"], session)
+    get_collection(collection).insert_one(row, session=session)
+    if get_model(collection) is Movie:
+        ranking.rank(row["_id"], row["title_hash"], session)
+
+
+def change(session: ClientSession, collection: str, current: Row, changed: Row) -> None:
+    """Make `current`, as this transaction sees it, into `changed`, which has the same `_id`.
+
+    Fields that `current` has and `changed` lacks are removed, but for derived ones.
+    """
+    model = get_model(collection)
+    if any(changed[key] != current[key] for key in model._meta.get("shard_key", ())):
+        move_film(session, current, changed)
+    else:
+        removed = [name for name in current if name not in changed and name not in (*model.derived, *model.private)]
+        update = {
+            "$set": {name: value for name, value in changed.items() if name not in current or current[name] != value},
+            "$unset": dict.fromkeys(removed, ""),
+        }
+        if update := {operator: fields for operator, fields in update.items() if fields}:
+            get_collection(collection).update_one(address(collection, current), update, session=session)
+    if model is Movie:
+        ranking.rank(changed["_id"], changed["title_hash"], session)
+
+
+def move_film(session: ClientSession, current: Row, changed: Row) -> None:
+    """Give a film another title, and with it another shard key: in a transaction nobody sees it twice or not at all.
+
+    Raises NotFound when it isn't there any more, ValidationFailed while it is being imported.
+    """
+    if not get_collection("movies").delete_one(address("movies", current), session=session).deleted_count:
+        raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
+    get_collection("movies").insert_one(changed, session=session)
+    claims.move(changed["_id"], changed["title_hash"], session)
+
+
+def references(collection: str, document_id: Any, session: ClientSession | None = None) -> dict[str, int]:
+    """How many documents of which collection point at this one; only those that do."""
+    counts = {
+        other: get_collection(other).count_documents({field: document_id}, session=session)
+        for other, field in REFERENCES.get(collection, {}).items()
+    }
+    return {other: count for other, count in counts.items() if count}
+
+
+def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) -> dict[str, int]:
+    """Delete a document, and with `cascade` what points at it; returns how many of those there were.
+
+    Raises Referenced when others point at it and `cascade` doesn't say to take them along.
+    """
+    hanging = references(collection, row["_id"], session)
+    if hanging and not cascade:
+        raise Referenced(hanging)
+    for other in hanging:
+        get_collection(other).delete_many({REFERENCES[collection][other]: row["_id"]}, session=session)
+    get_collection(collection).delete_one(address(collection, row), session=session)
+    if get_model(collection) is Movie:
+        claims.release(row["_id"], session)
+    return hanging
