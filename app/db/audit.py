@@ -5,6 +5,7 @@ Two collections. `audit_log` has an entry for every action, with the fields that
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -43,7 +44,6 @@ class Actor:
     username: str
 
 
-@driver_errors()
 def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read in this order
     actor: Actor,
     action: str,
@@ -75,7 +75,9 @@ def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read
         "before": old,
         "after": new,
     }
-    get_collection(LOG).insert_one({**details, **entry}, session=session)
+    # What fails in a transaction must reach the driver as it is: by it the driver knows whether to begin again.
+    with driver_errors() if session is None else nullcontext():
+        get_collection(LOG).insert_one({**details, **entry}, session=session)
 
 
 def difference(collection: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Row, Row]:
@@ -105,3 +107,27 @@ def list_page(
     wanted = {"username": username, "action": action, "collection": collection, "document_id": document_id}
     query: Row = {field: {"$eq": str(value)} for field, value in wanted.items() if value is not None}
     return fetch_page(LOG, query, Order("at", descending=True), after=after, before=before, limit=limit)
+
+
+@driver_errors()
+def changes_page(
+    *,
+    job: str | None = None,
+    collection: str | None = None,
+    document_id: str | None = None,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """What bulk jobs did: to each document of one job in its order, or to one document, the latest first.
+
+    Rows like those of the log, {document_id, collection, job, at, before, after, deleted, undone}, without private
+    fields. Raises BadQuery for a cursor that isn't one.
+    """
+    wanted = {"job": job, "collection": collection, "document_id": document_id}
+    query: Row = {field: {"$eq": str(value)} for field, value in wanted.items() if value is not None}
+    order = Order("n") if job is not None else Order("at", descending=True)
+    page = fetch_page(CHANGES, query, order, after=after, before=before, limit=limit, projection={"key": 0})
+    for row in page.rows:
+        row["before"], row["after"] = difference(row["collection"], row["before"], row["after"])
+    return page

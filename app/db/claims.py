@@ -75,12 +75,22 @@ def take(movie_id: str, title_hash: int, session: ClientSession) -> None:
 
 def hold(movie_id: str, session: ClientSession) -> None:
     """Make this transaction conflict with one that deletes the film: what is written here will refer to it."""
-    get_collection(NAME).update_one({"_id": movie_id}, {"$inc": {"held": 1}}, session=session)
+    hold_all([movie_id], session)
+
+
+def hold_all(movie_ids: list[str], session: ClientSession) -> None:
+    """As `hold`, for several films."""
+    get_collection(NAME).update_many({"_id": {"$in": movie_ids}}, {"$inc": {"held": 1}}, session=session)
 
 
 def release(movie_id: str, session: ClientSession) -> None:
     """Give up the claim of a film that this transaction deletes."""
-    get_collection(NAME).delete_one({"_id": movie_id}, session=session)
+    release_all([movie_id], session)
+
+
+def release_all(movie_ids: list[str], session: ClientSession) -> None:
+    """As `release`, for several films."""
+    get_collection(NAME).delete_many({"_id": {"$in": movie_ids}}, session=session)
 
 
 def move(movie_id: str, title_hash: int, session: ClientSession) -> None:

@@ -1,0 +1,212 @@
+"""What bulk work is to be done: which records, which changes to them, and a look at both before anything is written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mongoengine import ListField
+from pymongo.errors import PyMongoError
+
+from app.db import filters, jobs
+from app.db.audit import Actor
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.documents import REFERENCES
+from app.db.errors import BadQuery, ValidationFailed
+from app.db.filters import Condition
+from app.db.listing import public
+from app.db.models import User, fields_of, get_model
+from app.db.validation import converted_id, converters, prepare
+
+MAX_SELECTED = 1_000  # records named one by one; more are better said by a filter
+SAMPLE = 20  # records that a preview shows
+COUNT_LIMIT_S = 5.0  # a count of a million by an index takes 0.3 s, of one that reads every document 1 to 2 s
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Records by their ids, or all that meet the conditions (with none: the whole collection)."""
+
+    ids: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def query(self, collection: str) -> Row:
+        """The query that finds them. Raises BadQuery for too many ids, and for what can't be an id or a condition."""
+        if len(self.ids) > MAX_SELECTED:
+            raise BadQuery(f"at most {MAX_SELECTED:,} records can be selected one by one; use a filter")
+        if self.ids:
+            return {"_id": {"$in": sorted({converted_id(collection, document_id) for document_id in self.ids})}}
+        return filters.query(collection, self.conditions)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change to a field of every record: `operation` is one of `operations(collection, field)`."""
+
+    field: str
+    operation: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """A record as it is, and what the changes do to it: the fields that differ, or the reasons why it can't be."""
+
+    row: Row
+    changed: Row
+    errors: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How many records there are (None: too many to count in COUNT_LIMIT_S), and the first of them."""
+
+    count: int | None
+    records: list[Previewed]
+
+
+def editable_fields(collection: str) -> tuple[str, ...]:
+    """The fields that can be changed in bulk: not those that say which record it is or which it belongs to, and
+    nothing of users, whose names are unique and whose rights are given one by one. Raises BadQuery."""
+    model = get_model(collection)
+    if model is User:
+        return ()
+    references = {field for fields in REFERENCES.values() for field in fields.values()}
+    return tuple(field for field in fields_of(model) if field not in {"_id", *model.derived, *references})
+
+
+def operations(collection: str, field: str) -> tuple[str, ...]:
+    """What can be done to a field in bulk. Raises BadQuery when nothing can."""
+    if field not in editable_fields(collection):
+        raise BadQuery(f"{collection} have no field {field!r:.80} that can be changed in bulk")
+    declared = fields_of(get_model(collection))[field]
+    possible = ("set",) if declared.required else ("set", "unset")
+    return (*possible, "add", "remove") if isinstance(declared, ListField) else possible
+
+
+def checked(collection: str, changes: Sequence[Change]) -> list[Change]:
+    """The changes with their values converted to the fields' types.
+
+    Raises BadQuery for none, for a field or an operation that isn't there; ValidationFailed for a value.
+    """
+    if not changes:
+        raise BadQuery("say what to change")
+    done: list[Change] = []
+    errors: dict[str, str] = {}
+    for change in changes:
+        if change.operation not in operations(collection, change.field):
+            raise BadQuery(f"{change.field} can't be changed by {change.operation!r:.80}")
+        if change.operation == "unset":
+            done.append(Change(change.field, "unset"))
+            continue
+        try:
+            value = converters(collection)[change.field](change.value)
+        except ValueError as error:
+            errors[change.field] = str(error)
+            continue
+        if value in ("", []):
+            errors[change.field] = "is missing; to empty the field, remove its value"
+        done.append(Change(change.field, change.operation, value))
+    if errors:
+        raise ValidationFailed(errors)
+    return done
+
+
+def apply(collection: str, row: Row, changes: Sequence[Change]) -> Row:
+    """The whole document that `checked` changes make of `row`. Raises ValidationFailed when it breaks a rule.
+
+    All of it is checked, but only the fields named, and what derives from them, become others.
+    """
+    wanted = dict(row)
+    for change in changes:
+        wanted[change.field] = _OPERATIONS[change.operation](wanted.get(change.field), change.value)
+    prepared = prepare(collection, wanted)
+    named = {change.field for change in changes}
+    touched = {field: prepared[field] for field in (*named, *get_model(collection).derived) if field in prepared}
+    return {field: value for field, value in row.items() if field not in named} | touched
+
+
+def _add(items: list[str] | None, more: list[str]) -> list[str]:
+    return list(dict.fromkeys([*(items or []), *more]))
+
+
+def _remove(items: list[str] | None, unwanted: list[str]) -> list[str] | None:
+    """None, so that an emptied field goes away as it does on the form for one record."""
+    return [item for item in items or [] if item not in unwanted] or None
+
+
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "set": lambda _, value: value,
+    "unset": lambda _, __: None,
+    "add": _add,
+    "remove": _remove,
+}
+
+
+@driver_errors()
+def preview(collection: str, selection: Selection, changes: Sequence[Change] = ()) -> Preview:
+    """What the changes (none: a deletion) would do; writes nothing. Raises BadQuery, ValidationFailed."""
+    query = selection.query(collection)
+    wanted = checked(collection, changes) if changes else []
+    private = dict.fromkeys(get_model(collection).private, 0) or None
+    rows = get_collection(collection).find(query, private).sort("_id", 1).limit(SAMPLE)
+    records = [_previewed(collection, row, wanted) for row in rows]
+    return Preview(_count(collection, query), records)
+
+
+def _previewed(collection: str, row: Row, changes: Sequence[Change]) -> Previewed:
+    try:
+        after = apply(collection, row, changes) if changes else row
+    except ValidationFailed as error:
+        return Previewed(public(row), {}, error.errors)
+    differing = {change.field for change in changes if row.get(change.field) != after.get(change.field)}
+    return Previewed(public(row), {field: after.get(field) for field in differing}, {})
+
+
+def _count(collection: str, query: Row) -> int | None:
+    documents = get_collection(collection)
+    try:
+        with time_limit(COUNT_LIMIT_S):
+            return documents.count_documents(query)
+    except PyMongoError as error:
+        if not error.timeout:
+            raise
+        return None
+
+
+@driver_errors()
+def hanging(collection: str, selection: Selection) -> dict[str, int] | None:
+    """How many documents point at the selected ones and go with them, by collection; None for more than MAX_SELECTED
+    records, of which only the deletion itself can tell."""
+    references = REFERENCES.get(collection, {})
+    if not references:
+        return {}
+    found = get_collection(collection).find(selection.query(collection), {"_id": 1}).limit(MAX_SELECTED + 1)
+    ids = [row["_id"] for row in found]
+    if len(ids) > MAX_SELECTED:
+        return None
+    counts = {
+        other: get_collection(other).count_documents({field: {"$in": ids}}) for other, field in references.items()
+    }
+    return {other: count for other, count in counts.items() if count}
+
+
+@driver_errors()
+def start(kind: str, collection: str, selection: Selection, actor: Actor, changes: Sequence[Change] = ()) -> str:
+    """Queue a bulk "edit" or "delete" and return the job's id.
+
+    A deletion takes no more records than there are now: who confirmed 20 didn't mean what an import brings meanwhile.
+    Raises BadQuery (also for a deletion of more than can be counted), ValidationFailed.
+    """
+    total = _count(collection, selection.query(collection))
+    if kind == "delete" and total is None:
+        raise BadQuery("these are too many to count in time; choose fewer with a filter on an indexed field")
+    return jobs.create(
+        kind,
+        collection,
+        actor,
+        total=total,
+        limit=total if kind == "delete" else None,
+        ids=list(selection.ids),
+        conditions=[asdict(condition) for condition in selection.conditions],
+        changes=[asdict(change) for change in checked(collection, changes)] if kind == "edit" else [],
+    )

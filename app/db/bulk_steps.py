@@ -1,0 +1,354 @@
+"""Bulk edits, bulk deletions and their undoing, step by step.
+
+Each step is one transaction: it reads its records, writes them, keeps what it did in `audit_changes`, and moves the
+job's cursor. So a step has happened wholly or not at all, whatever dies, and happens once (see `app.db.jobs`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.errors import BulkWriteError
+
+from app.db import audit, claims, jobs, ranking
+from app.db.bulk_edit import Change, Selection, apply
+from app.db.concurrency import version
+from app.db.connection import Row, driver_errors, get_collection, in_transaction
+from app.db.documents import REFERENCES, address, move_film
+from app.db.errors import Duplicate, NotFound, ValidationFailed
+from app.db.filters import Condition
+from app.db.jobs import Lease
+from app.db.models import COLLECTIONS, USER, Movie, User, get_model, now
+
+BATCH = 500  # records of a step: some 0.1 s, so that a cancelled job ends soon and a conflict repeats little
+HANGING = 2_000  # documents deleted along with them in one step; a film may have any number of likes
+_DOCUMENT_VALIDATION_FAILURE = 121
+REFUSED = (Duplicate, NotFound, ValidationFailed)  # one record's own fault
+Steps = Iterator[Row]
+"""The job as it is after each step."""
+
+
+@dataclass
+class _Outcome:
+    """What a step did. Not `finished`: there is more to do for the same records."""
+
+    changes: list[Row] = field(default_factory=list)
+    errors: list[Row] = field(default_factory=list)
+    changed: int = 0
+    finished: bool = True
+
+    def fail(self, document_id: Any, reason: str) -> None:
+        self.errors.append({"document_id": str(document_id), "reason": reason})
+
+
+Item = tuple[Any, Any]
+"""A value for the job's cursor, and what is to be dealt with there."""
+Step = Callable[[ClientSession, list[Any]], _Outcome]
+
+
+def edit(job: Row, lease: Lease) -> Steps:
+    """Make `job["changes"]` to the records selected."""
+    collection, changes = job["collection"], [Change(**change) for change in job["changes"]]
+
+    def step(session: ClientSession, ids: list[Any]) -> _Outcome:
+        outcome, pairs = _Outcome(), []
+        for row in _selected(job, ids, session):
+            try:
+                after = apply(collection, row, changes)
+            except ValidationFailed as error:
+                outcome.fail(row["_id"], str(error))
+                continue
+            if after != row:
+                pairs.append((row, after))
+                outcome.changes.append(_edited(collection, row, after))
+        _write(session, collection, pairs)
+        outcome.changed = len(pairs)
+        return outcome
+
+    yield from _steps(job, lease, step, _ids_after(job))
+
+
+def delete(job: Row, lease: Lease) -> Steps:
+    """Delete the records selected with all that points at them; at most `job["limit"]`, the number that was confirmed.
+
+    An administrator's account isn't deleted in bulk.
+    """
+    collection = job["collection"]
+
+    def step(session: ClientSession, ids: list[Any]) -> _Outcome:
+        outcome, rows = _Outcome(), []
+        for row in _selected(job, ids, session):
+            if get_model(collection) is User and row["admin_status"] != USER:
+                outcome.fail(row["_id"], f"{row['username']} is an administrator; delete that account by itself")
+            else:
+                rows.append(row)
+        gone = [row["_id"] for row in rows]
+        room = HANGING
+        for other, key in REFERENCES.get(collection, {}).items():
+            found = list(get_collection(other).find({key: {"$in": gone}}, session=session).limit(room)) if room else []
+            room -= len(found)
+            outcome.changes += _delete(session, other, found)
+        if room == 0:
+            return _Outcome(outcome.changes, finished=False)
+        outcome.changes += _delete(session, collection, rows)
+        outcome.changed = len(rows)
+        return outcome
+
+    yield from _steps(job, lease, step, _ids_after(job))
+
+
+def undo(job: Row, lease: Lease) -> Steps:
+    """Take back what the job `job["undoes"]` did, the last first, but for records that aren't as it left them."""
+
+    @driver_errors()
+    def following(job: Row) -> list[Item]:
+        query: Row = {"job": job["undoes"], "undone": None}
+        if "cursor" in job:
+            query["n"] = {"$lt": job["cursor"]}
+        return [
+            (change["n"], change) for change in get_collection(audit.CHANGES).find(query).sort("n", -1).limit(BATCH)
+        ]
+
+    def step(session: ClientSession, changes: list[Any]) -> _Outcome:
+        outcome, taken_back = _Outcome(), []
+        for collection in COLLECTIONS:  # in this order a film is there before its credits come back
+            own = [change for change in changes if change["collection"] == collection]
+            if own:
+                taken_back += _take_back(session, collection, own, outcome)
+        numbers = [change["n"] for change in taken_back]
+        get_collection(audit.CHANGES).update_many(
+            {"job": job["undoes"], "n": {"$in": numbers}}, {"$set": {"undone": True}}, session=session
+        )
+        outcome.changed = len(numbers)
+        return outcome
+
+    yield from _steps(job, lease, step, following)
+
+
+def _take_back(session: ClientSession, collection: str, changes: list[Row], outcome: _Outcome) -> list[Row]:
+    """Restore one collection's records; returns the changes that are undone, and notes the others as errors."""
+    keys = [change["key"] for change in changes]
+    present = {row["_id"]: row for row in get_collection(collection).find({"_id": {"$in": keys}}, session=session)}
+    pairs, deleted, taken_back = [], [], []
+    for change in changes:
+        current = present.get(change["key"])
+        if change["deleted"]:
+            if current is None:
+                deleted.append(change)
+            else:
+                outcome.fail(change["key"], "is there again")
+        elif current is None:
+            outcome.fail(change["key"], "has been deleted since")
+        elif version(current) != change["version"]:
+            outcome.fail(change["key"], "has been changed since")
+        else:
+            try:
+                pairs.append((current, apply(collection, current, _reversed(change))))
+            except ValidationFailed as error:
+                outcome.fail(change["key"], str(error))
+            else:
+                taken_back.append(change)
+    _write(session, collection, pairs)
+    returning = _returnable(session, collection, deleted, outcome)
+    if returning:
+        rows = [change["before"] for change in returning]
+        get_collection(collection).insert_many(rows, ordered=False, session=session)
+        _rank(session, collection, rows)
+    return taken_back + returning
+
+
+def _reversed(change: Row) -> list[Change]:
+    """The changes that bring a record's fields back to what they were."""
+    before = change["before"]
+    return [
+        Change(name, "set", before[name]) if name in before else Change(name, "unset")
+        for name in before | change["after"]
+    ]
+
+
+def _returnable(session: ClientSession, collection: str, changes: list[Row], outcome: _Outcome) -> list[Row]:
+    """Those of the deletions whose record may come back: its id is free, and what it points at is there."""
+    reasons: dict[int, str] = {}
+    for parent, fields in REFERENCES.items():
+        if key := fields.get(collection):
+            wanted = list({change["before"][key] for change in changes})
+            found = get_collection(parent).find({"_id": {"$in": wanted}}, {"_id": 1}, session=session)
+            there = {row["_id"] for row in found}
+            if parent == "movies":
+                claims.hold_all(list(there), session)
+            for change in changes:
+                if change["before"][key] not in there:
+                    reasons[change["n"]] = f"{key}: {change['before'][key]} isn't there any more"
+    if get_model(collection) is Movie:
+        reasons |= _claim(session, changes)
+    for change in changes:
+        if change["n"] in reasons:
+            outcome.fail(change["key"], reasons[change["n"]])
+    return [change for change in changes if change["n"] not in reasons]
+
+
+def _claim(session: ClientSession, changes: list[Row]) -> dict[int, str]:
+    """Claim the ids of films that come back; by the change's number, why one can't have its own."""
+    problems = {}
+    for change in changes:
+        try:
+            claims.take(change["key"], change["before"]["title_hash"], session)
+        except Duplicate:
+            problems[change["n"]] = "its id belongs to another film now"
+    return problems
+
+
+# -- the loop that all three share
+
+
+def _steps(job: Row, lease: Lease, step: Step, following: Callable[[Row], list[Item]]) -> Steps:
+    """Deal with the items that follow the job's cursor, a batch at a time; where a batch is refused, one at a time."""
+    while items := following(job):
+        try:
+            job = _commit(job, lease, step, items)
+        except REFUSED:
+            for item in items:
+                job = _alone(job, lease, step, item)
+                yield job
+                if job["cancel"]:
+                    return
+        else:
+            yield job
+
+
+def _alone(job: Row, lease: Lease, step: Step, item: Item) -> Row:
+    """One record in a transaction of its own: when the database refuses it, that is its error and nobody else's."""
+    finished = False
+    while not finished:
+        before = job.get("cursor")
+        try:
+            job = _commit(job, lease, step, [item])
+        except REFUSED as error:
+            key = item[1]["key"] if isinstance(item[1], dict) else item[1]
+            reason = "another record like this exists" if isinstance(error, Duplicate) else str(error)
+            with driver_errors():
+                return _advance(job, lease, _Outcome(errors=[{"document_id": str(key), "reason": reason}]), [item])
+        finished = job.get("cursor") != before
+    return job
+
+
+@driver_errors()
+def _commit(job: Row, lease: Lease, step: Step, items: list[Item]) -> Row:
+    """One step. Raises Duplicate or ValidationFailed when the database refuses one of the records, JobStopped."""
+    result: list[Row] = []
+
+    def work(session: ClientSession) -> None:
+        with _refusals():
+            outcome = step(session, [content for _, content in items])
+        numbered = [
+            {**change, "job": job["_id"], "n": number} for number, change in enumerate(outcome.changes, _n(job))
+        ]
+        if numbered and job["kind"] != "undo":
+            get_collection(audit.CHANGES).insert_many(numbered, ordered=False, session=session)
+        result[:] = [_advance(job, lease, outcome, items, session)]
+
+    in_transaction(work)
+    return result[0]
+
+
+def _n(job: Row) -> int:
+    """The number of the job's next change."""
+    return int(job.get("n", 0))
+
+
+def _advance(job: Row, lease: Lease, outcome: _Outcome, items: list[Item], session: ClientSession | None = None) -> Row:
+    values = {"cursor": items[-1][0]} if outcome.finished else {}
+    counts = {
+        "n": len(outcome.changes),
+        "done": len(items) if outcome.finished else 0,
+        "changed": outcome.changed,
+        "failed": len(outcome.errors),
+    }
+    return jobs.advance(lease, session, values=values, counts=counts, errors=outcome.errors)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say of a batch what `driver_errors` says of a single write."""
+    try:
+        yield
+    except BulkWriteError as error:
+        codes = {problem["code"] for problem in error.details["writeErrors"]}
+        if claims.DUPLICATE_KEY in codes:
+            raise Duplicate("another record like this exists") from error
+        if _DOCUMENT_VALIDATION_FAILURE in codes:
+            raise ValidationFailed({"document": "refused by the collection's validator"}) from error
+        raise
+
+
+# -- reading and writing records
+
+
+def selection(job: Row) -> Selection:
+    """The records that a job is about."""
+    return Selection(tuple(job["ids"]), tuple(Condition(**condition) for condition in job["conditions"]))
+
+
+def _ids_after(job: Row) -> Callable[[Row], list[Item]]:
+    query = selection(job).query(job["collection"])
+
+    @driver_errors()
+    def following(job: Row) -> list[Item]:
+        room = BATCH if job.get("limit") is None else min(BATCH, job["limit"] - job["done"])
+        if room <= 0:
+            return []
+        conditions = [query, {"_id": {"$gt": job["cursor"]}}] if "cursor" in job else [query]
+        found = get_collection(job["collection"]).find({"$and": conditions}, {"_id": 1}).sort("_id", 1).limit(room)
+        return [(row["_id"], row["_id"]) for row in found]
+
+    return following
+
+
+def _selected(job: Row, ids: list[Any], session: ClientSession) -> Iterator[Row]:
+    """Those of the records that are still there and still meet the conditions, as the transaction sees them."""
+    query = {"$and": [{"_id": {"$in": ids}}, selection(job).query(job["collection"])]}
+    return iter(get_collection(job["collection"]).find(query, session=session).sort("_id", 1))
+
+
+def _write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Row]]) -> None:
+    updates = []
+    for before, after in pairs:
+        if get_model(collection) is Movie and before["title_hash"] != after["title_hash"]:
+            move_film(session, before, after)
+        else:
+            updates.append(UpdateOne(address(collection, before), _update(before, after)))
+    if updates:
+        get_collection(collection).bulk_write(updates, ordered=False, session=session)
+    _rank(session, collection, [after for _, after in pairs])
+
+
+def _update(before: Row, after: Row) -> Row:
+    changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    removed = dict.fromkeys((name for name in before if name not in after), "")
+    return {operator: fields for operator, fields in (("$set", changed), ("$unset", removed)) if fields}
+
+
+def _rank(session: ClientSession, collection: str, rows: Sequence[Row]) -> None:
+    if get_model(collection) is Movie and rows:
+        ranking.rank_all([row["_id"] for row in rows], session)
+
+
+def _delete(session: ClientSession, collection: str, rows: Sequence[Row]) -> list[Row]:
+    if rows:
+        ids = [row["_id"] for row in rows]
+        get_collection(collection).delete_many({"_id": {"$in": ids}}, session=session)
+        if get_model(collection) is Movie:
+            claims.release_all(ids, session)
+    return [_change(collection, row, before=row, after={}, deleted=True) for row in rows]
+
+
+def _edited(collection: str, row: Row, after: Row) -> Row:
+    old, new = audit.difference(collection, row, after)
+    return _change(collection, row, before=old, after=new, deleted=False, version=version(after))
+
+
+def _change(collection: str, row: Row, **content: Any) -> Row:
+    return {"at": now(), "collection": collection, "key": row["_id"], "document_id": str(row["_id"]), **content}

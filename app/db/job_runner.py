@@ -1,0 +1,63 @@
+"""What a worker does with a job that it has taken."""
+
+import logging
+from collections.abc import Callable
+
+from app.db import bulk_steps, jobs
+from app.db.connection import Row
+from app.db.errors import DatabaseError, DatabaseUnavailable
+from app.db.jobs import CANCELLED, DONE, FAILED, JobStopped, Lease
+
+_STEPS = {"edit": bulk_steps.edit, "delete": bulk_steps.delete, "undo": bulk_steps.undo}
+_log = logging.getLogger(__name__)
+
+
+class _Cancelled(JobStopped):
+    """Somebody asked for the job's end."""
+
+
+class _Leaving(JobStopped):
+    """The worker's process is about to end."""
+
+
+def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
+    """Take a job and work at it until it ends, or `leaving` says that this process does; whether there was one.
+
+    Raises DatabaseUnavailable; whatever else happens ends the job and is said there.
+    """
+    taken = jobs.take()
+    if taken is None:
+        return False
+    job, lease = taken
+    try:
+        _run(job, lease, leaving)
+    except _Cancelled:
+        jobs.finish(lease, CANCELLED)
+    except _Leaving:
+        jobs.release(lease)
+    except JobStopped:
+        _log.warning("job %s was taken over by another worker", lease.job_id)
+    except DatabaseUnavailable:
+        raise  # the lease runs out, and the job goes on when the database is back
+    except DatabaseError as error:
+        jobs.finish(lease, FAILED, str(error))
+    except Exception:
+        _log.exception("job %s failed", lease.job_id)
+        jobs.finish(lease, FAILED, "Something went wrong on our side. It has been noted.")
+    return True
+
+
+def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
+    def check(job: Row) -> None:
+        if job["cancel"]:
+            raise _Cancelled
+        if leaving():
+            raise _Leaving
+
+    check(job)
+    if job["attempts"] > jobs.MAX_ATTEMPTS:
+        jobs.finish(lease, FAILED, "It was begun several times and never got on.")
+        return
+    for after in _STEPS[job["kind"]](job, lease):
+        check(after)
+    jobs.finish(lease, DONE)

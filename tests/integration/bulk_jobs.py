@@ -1,0 +1,38 @@
+"""What the tests of bulk jobs share: starting one, having it done, and looking at what came of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.db import bulk_edit, job_runner, jobs, operations
+from app.db.audit import Actor
+from app.db.bulk_edit import Change, Selection
+from app.db.connection import Row
+
+ADA = Actor("u1", "ada")
+ALL = Selection()
+Films = Callable[..., None]
+
+
+def run(kind: str, selection: Selection, *changes: Change, collection: str = "movies") -> Row:
+    """Start a job, have it done, and give what became of it."""
+    job_id = bulk_edit.start(kind, collection, selection, ADA, changes)
+    while job_runner.run_next():
+        pass
+    return jobs.get(job_id)
+
+
+def undone(job: Row) -> Row:
+    undo_id = jobs.undo(job["_id"], ADA)
+    while job_runner.run_next():
+        pass
+    return jobs.get(undo_id)
+
+
+def films(field: str) -> dict[str, Any]:
+    return {row["_id"]: row.get(field) for row in operations.list_documents("movies", limit=100)}
+
+
+def whole(database: Any, *collections: str) -> dict[str, list[Row]]:
+    """All that is in the collections, but for when an id was claimed and by whom it was held."""
+    unseen = {"at": 0, "held": 0}
+    return {name: list(database[name].find({}, unseen).sort("_id", 1)) for name in collections}

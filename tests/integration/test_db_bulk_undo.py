@@ -1,0 +1,258 @@
+"""Bulk deletions with what hangs on the records, their undoing, and jobs whose worker dies, is slow or told to stop."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bulk_jobs import ADA, ALL, Films, films, run, undone, whole
+from pymongo.database import Database
+
+from app.db import audit, bulk_edit, bulk_steps, job_runner, jobs, operations, users
+from app.db.bulk_edit import Change, Selection
+from app.db.connection import Row
+from app.db.errors import BadQuery, NotFound
+from app.db.models import now
+
+Raw = Database[Row]
+EVERYTHING = ("movies", "credits", "user_interactions", "movie_ids")
+RATED = {"imdb_score": 8.0, "imdb_votes": 500, "genres": ["war"]}
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_steps, "BATCH", 3)
+
+
+@pytest.fixture
+def library(add_films: Films, database: Raw) -> Raw:
+    """Eight films; the first has four credits and three likes."""
+    add_films(*({"title": f"Film {n}", **RATED} for n in range(8)))
+    for n in range(4):
+        operations.insert_credit({"movie_id": "f001", "name": f"Person {n}", "role": "ACTOR"})
+    for n in range(3):
+        database.users.insert_one(
+            {"_id": f"u{n}", "username": f"u{n}", "password_hash": "none", "admin_status": 0, "created_at": now()}
+        )
+        operations.insert_one("user_interactions", {"movie_id": "f001", "user_id": f"u{n}"})
+    return database
+
+
+def test_a_deletion_takes_along_what_hangs_on_it_and_can_be_undone(library: Raw) -> None:
+    before = whole(library, *EVERYTHING)
+    chosen = Selection(ids=("f001", "f003"))
+    assert bulk_edit.hanging("movies", chosen) == {"credits": 4, "user_interactions": 3}
+    job = run("delete", chosen)
+    assert (job["state"], job["done"], job["changed"]) == ("done", 2, 2)
+    after = whole(library, *EVERYTHING)
+    assert [len(rows) for rows in after.values()] == [6, 0, 0, 6]
+    undo = undone(job)
+    assert (undo["state"], undo["total"], undo["changed"], undo["failed"]) == ("done", 9, 9, 0)
+    assert whole(library, *EVERYTHING) == before
+
+
+def test_more_hangs_on_a_film_than_goes_in_one_step(library: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_steps, "HANGING", 2)
+    before = whole(library, *EVERYTHING)
+    job = run("delete", ALL)
+    assert job["changed"] == 8
+    assert [len(rows) for rows in whole(library, *EVERYTHING).values()] == [0, 0, 0, 0]
+    assert undone(job)["failed"] == 0
+    assert whole(library, *EVERYTHING) == before
+
+
+def test_undoing_an_edit_restores_every_record_exactly(library: Raw) -> None:
+    before = whole(library, *EVERYTHING)
+    job = run("edit", ALL, Change("title", "set", "One"), Change("genres", "unset"), Change("imdb_score", "set", 1))
+    assert job["changed"] == 8
+    assert {film["ranking_score"] for film in before["movies"]} != set(films("ranking_score").values())
+    assert undone(job)["changed"] == 8
+    assert whole(library, *EVERYTHING) == before
+
+
+@pytest.mark.usefixtures("library")
+def test_what_was_changed_since_stays_and_is_named() -> None:
+    job = run("edit", ALL, Change("genres", "set", "drama"))
+    operations.update_document("movies", "f002", {"runtime": 90})
+    operations.delete_document("movies", "f003")
+    undo = undone(job)
+    assert (undo["changed"], undo["failed"]) == (6, 2)
+    assert {error["document_id"]: error["reason"] for error in undo["errors"]} == {
+        "f002": "has been changed since",
+        "f003": "has been deleted since",
+    }
+    assert films("genres") == {f"f{n:03}": ["drama"] if n == 2 else ["war"] for n in (1, 2, 4, 5, 6, 7, 8)}
+
+
+def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) -> None:
+    gone = run("delete", Selection(ids=("f001", "f002", "f003")))
+    operations.insert_one("movies", {"_id": "f002", "title": "Another", "type": "MOVIE"})
+    operations.insert_one("movies", {"_id": "f001", "title": "Another", "type": "MOVIE"})
+    operations.delete_document("movies", "f001")
+    undo = undone(gone)
+    assert {error["document_id"]: error["reason"] for error in undo["errors"]} == {"f002": "is there again"}
+    assert films("title")["f002"] == "Another"
+    assert len(whole(library, "credits")["credits"]) == 4
+
+    credit = str(whole(library, "credits")["credits"][0]["_id"])
+    gone = run("delete", Selection(ids=(credit,)), collection="credits")
+    operations.delete_document("movies", "f001", cascade=True)
+    (error,) = undone(gone)["errors"]
+    assert error == {"document_id": credit, "reason": "movie_id: f001 isn't there any more"}
+
+
+@pytest.mark.usefixtures("library")
+def test_only_a_finished_change_of_today_is_undone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
+    with pytest.raises(BadQuery, match="not ended"):
+        jobs.undo(job_id, ADA)
+    job_runner.run_next()
+    later = now() + timedelta(hours=24, minutes=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "now", lambda: later)
+        with pytest.raises(BadQuery, match="24 hours"):
+            jobs.undo(job_id, ADA)
+    undo_id = jobs.undo(job_id, ADA)
+    for attempt in (job_id, undo_id):
+        with pytest.raises(BadQuery):
+            jobs.undo(attempt, ADA)
+    with pytest.raises(BadQuery, match="changed nothing"):
+        jobs.undo(run("edit", Selection(ids=("f001",)), Change("type", "set", "MOVIE"))["_id"], ADA)
+    with pytest.raises(NotFound):
+        jobs.undo("nothing", ADA)
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    """For `run_next`: the process is about to end, after so many steps."""
+    calls = iter(range(100))
+    return lambda: next(calls) >= steps
+
+
+@pytest.mark.usefixtures("library")
+def test_an_undo_that_was_cut_short_goes_on_where_it_was() -> None:
+    job = run("edit", ALL, Change("runtime", "set", 90))
+    undo_id = jobs.undo(job["_id"], ADA)
+    job_runner.run_next(stop_after(1))
+    jobs.cancel(undo_id)
+    job_runner.run_next()
+    assert (jobs.get(undo_id)["state"], jobs.get(undo_id)["changed"]) == ("cancelled", 3)
+    rest = undone(job)
+    assert (rest["total"], rest["changed"], rest["failed"]) == (5, 5, 0)
+    assert set(films("runtime").values()) == {None}
+
+
+@pytest.mark.usefixtures("library")
+def test_a_job_given_back_goes_on_after_its_last_step() -> None:
+    job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", "drama")])
+    assert job_runner.run_next(stop_after(1))
+    assert (jobs.get(job_id)["state"], jobs.get(job_id)["done"]) == ("running", 3)
+    operations.update_document("movies", "f001", {"genres": ["comedy"]})  # done already: isn't done again
+    assert job_runner.run_next()
+    assert (jobs.get(job_id)["state"], jobs.get(job_id)["done"], jobs.get(job_id)["changed"]) == ("done", 8, 8)
+    assert films("genres")["f001"] == ["comedy"]
+    assert films("genres")["f008"] == ["war", "drama"]
+
+
+def die(*_: Any, **__: Any) -> None:
+    raise SystemExit
+
+
+@pytest.mark.usefixtures("library")
+def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = bulk_edit.start("delete", "movies", ALL, ADA)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "advance", die)  # the last write of a step, when all others are made
+        with pytest.raises(SystemExit):
+            job_runner.run_next()
+    assert len(films("title")) == 8
+    assert database.audit_changes.count_documents({}) == 0
+    assert not job_runner.run_next()  # the lease is the dead worker's yet
+    later = now() + jobs.LEASE
+    monkeypatch.setattr(jobs, "now", lambda: later)
+    assert job_runner.run_next()
+    assert (jobs.get(job_id)["state"], jobs.get(job_id)["changed"], films("title")) == ("done", 8, {})
+    assert database.audit_changes.count_documents({}) == 8 + 4 + 3
+
+
+@pytest.mark.usefixtures("library")
+def test_a_worker_that_was_slow_writes_nothing_after_another_took_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
+    taken = jobs.take()
+    assert taken is not None
+    slow = bulk_steps.edit(*taken)
+    next(slow)
+    operations.update_document("movies", "f004", {"runtime": 5})
+    later = now() + jobs.LEASE
+    monkeypatch.setattr(jobs, "now", lambda: later)
+    assert jobs.take() is not None
+    with pytest.raises(jobs.JobStopped):
+        next(slow)
+    assert films("runtime")["f004"] == 5
+    assert jobs.get(job_id)["done"] == 3
+
+
+@pytest.mark.usefixtures("library")
+def test_a_job_that_never_gets_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
+        assert jobs.take() is not None
+        later = now() + attempt * jobs.LEASE
+        monkeypatch.setattr(jobs, "now", lambda later=later: later)
+    assert job_runner.run_next()
+    assert jobs.get(job_id)["state"] == "failed"
+    assert set(films("runtime").values()) == {None}
+
+
+@pytest.mark.usefixtures("library")
+def test_a_cancelled_job_stops_between_steps_and_what_it_did_can_be_undone() -> None:
+    job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
+    job_runner.run_next(stop_after(1))
+    jobs.cancel(job_id)
+    job_runner.run_next()
+    job = jobs.get(job_id)
+    assert (job["state"], job["changed"]) == ("cancelled", 3)
+    assert undone(job)["changed"] == 3
+    assert set(films("runtime").values()) == {None}
+    jobs.cancel(job_id)
+    assert jobs.get(job_id)["cancel"] is True
+    assert jobs.get(job_id)["state"] == "cancelled"
+
+
+@pytest.mark.usefixtures("library")
+def test_a_deletion_takes_no_more_than_was_confirmed() -> None:
+    run_later = bulk_edit.start("delete", "movies", ALL, ADA)
+    operations.insert_one("movies", {"_id": "z", "title": "Late", "type": "MOVIE"})
+    job_runner.run_next()
+    assert jobs.get(run_later)["changed"] == 8
+    assert films("title") == {"z": "Late"}
+
+
+def test_users_go_in_bulk_but_administrators_do_not_and_no_log_has_a_hash(database: Raw) -> None:
+    for name in ("ann", "eve"):
+        users.sign_up(name, "three blind mice 1927")
+    users.create_admin("boss", "three blind mice 1927")
+    before = whole(database, "users")
+    job = run("delete", ALL, collection="users")
+    assert (job["changed"], job["failed"]) == (2, 1)
+    assert [row["username"] for row in database.users.find()] == ["boss"]
+    assert undone(job)["changed"] == 2
+    assert whole(database, "users") == before
+    shown = audit.changes_page(job=job["_id"]).rows
+    assert len(shown) == 2
+    assert "argon2" not in str(shown) + str(list(database.audit_log.find()))
+
+
+@pytest.mark.usefixtures("library")
+def test_a_job_is_one_entry_in_the_audit_log_and_its_changes_one_each() -> None:
+    job = run("edit", ALL, Change("runtime", "set", 90))
+    undo = undone(job)
+    undone_entry, entry = audit.list_page().rows
+    assert (entry["action"], entry["username"], entry["job"], entry["count"]) == ("bulk edit", "ada", job["_id"], 8)
+    assert (undone_entry["action"], undone_entry["job"], undone_entry["count"]) == ("undo", undo["_id"], 8)
+    rows = audit.changes_page(job=job["_id"], limit=5).rows
+    assert [(row["document_id"], row["before"], row["after"]) for row in rows[:2]] == [
+        ("f001", {}, {"runtime": 90}),
+        ("f002", {}, {"runtime": 90}),
+    ]
+    (own,) = audit.changes_page(collection="movies", document_id="f002").rows
+    assert own["job"] == job["_id"]
