@@ -7,8 +7,25 @@ from typing import Any
 
 from flask import Flask
 
-from app.admin import access, accounts, audit_log, dashboards, jobs, metrics, navigation, records, transfer
+from app.admin import (
+    access,
+    accounts,
+    audit_log,
+    dashboards,
+    jobs,
+    metrics,
+    navigation,
+    picker,
+    record,
+    records,
+    transfer,
+)
 from app.web import build_app
+
+PAGES = (accounts, dashboards, records, record, picker, transfer, jobs, audit_log, metrics)
+
+# The longest form is a film's: a description of 10,000 characters, each up to 12 bytes once encoded for the way.
+FORM_MAX_BYTES = 256 * 1024
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -20,10 +37,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = build_app(
         __name__,
         "admin",
-        [module.blueprint for module in (accounts, dashboards, records, transfer, jobs, audit_log, metrics)],
+        [module.blueprint for module in PAGES],
         home="dashboards.home",
         limited=["accounts.log_in"],
-        overrides=overrides,
+        overrides={"MAX_CONTENT_LENGTH": FORM_MAX_BYTES, "MAX_FORM_MEMORY_SIZE": FORM_MAX_BYTES, **(overrides or {})},
     )
     access.init_app(app)
     navigation.init_app(app)

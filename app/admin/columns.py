@@ -1,4 +1,4 @@
-"""What the list pages show of each collection. A field that isn't named here is never sent to a browser."""
+"""What the pages show of each collection. A field that isn't named here is never sent to a browser."""
 
 from __future__ import annotations
 
@@ -7,27 +7,42 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """A field as a column: its heading, and how its values are written (a macro of `admin/cells.html`)."""
+    """A field: its heading, how its values are written (see `admin/cells.html`), whether lists show it at first."""
 
     field: str
     heading: str
     kind: str = "text"
+    shown: bool = True
 
 
 @dataclass(frozen=True)
 class View:
-    """A collection's list: its name for people, what is in it, columns and the first order."""
+    """A collection: its name for people, one of its records, what is in it, columns and the first order.
+
+    The first column is what a record is called: lists always show it, and it leads to the record's page.
+    """
 
     title: str
+    one: str
     about: str
     columns: tuple[Column, ...]
     sort: str
     descending: bool = False
 
+    @property
+    def headings(self) -> dict[str, str]:
+        """Field name -> heading."""
+        return {column.field: column.heading for column in self.columns}
+
+    def chosen(self, fields: tuple[str, ...]) -> tuple[Column, ...]:
+        """The columns of these fields, in their order here, led by the first, which is always there."""
+        return tuple(column for column in self.columns if column is self.columns[0] or column.field in fields)
+
 
 VIEWS = {
     "movies": View(
         "Movies",
+        "film",
         "Films and shows with their ratings",
         (
             Column("title", "Title", "title"),
@@ -39,7 +54,16 @@ VIEWS = {
             Column("critics_score", "Rotten Tomatoes", "score"),
             Column("critics_reviews", "Reviews", "number"),
             Column("imdb_score", "IMDb", "score"),
+            Column("imdb_votes", "IMDb votes", "number", shown=False),
+            Column("tmdb_score", "TMDB", "score", shown=False),
+            Column("tmdb_popularity", "TMDB popularity", "decimal", shown=False),
             Column("ranking_score", "Weighted", "score"),
+            Column("description", "Description", "long", shown=False),
+            Column("production_countries", "Countries", "list", shown=False),
+            Column("seasons", "Seasons", "number", shown=False),
+            Column("imdb_id", "IMDb id", "code", shown=False),
+            Column("search_tokens", "Title words", "list", shown=False),
+            Column("title_hash", "Title hash", "code", shown=False),
             Column("_id", "Id", "code"),
         ),
         sort="ranking_score",
@@ -47,12 +71,13 @@ VIEWS = {
     ),
     "credits": View(
         "Credits",
+        "credit",
         "Who directed, wrote and played",
         (
             Column("name", "Name", "title"),
             Column("role", "Role"),
             Column("character", "Character"),
-            Column("movie_id", "Film", "code"),
+            Column("movie_id", "Film", "reference"),
             Column("person_id", "Person", "code"),
             Column("_id", "Id", "code"),
         ),
@@ -60,6 +85,7 @@ VIEWS = {
     ),
     "users": View(
         "Users",
+        "user",
         "Accounts of both apps",
         (
             Column("username", "Name", "title"),
@@ -71,11 +97,12 @@ VIEWS = {
     ),
     "user_interactions": View(
         "Interactions",
+        "favourite",
         "Favourites: which user likes which film",
         (
             Column("created_at", "When", "time"),
-            Column("user_id", "User", "code"),
-            Column("movie_id", "Film", "code"),
+            Column("user_id", "User", "reference"),
+            Column("movie_id", "Film", "reference"),
             Column("_id", "Id", "code"),
         ),
         sort="created_at",

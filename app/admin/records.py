@@ -1,71 +1,156 @@
-"""The paged list of each collection."""
+"""The paged list of each collection, with its filters, columns and saved views."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request
+from werkzeug.wrappers import Response
 
 from app.admin.columns import VIEWS, Column
-from app.admin.rights import Action, requires
-from app.db.errors import BadQuery
-from app.db.listing import list_page
-from app.db.models import sortable_fields
+from app.admin.filter_builder import WORDS, Draft, chips, fields_to_choose
+from app.admin.rights import Action, actor, requires
+from app.admin.views import ROWS_CHOICES, ListState, remember_columns
+from app.db import filters, saved_views
+from app.db.connection import Row
+from app.db.errors import BadQuery, TooSlow, ValidationFailed
+from app.db.fields import REFERS_TO
+from app.db.listing import Page, list_page
+from app.db.models import index_fields, sortable_fields
+from app.db.references import names_of
 from app.web.query import single
 
-ROWS_CHOICES = (25, 50, 100, 200)
-ROWS_DEFAULT = 50
-DIRECTIONS = {"asc": False, "desc": True}
-
 blueprint = Blueprint("records", __name__)
+
+# What a list that couldn't be had is answered with: the request is at fault, not the server.
+UNPROCESSABLE = 422
 
 
 @blueprint.get("/collections/<name>")
 @requires(Action.VIEW)
-def listing(name: str) -> str:
-    """A page of a collection; sort, dir, rows, after and before are in the address, so that it can be shared."""
-    view = VIEWS.get(name) or abort(404)
-    sort = single(request.args, "sort", view.sort)
-    default_direction = "desc" if sort == view.sort and view.descending else "asc"
-    direction = _choice("dir", DIRECTIONS, default_direction)
-    rows = int(_choice("rows", {str(rows): rows for rows in ROWS_CHOICES}, str(ROWS_DEFAULT)))
-    page = list_page(
-        name,
-        sort=sort,
-        descending=DIRECTIONS[direction],
+def listing(name: str) -> str | Response | tuple[str, int]:
+    """A page of a collection. All that it shows is in the address, so that it can be shared."""
+    if name not in VIEWS:
+        abort(404)
+    state = remember_columns(ListState.from_args(name, request.args), request.args)
+    draft = Draft.from_args(request.args)
+    if draft.added:
+        return _with_condition(state, draft)
+    return _list(state, draft)
+
+
+@blueprint.post("/collections/<name>/views")
+@requires(Action.VIEW)
+def save_view(name: str) -> Response:
+    """Keep the list that the form was on under a name."""
+    state = _state_of_form(name)
+    called = single(request.form, "view")
+    try:
+        saved_views.save(actor(), name, called, state.query(), shared="shared" in request.form)
+    except ValidationFailed as error:
+        flash(error.errors["name"], "error")
+    except BadQuery as error:
+        flash(f"The view could not be saved: {error}.", "error")
+    else:
+        flash(f"The view “{' '.join(called.split())}” is saved.", "success")
+    return redirect(state.address())
+
+
+@blueprint.post("/collections/<name>/views/remove")
+@requires(Action.VIEW)
+def remove_view(name: str) -> Response:
+    """Forget one of one's own views."""
+    state = _state_of_form(name)
+    called = single(request.form, "view")
+    if saved_views.remove(actor(), name, called):
+        flash(f"The view “{called}” is removed.", "success")
+    return redirect(state.address())
+
+
+def _state_of_form(name: str) -> ListState:
+    if name not in VIEWS:
+        abort(404)
+    return ListState.from_args(name, request.form)
+
+
+def _with_condition(state: ListState, draft: Draft) -> str | Response | tuple[str, int]:
+    """Go to the list with the condition that the filter's form describes, or say what is wrong with it."""
+    extended = state.but(conditions=(*state.conditions, draft.condition))
+    try:
+        filters.query(state.collection, extended.conditions)
+    except BadQuery as error:
+        return _list(state, draft, problem=str(error))
+    return redirect(extended.address())
+
+
+def _list(state: ListState, draft: Draft, problem: str | None = None) -> str | tuple[str, int]:
+    """The list's page. When there is no list to show, the page says why, and keeps the filter to be corrected."""
+    page, slow, failure = None, False, None
+    try:
+        page = _page(state)
+    except TooSlow:
+        slow = True
+    except BadQuery as error:
+        if not state.conditions:  # then it isn't the filter, which can be corrected on the page
+            raise
+        failure = str(error)
+    html = render_template(
+        "admin/listing.html",
+        name=state.collection,
+        view=VIEWS[state.collection],
+        state=state,
+        page=page,
+        slow=slow,
+        failure=failure,
+        problem=problem,
+        draft=draft,
+        chips=chips(state),
+        fields=fields_to_choose(state.collection),
+        words=WORDS,
+        references=REFERS_TO,
+        indexed=_indexed(state.collection),
+        rows_choices=ROWS_CHOICES,
+        headings=[_heading(column, state) for column in state.shown],
+        names=_names(state.shown, page.rows) if page else {},
+        saved=saved_views.list_views(actor(), state.collection),
+    )
+    return (html, UNPROCESSABLE) if slow or failure or problem else html
+
+
+def _page(state: ListState) -> Page:
+    return list_page(
+        state.collection,
+        conditions=state.conditions,
+        sort=state.sort,
+        descending=state.descending,
         after=single(request.args, "after") or None,
         before=single(request.args, "before") or None,
-        limit=rows,
-    )
-
-    def address(**changes: Any) -> str:
-        return url_for("records.listing", **{"name": name, "sort": sort, "dir": direction, "rows": rows, **changes})
-
-    return render_template(
-        "admin/listing.html",
-        name=name,
-        view=view,
-        page=page,
-        sort=sort,
-        direction=direction,
-        rows=rows,
-        rows_choices=ROWS_CHOICES,
-        headings=[_heading(column, name, sort, direction, address) for column in view.columns],
-        address=address,
+        last=single(request.args, "last") == "1",
+        limit=state.rows,
+        fields=[column.field for column in state.shown],
     )
 
 
-def _choice(parameter: str, allowed: dict[str, Any], default: str) -> str:
-    value = single(request.args, parameter, default)
-    if value not in allowed:
-        raise BadQuery(f"{parameter} must be one of {', '.join(allowed)}")
-    return value
-
-
-def _heading(column: Column, collection: str, sort: str, direction: str, address: Any) -> dict[str, Any]:
+def _heading(column: Column, state: ListState) -> dict[str, Any]:
     """A column's heading: where a click on it leads (None when no index could sort by it), and its present order."""
-    if column.field not in sortable_fields(collection):
+    if column.field not in sortable_fields(state.collection):
         return {"column": column, "href": None, "order": None}
-    current = direction if column.field == sort else None
+    current = state.direction if column.field == state.sort else None
     towards = "desc" if current == "asc" else "asc"
-    return {"column": column, "href": address(sort=column.field, dir=towards), "order": current}
+    return {"column": column, "href": state.but(sort=column.field, direction=towards).address(), "order": current}
+
+
+def _indexed(collection: str) -> list[str]:
+    """The headings of the fields that a condition finds records by quickly."""
+    leading = {fields[0] for fields in index_fields(collection)}
+    return [column.heading for column in VIEWS[collection].columns if column.field in leading]
+
+
+def _names(columns: Sequence[Column], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+    """Field -> id -> name, for the ids of other records on the page."""
+    return {
+        column.field: names_of(REFERS_TO[column.field], (row.get(column.field, "") for row in rows))
+        for column in columns
+        if column.kind == "reference"
+    }

@@ -1,0 +1,99 @@
+"""The filter of a list as people see it: its conditions in words, and the form that adds one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from app.admin.columns import VIEWS
+from app.admin.views import ListState
+from app.db import filters
+from app.db.errors import BadQuery
+from app.db.fields import Field, describe
+from app.db.filters import Condition
+from app.web.query import single
+
+WORDS = {
+    "eq": "is",
+    "ne": "is not",
+    "contains": "contains",
+    "gt": "is more than",
+    "gte": "is at least",
+    "lt": "is less than",
+    "lte": "is at most",
+    "between": "is between",
+    "in": "is one of",
+    "exists": "is filled in",
+}
+ROLES = {"0": "User", "1": "Admin", "2": "Superadmin"}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A condition in the form: being added, or taken back there from the list to be changed."""
+
+    condition: Condition
+    added: bool
+
+    @classmethod
+    def from_args(cls, args: MultiDict[str, str]) -> Draft:
+        """Raises BadQuery for a part that is given twice."""
+        field, operator, value = (single(args, name) for name in ("field", "operator", "value"))
+        return cls(Condition(field, operator, value), added=bool(field) and "change" not in args)
+
+
+def chips(state: ListState) -> list[dict[str, Any]]:
+    """Each condition in words, where it is changed and removed, and whether an index serves it (None: it is wrong)."""
+    return [_chip(state, number, condition) for number, condition in enumerate(state.conditions)]
+
+
+def _chip(state: ListState, number: int, condition: Condition) -> dict[str, Any]:
+    without = state.without(number)
+    heading = VIEWS[state.collection].headings.get(condition.field, condition.field)
+    try:
+        filters.query(state.collection, [condition])
+        indexed = filters.indexed(state.collection, [condition])
+    except BadQuery:
+        indexed = None
+    draft = {"field": condition.field, "operator": condition.operator, "value": condition.value, "change": 1}
+    return {
+        "text": f"{heading} {_in_words(condition)}",
+        "indexed": indexed,
+        "change": without.address(**draft),
+        "remove": without.address(),
+    }
+
+
+def _in_words(condition: Condition) -> str:
+    if condition.operator == "exists":
+        return "is filled in" if condition.value == "yes" else "is empty"
+    value = condition.value.replace("\r\n", ", ").replace("\n", ", ")
+    if condition.operator == "between":
+        low, _, high = value.partition("..")
+        value = f"{low or '…'} and {high or '…'}"
+    if condition.field == "admin_status":
+        value = ROLES.get(value, value)
+    return f"{WORDS.get(condition.operator, condition.operator)} {value or '(nothing)'}"
+
+
+def fields_to_choose(collection: str) -> list[dict[str, Any]]:
+    """What a condition can be about: field, heading, operators, kind and choices, for the form and its script."""
+    described = describe(collection)
+    return [
+        {
+            "field": column.field,
+            "heading": column.heading,
+            "operators": filters.operators(collection, column.field),
+            "kind": described[column.field].kind,
+            "choices": choices_of(described[column.field]),
+        }
+        for column in VIEWS[collection].columns
+    ]
+
+
+def choices_of(field: Field) -> list[tuple[str, str]]:
+    """(value, text) of all that a field takes; none when it takes anything."""
+    words = ROLES if field.name == "admin_status" else {}
+    return [(str(choice), words.get(str(choice), str(choice))) for choice in field.choices]

@@ -1,0 +1,201 @@
+"""A record's pages: view, create, edit and delete. Each is a page of its own; `dialogs.js` opens them over a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.admin import record_form
+from app.admin.columns import VIEWS
+from app.admin.record_changes import Edit, change, create, remove
+from app.admin.rights import Action, check, may, requires
+from app.db import operations
+from app.db.connection import Row
+from app.db.errors import BadQuery, Conflict, Duplicate, NotFound, Referenced, ValidationFailed
+from app.db.fields import REFERS_TO, Field, describe
+from app.db.models import USER
+from app.db.references import names_of
+
+blueprint = Blueprint("record", __name__)
+
+UNPROCESSABLE, CONFLICT = 422, 409
+
+
+@blueprint.get("/collections/<name>/<document_id>")
+@requires(Action.VIEW)
+def show(name: str, document_id: str) -> str:
+    """All fields of a record, what it refers to, and what hangs on it."""
+    row = _found(name, document_id)
+    return render_template(
+        "admin/record.html",
+        **_about(name, row),
+        hanging=operations.references(name, document_id),
+        writable=may_change(name, row),
+        pointing=operations.REFERENCES.get(name, {}).items(),
+        names={
+            field: names_of(collection, [row.get(field, "")]) for field, collection in REFERS_TO.items() if field in row
+        },
+        described=describe(name),
+    )
+
+
+@blueprint.route("/collections/<name>/new", methods=["GET", "POST"])
+@requires(Action.CREATE)
+def new(name: str) -> str | Response | tuple[str, int]:
+    """The form for a new record; its fields can be given in the address, to start from."""
+    fields = _fields(name, new=True)
+    if request.method == "GET":
+        return _new_form(name, record_form.texts_from(fields, request.args))
+    texts = record_form.texts_from(fields, request.form)
+    try:
+        document_id = create(name, record_form.values_of(fields, texts))
+    except ValidationFailed as error:
+        return _new_form(name, texts, error.errors)
+    except Duplicate:
+        return _new_form(name, texts, problem="There is such a record already: nothing was added.")
+    flash(f"The {VIEWS[name].one} is added.", "success")
+    return redirect(url_for("record.show", name=name, document_id=document_id))
+
+
+@blueprint.get("/collections/<name>/<document_id>/edit")
+@requires(Action.EDIT)
+def edit(name: str, document_id: str) -> str:
+    """The form for a record's fields."""
+    row = _found(name, document_id)
+    _check_change(name, row)
+    return _edit_form(name, row, Edit.opened(_fields(name, new=False), row))
+
+
+@blueprint.post("/collections/<name>/<document_id>/edit")
+@requires(Action.EDIT)
+def save(name: str, document_id: str) -> Response | tuple[str, int]:
+    """Write what the form changed. What somebody else changed meanwhile is shown field by field; nothing is lost."""
+    fields = _fields(name, new=False)
+    try:
+        row = _found(name, document_id)
+        _check_change(name, row)
+        mine = Edit.sent(fields, request.form, row)
+        change(name, document_id, mine)
+    except ValidationFailed as error:
+        return _edit_form(name, row, mine, errors=error.errors), UNPROCESSABLE
+    except Duplicate:
+        return _edit_form(name, row, mine, problem="There is another such record: nothing was saved."), UNPROCESSABLE
+    except Conflict as error:
+        return _edit_form(name, error.current, mine.against(error.current), conflict=True), CONFLICT
+    except NotFound:
+        return _gone(name, document_id, Edit.sent(fields, request.form, {}))
+    flash("The changes are saved.", "success")
+    return redirect(url_for("record.show", name=name, document_id=document_id))
+
+
+@blueprint.route("/collections/<name>/<document_id>/delete", methods=["GET", "POST"])
+@requires(Action.DELETE)
+def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
+    """Ask whether to delete a record, saying what hangs on it; delete it, and that only when told to."""
+    row = _found(name, document_id)
+    _check_change(name, row)
+    problem = None
+    if request.method == "POST":
+        try:
+            remove(name, document_id, cascade="cascade" in request.form)
+        except Referenced:
+            problem = "Other records point at this one. Say that they are to be deleted too."
+        except ValidationFailed as error:
+            problem = record_form.other_errors({}, error.errors)
+        else:
+            flash(f"The {VIEWS[name].one} is deleted.", "success")
+            return redirect(url_for("records.listing", name=name))
+    hanging = operations.references(name, document_id)
+    page = render_template("admin/record_delete.html", **_about(name, row), hanging=hanging, problem=problem)
+    return (page, UNPROCESSABLE) if problem else page
+
+
+def may_change(name: str, row: Mapping[str, Any]) -> bool:
+    """Whether who is logged in may edit and delete a record: administrators' accounts are for superadmins."""
+    return may(Action.EDIT) and (row.get("admin_status", USER) == USER or may(Action.MANAGE_ADMINS))
+
+
+def _check_change(name: str, row: Mapping[str, Any]) -> None:
+    if not may_change(name, row):
+        check(Action.MANAGE_ADMINS)
+
+
+def _fields(name: str, *, new: bool) -> dict[str, Field]:
+    """The form's fields, without those that the account may not set."""
+    if name not in VIEWS:
+        abort(404)
+    fields = record_form.writable(name, new=new)
+    if not may(Action.MANAGE_ADMINS):
+        fields.pop("admin_status", None)
+    return fields
+
+
+def _found(name: str, document_id: str) -> Row:
+    if name not in VIEWS:
+        abort(404)
+    try:
+        return operations.find_document(name, document_id)
+    except BadQuery:  # what can't be an id is nobody's
+        abort(404)
+
+
+def _about(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates of one record have in common."""
+    view = VIEWS[name]
+    called = record_form.text_of(row.get(view.columns[0].field)) or str(row["_id"])
+    return {"name": name, "view": view, "row": row, "called": called, "references": REFERS_TO}
+
+
+def _new_form(
+    name: str, texts: Mapping[str, str], errors: Mapping[str, str] | None = None, problem: str | None = None
+) -> str | tuple[str, int]:
+    fields = _fields(name, new=True)
+    page = render_template(
+        "admin/record_new.html",
+        name=name,
+        view=VIEWS[name],
+        controls=record_form.controls(name, fields, texts, errors or {}, new=True),
+        problem=_problem(fields, errors or {}, problem),
+    )
+    return (page, UNPROCESSABLE) if errors or problem else page
+
+
+def _edit_form(
+    name: str,
+    row: Row,
+    edit: Edit,
+    *,
+    errors: Mapping[str, str] | None = None,
+    problem: str | None = None,
+    conflict: bool = False,
+) -> str:
+    fields = _fields(name, new=False)
+    return render_template(
+        "admin/record_edit.html",
+        **_about(name, row),
+        edit=edit,
+        conflict=conflict,
+        headings=VIEWS[name].headings,
+        controls=record_form.controls(name, fields, edit.texts, errors or {}, new=False),
+        problem=_problem(fields, errors or {}, problem),
+    )
+
+
+def _gone(name: str, document_id: str, edit: Edit) -> tuple[str, int]:
+    """Somebody deleted the record while it was edited: what was typed is still there, to be copied."""
+    return _edit_form(
+        name,
+        {"_id": document_id, **edit.texts},
+        edit,
+        problem="Somebody deleted this record meanwhile, so that it cannot be saved. What you typed is still below.",
+    ), 404
+
+
+def _problem(fields: Mapping[str, Field], errors: Mapping[str, str], problem: str | None) -> str | None:
+    others = record_form.other_errors(fields, errors)
+    if errors and not others:
+        problem = "Nothing was saved: see the fields marked below."
+    return others or problem

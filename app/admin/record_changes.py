@@ -1,0 +1,130 @@
+"""Writing a record from its form, so that two people who edit it at the same time undo nothing of each other's.
+
+The form sends along the version of the document that it was opened with, and a fingerprint of each field's text. The
+version decides, in the database, whether somebody else was faster; the fingerprints tell who changed which field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from app.admin.filter_builder import ROLES
+from app.admin.record_form import fingerprint, texts_from, texts_of, values_of
+from app.admin.rights import actor
+from app.db import operations, users
+from app.db.errors import ValidationFailed
+from app.db.fields import Field
+from app.db.models import USER
+from app.web.query import single
+
+THEIRS = "theirs"
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A field that somebody else changed meanwhile: what it holds now, and what was typed (None: it wasn't touched)."""
+
+    name: str
+    theirs: str
+    yours: str | None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit under way: texts by field, the version and the fingerprints it was opened with, and its clashes."""
+
+    fields: dict[str, Field]
+    texts: dict[str, str]
+    version: str
+    seen: dict[str, str]
+    clashes: tuple[Clash, ...] = ()
+
+    @classmethod
+    def opened(cls, fields: dict[str, Field], row: Mapping[str, Any]) -> Edit:
+        """An edit that begins with the document as it is."""
+        texts = texts_of(fields, row)
+        return cls(fields, texts, operations.version(row), _fingerprints(texts))
+
+    @classmethod
+    def sent(cls, fields: dict[str, Field], form: MultiDict[str, str], row: Mapping[str, Any]) -> Edit:
+        """An edit as its form comes back: of a clash that was decided for the other's text, it has that of `row`.
+
+        Raises:
+            BadQuery: something is given twice, or holds a control character.
+        """
+        texts, now = texts_from(fields, form), texts_of(fields, row)
+        taken_over = {name: now[name] for name in texts if single(form, f"keep.{name}") == THEIRS}
+        seen = {name: single(form, f"seen.{name}") for name in texts}
+        return cls(fields, {**texts, **taken_over}, single(form, "version"), seen)
+
+    def against(self, current: Mapping[str, Any]) -> Edit:
+        """The edit on top of what the document holds now: untouched fields follow it, the others stay as typed."""
+        now = texts_of(self.fields, current)
+        changed = [name for name in self.texts if fingerprint(now[name]) != self.seen[name] and name != "password"]
+        clashes = [
+            Clash(name, now[name], self.texts[name] if self._touched(name) else None)
+            for name in changed
+            if self.texts[name] != now[name]
+        ]
+        followed = {clash.name: clash.theirs for clash in clashes if clash.yours is None}
+        return replace(
+            self,
+            texts={**self.texts, **followed},
+            version=operations.version(current),
+            seen=_fingerprints(now),
+            clashes=tuple(clashes),
+        )
+
+    def changes(self) -> dict[str, Any]:
+        """Field name -> value, for the fields that were touched."""
+        return values_of(self.fields, {name: text for name, text in self.texts.items() if self._touched(name)})
+
+    def _touched(self, name: str) -> bool:
+        return fingerprint(self.texts[name]) != self.seen[name]
+
+
+def _fingerprints(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: fingerprint(text) for name, text in texts.items()}
+
+
+def create(collection: str, values: Mapping[str, Any]) -> str:
+    """Add a record and return its id. Raises ValidationFailed, Duplicate."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if collection != "users":
+        return operations.insert_one(collection, given, actor=actor())
+    account = _account(given)
+    user = users.create_user(
+        account.get("username", ""), account.get("password", ""), account.get("admin_status", USER), actor=actor()
+    )
+    return str(user["_id"])
+
+
+def change(collection: str, document_id: str, edit: Edit) -> None:
+    """Write what the edit touched. Raises ValidationFailed, Duplicate, NotFound; Conflict when it comes too late."""
+    if collection == "users":
+        users.update_user(document_id, _account(edit.changes()), actor=actor(), version=edit.version)
+    else:
+        operations.update_document(collection, document_id, edit.changes(), actor=actor(), version=edit.version)
+
+
+def remove(collection: str, document_id: str, *, cascade: bool) -> None:
+    """Delete a record, and with `cascade` all that hangs on it. Raises Referenced, ValidationFailed."""
+    if collection == "users":
+        users.delete_user(document_id, actor=actor(), cascade=cascade)
+    else:
+        operations.delete_document(collection, document_id, cascade=cascade, actor=actor())
+
+
+def _account(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a user's form as `app.db.users` takes them: there a role is a number, and None leaves a field alone.
+
+    Raises ValidationFailed for a name that was emptied.
+    """
+    if "username" in values and not values["username"]:
+        raise ValidationFailed({"username": "is missing"})
+    status = values.get("admin_status") or ""
+    return {**values, "admin_status": int(status)} if status in ROLES else dict(values)

@@ -1,0 +1,64 @@
+"""What a form has to know of a collection's fields, as plain data from the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+
+from app.db.documents import REFERENCES
+from app.db.models import Movie, fields_of, get_model
+
+_KINDS = {
+    StringField: "text",
+    ObjectIdField: "text",
+    IntField: "integer",
+    FloatField: "number",
+    ListField: "list",
+    DateTimeField: "time",
+}
+# Field -> the collection whose _id it holds, wherever it occurs.
+REFERS_TO = {field: parent for parent, pointers in REFERENCES.items() for field in pointers.values()}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field as its model declares it.
+
+    `kind` is text, integer, number, list (of texts) or time; `longest` counts characters. `needed` is False where the
+    database makes up what is missing. Who has a document can change neither a `derived` field nor a `fixed` one (its
+    `_id`, and the shard key of all but films). `refers_to` names the collection whose `_id` it holds.
+    """
+
+    name: str
+    kind: str
+    needed: bool
+    choices: tuple[Any, ...]
+    longest: int | None
+    derived: bool
+    fixed: bool
+    refers_to: str | None
+
+
+@cache
+def describe(collection: str) -> dict[str, Field]:
+    """Field name -> field, without the private ones, in the order of declaration. Raises BadQuery."""
+    model = get_model(collection)
+    keys = () if model is Movie else model._meta.get("shard_key", ())
+    return {
+        name: Field(
+            name=name,
+            kind=_KINDS[type(field)],
+            # Ids are made up, and a person's comes from the name (app.db.operations, app.db.validation).
+            needed=bool(field.required and field.default is None and name not in ("_id", "person_id")),
+            choices=tuple(field.choices or ()),
+            longest=getattr(field, "max_length", None),
+            derived=name in model.derived,
+            fixed=name == "_id" or name in keys,
+            refers_to=REFERS_TO.get(name),
+        )
+        for name, field in fields_of(model).items()
+        if name not in model.private
+    }

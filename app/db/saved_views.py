@@ -1,0 +1,66 @@
+"""Lists that an administrator keeps under a name, private or shared: the query string of a list page."""
+
+from app.db.audit import Actor
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.errors import BadQuery, ValidationFailed
+from app.db.models import get_model, now
+
+COLLECTION = "saved_views"
+MAX_NAME = 60  # characters
+MAX_QUERY = 8_000  # characters; what the longest address that gunicorn takes has room for
+MAX_VIEWS = 100  # of one administrator and collection
+
+
+@driver_errors()
+def save(actor: Actor, collection: str, name: str, query: str, *, shared: bool = False) -> None:
+    """Keep a list under a name; one that the administrator has kept under it before is replaced.
+
+    `query` is kept as it is and given back as it is: who opens it checks it like any other address.
+    Raises ValidationFailed (name), BadQuery (no such collection, too long, too many).
+    """
+    get_model(collection)
+    name = " ".join(name.split()) if isinstance(name, str) else ""
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise ValidationFailed({"name": f"Give the view a name of at most {MAX_NAME} characters."})
+    if not isinstance(query, str) or len(query) > MAX_QUERY:
+        raise BadQuery("this list has too long an address to be kept")
+    views = get_collection(COLLECTION)
+    if views.count_documents({"collection": collection, "_id.owner": actor.user_id}, limit=MAX_VIEWS) == MAX_VIEWS:
+        raise BadQuery(f"there are {MAX_VIEWS} views already; remove one first")
+    content = {"collection": collection, "owner_name": actor.username, "query": query, "shared": bool(shared)}
+    views.replace_one(_key(actor, collection, name), {**content, "saved_at": now()}, upsert=True)
+
+
+@driver_errors()
+def list_views(actor: Actor, collection: str) -> list[Row]:
+    """The administrator's own views of a collection and those shared by others, by name.
+
+    Each is {name, query, shared, own, owner_name}.
+    """
+    get_model(collection)
+    visible = {"collection": collection, "$or": [{"_id.owner": actor.user_id}, {"shared": True}]}
+    views = [
+        {
+            "name": row["_id"]["name"],
+            "query": row["query"],
+            "shared": row["shared"],
+            "own": row["_id"]["owner"] == actor.user_id,
+            "owner_name": row["owner_name"],
+        }
+        for row in get_collection(COLLECTION).find(visible)
+    ]
+    return sorted(views, key=lambda view: (view["name"].casefold(), not view["own"]))
+
+
+@driver_errors()
+def remove(actor: Actor, collection: str, name: str) -> bool:
+    """Forget one of the administrator's own views; whether it was there."""
+    get_model(collection)
+    if not isinstance(name, str):
+        raise BadQuery("a view's name is a string")
+    return get_collection(COLLECTION).delete_one(_key(actor, collection, name)).deleted_count == 1
+
+
+def _key(actor: Actor, collection: str, name: str) -> Row:
+    """The _id of a view keeps its name unique for its owner, without an index of its own."""
+    return {"_id": {"owner": actor.user_id, "collection": collection, "name": name}}
