@@ -1,7 +1,7 @@
 """The one place that holds the connection. MongoEngine's registry is global, so it is touched here and nowhere else."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ PING_TIMEOUT_S = 2.0
 # AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
 _UNAVAILABLE = frozenset({18, 133})
 DOCUMENT_VALIDATION_FAILURE = 121
+REFUSED = "is refused by the collection's validator"
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,18 @@ def _database() -> Database[Row]:
     return database
 
 
-def run_command(name: str) -> Row:
-    """The answer to a database command without arguments."""
-    return _database().command(name)
+def run_command(name: str, value: Any = 1, **arguments: Any) -> Row:
+    """The answer to a database command."""
+    return _database().command(name, value, **arguments)
+
+
+def create_collections(names: Iterable[str]) -> None:
+    """Make those that don't exist: where several shards write, a transaction can't."""
+    there = set(_database().list_collection_names())
+    for name in names:
+        if name not in there:
+            with suppress(driver.CollectionInvalid):  # somebody else was faster
+                _database().create_collection(name)
 
 
 def in_transaction(work: Callable[[ClientSession], T]) -> T:
@@ -145,7 +155,7 @@ def driver_errors() -> Iterator[None]:
     except driver.PyMongoError as error:
         code = getattr(error, "code", None)
         if code == DOCUMENT_VALIDATION_FAILURE:
-            raise ValidationFailed({"document": "refused by the collection's validator"}) from error
+            raise ValidationFailed(dict.fromkeys(refused_fields(error), REFUSED)) from error
         if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE:
             raise DatabaseUnavailable(_plain(error)) from error
         raise DatabaseError(_plain(error)) from error
@@ -154,6 +164,17 @@ def driver_errors() -> Iterator[None]:
 def _plain(error: driver.PyMongoError) -> str:
     details: Mapping[str, Any] | None = getattr(error, "details", None)
     return str(details.get("errmsg")) if details and details.get("errmsg") else str(error)
+
+
+def refused_fields(error: driver.PyMongoError) -> list[str]:
+    """The fields for which a validator (see `app.db.validators`) refused a document, ["document"] if it doesn't say."""
+    details: Mapping[str, Any] = getattr(error, "details", None) or {}
+    rules = details.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
+    fields: list[str] = []
+    for rule in rules:
+        fields += [broken["propertyName"] for broken in rule.get("propertiesNotSatisfied", [])]
+        fields += [*rule.get("missingProperties", []), *rule.get("additionalProperties", [])]
+    return fields or ["document"]
 
 
 def ping() -> None:

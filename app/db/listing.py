@@ -92,6 +92,10 @@ class Order:
         )
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
+    def cursor_at(self, row: Row) -> str:
+        """The cursor for `after` or `before` at a row as the database keeps it."""
+        return self.encode(_Cursor(row.get(self.field), row["_id"]))
+
     def decode(self, token: str) -> _Cursor:
         """Raises BadQuery for anything that `encode` of this order can't have made."""
         if not isinstance(token, str) or len(token) > MAX_CURSOR:
@@ -291,8 +295,7 @@ def _within_limit(read: Callable[[], T]) -> T:
 def _ends(order: Order, rows: list[Row], start: _Cursor | None) -> tuple[str | None, str | None]:
     """Cursors at the first and the last row. A page that was emptied meanwhile leads back to where it was entered."""
     if rows:
-        first, last = (order.encode(_Cursor(row.get(order.field), row["_id"])) for row in (rows[0], rows[-1]))
-        return first, last
+        return order.cursor_at(rows[0]), order.cursor_at(rows[-1])
     if start is None:
         return None, None
     back = order.encode(_Cursor(start.value, start.identifier, inclusive=True))

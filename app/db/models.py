@@ -46,14 +46,18 @@ def _count() -> IntField:
 
 
 def _names() -> ListField:
-    return ListField(StringField(max_length=MAX_NAME), max_length=100)
+    return ListField(StringField(min_length=1, max_length=MAX_NAME), max_length=100)
+
+
+def _required_text(longest: int) -> StringField:
+    return StringField(required=True, min_length=1, max_length=longest)
 
 
 class Movie(Document):
     """A film or a show. The last four fields are derived: from the title, and by `app.db.ranking`."""
 
     id = StringField(primary_key=True, required=True, max_length=MAX_ID, regex=ID_PATTERN)
-    title = StringField(required=True, max_length=MAX_TITLE)
+    title = _required_text(MAX_TITLE)
     type = StringField(required=True, choices=MOVIE_TYPES)
     description = StringField(max_length=10_000)
     release_year = IntField(min_value=1870, max_value=2200)
@@ -65,7 +69,7 @@ class Movie(Document):
     imdb_id = StringField(max_length=MAX_ID)
     imdb_score = _score()
     imdb_votes = _count()
-    tmdb_popularity = FloatField(min_value=0)
+    tmdb_popularity = FloatField(min_value=0, max_value=1_000_000_000)  # no scale; a bound keeps infinity out
     tmdb_score = _score()
     critics_score = _score()  # Rotten Tomatoes: the critics' average rating, and how many reviews it rests on
     critics_reviews = _count()
@@ -87,6 +91,9 @@ class Movie(Document):
             {"fields": ["title", "id"]},
             {"fields": ["release_year", "id"]},
             {"fields": ["runtime", "id"]},
+            {"fields": ["critics_score", "id"]},
+            {"fields": ["imdb_score", "id"]},
+            {"fields": ["genres"]},
         ],
     }
 
@@ -95,9 +102,9 @@ class Credit(Document):
     """One person's part in one film; a character is known only for actors, and not in every source."""
 
     id = ObjectIdField(primary_key=True, default=ObjectId)
-    movie_id = StringField(required=True, max_length=MAX_ID)
-    person_id = StringField(required=True, max_length=MAX_ID)
-    name = StringField(required=True, max_length=MAX_NAME)
+    movie_id = _required_text(MAX_ID)
+    person_id = _required_text(MAX_ID)
+    name = _required_text(MAX_NAME)
     character = StringField(max_length=1000)
     role = StringField(required=True, choices=CREDIT_ROLES)
 
@@ -110,6 +117,7 @@ class Credit(Document):
         "indexes": [
             {"fields": ["movie_id", "person_id", "role", "character"], "unique": True},
             {"fields": ["name", "id"]},
+            {"fields": ["person_id", "id"]},
         ],
     }
 
@@ -117,9 +125,9 @@ class Credit(Document):
 class User(Document):
     """An account. Names are lower case, so that Ada and ada can't be two people."""
 
-    id = StringField(primary_key=True, max_length=MAX_ID)
-    username = StringField(required=True, max_length=64)
-    password_hash = StringField(required=True, max_length=200)
+    id = StringField(primary_key=True, min_length=1, max_length=MAX_ID)
+    username = _required_text(64)
+    password_hash = _required_text(200)
     admin_status = IntField(required=True, choices=(USER, ADMIN, SUPERADMIN), default=USER)
     created_at = DateTimeField(required=True, default=now)
 
@@ -132,6 +140,7 @@ class User(Document):
             {"fields": ["username"], "unique": True},
             {"fields": ["username", "id"]},
             {"fields": ["created_at", "id"]},
+            {"fields": ["admin_status", "id"]},
         ],
     }
 
@@ -140,8 +149,8 @@ class UserInteraction(Document):
     """A film among a user's favourites."""
 
     id = ObjectIdField(primary_key=True, default=ObjectId)
-    user_id = StringField(required=True, max_length=MAX_ID)
-    movie_id = StringField(required=True, max_length=MAX_ID)
+    user_id = _required_text(MAX_ID)
+    movie_id = _required_text(MAX_ID)
     created_at = DateTimeField(required=True, default=now)
 
     derived: ClassVar = ()

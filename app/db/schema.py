@@ -1,17 +1,19 @@
-"""Making the indexes that the models declare, and those of the collections that have no model."""
+"""What the database must have: the validators and indexes that the models declare, and the other collections' own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pymongo import IndexModel
 
-from app.db import rate_limit, sessions
-from app.db.connection import driver_errors, get_collection, time_limit
+from app.db import audit, claims, jobs, rate_limit, search_misses, sessions, users, validators
+from app.db.connection import create_collections, driver_errors, get_collection, time_limit
 from app.db.errors import DatabaseError
 from app.db.models import COLLECTIONS
 
 INDEX_TIMEOUT_S = 600.0
 
+# Written in transactions and without indexes of their own, which would bring them into being.
+_PLAIN = (claims.NAME, users.LOCKS)
 _EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document when the time in the field has come
 
 
@@ -24,6 +26,9 @@ def _declared() -> dict[str, list[IndexModel]]:
         indexes[kind.collection] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
     for name in (rate_limit.COUNTERS, rate_limit.WINDOWS):
         indexes[name] = [IndexModel("expireAt", **_EXPIRED)]
+    indexes |= audit.INDEXES | jobs.INDEXES
+    indexes["saved_views"] = [IndexModel([("collection", 1), ("name", 1)])]
+    indexes[search_misses.NAME] = list(search_misses.INDEXES)
     return indexes
 
 
@@ -42,10 +47,16 @@ def missing_indexes() -> dict[str, list[IndexModel]]:
 def create_indexes() -> list[str]:
     """Make the missing indexes; returns their names as "collection.index", none when all were there."""
     made = []
+    create_collections(_PLAIN)
     with time_limit(INDEX_TIMEOUT_S):
         for name, indexes in missing_indexes().items():
             made += [f"{name}.{index}" for index in get_collection(name).create_indexes(indexes)]
     return made
+
+
+def install_validators() -> list[str]:
+    """Put the models' rules in force in mongod; returns the collections that it changed, none when all were in step."""
+    return validators.install()
 
 
 @contextmanager

@@ -2,17 +2,23 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 from uuid import uuid4
 
-from app.db import sessions
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery, Duplicate, ValidationFailed
-from app.db.models import ADMIN, MAX_ID, SUPERADMIN, USER, User, public_user
+from pymongo.client_session import ClientSession
+
+from app.db import audit, documents, sessions
+from app.db.audit import Actor
+from app.db.concurrency import check_version
+from app.db.connection import Row, driver_errors, get_collection, in_transaction
+from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
+from app.db.models import ADMIN, MAX_ID, SUPERADMIN, USER, now, public_user
 from app.db.passwords import MAX_PASSWORD, check_password, hash_password, needs_rehash, password_problem
 
 MAX_USERNAME = 64
+LOCKS = "locks"  # {_id: what is decided by one transaction after the other}
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{2,{MAX_USERNAME - 1}}}")
 
 
@@ -20,32 +26,134 @@ def _normalized(username: Any) -> str:
     return username.strip().lower() if isinstance(username, str) else ""
 
 
-def _checked(username: Any, password: Any) -> str:
-    """The name as it is kept. Raises ValidationFailed with a sentence for each field that isn't accepted."""
+def _checked(username: Any, password: Any, admin_status: Any = USER) -> str:
+    """The name as it is kept. Raises ValidationFailed with a sentence for each field that isn't accepted.
+
+    A password of None is one that stays as it is.
+    """
     name, errors = _normalized(username), {}
     if not _USERNAME.fullmatch(name):
         errors["username"] = (
             f"Use 3 to {MAX_USERNAME} letters, digits and . _ @ + - in a user name, and begin with a letter or digit."
         )
-    if problem := password_problem(password, name):
+    if password is not None and (problem := password_problem(password, name)):
         errors["password"] = problem
+    if type(admin_status) is not int or admin_status not in (USER, ADMIN, SUPERADMIN):
+        errors["admin_status"] = f"must be one of {USER}, {ADMIN}, {SUPERADMIN}"
     if errors:
         raise ValidationFailed(errors)
     return name
 
 
-def _insert(name: str, password: str, admin_status: int) -> Row:
+def _insert(name: str, password: str, admin_status: int, actor: Actor | None = None) -> Row:
     """Write the account; the unique index on `username` decides between two who want one name at the same time."""
-    password_hash = hash_password(password)
-    user = User(id=uuid4().hex, username=name, password_hash=password_hash, admin_status=admin_status)
-    user.save(force_insert=True)
-    return public_user(user.to_mongo().to_dict())
+    user = {
+        "_id": uuid4().hex,
+        "username": name,
+        "password_hash": hash_password(password),
+        "admin_status": admin_status,
+        "created_at": now(),
+    }
+
+    def work(session: ClientSession) -> None:
+        get_collection("users").insert_one(user, session=session)
+        if actor is not None:
+            audit.record(actor, "create", "users", user["_id"], None, user, session=session)
+
+    in_transaction(work)
+    return public_user(user)
 
 
 @driver_errors()
 def sign_up(username: str, password: str) -> Row:
     """Make an account (admin_status 0) and return it. Raises Duplicate when the name is taken, ValidationFailed."""
-    return _insert(_checked(username, password), password, USER)
+    return _insert(_checked(username, password or ""), password, USER)
+
+
+@driver_errors()
+def create_user(username: str, password: str, admin_status: int = USER, *, actor: Actor | None = None) -> Row:
+    """Make an account of any rank, as an administrator does; `actor` puts it into the audit log.
+
+    Raises Duplicate when the name is taken, ValidationFailed.
+    """
+    return _insert(_checked(username, password or "", admin_status), password, admin_status, actor)
+
+
+@driver_errors()
+def update_user(
+    user_id: str, changes: Mapping[str, Any], *, actor: Actor | None = None, version: str | None = None
+) -> Row:
+    """Change `username`, `admin_status` (0, 1 or 2) or `password` of an account and return it.
+
+    What is absent or empty stays. A new password ends the account's sessions. `actor` puts it into the audit log.
+    Raises NotFound, BadQuery, ValidationFailed (also where there would be no superadmin left), Duplicate when the name
+    is taken, and Conflict when the account isn't the `version` given any more.
+    """
+    wanted = {field: value for field, value in changes.items() if value not in (None, "")}
+    if unknown := [str(field) for field in wanted if field not in ("username", "admin_status", "password")]:
+        raise ValidationFailed(dict.fromkeys(unknown, "can't be changed"))
+    password = wanted.pop("password", None)
+    secret: Row = {}
+
+    def work(session: ClientSession) -> Row:
+        current = documents.find("users", user_id, session)
+        check_version(current, version)
+        changed = {**current, **wanted}
+        changed["username"] = _checked(changed["username"], password, changed["admin_status"])
+        if current["admin_status"] == SUPERADMIN != changed["admin_status"]:
+            _leave_a_superadmin(current["_id"], session)
+        if password is not None and not secret:
+            secret["password_hash"] = hash_password(password)  # slow on purpose: once, however often this is repeated
+        update = {field: value for field, value in {**changed, **secret}.items() if current.get(field) != value}
+        if update:
+            get_collection("users").update_one({"_id": current["_id"]}, {"$set": update}, session=session)
+        if actor is not None:
+            action = "role" if "admin_status" in update else "edit"
+            details = {"password": "changed"} if secret else {}
+            audit.record(actor, action, "users", current["_id"], current, changed, session=session, **details)
+        return changed
+
+    user = in_transaction(work)
+    if password is not None:
+        sessions.close_all(user_id)
+    return user
+
+
+@driver_errors()
+def delete_user(user_id: str, *, actor: Actor | None = None, cascade: bool = False, version: str | None = None) -> bool:
+    """Delete an account and end its sessions; whether it was there. `actor` puts it into the audit log.
+
+    Raises Referenced when it has interactions, unless `cascade` says to delete those too, ValidationFailed when it is
+    the last superadmin's, Conflict when it isn't the `version` given any more, and BadQuery.
+    """
+
+    def work(session: ClientSession) -> bool:
+        try:
+            current = documents.find("users", user_id, session)
+        except NotFound:
+            return False
+        check_version(current, version)
+        if current["admin_status"] == SUPERADMIN:
+            _leave_a_superadmin(current["_id"], session)
+        gone = documents.delete(session, "users", current, cascade=cascade)
+        if actor is not None:
+            audit.record(actor, "delete", "users", current["_id"], current, None, session=session, along=gone)
+        return True
+
+    deleted = in_transaction(work)
+    sessions.close_all(user_id)
+    return deleted
+
+
+def _leave_a_superadmin(user_id: str, session: ClientSession) -> None:
+    """Raises ValidationFailed unless there is another superadmin than this one.
+
+    Two who demote each other at once would each still see the other: both write to one document first, so that one
+    waits for the other's end.
+    """
+    get_collection(LOCKS).update_one({"_id": "superadmins"}, {"$inc": {"taken": 1}}, upsert=True, session=session)
+    if get_collection("users").find_one({"admin_status": SUPERADMIN, "_id": {"$ne": user_id}}, session=session) is None:
+        raise ValidationFailed({"admin_status": "This is the last superadmin: make another one first."})
 
 
 @driver_errors()

@@ -16,6 +16,7 @@ NAME = "tests"
 def indexed(mongodb: LocalCluster) -> Iterator[Database[dict[str, Any]]]:
     """A database with all indexes, made once: making them takes longer than a test."""
     connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
+    schema.install_validators()
     schema.create_indexes()
     options = connection.get_collection("movies").codec_options
     connection.disconnect()

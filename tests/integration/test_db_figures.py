@@ -55,7 +55,9 @@ def test_likes_and_sign_ups_fall_into_their_day_and_month(database: Store, add_f
     long_ago = today - timedelta(days=figures.PERIODS["month"] * 32)
     yesterday = today - timedelta(days=1)
     like(database, ("u1", "f001", today), ("u1", "f002", today), ("u2", "f002", yesterday), ("u3", "gone", long_ago))
-    database.users.insert_one({"_id": "u1", "username": "ada", "admin_status": 0, "created_at": yesterday})
+    database.users.insert_one(
+        {"_id": "u1", "username": "ada", "password_hash": "none", "admin_status": 0, "created_at": yesterday}
+    )
     found = counted()
     days, months = found.over_time["day"], found.over_time["month"]
     assert [count for _, count in days.likes][-2:] == [1, 2]

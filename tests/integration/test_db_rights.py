@@ -21,6 +21,7 @@ PASSWORD = "correct horse"
 def catalogue(mongodb: LocalCluster) -> Iterator[LocalCluster]:
     """A film with a credit, put there with the admin app's rights."""
     connection.connect(connection.DatabaseConfig(mongodb.uri("film-library-admin"), database=DATABASE))
+    schema.install_validators()
     schema.create_indexes()
     operations.insert_one("movies", {"_id": "f1", "title": "Alpha", "type": "MOVIE"})
     operations.insert_credit({"movie_id": "f1", "name": "Ann Lee", "role": "ACTOR"})

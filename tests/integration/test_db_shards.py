@@ -20,6 +20,7 @@ COUNT = 300  # titles enough that both shards get many
 def sharded(cluster: LocalCluster) -> Iterator[dict[str, Raw]]:
     """app.db connected as the admin app is, and a client of each shard by itself."""
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    schema.install_validators()
     schema.create_indexes()
     for name in ("movies", "credits", "movie_ids"):
         connection.get_collection(name).delete_many({})

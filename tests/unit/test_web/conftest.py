@@ -52,6 +52,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
     """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
     with LocalCluster(tmp_path_factory.mktemp("library"), mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
+        schema.install_validators()
         schema.create_indexes()
         films = [{"type": "MOVIE", "critics_reviews": 100, **film} for film in FILMS]
         assert bulk.load("movies", enumerate(films)).inserted == len(FILMS)

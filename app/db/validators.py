@@ -1,0 +1,69 @@
+"""The models' rules as JSON Schema, for mongod itself: it refuses a malformed document whoever writes it.
+
+A rule that is declared in `app.db.models` is in force here without further ado; tests prove each against mongod.
+"""
+
+from typing import Any
+
+from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+
+from app.db.connection import Row, create_collections, driver_errors, get_collection, run_command
+from app.db.models import COLLECTIONS, fields_of, get_model
+
+_BSON_TYPES: dict[type, list[str]] = {
+    StringField: ["string"],
+    IntField: ["int", "long"],
+    FloatField: ["double", "int", "long"],
+    ListField: ["array"],
+    DateTimeField: ["date"],
+    ObjectIdField: ["objectId"],
+}
+# Attribute of a MongoEngine field -> keyword of JSON Schema. Of a list, the lengths are numbers of items.
+_KEYWORDS = {"min_value": "minimum", "max_value": "maximum", "min_length": "minLength", "max_length": "maxLength"}
+_LIST_KEYWORDS = {"max_length": "maxItems"}
+
+
+def validator(collection: str) -> Row:
+    """The collection's validator, {"$jsonSchema": ...}: types, domains, and no field that isn't declared."""
+    fields = fields_of(get_model(collection))
+    schema = {
+        "bsonType": "object",
+        "required": [name for name, field in fields.items() if field.required],
+        "properties": {name: _schema(field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+    return {"$jsonSchema": schema}
+
+
+def _schema(field: Any) -> Row:
+    types = _BSON_TYPES[type(field)]
+    schema: Row = {"bsonType": types[0] if len(types) == 1 else types}
+    for attribute, keyword in (_LIST_KEYWORDS if isinstance(field, ListField) else _KEYWORDS).items():
+        if getattr(field, attribute, None) is not None:
+            schema[keyword] = getattr(field, attribute)
+    if field.choices:
+        schema["enum"] = list(field.choices)
+    if getattr(field, "regex", None) is not None:
+        schema["pattern"] = field.regex.pattern
+    if isinstance(field, ListField):
+        schema["items"] = _schema(field.field)
+    return schema
+
+
+@driver_errors()
+def missing() -> list[str]:
+    """The collections whose validator isn't that of their model."""
+    return [name for name in COLLECTIONS if get_collection(name).options().get("validator") != validator(name)]
+
+
+@driver_errors()
+def install() -> list[str]:
+    """Put the validators in force that aren't yet; returns their collections, none when all were.
+
+    Documents that are there already stay, also malformed ones: mongod looks at what is written.
+    """
+    create_collections(COLLECTIONS)
+    changed = missing()
+    for name in changed:
+        run_command("collMod", name, validator=validator(name), validationLevel="strict", validationAction="error")
+    return changed
