@@ -1,30 +1,35 @@
 """Writing many documents fast: validated on the way, in unordered batches, by two threads. Existing ones stay."""
 
+import dataclasses
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import astuple, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from pymongo.errors import BulkWriteError
 
 from app.db import claims
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.errors import DatabaseError, ValidationFailed
-from app.db.models import Credit, Movie, UserInteraction, get_model
-from app.db.validation import prepare
+from app.db.connection import Row, driver_errors, get_collection, in_transaction, time_limit
+from app.db.documents import REFERENCES, insert
+from app.db.errors import DatabaseError, Duplicate, ValidationFailed
+from app.db.models import Movie, get_model
+from app.db.validation import ALIASES, prepare
 
 BATCH = 2_000  # documents; more gains nothing, and a message to a router stays well under 48 MB
 WORKERS = 2  # one encodes while the other waits for the database
 BATCH_TIMEOUT_S = 120.0
+_CALLED = {"movies": "film", "users": "user"}
+SHOWN = 80  # characters of a record that made no sense
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """What a source yields in place of a document that it couldn't make sense of."""
+    """What a source yields in place of a document that it couldn't make sense of: its text, as it stands there."""
 
-    value: str
+    text: str
     reason: str
 
 
@@ -32,7 +37,19 @@ Numbered = tuple[int, Any]
 """A document (or Malformed) and where it stands in its source: line of a file, or position."""
 
 
-@dataclass
+Refused = dict[int, dict[str, str]]
+"""Documents that can't be taken: their place in a batch -> field -> reason."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some documents, and how much of their source had been read after the last: bytes of a file, or documents."""
+
+    documents: list[Numbered]
+    position: int
+
+
+@dataclass(frozen=True)
 class Counts:
     """What became of the documents of one load."""
 
@@ -41,7 +58,7 @@ class Counts:
     rejected: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
 
     @property
     def total(self) -> int:
@@ -50,125 +67,219 @@ class Counts:
 
 @dataclass(frozen=True)
 class Reject:
-    """One reason why a document was not taken. `field` is its name in the database; `value` what was there."""
+    """One reason why a document was not taken. `field` is its name in the database; `value` what was there.
+
+    `document` is all of it (or Malformed), one and the same object in all its reasons.
+    """
 
     line: int
     field: str
     value: Any
     reason: str
+    document: Any = dataclasses.field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How far a load has come: what became of the first `documents` of its source, and the position behind them.
+
+    A load that begins here leaves them out. `documents` may be more than `counts` has, which then begins later.
+    """
+
+    documents: int = 0
+    position: int = 0
+    counts: Counts = Counts()
+
+
+START = Settled()
 
 
 class LoadStopped(DatabaseError):
-    """A load ended early; `counts` is what had been acknowledged by then. A second run completes it."""
+    """A load ended early. `counts` is what had been acknowledged by then, `settled` from where another can go on."""
 
-    def __init__(self, counts: Counts, reason: str) -> None:
+    def __init__(self, counts: Counts, settled: Settled, reason: str) -> None:
         self.counts = counts
+        self.settled = settled
         super().__init__(reason)
+
+
+class Rejected(DatabaseError):
+    """A strict load met a document that can't be taken."""
+
+    def __init__(self, reject: Reject) -> None:
+        self.reject = reject
+        super().__init__(f"line {reject.line}: {reject.field} {reject.reason}".replace(":  ", ": "))
 
 
 def load(
     name: str,
     documents: Iterable[Numbered],
     *,
-    on_progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> Counts:
-    """Put documents into collection `name`, skipping those that are there already.
+    """Put documents into collection `name`, skipping those that are there already. As `load_batches`."""
+    return load_batches(name, _batches(documents), on_progress=on_progress, on_reject=on_reject)
 
-    `on_progress` is called with the number of documents dealt with since the last call, `on_reject` with every reason
-    for not taking one; never two calls at a time. Raises LoadStopped when the database or the source of the documents
-    fails, or on KeyboardInterrupt.
+
+def load_batches(
+    name: str,
+    batches: Iterable[Batch],
+    *,
+    begin: Settled = START,
+    strict: bool = False,
+    on_progress: Callable[[Settled], None] = lambda settled: None,
+    on_reject: Callable[[Reject], None] = lambda reject: None,
+) -> Counts:
+    """Put documents into collection `name`, skipping those that are there already. Returns `begin.counts` and more.
+
+    `on_reject` is called with every reason for not taking a document, then `on_progress` when its batch is settled; in
+    the documents' order, by the calling thread. An error that either raises ends the load; nothing is written after.
+    A `strict` load ends at the first document that can't be taken, and takes nothing behind it.
+    Raises LoadStopped when the database or the source fails, for Rejected, or on KeyboardInterrupt.
     """
     get_model(name)
-    counts, lock, stop = Counts(), threading.Lock(), threading.Event()
+    acknowledged, lock, stop = begin.counts, threading.Lock(), threading.Event()
+    settled = begin
 
-    def work(batch: list[Numbered]) -> None:
-        nonlocal counts
+    def work(batch: Batch) -> tuple[Counts, list[Reject]]:
+        nonlocal acknowledged
         if stop.is_set():
-            return
-        result, rejects = _insert_batch(name, batch)
-        with lock:
-            counts += result
-            for reject in rejects:
-                on_reject(reject)
-            on_progress(result.total)
+            return Counts(), []
+        counts, rejects = _insert_batch(name, batch.documents, strict)
+        with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
+            acknowledged += counts
+        return counts, rejects
 
+    def settle(batch: Batch, future: "Future[tuple[Counts, list[Reject]]]") -> None:
+        nonlocal settled
+        counts, rejects = future.result()
+        for reject in rejects:
+            on_reject(reject)
+        if strict and rejects:
+            raise Rejected(rejects[0])
+        settled = Settled(settled.documents + counts.total, batch.position, settled.counts + counts)
+        on_progress(settled)
+
+    ahead = 0 if strict else WORKERS
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="load") as pool:
-        pending: set[Future[None]] = set()
+        pending: deque[tuple[Batch, Future[tuple[Counts, list[Reject]]]]] = deque()
         try:
-            for batch in _batches(documents):
-                pending.add(pool.submit(work, batch))
-                pending = _settle(pending, WORKERS)
-            _settle(pending, 0)
-        except (KeyboardInterrupt, DatabaseError) as error:
+            for batch in batches:
+                pending.append((batch, pool.submit(work, batch)))
+                while len(pending) > ahead:
+                    settle(*pending.popleft())
+            while pending:
+                settle(*pending.popleft())
+        except BaseException as error:
             stop.set()
             pool.shutdown(wait=True)  # batches that are under way end first, and count
-            raise LoadStopped(counts, str(error) or "interrupted") from error
-    return counts
+            if isinstance(error, KeyboardInterrupt | DatabaseError):
+                raise LoadStopped(acknowledged, settled, str(error) or "interrupted") from error
+            raise
+    return settled.counts
 
 
-def _settle(pending: set[Future[None]], limit: int) -> set[Future[None]]:
-    """Wait until at most `limit` batches are under way. Raises what one of the others raised."""
-    while len(pending) > limit:
-        finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in finished:
-            future.result()
-    return pending
-
-
-def _batches(documents: Iterable[Numbered]) -> Iterator[list[Numbered]]:
-    iterator = iter(documents)
+def _batches(documents: Iterable[Numbered]) -> Iterator[Batch]:
+    iterator, position = iter(documents), 0
     while batch := list(islice(iterator, BATCH)):
-        yield batch
+        position += len(batch)
+        yield Batch(batch, position)
 
 
 @driver_errors()
-def _insert_batch(name: str, batch: list[Numbered]) -> tuple[Counts, list[Reject]]:
-    rejects: list[Reject] = []
-    valid: list[tuple[int, Row]] = []
-    for line, item in batch:
-        if isinstance(item, Malformed):
-            rejects.append(Reject(line, "", item.value, item.reason))
-            continue
+def _insert_batch(name: str, batch: list[Numbered], strict: bool) -> tuple[Counts, list[Reject]]:
+    documents: dict[int, Row] = {}  # by their place in the batch
+    refused: Refused = {}
+    for place, (_, item) in enumerate(batch):
         try:
-            valid.append((line, prepare(name, item)))
+            documents[place] = _prepared(name, item)
         except ValidationFailed as error:
-            rejects += [Reject(line, field, item.get(field), reason) for field, reason in error.errors.items()]
+            refused[place] = error.errors
+            if strict:
+                break
     # The driver keeps its time limit in a context variable, which threads don't inherit.
     with time_limit(BATCH_TIMEOUT_S):
-        accepted, refused = _check_references(name, valid)
-        missing = _missing(name, [document for _, document in accepted])
-        inserted = _insert(name, missing) if missing else 0
-    counts = Counts(inserted, len(accepted) - inserted, len(batch) - len(accepted))
-    return counts, rejects + refused
+        if get_model(name) is Movie:
+            new, taken = _claim(documents)
+            refused |= taken
+        else:
+            new = set()
+            refused |= _unreferenced(name, documents)
+        if strict and refused:
+            first = min(refused)
+            documents = {place: document for place, document in documents.items() if place < first}
+            refused = {first: refused[first]}
+        accepted = [document for place, document in documents.items() if place not in refused]
+        inserted = _insert_missing(name, accepted, new)
+    counts = Counts(inserted, len(accepted) - inserted, len(refused))
+    return counts, [reject for place in sorted(refused) for reject in _rejects(name, batch[place], refused[place])]
 
 
-def _check_references(name: str, batch: list[tuple[int, Row]]) -> tuple[list[tuple[int, Row]], list[Reject]]:
-    """Leave out films whose `_id` is another film's, and credits and interactions of films that don't exist."""
-    if not batch:
-        return [], []
-    if get_model(name) is Movie:
-        key, reason = "_id", "is the id of another film"
-        # Backwards, so that of two films with one id the first counts.
-        owners = claims.claim({document["_id"]: document["title_hash"] for _, document in reversed(batch)})
-        good = [row for row in batch if owners[row[1]["_id"]] == row[1]["title_hash"]]
-    elif get_model(name) in (Credit, UserInteraction):
-        key, reason = "movie_id", "there is no such film"
-        ids = list({document["movie_id"] for _, document in batch})
-        films = {row["_id"] for row in get_collection("movies").find({"_id": {"$in": ids}}, {"_id": 1})}
-        good = [row for row in batch if row[1]["movie_id"] in films]
-    else:
-        return batch, []
-    accepted = {line for line, _ in good}
-    return good, [Reject(line, key, row[key], reason) for line, row in batch if line not in accepted]
+def _prepared(name: str, item: Any) -> Row:
+    if isinstance(item, Malformed):
+        raise ValidationFailed({"": item.reason})
+    return prepare(name, item)
 
 
-def _missing(name: str, documents: list[Row]) -> list[Row]:
+def _rejects(name: str, numbered: Numbered, reasons: dict[str, str]) -> Iterator[Reject]:
+    line, item = numbered
+    names = {alias: name for name, alias in ALIASES.get(get_model(name), {}).items()}
+    for field_, reason in reasons.items():
+        value = item.text[:SHOWN] if isinstance(item, Malformed) else item.get(field_, item.get(names.get(field_)))
+        yield Reject(line, field_, value, reason, item)
+
+
+def _claim(films: dict[int, Row]) -> tuple[set[str], Refused]:
+    """Claim the ids of films. Returns those of which there can be no films yet, and whose are another film's."""
+    # Backwards, so that of two films with one id the first counts.
+    wanted = {film["_id"]: film["title_hash"] for film in reversed(films.values())}
+    owners, new = claims.claim_new(wanted)
+    return new, {
+        place: {"_id": "is the id of another film"}
+        for place, film in films.items()
+        if owners[film["_id"]] != film["title_hash"]
+    }
+
+
+def _unreferenced(name: str, documents: dict[int, Row]) -> Refused:
+    """The documents that refer to what doesn't exist."""
+    refused: Refused = {}
+    for parent, pointers in REFERENCES.items():
+        if key := pointers.get(name):
+            ids = list({document[key] for document in documents.values()})
+            there = {row["_id"] for row in get_collection(parent).find({"_id": {"$in": ids}}, {"_id": 1})}
+            for place, document in documents.items():
+                if document[key] not in there:
+                    refused.setdefault(place, {})[key] = f"there is no such {_CALLED[parent]}"
+    return refused
+
+
+def _insert_missing(name: str, documents: list[Row], new: set[str]) -> int:
+    """Insert what isn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
+    missing = _missing(name, documents, new)
+    if get_model(name) is not Movie:
+        return _insert(name, missing)
+    adopted = [film for film in missing if film["_id"] not in new]
+    return _insert(name, [film for film in missing if film["_id"] in new]) + sum(map(_adopt, adopted))
+
+
+def _adopt(film: Row) -> bool:
+    """Insert a film whose claim an interrupted import left behind, unless somebody else does meanwhile."""
+    try:
+        with driver_errors():
+            in_transaction(lambda session: insert(session, "movies", film))
+    except Duplicate:
+        return False
+    return True
+
+
+def _missing(name: str, documents: list[Row], new: set[str]) -> list[Row]:
     """Those that are not in the collection. Asking first is much cheaper than a duplicate key error each."""
-    if not documents:
-        return []
     key = _identity(name)
-    values = list({document[key[0]] for document in documents})
+    values = list({document[key[0]] for document in documents} - new)
+    if not values:
+        return documents
     projection = {"_id": 0, **dict.fromkeys(key, 1)}  # the unique index holds it all: no document is read
     found = {tuple(map(row.get, key)) for row in get_collection(name).find({key[0]: {"$in": values}}, projection)}
     return [document for document in documents if tuple(map(document.get, key)) not in found]
@@ -182,6 +293,8 @@ def _identity(name: str) -> list[str]:
 
 def _insert(name: str, documents: list[Row]) -> int:
     """Insert; returns how many were. Those that somebody else inserted meanwhile, or that come twice, are left out."""
+    if not documents:
+        return 0
     try:
         return len(get_collection(name).insert_many(documents, ordered=False).inserted_ids)
     except BulkWriteError as error:

@@ -98,10 +98,12 @@ def _movie_id(row: sqlite3.Row) -> str:
     return f"Q{row['ID']}"
 
 
-def load(sample: Sample, progress: Callable[[str, int], Callable[[int], None]]) -> tuple[dict[str, bulk.Counts], int]:
+def load(
+    sample: Sample, progress: Callable[[str, int], Callable[[bulk.Settled], None]]
+) -> tuple[dict[str, bulk.Counts], int]:
     """Load films, rank them, and load their credits.
 
-    `progress(collection, expected)` is asked for a function that is called with the number of documents done since.
+    `progress(collection, expected)` is asked for a function that is told how far the load has come.
     Returns the counts of each collection, and how many ranking scores changed. Raises bulk.LoadStopped.
     """
     parts = sum(1 for _ in sample.credits())

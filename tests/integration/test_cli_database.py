@@ -168,7 +168,8 @@ def test_import_reports_each_bad_row_and_exits_with_3(run: Run, tmp_path: Path) 
     assert result.stderr.splitlines() == [
         f"{path}:3: type must be one of MOVIE, SHOW (was 'FILM')",
         f"{path}:3: runtime must be a whole number (was 'long')",
-        f"{path}:4: has fewer cells than the heading",
+        f"{path}:4: has fewer cells than the heading (was 'c,Gamma,MOVIE\\n')",
+        f"Rejected records are in {tmp_path}/films.rejects.csv, the reasons in {tmp_path}/films.rejects.reasons.csv",
     ]
     path.write_text("id,title,type,runtime\na,Alpha,MOVIE,90\n")
     again = run("import", path)

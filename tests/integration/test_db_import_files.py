@@ -12,7 +12,8 @@ from pymongo.database import Database
 from app.db import bulk, schema
 from app.db.bulk import Counts, LoadStopped, Reject
 from app.db.errors import BadQuery
-from app.db.imports import FileUnreadable, import_file
+from app.db.imports import import_file
+from app.db.readers import FileUnreadable
 
 Raw = Database[dict[str, Any]]
 
@@ -63,8 +64,8 @@ def test_kaggles_files_are_taken_as_they_are(titles: Path, database: Raw) -> Non
     counts, rejects = run(path)
     assert counts == Counts(inserted=2, existing=0, rejected=2)
     assert rejects == [
-        Reject(5, "role", "PRODUCER", "must be one of DIRECTOR, WRITER, ACTOR"),
         Reject(4, "movie_id", "tm9", "there is no such film"),
+        Reject(5, "role", "PRODUCER", "must be one of DIRECTOR, WRITER, ACTOR"),
     ]
     assert run(path)[0] == Counts(inserted=0, existing=2, rejected=2)
 
@@ -154,10 +155,13 @@ def test_two_loads_at_once_put_every_film_in_once(database: Raw) -> None:
     assert sum(results, Counts()) == Counts(inserted=5000, existing=5000)
 
 
-def test_progress_accounts_for_every_record(database: Raw) -> None:
-    steps: list[int] = []
-    bulk.load("movies", films(bulk.BATCH + 5), on_progress=steps.append)
-    assert sorted(steps) == [5, bulk.BATCH]
+@pytest.mark.usefixtures("database")
+def test_progress_accounts_for_every_record_in_order() -> None:
+    steps: list[bulk.Settled] = []
+    total = bulk.BATCH * 3 + 5
+    bulk.load("movies", films(total), on_progress=steps.append)
+    assert [step.documents for step in steps] == [bulk.BATCH, bulk.BATCH * 2, bulk.BATCH * 3, total]
+    assert [step.position for step in steps] == [step.counts.inserted for step in steps]
 
 
 def test_indexes_put_off_for_a_load_into_an_empty_collection_are_there_afterwards(database: Raw) -> None:

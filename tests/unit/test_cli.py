@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from app.cli import main
 from app.progress import Progress
 
-COMMANDS = ["init-db", "load-sample", "import", "create-admin", "status"]
+COMMANDS = ["init-db", "load-sample", "import", "export", "create-admin", "status"]
 
 
 @pytest.fixture
@@ -74,26 +74,25 @@ class Terminal(io.StringIO):
 
 def test_progress_on_a_terminal_redraws_one_line_and_ends_it() -> None:
     stream = Terminal()
-    progress = Progress("credits", 200, stream)
-    progress.advance(200)
+    progress = Progress("credits.csv", 9_000, stream)
+    progress.reach(9_000, 200)
     assert stream.getvalue().startswith("\r")
     assert stream.getvalue().endswith("\n")
-    assert "100%  200 of 200" in stream.getvalue()
+    assert "100%  200 done" in stream.getvalue()
 
 
 def test_progress_elsewhere_is_quiet_until_there_is_news() -> None:
     stream = io.StringIO()
     progress = Progress("credits", 1000, stream)
-    for _ in range(10):
-        progress.advance(10)
+    for done in range(0, 100, 10):
+        progress.reach(done, done)
     assert stream.getvalue() == ""
 
 
 def test_progress_tells_rate_and_time_left() -> None:
-    progress = Progress("credits", 1000, io.StringIO())
-    progress.advance(250)
-    assert progress.text(elapsed=5.0) == "credits       25%  250 of 1,000  50/s  15 s left"
+    progress = Progress("credits.csv", 8_000, io.StringIO())
+    assert progress.text(2_000, 250, elapsed=5.0) == "credits.csv   25%  250 done  50/s  15 s left"
 
 
 def test_progress_of_nothing_is_complete() -> None:
-    assert "100%" in Progress("movies", 0, io.StringIO()).text(elapsed=1.0)
+    assert "100%" in Progress("movies", 0, io.StringIO()).text(0, 0, elapsed=1.0)

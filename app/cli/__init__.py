@@ -1,0 +1,39 @@
+"""The command line `film-library`: what an operator does to the database of the film library.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for records that were rejected, 130 interrupted.
+"""
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from app.cli import accounts, database, transfer
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="film-library")
+def main() -> None:
+    """Load and look after the film library's database.
+
+    The database is named by FILM_LIBRARY_MONGODB_URI (or FILM_LIBRARY_MONGODB_URI_FILE, a file that holds the URI) and
+    FILM_LIBRARY_DATABASE (default: movie_library).
+    """
+    # An operator's kill, or systemd's stop, ends a load as cleanly as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+for command in (
+    database.init_db,
+    database.load_sample,
+    transfer.import_files,
+    transfer.export_records,
+    accounts.create_admin,
+    database.show_status,
+):
+    main.add_command(command)

@@ -1,0 +1,39 @@
+"""Administrators' accounts."""
+
+import sys
+from typing import IO
+
+import click
+
+from app.cli.session import UNCHANGED, database
+from app.db import users
+from app.db.errors import ValidationFailed
+from app.db.models import SUPERADMIN
+
+
+@click.command("create-admin")
+@click.argument("name")
+@click.option("--superadmin", is_flag=True, help="Also may bulk-delete, and make other admins.")
+@click.option(
+    "--password-file",
+    type=click.File("r", encoding="utf-8"),
+    help="Read the password from this file's first line, or from standard input for -.  [default: ask on the terminal]",
+)
+def create_admin(name: str, superadmin: bool, password_file: IO[str] | None) -> None:
+    """Make sure that there is an administrator called NAME.
+
+    An account that exists keeps its password unless a password file is given, and is never lowered in rank. Says
+    "unchanged" when there was nothing to do.
+    """
+    with database():
+        try:
+            password = password_file.readline().rstrip("\r\n") if password_file else None
+            if password is None and sys.stdin.isatty() and not users.exists(name):
+                password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+            user, done = users.create_admin(name, password, superadmin=superadmin)
+        except ValidationFailed as error:
+            raise click.ClickException(" ".join(error.errors.values())) from error
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"the password file is not UTF-8: {error.reason}") from error
+    rank = "superadmin" if user["admin_status"] == SUPERADMIN else "admin"
+    click.echo(UNCHANGED if done == "unchanged" else f"{rank} {user['username']} {done}")

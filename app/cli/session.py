@@ -1,0 +1,56 @@
+"""What every command does with the database: connect, and end with one clear sentence when something goes wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from app.db import bulk, status
+from app.db.connection import DatabaseConfig, connect
+from app.db.errors import DatabaseError, DatabaseUnavailable
+from app.settings import SettingError
+
+FAILED, REJECTED, INTERRUPTED = 1, 3, 130
+UNCHANGED = "unchanged"  # the last line when there was nothing to do, which the deployment looks for
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """Connected; what goes wrong ends the command with one clear sentence."""
+    try:
+        connect(DatabaseConfig.from_env(application="film-library-cli"))
+        yield
+    except SettingError as error:
+        raise click.ClickException(str(error)) from error
+    except DatabaseUnavailable as error:
+        raise click.ClickException(f"the database doesn't answer: {error}") from error
+    except bulk.LoadStopped as error:
+        raise stopped(error, "run the same command again to complete it.") from error
+    except DatabaseError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt as error:
+        click.echo("Interrupted; the same command again completes the work.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from error
+
+
+def stopped(error: bulk.LoadStopped, advice: str) -> click.exceptions.Exit:
+    """Say what a load that ended early has done and how to go on; returns the end of the command."""
+    click.echo(f"Stopped: {error}. Until then {summary(error.counts)}.", err=True)
+    try:
+        counts = ", ".join(f"{count:,} {name}" for name, count in status.count_documents().items() if count)
+        click.echo(f"The database now holds {counts or 'nothing'}.", err=True)
+    except DatabaseError as unavailable:
+        click.echo(f"What the database holds can't be asked now: {unavailable}.", err=True)
+    click.echo(f"What is in stays, what is missing is added: {advice}", err=True)
+    return click.exceptions.Exit(INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else FAILED)
+
+
+def summary(counts: bulk.Counts) -> str:
+    """What became of a load's documents, in words."""
+    return f"{counts.inserted:,} inserted, {counts.existing:,} already there, {counts.rejected:,} rejected"
+
+
+def end(rejected: int) -> None:
+    """End the command, with REJECTED when there was anything to correct."""
+    if rejected:
+        raise click.exceptions.Exit(REJECTED)

@@ -1,0 +1,334 @@
+"""Records out of files: a JSON array, JSON lines or CSV in UTF-8, also packed by gzip, from any stream of bytes.
+
+A file is read once and forwards, and whatever it holds, no more of it is in memory than a batch of records. What is
+wrong with one record is that record's matter (Malformed); only where the next one begins can't be known does reading
+end.
+"""
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from app.db import cells
+from app.db.bulk import BATCH, Batch, Malformed, Numbered
+from app.db.errors import DatabaseError
+
+CHUNK = 1 << 16  # bytes, and characters, read at a time
+MAX_ITEM = 1 << 20  # characters of one record; the longest film that the model allows has some 250,000, all escaped
+MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
+MAX_EXPANSION = 200  # bytes out of one packed byte: films give 3 to 10, DEFLATE at most 1,032
+FREE_EXPANSION = 16 << 20  # bytes that a packed file may give whatever its size
+MAX_DEPTH = 20  # of lists and objects in one another; the model's go two deep
+TOO_DEEP = "is nested too deeply"
+
+_GZIP = b"\x1f\x8b"
+_NOT_TEXT = {
+    _GZIP: "is packed twice",
+    b"PK\x03\x04": "is a zip archive; unpack it first",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+}
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+class FileUnreadable(DatabaseError):
+    """The file can't be read, or not any further: not there, no text, or not of the format that it seemed to be."""
+
+
+class _BadFormatError(Exception):
+    """Where and why the readers below give up."""
+
+
+class _Counted(io.RawIOBase):
+    """The bytes of a stream, and how many have been read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.count += len(data)
+        return len(data)
+
+
+class _Unpacked(_Counted):
+    """The bytes that a packed stream stands for. Raises _BadFormatError for a bomb."""
+
+    def __init__(self, packed: _Counted, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._packed = packed
+
+    def readinto(self, buffer: Any) -> int:
+        read = super().readinto(buffer)
+        if self.count > FREE_EXPANSION + MAX_EXPANSION * self._packed.count:
+            raise _BadFormatError(f"unpacks to more than {MAX_EXPANSION} times its size")
+        return read
+
+
+class Reader:
+    """The records of a stream, whose `name` (titles.csv, films.json.gz) says the format where its content doesn't."""
+
+    heading: list[str] | None = None
+    """The columns of a CSV file, once the first record has been read; None for JSON."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.name = name
+        self._source = _Counted(stream)
+        self._characters = 0
+        self._line = 0
+        self._flaw = ""
+        self._decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=self._constant)
+
+    @property
+    def position(self) -> int:
+        """Bytes of the stream that have been read."""
+        return self._source.count
+
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
+        """All records but the first `skip`, in batches. Raises FileUnreadable after what could be read."""
+        records: list[Numbered] = []
+        began = 0
+        try:
+            for record in islice(self, skip, None):
+                records.append(record)
+                if len(records) == BATCH or self._characters - began > MAX_BATCH:
+                    yield Batch(records, self.position)
+                    records, began = [], self._characters
+        except FileUnreadable:
+            if records:
+                yield Batch(records, self.position)
+            raise
+        if records:
+            yield Batch(records, self.position)
+
+    def __iter__(self) -> Iterator[Numbered]:
+        """Line and content of each record, or Malformed. Raises FileUnreadable where reading has to end."""
+        try:
+            text, first = self._open()
+            if self._is_csv(first):
+                yield from self._csv_records(text)
+            elif first == b"[":
+                yield from self._json_array(text)
+            else:
+                yield from self._json_lines(text)
+        except _BadFormatError as error:
+            raise FileUnreadable(f"{self.name}: {error}") from error
+        except EOFError as error:
+            raise FileUnreadable(f"{self.name}: the packed data breaks off") from error
+        except (OSError, zlib.error) as error:
+            raise FileUnreadable(f"{self.name}: {getattr(error, 'strerror', None) or error}") from error
+
+    def _is_csv(self, first: bytes) -> bool:
+        name = self.name.lower().removesuffix(".gz")
+        if name.endswith((".json", ".jsonl", ".ndjson")):
+            return False
+        return name.endswith(".csv") or first not in (b"[", b"{")
+
+    def _open(self) -> tuple[io.TextIOWrapper, bytes]:
+        """The text, unpacked, and its first byte that is no blank."""
+        bytes_ = io.BufferedReader(self._source, CHUNK)
+        if bytes_.peek(len(_GZIP)).startswith(_GZIP):
+            unpacked: Any = gzip.GzipFile(fileobj=bytes_, mode="rb")
+            bytes_ = io.BufferedReader(_Unpacked(self._source, unpacked), CHUNK)
+        start = bytes_.peek(CHUNK)
+        for magic, reason in _NOT_TEXT.items():
+            if start.startswith(magic):
+                raise _BadFormatError(reason)
+        if start.count(0) > len(start) // 10:  # UTF-16 without a mark has half, and a text hardly one
+            raise _BadFormatError("is not text")
+        # A byte that isn't UTF-8 spoils its record and no other: it is kept as half a surrogate pair until then.
+        text = io.TextIOWrapper(bytes_, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        return text, start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+    def _read_line(self, text: io.TextIOWrapper) -> str:
+        line = text.readline(MAX_ITEM + 1)
+        self._line += 1
+        self._characters += len(line)
+        if len(line) > MAX_ITEM:
+            raise _BadFormatError(f"line {self._line} has more than {MAX_ITEM:,} characters")
+        return line
+
+    def _csv_records(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
+        taken: list[str] = []  # the lines of the present record, which begins at `began`
+        began = 0
+
+        def lines() -> Iterator[str]:
+            while line := self._read_line(text):
+                taken.append(line)
+                if self._characters - began > MAX_ITEM:
+                    raise _BadFormatError(f"line {self._line}: a record has more than {MAX_ITEM:,} characters")
+                yield line
+
+        rows = csv.reader(lines(), strict=True)
+        while True:
+            taken.clear()
+            began = self._characters
+            line = self._line + 1  # a record may go over several lines; it is known by its first
+            try:
+                cells_ = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                cells_, flaw = [], f"is not CSV: {error}"
+            else:
+                flaw = _not_utf8("".join(taken))
+            if self.heading is None:
+                self._set_heading(line, cells_, flaw)
+            elif flaw:
+                yield line, Malformed("".join(taken), flaw)
+            elif cells_:
+                yield line, self._csv_record(cells_, taken)
+
+    def _set_heading(self, line: int, names: list[str], flaw: str) -> None:
+        if flaw:
+            raise _BadFormatError(f"line {line}: the heading {flaw}")
+        if not names:  # an empty line above it
+            return
+        if len(set(names)) < len(names):
+            raise _BadFormatError(f"line {line}: two columns have one name")
+        self.heading = [name.strip() for name in names]
+
+    def _csv_record(self, row: list[str], taken: list[str]) -> Any:
+        heading = self.heading or []
+        if len(row) != len(heading):
+            more = "more" if len(row) > len(heading) else "fewer"
+            return Malformed("".join(taken), f"has {more} cells than the heading")
+        if "_id" in heading:  # written by app.db.exports; elsewhere a film's id is called id
+            row = [cells.unescape(cell) for cell in row]
+        return dict(zip(heading, row, strict=True))
+
+    def _json_lines(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
+        while line := self._read_line(text):
+            if content := line.strip():
+                yield self._line, self._json_record(content)
+
+    def _json_record(self, text: str) -> Any:
+        try:
+            record, end = self._decode(text, 0)
+        except RecursionError:
+            return Malformed(text, TOO_DEEP)
+        except json.JSONDecodeError as error:
+            return Malformed(text, f"is not JSON: {error.msg} at character {error.pos + 1}")
+        except ValueError as error:  # a number of thousands of digits
+            return Malformed(text, f"is not JSON: {error}")
+        if end < len(text):
+            return Malformed(text, f"is not JSON: something follows the object at character {end + 1}")
+        return self._json_object(record, text)
+
+    def _json_object(self, record: Any, text: str) -> Any:
+        if flaw := _not_utf8(text) or self._flaw:
+            return Malformed(text, flaw)
+        if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(record, MAX_DEPTH):
+            return Malformed(text, TOO_DEEP)
+        return record if isinstance(record, dict) else Malformed(text, "is not a JSON object")
+
+    def _decode(self, text: str, start: int) -> tuple[Any, int]:
+        self._flaw = ""
+        return self._decoder.raw_decode(text, start)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            names = [name for name, _ in pairs]
+            self._flaw = f"has the key {max(names, key=names.count)!r:.80} twice"
+        return content
+
+    def _constant(self, name: str) -> None:
+        self._flaw = f"is not JSON: {name} is no number"
+
+    def _json_array(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
+        """The items of one array, holding no more of the file in memory than a chunk and an item."""
+        ahead = _Ahead(text)
+        ahead.skip_blanks()
+        ahead.at += 1
+        ahead.skip_blanks()
+        while ahead.character != "]":
+            item, end = self._array_item(ahead)
+            line, written = ahead.line, ahead.text[ahead.at : end]
+            self._characters += len(written)
+            yield line, self._json_object(item, written)
+            ahead.advance(end)
+            ahead.skip_blanks()
+            if ahead.character == ",":
+                ahead.at += 1
+                ahead.skip_blanks()
+            elif ahead.character != "]":
+                raise _BadFormatError(f"line {ahead.line}: a comma or ] must follow an item")
+
+    def _array_item(self, ahead: "_Ahead") -> tuple[Any, int]:
+        while True:
+            try:
+                item, end = self._decode(ahead.text, ahead.at)
+            except RecursionError as error:
+                raise _BadFormatError(f"line {ahead.line}: an item {TOO_DEEP}") from error
+            except ValueError as error:
+                if not ahead.more():
+                    at, reason = getattr(error, "pos", ahead.at), getattr(error, "msg", error)
+                    raise _BadFormatError(f"line {ahead.line_of(at)}: {reason}") from error
+            else:
+                if end < len(ahead.text) or not ahead.more():  # of 12 at the end of a chunk a 3 may be still to come
+                    return item, end
+
+
+class _Ahead:
+    """What lies ahead of the reader of a JSON array: `text` from `at` on, which is in `line`."""
+
+    def __init__(self, source: io.TextIOWrapper) -> None:
+        self._source = source
+        self.text, self.at, self.line = "", 0, 1
+
+    @property
+    def character(self) -> str:
+        return self.text[self.at]
+
+    def line_of(self, place: int) -> int:
+        return self.line + self.text.count("\n", self.at, place)
+
+    def advance(self, place: int) -> None:
+        self.line, self.at = self.line_of(place), place
+
+    def more(self) -> bool:
+        """Read on, and forget what lies behind; False at the end of the file, or of what an item may have."""
+        rest = self.text[self.at :]
+        added = self._source.read(max(CHUNK, len(rest))) if len(rest) < MAX_ITEM else ""
+        if added:
+            self.text, self.at = rest + added, 0
+        return bool(added)
+
+    def skip_blanks(self) -> None:
+        """Advance to the next character that is none. Raises _BadFormatError when there is no such."""
+        while True:
+            blanks = _BLANKS.match(self.text, self.at)
+            self.advance(blanks.end() if blanks else self.at)
+            if self.at < len(self.text):
+                return
+            if not self.more():
+                raise _BadFormatError(f"line {self.line}: the array isn't closed")
+
+
+def _is_deep(value: Any, limit: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return limit < 0 or any(_is_deep(entry, limit - 1) for entry in inner)
+
+
+def _not_utf8(text: str) -> str:
+    """What is wrong with a text that holds bytes which aren't UTF-8."""
+    if text.isascii():
+        return ""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        byte = ord(text[error.start]) - 0xDC00
+        return f"is not UTF-8: the byte {byte:#04x} after {text[max(0, error.start - 20) : error.start]!r}"
+    return ""
