@@ -51,7 +51,6 @@ def chips(state: ListState) -> list[dict[str, Any]]:
 
 def _chip(state: ListState, number: int, condition: Condition) -> dict[str, Any]:
     without = state.without(number)
-    heading = VIEWS[state.collection].headings.get(condition.field, condition.field)
     try:
         filters.query(state.collection, [condition])
         indexed = filters.indexed(state.collection, [condition])
@@ -59,23 +58,25 @@ def _chip(state: ListState, number: int, condition: Condition) -> dict[str, Any]
         indexed = None
     draft = {"field": condition.field, "operator": condition.operator, "value": condition.value, "change": 1}
     return {
-        "text": f"{heading} {_in_words(condition)}",
+        "text": in_words(state.collection, condition),
         "indexed": indexed,
         "change": without.address(**draft),
         "remove": without.address(),
     }
 
 
-def _in_words(condition: Condition) -> str:
+def in_words(collection: str, condition: Condition) -> str:
+    """A condition as a sentence without its subject's article: "Year is between 1990 and 1999"."""
+    heading = VIEWS[collection].headings.get(condition.field, condition.field)
     if condition.operator == "exists":
-        return "is filled in" if condition.value == "yes" else "is empty"
-    value = condition.value.replace("\r\n", ", ").replace("\n", ", ")
+        return f"{heading} is {'filled in' if condition.value == 'yes' else 'empty'}"
+    value = ", ".join(condition.value.split("\n"))
     if condition.operator == "between":
-        low, _, high = value.partition("..")
+        low, _, high = value.partition(filters.RANGE)
         value = f"{low or '…'} and {high or '…'}"
     if condition.field == "admin_status":
         value = ROLES.get(value, value)
-    return f"{WORDS.get(condition.operator, condition.operator)} {value or '(nothing)'}"
+    return f"{heading} {WORDS.get(condition.operator, condition.operator)} {value or '(nothing)'}"
 
 
 def fields_to_choose(collection: str) -> list[dict[str, Any]]:

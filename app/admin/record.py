@@ -100,7 +100,9 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
-            remove(name, document_id, cascade="cascade" in request.form)
+            remove(name, document_id, cascade="cascade" in request.form, version=operations.version(row))
+        except Conflict:
+            problem = "Somebody changed this record at this moment. Look at it again before you delete it."
         except Referenced:
             problem = "Other records point at this one. Say that they are to be deleted too."
         except ValidationFailed as error:

@@ -96,10 +96,8 @@ def create(collection: str, values: Mapping[str, Any]) -> str:
     given = {name: value for name, value in values.items() if value is not None}
     if collection != "users":
         return operations.insert_one(collection, given, actor=actor())
-    account = _account(given)
-    user = users.create_user(
-        account.get("username", ""), account.get("password", ""), account.get("admin_status", USER), actor=actor()
-    )
+    account = {"username": "", "password": "", "admin_status": USER, **_account(given)}
+    user = users.create_user(account["username"], account["password"], account["admin_status"], actor=actor())
     return str(user["_id"])
 
 
@@ -111,12 +109,12 @@ def change(collection: str, document_id: str, edit: Edit) -> None:
         operations.update_document(collection, document_id, edit.changes(), actor=actor(), version=edit.version)
 
 
-def remove(collection: str, document_id: str, *, cascade: bool) -> None:
-    """Delete a record, and with `cascade` all that hangs on it. Raises Referenced, ValidationFailed."""
+def remove(collection: str, document_id: str, *, cascade: bool, version: str) -> None:
+    """Delete a record, and with `cascade` all that hangs on it. Raises Referenced, ValidationFailed, Conflict."""
     if collection == "users":
-        users.delete_user(document_id, actor=actor(), cascade=cascade)
+        users.delete_user(document_id, actor=actor(), cascade=cascade, version=version)
     else:
-        operations.delete_document(collection, document_id, cascade=cascade, actor=actor())
+        operations.delete_document(collection, document_id, cascade=cascade, actor=actor(), version=version)
 
 
 def _account(values: Mapping[str, Any]) -> dict[str, Any]:
