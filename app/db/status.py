@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.db import validators
 from app.db.connection import current_config, driver_errors, get_collection, run_command
 from app.db.models import COLLECTIONS
 from app.db.schema import missing_indexes
@@ -15,7 +16,8 @@ def count_documents() -> dict[str, int]:
 
 @driver_errors()
 def report() -> dict[str, Any]:
-    """{database, version, deployment, documents: {collection: count}, missing_indexes: ["collection.index"]}.
+    """{database, version, deployment, documents: {collection: count}, missing_indexes: ["collection.index"],
+    missing_validators: [collection]}.
 
     `deployment` says what answers: a router, a replica set's member, or a single mongod.
     """
@@ -32,4 +34,5 @@ def report() -> dict[str, Any]:
         "missing_indexes": [
             f"{name}.{index.document['name']}" for name, indexes in missing_indexes().items() for index in indexes
         ],
+        "missing_validators": validators.missing(),
     }

@@ -109,7 +109,7 @@ def conditions(draw: Any) -> Meaning:
         ends = sorted((draw(one), draw(one)))
         value = (None, ends[1]) if draw(st.booleans()) else (ends[0], draw(st.sampled_from([None, ends[1]])))
     elif name == "contains" and field != "genres":
-        text = draw(one)
+        text = draw(st.sampled_from([*TITLES, ".", ".*", "(", "$"]))
         value = text[draw(st.integers(0, len(text) - 1)) :].strip()
     else:
         value = draw(one)
@@ -227,6 +227,12 @@ def test_every_field_but_the_private_ones_has_operators(collection: str) -> None
         else:
             assert set(filters.operators(collection, name)) <= set(filters.OPERATORS)
             assert "eq" in filters.operators(collection, name) or "contains" in filters.operators(collection, name)
+
+
+@pytest.mark.parametrize("condition", [Condition("runtime", "ne", 90), Condition("runtime", "exists", True)], ids=str)
+def test_what_nearly_every_document_meets_is_not_called_indexed(condition: Condition) -> None:
+    assert not filters.indexed("movies", [condition])
+    assert filters.indexed("movies", [condition, Condition("runtime", "gt", 90)])
 
 
 @pytest.mark.parametrize(
