@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from app.admin.rights import action_of
 from app.db.models import USER
 
-OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", "health.ready"})
+# metrics.scrape answers this host alone (see app.admin.metrics), where no one logs in.
+OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", "health.ready", "metrics.scrape"})
 
 
 def init_app(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
         connection.disconnect()
 
 
+@pytest.fixture(autouse=True)
+def no_job_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests have their jobs done when they want it; a thread would look for them in whatever database is next."""
+    monkeypatch.setenv("FILM_LIBRARY_JOB_WORKER", "0")
+
+
 @pytest.fixture
 def make_app(library: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> Maker:
     """Makes an app as it is deployed: its own database user, settings from the environment."""
@@ -105,6 +111,25 @@ def guest(admin_app: Flask) -> Visitor:
 def boss(guest: Visitor) -> Visitor:
     """An administrator with an open session, had without the log-in form, which is limited."""
     return with_session(guest, "boss")
+
+
+@pytest.fixture
+def root(admin_app: Flask) -> Visitor:
+    """A superadmin with an open session."""
+    return with_session(Visitor(admin_app), "rootadmin")
+
+
+@pytest.fixture
+def user_id(library: LocalCluster) -> Callable[[str], str]:
+    """The _id of the account of a name."""
+
+    def find(name: str) -> str:
+        with library.client() as client:
+            found = client.movie_library.users.find_one({"username": name}, {"_id": 1})
+        assert found is not None
+        return str(found["_id"])
+
+    return find
 
 
 _names = itertools.count(1)

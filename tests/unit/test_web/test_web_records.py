@@ -47,8 +47,14 @@ def test_a_route_that_somebody_forgot_to_close_is_closed(admin_app: Flask) -> No
     assert Visitor(admin_app).get("/new").status_code == 302
 
 
-def test_only_log_in_and_health_are_open() -> None:
-    assert {"accounts.log_in", "assets.static", "health.alive", "health.ready"} == OPEN_ENDPOINTS
+def test_only_log_in_health_and_figures_are_open() -> None:
+    assert {
+        "accounts.log_in",
+        "assets.static",
+        "health.alive",
+        "health.ready",
+        "metrics.scrape",
+    } == OPEN_ENDPOINTS
 
 
 def test_the_dashboard_counts_every_collection(boss: Visitor) -> None:
