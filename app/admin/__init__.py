@@ -11,6 +11,7 @@ from app.admin import (
     access,
     accounts,
     audit_log,
+    bulk,
     dashboards,
     jobs,
     metrics,
@@ -19,10 +20,11 @@ from app.admin import (
     record,
     records,
     transfer,
+    worker,
 )
 from app.web import build_app
 
-PAGES = (accounts, dashboards, records, record, picker, transfer, jobs, audit_log, metrics)
+PAGES = (accounts, dashboards, records, record, picker, bulk, transfer, jobs, audit_log, metrics)
 
 # The longest form is a film's: a description of 10,000 characters, each up to 12 bytes once encoded for the way.
 FORM_MAX_BYTES = 256 * 1024
@@ -44,4 +46,5 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     )
     access.init_app(app)
     navigation.init_app(app)
+    worker.init_app(app)
     return app

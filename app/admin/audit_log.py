@@ -2,6 +2,49 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+
+from app.admin.columns import VIEWS
+from app.admin.rights import Action, requires
+from app.db import audit
+from app.web.query import single
 
 blueprint = Blueprint("audit_log", __name__)
+
+ROWS = 50
+FILTERS = ("username", "action", "collection", "document_id")
+ACTIONS = ("create", "edit", "delete", "bulk edit", "bulk delete", "undo", "import", "role")
+
+
+@blueprint.get("/audit-log")
+@requires(Action.AUDIT)
+def listing() -> str:
+    """Entries, the latest first, by who, what, and which record; of one record also what bulk jobs did to it."""
+    wanted = {name: value for name in FILTERS if (value := single(request.args, name).strip())}
+    who, action, collection, document_id = (wanted.get(name) for name in FILTERS)
+    page = audit.list_page(
+        username=who and who.lower(),
+        action=action,
+        collection=collection,
+        document_id=document_id,
+        after=single(request.args, "after") or None,
+        before=single(request.args, "before") or None,
+        limit=ROWS,
+    )
+
+    def address(**changes: Any) -> str:
+        return url_for("audit_log.listing", **{**wanted, **changes})
+
+    return render_template(
+        "admin/audit_log.html",
+        page=page,
+        wanted=wanted,
+        actions=ACTIONS,
+        collections=VIEWS,
+        address=address,
+        by_jobs=audit.changes_page(collection=collection, document_id=document_id).rows
+        if collection and document_id
+        else [],
+    )

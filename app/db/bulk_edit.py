@@ -191,15 +191,25 @@ def hanging(collection: str, selection: Selection) -> dict[str, int] | None:
 
 
 @driver_errors()
-def start(kind: str, collection: str, selection: Selection, actor: Actor, changes: Sequence[Change] = ()) -> str:
+def start(
+    kind: str,
+    collection: str,
+    selection: Selection,
+    actor: Actor,
+    changes: Sequence[Change] = (),
+    *,
+    confirmed: int | None = None,
+) -> str:
     """Queue a bulk "edit" or "delete" and return the job's id.
 
-    A deletion takes no more records than there are now: who confirmed 20 didn't mean what an import brings meanwhile.
-    Raises BadQuery (also for a deletion of more than can be counted), ValidationFailed.
+    A deletion takes no more records than were `confirmed` (by default: than there are now): who said yes to 20 didn't
+    mean what an import brings meanwhile. Raises BadQuery (also for a deletion of more than can be counted),
+    ValidationFailed.
     """
-    total = _count(collection, selection.query(collection))
+    total = _count(collection, selection.query(collection)) if confirmed is None else confirmed
     if kind == "delete" and total is None:
         raise BadQuery("these are too many to count in time; choose fewer with a filter on an indexed field")
+    wanted = checked(collection, changes) if kind == "edit" else []
     return jobs.create(
         kind,
         collection,
@@ -208,5 +218,5 @@ def start(kind: str, collection: str, selection: Selection, actor: Actor, change
         limit=total if kind == "delete" else None,
         ids=list(selection.ids),
         conditions=[asdict(condition) for condition in selection.conditions],
-        changes=[asdict(change) for change in checked(collection, changes)] if kind == "edit" else [],
+        changes=[asdict(change) for change in wanted],
     )

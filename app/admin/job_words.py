@@ -1,0 +1,49 @@
+"""Jobs in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.admin.columns import VIEWS
+from app.admin.filter_builder import in_words
+from app.db import jobs
+from app.db.bulk_edit import Change
+from app.db.connection import Row
+from app.db.filters import Condition
+
+NAMES = {"edit": "Edit", "delete": "Deletion", "undo": "Undoing", "import": "Import"}
+STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+def title_of(job: Row) -> str:
+    """What a job is called: "Edit of movies"."""
+    what = job.get("name") or (VIEWS[job["collection"]].title.lower() if job["collection"] in VIEWS else "a file")
+    return f"{NAMES[job['kind']]} of {what}"
+
+
+def state_of(job: Row) -> str:
+    """How far a job is, in words: "running, 500 of 17,472"."""
+    if job["cancel"] and job["state"] in jobs.OPEN:
+        return "being cancelled"
+    if job["state"] != jobs.RUNNING or job["kind"] == "import":
+        return STATES[job["state"]]
+    total = "" if job["total"] is None else f" of {job['total']:,}"
+    return f"running, {job['done']:,}{total}"
+
+
+def records_in_words(job: Row) -> list[str]:
+    """The records that a job is about, in words; none for a job that isn't about a selection."""
+    if job["kind"] not in jobs.UNDOABLE:
+        return []
+    if job["ids"]:
+        return [f"{len(job['ids']):,} selected one by one"]
+    conditions = [Condition(**condition) for condition in job["conditions"]]
+    return [in_words(job["collection"], condition) for condition in conditions] or ["all"]
+
+
+def change_in_words(collection: str, change: Change) -> str:
+    """A change as a sentence: "Year: set to 1990"."""
+    value: Any = change.value
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    words = {"set": f"set to {text}", "unset": "emptied", "add": f"{text} added", "remove": f"{text} removed"}
+    return f"{VIEWS[collection].headings.get(change.field, change.field)}: {words[change.operation]}"
