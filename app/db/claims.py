@@ -39,7 +39,7 @@ def claim_new(wanted: Mapping[str, int]) -> tuple[dict[str, int], set[str]]:
     """As `claim`, and which of the claims are new.
 
     A film whose claim is new can be inserted right away. One whose claim was there already may be the remains of an
-    interrupted import: it goes through `app.db.documents.insert`, in a transaction.
+    interrupted import: it goes through `app.db.documents.add`, in a transaction.
     """
     ids = list(wanted)
     owners = _owners(ids)

@@ -9,7 +9,7 @@ from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 
 from app.db import claims, ranking
-from app.db.connection import Row, get_collection
+from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import NotFound, Referenced, ValidationFailed
 from app.db.models import Movie, get_model
 from app.db.validation import converted_id
@@ -56,6 +56,12 @@ def insert(session: ClientSession, collection: str, row: Row) -> None:
     get_collection(collection).insert_one(row, session=session)
     if get_model(collection) is Movie:
         ranking.rank(row["_id"], row["title_hash"], session)
+
+
+@driver_errors()
+def add(collection: str, row: Row) -> None:
+    """`insert` in a transaction of its own."""
+    in_transaction(lambda session: insert(session, collection, row))
 
 
 def change(session: ClientSession, collection: str, current: Row, changed: Row) -> None:

@@ -1,0 +1,290 @@
+"""Several who write at once: nobody's change is lost unseen, and nothing is left half done."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from app.db import claims, operations, sessions, users
+from app.db.audit import LOG, Actor
+from app.db.errors import Conflict, DatabaseError, Duplicate, NotFound, Referenced, ValidationFailed
+from app.db.models import SUPERADMIN, now
+from app.db.text import custom_hash
+
+Raw = Database[dict[str, Any]]
+Row = dict[str, Any]
+Result = Any
+FILM = {"_id": "tm1", "title": "The Matrix", "type": "MOVIE", "genres": ["action"], "runtime": 136}
+PASSWORD = "correct horse"
+BOSS = Actor("u0", "boss")
+
+
+@pytest.fixture
+def film(database: Raw) -> str:
+    return operations.insert_one("movies", FILM)
+
+
+def at_once(*tasks: Callable[[], Result]) -> list[Result]:
+    """What each returns, or the error that it raises, all begun at the same time."""
+
+    def outcome(task: Callable[[], Result]) -> Result:
+        try:
+            return task()
+        except DatabaseError as error:
+            return error
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(outcome, tasks))
+
+
+def of_type(results: Sequence[Result], kind: type) -> list[Result]:
+    return [result for result in results if isinstance(result, kind)]
+
+
+# -- versions
+
+
+def test_the_second_of_two_who_edit_is_told_what_it_is_now(film: str) -> None:
+    seen = operations.version(operations.find_document("movies", film))
+    operations.update_document("movies", film, {"runtime": 137}, version=seen)
+    with pytest.raises(Conflict) as raised:
+        operations.update_document("movies", film, {"description": "Neo."}, version=seen)
+    current = operations.find_document("movies", film)
+    assert raised.value.current == current
+    assert (current["runtime"], "description" in current) == (137, False)
+    with pytest.raises(Conflict):
+        operations.delete_document("movies", film, version=seen)
+    operations.update_document("movies", film, {"description": "Neo."}, version=operations.version(current))
+
+
+def test_of_many_who_edit_one_version_one_wins(film: str) -> None:
+    seen = operations.version(operations.find_document("movies", film))
+
+    def edit(runtime: int) -> Callable[[], Row]:
+        return lambda: operations.update_document("movies", film, {"runtime": runtime}, version=seen, actor=BOSS)
+
+    results = at_once(*(edit(runtime) for runtime in range(6)))
+    (won,) = of_type(results, dict)
+    assert len(of_type(results, Conflict)) == 5
+    assert operations.find_document("movies", film)["runtime"] == won["runtime"]
+
+
+def test_changes_of_different_fields_without_a_version_are_all_kept(film: str, database: Raw) -> None:
+    changes: list[Row] = [{"runtime": 1}, {"description": "Neo."}, {"seasons": 2}, {"title": "Matrix"}]
+    results = at_once(*(lambda c=c: operations.update_document("movies", film, c, actor=BOSS) for c in changes))
+    assert len(of_type(results, dict)) == 4, results
+    (stored,) = database.movies.find()
+    for change in changes:
+        assert stored.items() >= change.items()
+    assert stored["title_hash"] == custom_hash("Matrix")
+    assert database[LOG].count_documents({"action": "edit"}) == 4
+
+
+def test_a_version_is_of_what_people_edit(film: str, database: Raw) -> None:
+    public = operations.find_document("movies", film)
+    seen = operations.version(public)
+    database.movies.update_one({"_id": film}, {"$set": {"ranking_score": 9.5}})
+    assert operations.version(operations.find_document("movies", film)) == seen
+    raw = database.movies.find_one()
+    assert raw is not None
+    assert operations.version(raw) == seen
+    assert operations.version({**raw, "runtime": 137}) != seen
+    credit = operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
+    stored = database.credits.find_one()
+    assert stored is not None
+    assert operations.version(operations.find_document("credits", credit)) == operations.version(stored)
+
+
+_rows = st.dictionaries(st.sampled_from("abc"), st.none() | st.integers(0, 2) | st.text("01", max_size=2), max_size=3)
+
+
+@given(one=_rows, other=_rows)
+def test_versions_are_equal_exactly_for_equal_rows(one: Row, other: Row) -> None:
+    assert (operations.version(one) == operations.version(other)) == (one == other)
+
+
+# -- what is written together
+
+
+def test_what_an_actor_does_is_in_the_audit_log_if_and_only_if_it_is_done(film: str, database: Raw) -> None:
+    added = operations.insert_one("movies", {"title": "New", "type": "SHOW"}, actor=BOSS)
+    operations.update_document("movies", film, {"title": "Matrix"}, actor=BOSS)
+    for fails in (
+        lambda: operations.insert_one("movies", {**FILM, "title": "Another"}, actor=BOSS),
+        lambda: operations.insert_credit({"movie_id": "none", "name": "A", "role": "ACTOR"}, actor=BOSS),
+        lambda: operations.update_document("movies", film, {"runtime": -1}, actor=BOSS),
+        lambda: operations.update_document("movies", "none", {"runtime": 1}, actor=BOSS),
+    ):
+        with pytest.raises((Duplicate, ValidationFailed, NotFound)):
+            fails()
+    assert operations.delete_document("movies", added, actor=BOSS)
+    assert not operations.delete_document("movies", added, actor=BOSS)
+    entries = [(row["action"], row["document_id"], row["username"]) for row in database[LOG].find().sort("_id")]
+    assert entries == [("create", added, "boss"), ("edit", film, "boss"), ("delete", added, "boss")]
+
+
+def test_what_hangs_on_a_record_is_said(film: str) -> None:
+    ada = users.sign_up("ada", PASSWORD)["_id"]
+    assert operations.references("movies", film) == {}
+    operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
+    like = operations.insert_one("user_interactions", {"movie_id": film, "user_id": ada})
+    assert operations.references("movies", film) == {"credits": 1, "user_interactions": 1}
+    assert operations.references("users", ada) == {"user_interactions": 1}
+    assert operations.references("user_interactions", like) == {}
+    with pytest.raises(ValidationFailed) as raised:
+        operations.insert_one("user_interactions", {"movie_id": film, "user_id": "nobody"})
+    assert set(raised.value.errors) == {"user_id"}
+
+
+def test_credits_added_while_their_film_is_deleted_are_refused_or_deleted_too(film: str, database: Raw) -> None:
+    def add(number: int) -> Callable[[], str]:
+        return lambda: operations.insert_credit({"movie_id": film, "name": f"P{number}", "role": "ACTOR"})
+
+    results = at_once(*map(add, range(4)), lambda: operations.delete_document("movies", film, cascade=True), add(9))
+    assert True in results
+    assert database.credits.count_documents({}) == 0
+    assert all(isinstance(result, str | ValidationFailed) for result in results if result is not True)
+
+
+# -- claims
+
+
+def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw) -> None:
+    owners, new = claims.claim_new({"tm1": custom_hash("The Matrix")})
+    assert (owners, new) == ({"tm1": custom_hash("The Matrix")}, {"tm1"})
+    assert claims.claim_new({"tm1": custom_hash("Other")}) == (owners, set())
+    with pytest.raises(Duplicate):
+        operations.insert_one("movies", {**FILM, "title": "Other"})
+    operations.insert_one("movies", FILM)
+    assert database.movies.count_documents({}) == 1
+
+
+def test_a_title_whose_claim_an_import_may_still_use_keeps_its_shard(database: Raw) -> None:
+    claims.claim({"tm1": custom_hash("The Matrix")})  # an import, which has yet to send the film
+    operations.insert_one("movies", FILM)
+    with pytest.raises(ValidationFailed, match="being imported"):
+        operations.update_document("movies", "tm1", {"title": "Matrix"})
+    database[claims.NAME].update_one({}, {"$set": {"at": now() - claims.LEASE}})
+    operations.update_document("movies", "tm1", {"title": "Matrix"})
+    operations.update_document("movies", "tm1", {"title": "The Matrix"})  # no longer adopted
+
+
+def test_only_claims_that_no_film_will_come_for_are_swept(film: str, database: Raw) -> None:
+    old = now() - claims.LEASE - timedelta(seconds=1)
+    database[claims.NAME].update_one({"_id": film}, {"$set": {"at": old}})
+    database[claims.NAME].insert_many(
+        [{"_id": "left", "title_hash": 1, "at": old}, {"_id": "older", "title_hash": 2}, {"_id": "r", "title_hash": 3}]
+    )
+    claims.claim({"under way": 4})
+    database[claims.NAME].update_one({"_id": "r"}, {"$set": {"at": now()}})
+    assert claims.sweep() == 2
+    assert {claim["_id"] for claim in database[claims.NAME].find()} == {film, "under way", "r"}
+    assert claims.sweep() == 0
+    assert operations.insert_one("movies", {**FILM, "_id": "left", "title": "Something else"}) == "left"
+
+
+# -- accounts
+
+
+@pytest.fixture
+def admins(database: Raw) -> list[str]:
+    """The ids of two superadmins."""
+    return [users.create_admin(name, PASSWORD, superadmin=True)[0]["_id"] for name in ("ada", "eve")]
+
+
+def superadmins(database: Raw) -> int:
+    return database.users.count_documents({"admin_status": SUPERADMIN})
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+def test_the_last_superadmin_stays_also_when_two_remove_each_other(
+    admins: list[str], database: Raw, deleting: bool
+) -> None:
+    def remove(user_id: str) -> Any:
+        if deleting:
+            return users.delete_user(user_id, actor=BOSS)
+        return users.update_user(user_id, {"admin_status": 1}, actor=BOSS)
+
+    results = at_once(*(lambda user_id=user_id: remove(user_id) for user_id in admins))
+    (refused,) = of_type(results, ValidationFailed)
+    assert set(refused.errors) == {"admin_status"}
+    assert superadmins(database) == 1
+    (last,) = database.users.find({"admin_status": SUPERADMIN})
+    with pytest.raises(ValidationFailed):
+        remove(last["_id"])
+
+
+def test_an_account_is_changed_and_its_sessions_end_with_its_password(admins: list[str], database: Raw) -> None:
+    ada, eve = admins
+    token = sessions.open_session(ada, "admin")
+    seen = operations.version(operations.find_document("users", ada))
+    changed = users.update_user(
+        ada, {"username": " Grace ", "admin_status": 1, "password": ""}, actor=BOSS, version=seen
+    )
+    assert (changed["username"], changed["admin_status"]) == ("grace", 1)
+    assert changed == users.get_user(ada)
+    assert sessions.session_user(token, "admin") == changed
+    with pytest.raises(Conflict) as raised:
+        users.update_user(ada, {"admin_status": 0}, version=seen)
+    assert raised.value.current == changed
+    users.update_user(ada, {"password": "another horse"}, actor=BOSS)
+    assert sessions.session_user(token, "admin") is None
+    assert users.authenticate("grace", "another horse") == changed
+    entries = list(database[LOG].find().sort("_id"))
+    assert [(row["action"], row["before"], row["after"]) for row in entries] == [
+        ("role", {"username": "ada", "admin_status": 2}, {"username": "grace", "admin_status": 1}),
+        ("edit", {}, {}),
+    ]
+    assert entries[1]["password"] == "changed"
+    assert "argon2" not in str(entries)
+    with pytest.raises(Duplicate):
+        users.update_user(ada, {"username": "EVE"})
+    assert users.get_user(eve) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"username": "x"}, "username"),
+        ({"username": {"$ne": 1}}, "username"),
+        ({"password": "short"}, "password"),
+        ({"admin_status": 3}, "admin_status"),
+        ({"admin_status": True}, "admin_status"),
+        ({"admin_status": {"$gt": 0}}, "admin_status"),
+        ({"password_hash": "x"}, "password_hash"),
+        ({"_id": "x"}, "_id"),
+        ({"$set": {"admin_status": 2}}, "$set"),
+    ],
+)
+def test_bad_changes_of_an_account_are_refused(admins: list[str], database: Raw, changes: Row, field: str) -> None:
+    before = list(database.users.find())
+    with pytest.raises(ValidationFailed) as raised:
+        users.update_user(admins[0], changes)
+    assert set(raised.value.errors) == {field}
+    assert list(database.users.find()) == before
+
+
+def test_accounts_are_made_and_deleted_with_what_they_like(film: str, database: Raw) -> None:
+    ada = users.create_user("ada", PASSWORD, 1, actor=BOSS)
+    assert ada["admin_status"] == 1
+    with pytest.raises(Duplicate):
+        users.create_user("Ada", PASSWORD, actor=BOSS)
+    with pytest.raises(ValidationFailed):
+        users.create_user("bob", PASSWORD, 7, actor=BOSS)
+    operations.insert_one("user_interactions", {"movie_id": film, "user_id": ada["_id"]})
+    token = sessions.open_session(ada["_id"], "user")
+    with pytest.raises(Referenced) as raised:
+        users.delete_user(ada["_id"], actor=BOSS)
+    assert raised.value.references == {"user_interactions": 1}
+    assert users.delete_user(ada["_id"], actor=BOSS, cascade=True)
+    assert not users.delete_user(ada["_id"], actor=BOSS)
+    assert sessions.session_user(token, "user") is None
+    assert database.user_interactions.count_documents({}) == 0
+    with pytest.raises(NotFound):
+        users.update_user(ada["_id"], {"admin_status": 0})
+    assert [row["action"] for row in database[LOG].find().sort("_id")] == ["create", "delete"]
