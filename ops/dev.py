@@ -68,8 +68,11 @@ def dev(topology: str = "compact") -> int:
             password_file.touch(mode=0o600)
             password_file.write_text(password)
             _film_library(admin, "create-admin", ADMIN_NAME, "--superadmin", "--password-file", str(password_file))
+            monitor = {"admin": {"FILM_LIBRARY_MONITOR_URI": cluster.uri("monitor")}}
             apps = [
-                stack.enter_context(_app(name, port, cluster.uri(f"film-library-{name}"), directory))
+                stack.enter_context(
+                    _app(name, port, cluster.uri(f"film-library-{name}"), directory, monitor.get(name, {}))
+                )
                 for name, port in APPS.items()
             ]
             say("ready; Ctrl-C stops everything and deletes the data")
@@ -100,9 +103,9 @@ def _film_library(settings: dict[str, str], *arguments: str) -> None:
 
 
 @contextmanager
-def _app(name: str, port: int, uri: str, directory: Path) -> Iterator[Process]:
+def _app(name: str, port: int, uri: str, directory: Path, more: dict[str, str]) -> Iterator[Process]:
     """One Flask app under its development server, which reloads changed code (and no debugger: it runs code)."""
-    settings = {"FILM_LIBRARY_MONGODB_URI": uri, "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32)}
+    settings = {"FILM_LIBRARY_MONGODB_URI": uri, "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32), **more}
     argv = [sys.executable, "-m", "flask", "--app", f"app.{name}:create_app", "run"]
     argv += ["--host", "localhost", "--port", str(port), "--reload", "--no-debugger"]
     process = Process(f"{name} app", argv, port, directory / f"{name}.log", environment=_environment(settings))

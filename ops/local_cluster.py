@@ -243,8 +243,15 @@ class LocalCluster:
         with self.client() as client:
             for role in self.database["cluster_database_roles"]:
                 client.admin.command("createRole", role["name"], privileges=role["privileges"], roles=[])
-            for user in self.database["cluster_database_users"]:
-                client.admin.command("createUser", user["name"], pwd=self.passwords[user["name"]], roles=user["roles"])
+            self._add_users(client, self.database["cluster_database_users"])
+        for replica_set in self.replica_sets:
+            if replica_set.cluster_role == "shardsvr":
+                with self.shard_client(replica_set.name) as client:
+                    self._add_users(client, self.database["cluster_shard_users"])
+
+    def _add_users(self, client: Client, users: list[dict[str, Any]]) -> None:
+        for user in users:
+            client.admin.command("createUser", user["name"], pwd=self.passwords[user["name"]], roles=user["roles"])
 
     def _first_user(self, port: int, name: str) -> None:
         with _direct(port) as client:

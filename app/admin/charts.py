@@ -115,13 +115,13 @@ class Bar:
     """A row of a bar chart: the bar's length in per cent of the longest, and its share of all in per cent."""
 
     label: str
-    value: int
+    value: float
     length: float
     share: float
     href: str | None = None
 
 
-def bars(rows: Sequence[tuple[str, int]], total: int, links: Sequence[str | None] = ()) -> list[Bar]:
+def bars(rows: Sequence[tuple[str, float]], total: float, links: Sequence[str | None] = ()) -> list[Bar]:
     """Bars for (label, value) in their order.
 
     Args:

@@ -1,0 +1,72 @@
+"""The library's figures as the charts of the start page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.admin.charts import Bar, ColumnChart, Point, bars, column_chart
+from app.db.figures import Counts, Figures, Unit
+
+LABEL_EVERY: dict[Unit, int] = {"day": 7, "month": 6}
+GENRES = 12  # the others are added up
+YEARLY_SPAN = 120  # years; a longer history is drawn by decades
+YEAR_LABELS = 5
+TYPE_NAMES = {"MOVIE": "Films", "SHOW": "Shows", None: "Unknown"}
+
+
+def library_charts(found: Figures, unit: Unit) -> dict[str, ColumnChart | list[Bar]]:
+    """The charts by the names that the template has for them."""
+    over_time = found.over_time[unit]
+    return {
+        "years": column_chart(_year_points(found.years), label_every=1),
+        "genres": bars(_genres(found.genres), found.films),
+        "types": bars([(TYPE_NAMES.get(kind, str(kind)), count) for kind, count in found.types], found.films),
+        "most_liked": bars(
+            [(row["title"] or f"{row['_id']} (no longer there)", row["likes"]) for row in found.most_liked], 0
+        ),
+        "sign_ups": _over_time_chart(over_time.sign_ups, unit),
+        "likes": _over_time_chart(over_time.likes, unit),
+        "active": _over_time_chart(over_time.active, unit),
+    }
+
+
+def _year_points(years: Counts) -> list[Point]:
+    """A point per year or decade without gaps; the round ones have their labels."""
+    counts = {year: count for year, count in years if year is not None}
+    if not counts:
+        return []
+    first, last = min(counts), max(counts)
+    by_year = last - first < YEARLY_SPAN
+    step = 1 if by_year else 10
+    totals = dict.fromkeys(range(first // step * step, last + 1, step), 0)
+    for year, count in counts.items():
+        totals[year // step * step] += count
+    label_step = next(
+        size for size in (1, 2, 5, 10, 20, 50, 100, 200) if len(totals) * step <= YEAR_LABELS * size or size == 200
+    )
+    return [
+        Point(str(year) if by_year else f"{year}s", count, str(year) if year % label_step == 0 else "")
+        for year, count in totals.items()
+    ]
+
+
+def _genres(genres: Counts) -> list[tuple[str, int]]:
+    """The most frequent ones; the rest, and the films that have none, in a row each."""
+    named = [(str(genre), count) for genre, count in genres if genre is not None]
+    rest = sum(count for _, count in named[GENRES:])
+    without = sum(count for genre, count in genres if genre is None)
+    others = [(f"{len(named) - GENRES} others", rest), ("none given", without)]
+    return named[:GENRES] + [row for row in others if row[1]]
+
+
+def _over_time_chart(counts: Counts, unit: Unit) -> ColumnChart:
+    points = [Point(_long(start, unit), count, _short(start, unit)) for start, count in counts]
+    return column_chart(points, LABEL_EVERY[unit])
+
+
+def _long(start: datetime, unit: Unit) -> str:
+    return f"{start:%B %Y}" if unit == "month" else f"{start.day} {start:%B %Y}"
+
+
+def _short(start: datetime, unit: Unit) -> str:
+    return f"{start:%b %Y}" if unit == "month" else f"{start.day} {start:%b}"

@@ -1,0 +1,58 @@
+"""A survey of the cluster as the charts and tables of the system page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.admin.charts import Bar, bars
+from app.db.monitoring import ROUTER, Survey
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a shard has of a collection: documents (also as a bar, by their share) and chunks."""
+
+    collection: str
+    shard: str
+    bar: Bar
+    chunks: int | None
+
+
+def system_charts(survey: Survey) -> dict[str, Any]:
+    """What the template shows, by its names there."""
+    # What people do comes in through the routers; beyond them the servers talk to each other, too.
+    doors = [member for member in survey.members if member.group == ROUTER] or survey.members
+    kinds: dict[str, float] = {}
+    for door in doors:
+        for kind, rate in (door.rates or {}).items():
+            kinds[kind] = kinds.get(kind, 0.0) + rate
+    return {
+        "routed": any(member.group == ROUTER for member in survey.members),
+        "answering": sum(member.healthy for member in survey.members),
+        "connections": sum(door.connections or 0 for door in doors),
+        "rate": sum(kinds.values()),
+        "lag": max((member.lag for member in survey.members if member.lag is not None), default=None),
+        "kinds": bars([(kind, round(rate, 1)) for kind, rate in kinds.items()], sum(kinds.values())),
+        "holdings": _holdings(survey),
+    }
+
+
+def _holdings(survey: Survey) -> list[Holding]:
+    collections = dict.fromkeys(name for shard in survey.shards for name in (*shard.documents, *shard.chunks))
+    found = []
+    for name in collections:
+        counts = [(shard.name, shard.documents.get(name, 0)) for shard in survey.shards]
+        total = sum(count for _, count in counts)
+        for shard, bar in zip(survey.shards, bars(counts, total), strict=True):
+            found.append(Holding(name, shard.name, bar, shard.chunks.get(name) if shard.chunks else None))
+    return found
+
+
+def uptime(seconds: int) -> str:
+    """93784 -> "1 d 2 h"; below an hour "12 min"."""
+    days, rest = divmod(seconds, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,0 +1,84 @@
+"""A process of the cluster, in its own words: what `app.db.monitoring` makes of serverStatus and replSetGetStatus."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.db.connection import Row
+
+RATE_INTERVAL_S = 1.0  # between two readings of the counters, when there is no earlier reading
+RATE_MEMORY_S = 120.0  # an earlier reading that is older says little about now
+
+PRIMARY, SECONDARY, UP = "PRIMARY", "SECONDARY", "up"  # UP: a router, or a mongod outside a replica set
+
+
+@dataclass(frozen=True)
+class Member:
+    """A process. What it didn't say is None, or empty; `rates` are its operations per second by kind."""
+
+    group: str  # its replica set, or the routers
+    address: str
+    state: str  # as replSetGetStatus says it, or UP; or why it says nothing
+    lag: float | None = None  # seconds that a secondary is behind the primary
+    version: str = ""
+    uptime: int | None = None  # seconds
+    connections: int | None = None
+    memory: int | None = None  # bytes resident
+    operations: dict[str, int] = field(default_factory=dict)  # since it started, by kind
+    rates: dict[str, float] | None = None
+    standin: bool = False
+
+    @property
+    def healthy(self) -> bool:
+        return self.state in (PRIMARY, SECONDARY, "ARBITER", UP)
+
+    @property
+    def rate(self) -> float | None:
+        """All operations per second."""
+        return None if self.rates is None else sum(self.rates.values())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a process said at a time of `time.monotonic`; without a status when it said nothing."""
+
+    group: str
+    address: str
+    state: str
+    at: float
+    status: Row | None = None
+    written: datetime | None = None  # the latest write that it has
+
+    def member(self, answers: Sequence["Answer"], earlier: Mapping[str, "Answer"]) -> Member:
+        """In the words of this module. Lag is reckoned from the latest write that any member of the set has."""
+        if self.status is None:
+            return Member(self.group, self.address, self.state)
+        latest = max((a.written for a in answers if a.group == self.group and a.written), default=None)
+        return Member(
+            group=self.group,
+            address=self.address,
+            state=self.state,
+            lag=(latest - self.written).total_seconds() if latest and self.written else None,
+            version=self.status["version"],
+            uptime=int(self.status["uptime"]),
+            connections=int(self.status["connections"]["current"]),
+            memory=int(self.status["mem"]["resident"]) * 2**20,
+            operations=self._counters(),
+            rates=self.rates(earlier),
+            standin=bool(self.status.get("standin")),
+        )
+
+    def rates(self, earlier: Mapping[str, "Answer"]) -> dict[str, float] | None:
+        """Operations per second by kind since an earlier answer; None when none is fit, or it restarted since."""
+        before = earlier.get(self.address)
+        if before is None or before.status is None or self.status is None:
+            return None
+        seconds = self.at - before.at
+        if not RATE_INTERVAL_S / 2 <= seconds <= RATE_MEMORY_S or self.status["uptime"] < before.status["uptime"]:
+            return None
+        old = before._counters()
+        return {kind: (count - old.get(kind, 0)) / seconds for kind, count in self._counters().items()}
+
+    def _counters(self) -> dict[str, int]:
+        counters = (self.status or {}).get("opcounters", {})
+        return {kind: int(count) for kind, count in counters.items() if isinstance(count, int)}

@@ -1,0 +1,84 @@
+"""The slowest operations, out of the members' logs: mongod writes a line for each that takes over 100 ms (slowms).
+
+What people typed never comes along: of a query its fields are kept and its values are not.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from app.db.connection import Row
+
+MOST = 15
+MAX_SHAPE = 200  # characters
+_QUERY_PARTS = ("filter", "query", "q", "pipeline", "key", "sort")
+
+
+@dataclass(frozen=True)
+class SlowOperation:
+    """Operations of one kind and shape on one collection; `milliseconds`, `plan` and `examined` are of the slowest."""
+
+    collection: str
+    operation: str
+    shape: str  # its query, with ? for every value
+    milliseconds: int
+    plan: str  # as the server sums it up: "COLLSCAN", "IXSCAN { title: 1 }"
+    examined: int | None  # documents
+    at: datetime
+    member: str
+    times: int = 1
+
+
+def parse(lines: Iterable[str], member: str, database: str) -> list[SlowOperation]:
+    """The slow operations on a database in lines of a mongod's log (JSON since 4.4); anything else is passed over."""
+    found = []
+    for line in lines:
+        if '"Slow query"' not in line:
+            continue
+        try:
+            entry = json.loads(line)
+            owner, _, collection = entry["attr"]["ns"].partition(".")
+            if owner == database and not collection.startswith("$"):  # "$cmd": its parts have lines of their own
+                found.append(_operation(entry, collection, member))
+        except (ValueError, KeyError, TypeError, AttributeError):  # cut off, or of a form that we don't know
+            continue
+    return found
+
+
+def _operation(entry: Row, collection: str, member: str) -> SlowOperation:
+    attributes = entry["attr"]
+    command = attributes.get("originatingCommand") or attributes.get("command", {})
+    parts = {name: _shape(command[name]) for name in _QUERY_PARTS if command.get(name)}
+    kind = attributes["type"]
+    return SlowOperation(
+        collection=collection,
+        operation=next(iter(command), kind) if kind == "command" else kind,
+        shape=json.dumps(parts)[:MAX_SHAPE] if parts else "",
+        milliseconds=int(attributes["durationMillis"]),
+        plan=attributes.get("planSummary", ""),
+        examined=attributes.get("docsExamined"),
+        at=datetime.fromisoformat(entry["t"]["$date"]),
+        member=member,
+    )
+
+
+def _shape(value: Any) -> Any:
+    """A query without its values; of a list's items, each form once."""
+    if isinstance(value, dict):
+        return {name: _shape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        forms = {json.dumps(form): form for form in map(_shape, value)}
+        return list(forms.values())
+    return "?"
+
+
+def worst(found: Iterable[SlowOperation]) -> list[SlowOperation]:
+    """The slowest of each kind and shape, slowest first; at most MOST."""
+    kinds: dict[Sequence[str], list[SlowOperation]] = {}
+    for operation in found:
+        kinds.setdefault((operation.collection, operation.operation, operation.shape), []).append(operation)
+    slowest = [replace(max(same, key=attrgetter("milliseconds")), times=len(same)) for same in kinds.values()]
+    return sorted(slowest, key=attrgetter("milliseconds"), reverse=True)[:MOST]

@@ -1,0 +1,50 @@
+"""The system page: the cluster in its own words, and a word on why there are none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from web_visitor import Maker, Visitor, with_session
+
+from app.admin.system_charts import uptime
+from app.db import monitoring
+from ops.local_cluster import LocalCluster
+
+
+def test_without_a_monitor_the_page_says_what_to_do(boss: Visitor) -> None:
+    response = boss.get("/system")
+    assert response.status_code == 200
+    assert "FILM_LIBRARY_MONITOR_URI" in response.text
+
+
+def test_the_page_shows_processes_documents_storage_and_rates(make_app: Maker, library: LocalCluster) -> None:
+    boss = with_session(Visitor(make_app("admin", MONITOR_URI=library.uri("monitor"))), "boss")
+    page = boss.get("/system").text
+    (member,) = library.processes
+    assert f"localhost:{member.port}" in page
+    assert re.search(r'class="state">PRIMARY<', page)
+    assert "1 of 1" in page
+    movies = re.search(r'<th scope="row">movies</th>.*?<td class="cell-number">(\d+)</td>', page, re.DOTALL)
+    assert movies
+    assert movies[1] == "124"
+    assert "Storage of single" in page
+    assert re.search(r'<th scope="row">query</th>', page)
+    assert library.passwords["monitor"] not in page
+
+
+def test_a_cluster_that_does_not_answer_is_said_so(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitoring, "TIMEOUT_S", 0.3)
+    nowhere = "mongodb://monitor:secret@localhost:1/?authSource=admin"
+    page = with_session(Visitor(make_app("admin", MONITOR_URI=nowhere)), "boss").get("/system").text
+    assert "localhost:1: no answer" in page
+    assert "state-bad" in page
+    assert "0 of 1" in page
+    assert "secret" not in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 min"), (3599, "59 min"), (3660, "1 h 1 min"), (93784, "1 d 2 h"), (86400, "1 d 0 h")]
+)
+def test_uptime(seconds: int, text: str) -> None:
+    assert uptime(seconds) == text
