@@ -6,24 +6,27 @@ from html.parser import HTMLParser
 
 
 class Form(HTMLParser):
-    """The controls of the form whose action is `action`, by name: what would be sent if nobody touched it."""
+    """The controls of a form by name: what would be sent if nobody touched it.
 
-    def __init__(self, page: str, action: str) -> None:
+    It is the first whose action is `action`, of those with a control named `having`.
+    """
+
+    def __init__(self, page: str, action: str, having: str = "") -> None:
         super().__init__()
         self.values: dict[str, str] = {}
         self.errors: dict[str, str] = {}  # control name -> the sentence beside it
-        self._action = action
-        self._inside = False
+        self._action, self._having = action, having
+        self._inside = self._done = False
         self._area: str | None = None
         self._select: str | None = None
         self._error: str | None = None
         self.feed(page)
-        assert self.values, f"no form for {action}"
+        assert self._done, f"no form for {action}"
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
-        if tag == "form":
-            self._inside = given.get("action") == self._action
+        if tag == "form" and given.get("action") == self._action and not self._done:
+            self._inside, self.values, self.errors = True, {}, {}
         if not self._inside:
             return
         name, value = given.get("name") or "", given.get("value") or ""
@@ -39,8 +42,8 @@ class Form(HTMLParser):
             self._error = (given.get("id") or "").removeprefix("record-").removesuffix("-error")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._inside = False
+        if tag == "form" and self._inside:
+            self._inside, self._done = False, not self._having or self._having in self.values
         elif tag == "textarea" and self._area:
             self.values[self._area] = self.values[self._area].removeprefix("\n")  # as browsers do
             self._area = None
