@@ -15,7 +15,7 @@ from app.cli.session import database, end, stopped, summary
 from app.db import bulk, exports, imports
 from app.db.filters import OPERATORS, Condition
 from app.db.models import COLLECTIONS
-from app.db.rejects import SUFFIXES, Rejects, shown
+from app.db.rejects import SUFFIXES, RejectsFiles, shown
 from app.progress import Progress
 
 SHOWN_REJECTS = 20  # on the terminal; all of them are in the rejects file
@@ -97,7 +97,7 @@ class _RejectReport:
 
 
 @contextmanager
-def _rejects_files(path: Path, directory: Path | None) -> Iterator[Rejects]:
+def _rejects_files(path: Path, directory: Path | None) -> Iterator[RejectsFiles]:
     """Files beside the one that is imported, by names that nothing has: an earlier one may be half corrected."""
     name = f"{Path(path.name.removesuffix('.gz')).stem}.rejects"
     places = ((directory or path.parent) / f"{name}{number}" for number in itertools.chain([""], itertools.count(2)))
@@ -110,7 +110,7 @@ def _rejects_files(path: Path, directory: Path | None) -> Iterator[Rejects]:
             click.echo(f"{base}{suffix} can't be written ({error.strerror}); name a directory with --rejects", err=True)
             return open(os.devnull, "w", encoding="utf-8", errors="surrogateescape")
 
-    rejects = Rejects(open_file)
+    rejects = RejectsFiles(open_file)
     try:
         yield rejects
     finally:

@@ -12,8 +12,8 @@ from typing import Any
 from pymongo.errors import BulkWriteError
 
 from app.db import claims
-from app.db.connection import Row, driver_errors, get_collection, in_transaction, time_limit
-from app.db.documents import REFERENCES, insert
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.documents import REFERENCES, add
 from app.db.errors import DatabaseError, Duplicate, ValidationFailed
 from app.db.models import Movie, get_model
 from app.db.validation import ALIASES, prepare
@@ -267,8 +267,7 @@ def _insert_missing(name: str, documents: list[Row], new: set[str]) -> int:
 def _adopt(film: Row) -> bool:
     """Insert a film whose claim an interrupted import left behind, unless somebody else does meanwhile."""
     try:
-        with driver_errors():
-            in_transaction(lambda session: insert(session, "movies", film))
+        add("movies", film)
     except Duplicate:
         return False
     return True

@@ -91,12 +91,19 @@ def import_stream(
     return collection, counts
 
 
+def collection_of(stream: BinaryIO, name: str) -> str:
+    """The collection that a file's first records belong to. Raises FileUnreadable, and BadQuery for none."""
+    return _belongs_to(islice(Reader(stream, name).batches(), 1))
+
+
 def _belongs_to(batches: Iterable[Batch]) -> str:
-    for batch in batches:
-        for _, record in batch.documents:
-            for collection, marks in _MARKS.items():
-                if isinstance(record, dict) and marks <= record.keys():
-                    return collection
+    records = [record for batch in batches for _, record in batch.documents]
+    if not records:
+        raise BadQuery("there is no record in the file")
+    for record in records:
+        for collection, marks in _MARKS.items():
+            if isinstance(record, dict) and marks <= record.keys():
+                return collection
     raise BadQuery("can't tell from the first records what the file holds; say which collection it belongs to")
 
 

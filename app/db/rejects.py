@@ -4,19 +4,26 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
-from typing import Any, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TextIO
 
 from app.db import cells
 from app.db.bulk import Malformed, Reject
 
-REASONS = ("rejected record", "line in the original", "field", "value", "reason")
 SUFFIXES = (".csv", ".jsonl", ".reasons.csv")  # records as CSV, records as JSON lines, reasons
+REASONS = ("rejected record", "line in the original", "field", "value", "reason")
 VALUE = 200  # characters of a value that are shown
 
 
-class Rejects:
-    """Writes refused records as they came, CSV or JSON lines (JSON arrays too), and a CSV file of reasons.
+class Rejects(Protocol):
+    """Where an import puts what it refuses."""
+
+    def add(self, reject: Reject, heading: list[str] | None) -> None:
+        """Take a reason and, with its first, the record. `heading` is a CSV file's, None for JSON."""
+
+
+class RejectsFiles:
+    """Refused records as they came, CSV or JSON lines (JSON arrays too), and a CSV file of reasons.
 
     `open_file` is asked for two files at the first record, by their SUFFIXES: for the records, then for the reasons.
     What was no UTF-8 is written back byte for byte, so the files must be open with "surrogateescape".
@@ -26,50 +33,49 @@ class Rejects:
         self._open = open_file
         self.files: list[TextIO] = []
         self._last: Any = None
-        self.count = 0
+        self._count = 0
 
     def add(self, reject: Reject, heading: list[str] | None) -> None:
-        """Write a reason and, with its first, the record. `heading` is a CSV file's, None for JSON."""
+        """Write a reason and, with its first, the record."""
         if not self.files:
-            self._begin(heading)
+            self.files.append(self._open(".jsonl" if heading is None else ".csv"))
+            self.files[0].write(heading_line(heading))
+            self.files.append(self._open(".reasons.csv"))
+            self.files[1].write(csv_line(REASONS))
         records, reasons = self.files
         if reject.document is not self._last:
             self._last = reject.document
-            self.count += 1
-            records.write(_written(reject.document, heading))
-        row = (self.count, reject.line, reject.field, shown(reject.value), reject.reason)
-        csv.writer(reasons).writerow([cells.escape(cell) if isinstance(cell, str) else cell for cell in row])
+            self._count += 1
+            records.write(written(reject.document, heading))
+        reasons.write(reason_line(self._count, reject.line, reject.field, shown(reject.value), reject.reason))
 
     def close(self) -> None:
         """Close both files, if there are any."""
         for file in self.files:
             file.close()
 
-    def _begin(self, heading: list[str] | None) -> None:
-        self.files.append(self._open(".jsonl" if heading is None else ".csv"))
-        self.files.append(self._open(".reasons.csv"))
-        if heading is not None:
-            self.files[0].write(_csv_line(heading))
-        csv.writer(self.files[1]).writerow(REASONS)
+
+def heading_line(heading: Sequence[str] | None) -> str:
+    """What a file of refused records begins with."""
+    return "" if heading is None else csv_line(heading)
 
 
-def shown(value: Any) -> str:
-    """The beginning of a refused value, fit for a screen and a file."""
-    text = "" if value is None else str(value)[:VALUE]
-    return text.encode(errors="backslashreplace").decode()
-
-
-def _written(document: Any, heading: list[str] | None) -> str:
-    if isinstance(document, Malformed):
-        if heading is None:  # of an array, where an item may go over several lines
-            return re.sub(r"[\r\n]+", " ", document.text) + "\n"
-        return document.text if document.text.endswith("\n") else f"{document.text}\r\n"
+def written(document: Any, heading: Sequence[str] | None) -> str:
+    """A refused record as a line (or, in CSV, lines) of a file with that heading; None for JSON lines."""
     if heading is None:
-        # ASCII only where there is half a surrogate pair, which no file can hold.
-        text = json.dumps(document, ensure_ascii=False)
-        return (text if _is_unicode(text) else json.dumps(document)) + "\n"
+        return _json_line(document)
+    if isinstance(document, Malformed):
+        return document.text if document.text.endswith("\n") else f"{document.text}\r\n"
     escaped = "_id" in heading  # as the reader takes it
-    return _csv_line([cells.escape(cell) if escaped else cell for cell in document.values()])
+    return csv_line([cells.escape(cell) if escaped else cell for cell in document.values()])
+
+
+def _json_line(document: Any) -> str:
+    if isinstance(document, Malformed):  # of an array, where an item may go over several lines
+        return re.sub(r"[\r\n]+", " ", document.text) + "\n"
+    text = json.dumps(document, ensure_ascii=False)
+    # ASCII only where there is half a surrogate pair, which no file can hold.
+    return (text if _is_unicode(text) else json.dumps(document)) + "\n"
 
 
 def _is_unicode(text: str) -> bool:
@@ -80,7 +86,19 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _csv_line(row: list[str]) -> str:
+def reason_line(number: int, line: int, field: str, value: str, reason: str) -> str:
+    """A line of the file of reasons."""
+    return csv_line([str(number), str(line), *map(cells.escape, (field, value, reason))])
+
+
+def shown(value: Any) -> str:
+    """The beginning of a refused value, fit for a screen and a file."""
+    text = "" if value is None else str(value)[:VALUE]
+    return text.encode(errors="backslashreplace").decode()
+
+
+def csv_line(row: Sequence[str]) -> str:
+    """A line of a CSV file."""
     line = io.StringIO()
     csv.writer(line).writerow(row)
     return line.getvalue()

@@ -1,0 +1,54 @@
+"""Files that administrators send to be imported: in the database, so that any worker on any host can read them.
+
+Kept in the GridFS bucket `uploads` until they have been imported, and for KEEP at most.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import BinaryIO, cast
+
+from bson import ObjectId
+from gridfs import GridFSBucket
+from gridfs.errors import NoFile
+
+from app.db.connection import driver_errors, get_collection, time_limit
+from app.db.errors import NotFound
+from app.db.models import now
+
+KEEP = timedelta(days=1)
+TIMEOUT_S = 120.0  # for all of a file
+
+_BUCKET = "uploads"
+
+
+@driver_errors()
+def store(stream: BinaryIO, name: str) -> str:
+    """Keep a file and return its id. What is older than KEEP goes on this occasion."""
+    with time_limit(TIMEOUT_S):
+        for old in _bucket().find({"uploadDate": {"$lt": now() - KEEP}}):
+            _bucket().delete(old._id)
+        return str(_bucket().upload_from_stream(name, stream))
+
+
+@contextmanager
+def opened(upload_id: str) -> Iterator[BinaryIO]:
+    """A stored file, to be read. Raises NotFound when it isn't there any more."""
+    with driver_errors():
+        try:
+            stream = _bucket().open_download_stream(ObjectId(upload_id))
+        except NoFile as error:
+            raise NotFound("the file isn't kept any more; send it again") from error
+    with stream:
+        yield cast(BinaryIO, stream)
+
+
+@driver_errors()
+def remove(upload_id: str) -> None:
+    """Forget a file, if it is there."""
+    with suppress(NoFile):
+        _bucket().delete(ObjectId(upload_id))
+
+
+def _bucket() -> GridFSBucket:
+    return GridFSBucket(get_collection(_BUCKET).database, bucket_name=_BUCKET)

@@ -1,0 +1,136 @@
+"""Uploads imported by jobs: reported, refused records kept, interrupted anywhere and gone on with."""
+
+import gzip
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import bulk, import_jobs, uploads
+from app.db.errors import BadQuery, NotFound
+from app.db.imports import import_stream
+from app.db.models import now
+
+Raw = Database[dict[str, Any]]
+
+
+class Stopped(Exception):
+    """As a job's lease that was lost."""
+
+
+def lines(count: int, bad: set[int]) -> bytes:
+    """JSON lines of films, of which some have no type."""
+    rows = ({"_id": f"f{n}", "title": f"Fílm {n}", **({} if n in bad else {"type": "MOVIE"})} for n in range(count))
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
+def job(content: bytes, name: str = "films.jsonl", **more: Any) -> dict[str, Any]:
+    file = uploads.store(io.BytesIO(content), name)
+    return {"_id": "j1", "file": file, "name": name, "collection": "movies", "strict": False, "done": 0, **more}
+
+
+def run(work: dict[str, Any]) -> dict[str, Any]:
+    return import_jobs.run_upload(work, lambda done, report: None)
+
+
+def test_an_upload_is_imported_and_forgotten_but_what_was_refused_is_kept(database: Raw) -> None:
+    content = lines(10, bad={3, 7}) + b'{"_id": "x", \xff}\n'
+    work = job(gzip.compress(content), "films.jsonl.gz")
+    report = run(work)
+    assert report == {"inserted": 8, "existing": 0, "rejected": 3, "documents": 11, "heading": None}
+    refused = import_jobs.first_rejects("j1", 2)
+    assert [(row["n"], row["line"], row["reasons"]) for row in refused] == [
+        (1, 4, [{"field": "type", "value": "", "reason": "is missing"}]),
+        (2, 8, [{"field": "type", "value": "", "reason": "is missing"}]),
+    ]
+    assert b"".join(import_jobs.rejects_file({**work, "report": report})).splitlines() == [
+        content.splitlines()[n] for n in (3, 7, 10)
+    ]
+    assert b"".join(import_jobs.reasons_file({**work, "report": report})).splitlines()[:2] == [
+        b"rejected record,line in the original,field,value,reason",
+        b"1,4,type,,is missing",
+    ]
+    with pytest.raises(NotFound):
+        run(work)
+    assert database["uploads.chunks"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("reports", [1, 2])
+def test_an_import_that_was_stopped_goes_on_from_its_last_report(
+    database: Raw, monkeypatch: pytest.MonkeyPatch, reports: int
+) -> None:
+    monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
+    monkeypatch.setattr(import_jobs, "PAGE", 2)
+    bad = {5, bulk.BATCH + 5, 2 * bulk.BATCH + 5, 3 * bulk.BATCH + 5}
+    content = lines(4 * bulk.BATCH, bad)
+    work, told = job(content), []
+
+    def report(done: int, values: dict[str, Any]) -> None:
+        told.append((done, values))
+        if len(told) == reports:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        import_jobs.run_upload(work, report)
+    done, values = told[-1]
+    assert values["documents"] == reports * bulk.BATCH
+    in_by_then = database.movies.count_documents({})
+    assert in_by_then >= values["inserted"]
+
+    ended = run({**work, "done": done, "report": values})
+    assert ended["documents"] == 4 * bulk.BATCH
+    assert ended["rejected"] == len(bad)
+    assert ended["inserted"] + ended["existing"] == 4 * bulk.BATCH - len(bad)
+    assert ended["existing"] == in_by_then - values["inserted"]  # of the batches that were under way
+    refused = b"".join(import_jobs.rejects_file({**work, "report": ended}))
+    assert [json.loads(line)["_id"] for line in refused.splitlines()] == [f"f{n}" for n in sorted(bad)]
+    assert database.movies.count_documents({"ranking_score": None}) == 0
+
+
+def test_a_file_that_breaks_off_says_where_and_what_is_in(database: Raw) -> None:
+    told: list[dict[str, Any]] = []
+    with pytest.raises(BadQuery, match=r"films\.json: line 2: "):
+        import_jobs.run_upload(
+            job(b'[{"_id": "f1", "title": "One", "type": "MOVIE"},\n{"_id": "f2", "ti', "films.json"),
+            lambda done, report: told.append(report),
+        )
+    assert told[-1]["inserted"] == database.movies.count_documents({}) == 1
+
+
+def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw) -> None:
+    told: list[dict[str, Any]] = []
+    work = job(lines(20, bad={7, 9}), strict=True)
+    with pytest.raises(BadQuery, match="line 8: type is missing"):
+        import_jobs.run_upload(work, lambda done, report: told.append(report))
+    assert {row["_id"] for row in database.movies.find()} == {f"f{n}" for n in range(7)}
+    assert (told[-1]["inserted"], told[-1]["rejected"]) == (7, 1)
+    assert [row["line"] for row in import_jobs.first_rejects("j1", 9)] == [8]
+
+
+def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
+    content = 'id,title,type,runtime\na,"Alpha, or\none",FILM,90\nb,Beta\nc,Caf\u00e9,MOVIE,9\n'.encode()
+    work = job(content.replace("\u00e9".encode(), b"\xe9"), "titles.csv")
+    report = run(work)
+    assert report["rejected"] == 3
+    refused = b"".join(import_jobs.rejects_file({**work, "report": report}))
+    assert refused.startswith(b"id,title,type,runtime\r\n")
+    corrected = refused.replace(b"FILM", b"SHOW").replace(b"b,Beta", b"b,Beta,MOVIE,80").replace(b"\xe9", b"\xc3\xa9")
+    assert import_stream(io.BytesIO(corrected), "titles.rejects.csv")[1] == bulk.Counts(inserted=3)
+    assert database.movies.find_one({"_id": "a"}, {"_id": 0, "title": 1}) == {"title": "Alpha, or\none"}
+    assert database.movies.find_one({"_id": "c"}, {"_id": 0, "title": 1}) == {"title": "Café"}
+
+
+def test_old_uploads_go_when_a_new_one_comes(database: Raw) -> None:
+    old, young = (uploads.store(io.BytesIO(b"x"), "x") for _ in range(2))
+    database["uploads.files"].update_one(
+        {"uploadDate": database["uploads.files"].find().sort("_id").next()["uploadDate"]},
+        {"$set": {"uploadDate": now() - uploads.KEEP - timedelta(minutes=1)}},
+    )
+    uploads.store(io.BytesIO(b"y"), "y")
+    with pytest.raises(NotFound), uploads.opened(old):
+        pass
+    with uploads.opened(young) as stream:
+        assert stream.read() == b"x"
