@@ -95,10 +95,10 @@ def move_film(session: ClientSession, current: Row, changed: Row) -> None:
     claims.move(changed["_id"], changed["title_hash"], session)
 
 
-def references(collection: str, document_id: Any, session: ClientSession | None = None) -> dict[str, int]:
+def references(collection: str, document_id: Any) -> dict[str, int]:
     """How many documents of which collection point at this one; only those that do."""
     counts = {
-        other: get_collection(other).count_documents({field: document_id}, session=session)
+        other: get_collection(other).count_documents({field: document_id})
         for other, field in REFERENCES.get(collection, {}).items()
     }
     return {other: count for other, count in counts.items() if count}
@@ -109,12 +109,14 @@ def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) 
 
     Raises Referenced when others point at it and `cascade` doesn't say to take them along.
     """
-    hanging = references(collection, row["_id"], session)
-    if hanging and not cascade:
-        raise Referenced(hanging)
-    for other in hanging:
-        get_collection(other).delete_many({REFERENCES[collection][other]: row["_id"]}, session=session)
+    gone: dict[str, int] = {}
+    for other, field in REFERENCES.get(collection, {}).items():
+        hanging, query = get_collection(other), {field: row["_id"]}
+        if cascade:
+            gone[other] = hanging.delete_many(query, session=session).deleted_count
+        elif hanging.find_one(query, {"_id": 1}, session=session) is not None:
+            raise Referenced(references(collection, row["_id"]))
     get_collection(collection).delete_one(address(collection, row), session=session)
     if get_model(collection) is Movie:
         claims.release(row["_id"], session)
-    return hanging
+    return {other: count for other, count in gone.items() if count}

@@ -1,15 +1,19 @@
 """What only a sharded cluster can show: one film for one _id on all shards together, and films that change shards."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
 
-from app.db import bulk, connection, operations, schema
+from app.db import bulk, claims, connection, filters, listing, operations, schema
 from app.db.bulk import Counts
-from app.db.errors import Duplicate
+from app.db.errors import Duplicate, ValidationFailed
+from app.db.filters import Condition
 from ops.local_cluster import LocalCluster
 
 Raw = Database[dict[str, Any]]
@@ -77,3 +81,105 @@ def test_a_new_title_moves_the_film_to_its_shard(sharded: dict[str, Raw]) -> Non
     assert moved
     assert len(after["shard1"]) + len(after["shard2"]) == COUNT
     assert operations.find_document("movies", "f0")["title"] == "Moved 0"
+
+
+def two_titles(sharded: dict[str, Raw]) -> tuple[str, str]:
+    """Titles of films that lie on different shards."""
+    bulk.load("movies", films("Alpha"))
+    first, second = (shard.movies.find_one({}, {"title": 1}) for shard in sharded.values())
+    assert first is not None
+    assert second is not None
+    operations.delete_document("movies", first["_id"])
+    return first["title"], second["title"]
+
+
+def test_a_title_is_looked_up_on_one_shard(sharded: dict[str, Raw]) -> None:
+    bulk.load("movies", films("Alpha"))
+
+    def shards_asked(*conditions: Condition) -> int:
+        found = connection.get_collection("movies").find(filters.query("movies", conditions))
+        plan = found.explain()["queryPlanner"]["winningPlan"]
+        return len(plan["shards"])
+
+    assert shards_asked(Condition("title", "eq", "Alpha 7")) == 1
+    assert shards_asked(Condition("title", "in", ["Alpha 7"]), Condition("runtime", "exists", "no")) == 1
+    assert shards_asked(Condition("_id", "eq", "f7")) == len(sharded)
+    page = listing.list_page("movies", conditions=[Condition("title", "eq", "Alpha 7")], sort="ranking_score")
+    assert [film["_id"] for film in page.rows] == ["f7"]
+
+
+def test_a_film_that_changes_shards_is_never_missed_nor_seen_twice(sharded: dict[str, Raw]) -> None:
+    here, there = two_titles(sharded)
+    operations.insert_one("movies", {"_id": "mover", "title": here, "type": "MOVIE"})
+    done = threading.Event()
+    seen: list[str] = []
+    copies: list[int] = []
+    snapshot = connection.get_collection("movies").with_options(read_concern=ReadConcern("snapshot"))
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(operations.find_document("movies", "mover")["title"])
+            copies.append(len(list(snapshot.find({"_id": "mover"}))))
+
+    def move() -> None:
+        try:
+            for number in range(20):
+                operations.update_document("movies", "mover", {"title": (there, here)[number % 2]})
+        finally:
+            done.set()
+
+    with ThreadPoolExecutor(3) as pool:
+        for task in [pool.submit(look), pool.submit(look), pool.submit(move)]:
+            task.result()
+    assert set(seen) == {here, there}
+    assert set(copies) == {1}
+
+
+@pytest.mark.parametrize("way", ["load", "insert"])
+def test_bringing_a_film_again_while_its_title_changes_makes_no_second_one(sharded: dict[str, Raw], way: str) -> None:
+    here, there = two_titles(sharded)
+    film = {"_id": "mover", "title": here, "type": "MOVIE"}
+
+    def bring() -> None:
+        if way == "load":
+            bulk.load("movies", [(1, film)])
+        else:
+            with suppress(Duplicate):
+                operations.insert_one("movies", film)
+
+    for _ in range(8):
+        operations.delete_document("movies", "mover")
+        operations.insert_one("movies", film)
+        barrier = threading.Barrier(3)
+
+        def begin(task: Callable[[], object], barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            task()
+
+        def move() -> None:
+            operations.update_document("movies", "mover", {"title": there})
+
+        with ThreadPoolExecutor(3) as pool:
+            for future in [pool.submit(begin, task) for task in (move, bring, bring)]:
+                future.result()
+        (title,) = [film["title"] for shard in sharded.values() for film in shard.movies.find({"_id": "mover"})]
+        assert title == there
+
+
+def test_claims_of_films_on_any_shard_are_kept_when_the_others_are_swept(sharded: dict[str, Raw]) -> None:
+    bulk.load("movies", films("Alpha"))
+    claimed = connection.get_collection(claims.NAME)
+    claimed.insert_many([{"_id": f"left{number}", "title_hash": number} for number in range(5)])
+    claimed.update_many({}, {"$unset": {"at": ""}})
+    assert claims.sweep() == 5
+    assert claimed.count_documents({}) == COUNT == sum(len(ids(shard)) for shard in sharded.values())
+
+
+def test_a_malformed_film_is_refused_on_every_shard(sharded: dict[str, Raw]) -> None:
+    assert schema.install_validators() == []
+    bulk.load("movies", films("Alpha"))
+    for shard in sharded.values():
+        (film,) = shard.movies.find({}).limit(1)
+        with pytest.raises(ValidationFailed) as raised, connection.driver_errors():
+            connection.get_collection("movies").update_one({"_id": film["_id"]}, {"$set": {"runtime": "long"}})
+        assert set(raised.value.errors) == {"runtime"}
