@@ -24,7 +24,7 @@ from app.admin import (
 )
 from app.web import build_app
 
-PAGES = (accounts, dashboards, records, record, picker, bulk, transfer, jobs, audit_log, metrics)
+PAGES = (accounts, dashboards, records, record, picker, bulk, transfer, jobs, audit_log)
 
 # The longest form is a film's: a description of 10,000 characters, each up to 12 bytes once encoded for the way.
 FORM_MAX_BYTES = 256 * 1024
@@ -46,5 +46,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     )
     access.init_app(app)
     navigation.init_app(app)
+    metrics.init_app(app)
     worker.init_app(app)
     return app

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.db.connection import DatabaseConfig, connect
-from app.web import accounts, assets, errors, filters, health, limits, request_log, security
+from app.web import accounts, assets, errors, filters, health, limits, request_log, request_metrics, security
 from app.web.settings import flask_settings
 
 
@@ -46,6 +46,7 @@ def build_app(
         # Host comes as it is: nginx passes on the one it was asked for, and X-Forwarded-Host is whatever a client says.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     request_log.init_app(app)
+    request_metrics.init_app(app)
     security.init_app(app)
     accounts.init_app(app)
     errors.init_app(app)
