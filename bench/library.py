@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import tempfile
@@ -45,11 +46,16 @@ def library(films: int) -> Iterator[Library]:
         config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
         connection.connect(config)
         stack.callback(connection.disconnect)
+        schema.install_validators()
         schema.create_indexes()
         if films:
             progress = Progress("films", films)
             with schema.deferred_indexes("movies"):
-                bulk.load("movies", enumerate(synthetic.films(sample, films)), on_progress=progress.advance)
+                bulk.load(
+                    "movies",
+                    enumerate(synthetic.films(sample, films)),
+                    on_progress=lambda settled: progress.reach(settled.documents, settled.documents),
+                )
                 ranking.recompute()
         yield Library(config.uri, config.database, films, sample)
 
@@ -60,8 +66,10 @@ def admin_client(library: Library) -> FlaskClient:
         "FILM_LIBRARY_MONGODB_URI": library.uri,
         "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32),
         "FILM_LIBRARY_COOKIE_SECURE": "0",
+        "FILM_LIBRARY_JOB_WORKER": "0",
     }
     app = admin.create_app()
+    app.logger.setLevel(logging.WARNING)  # a line for each request would bury the figures
     user, _ = users.create_admin("bench", secrets.token_urlsafe(16), superadmin=True)
     client = app.test_client()
     with client.session_transaction() as session:
