@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import claims, operations, sessions, users
+from app.db import bulk, claims, operations, sessions, users
 from app.db.audit import LOG, Actor
 from app.db.errors import Conflict, DatabaseError, Duplicate, NotFound, Referenced, ValidationFailed
 from app.db.models import SUPERADMIN, now
@@ -162,6 +162,14 @@ def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw) ->
         operations.insert_one("movies", {**FILM, "title": "Other"})
     operations.insert_one("movies", FILM)
     assert database.movies.count_documents({}) == 1
+
+
+def test_an_import_that_finds_a_claim_without_its_film_adopts_it(database: Raw) -> None:
+    claims.claim({"tm1": custom_hash("The Matrix"), "tm2": custom_hash("Other")})
+    bulk.load("movies", enumerate([FILM, {**FILM, "_id": "tm2"}, {**FILM, "_id": "tm3"}]))
+    assert {film["_id"] for film in database.movies.find()} == {"tm1", "tm3"}
+    adopted = {claim["_id"] for claim in database[claims.NAME].find({"adopted": {"$exists": True}})}
+    assert adopted == {"tm1"}
 
 
 def test_a_title_whose_claim_an_import_may_still_use_keeps_its_shard(database: Raw) -> None:
