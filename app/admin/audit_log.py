@@ -7,8 +7,12 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 
 from app.admin.columns import VIEWS
+from app.admin.job_words import change_in_words
 from app.admin.rights import Action, requires
-from app.db import audit
+from app.db import audit, jobs
+from app.db.bulk_edit import Change
+from app.db.connection import Row
+from app.db.models import now
 from app.web.query import single
 
 blueprint = Blueprint("audit_log", __name__)
@@ -44,7 +48,15 @@ def listing() -> str:
         actions=ACTIONS,
         collections=VIEWS,
         address=address,
+        change_in_words=lambda collection, change: change_in_words(collection, Change(**change)),
+        undoable=_undoable,
         by_jobs=audit.changes_page(collection=collection, document_id=document_id).rows
         if collection and document_id
         else [],
     )
+
+
+def _undoable(entry: Row) -> bool:
+    """Whether the entry's job may still be undone, as far as the entry tells; the job's page knows."""
+    fresh = now() - entry["at"] < jobs.UNDO_WITHIN
+    return bool(fresh and entry["count"] and entry["action"] in {jobs.KINDS[kind] for kind in jobs.UNDOABLE})

@@ -16,8 +16,8 @@ from pymongo.errors import BulkWriteError
 from app.db import audit, claims, jobs, ranking
 from app.db.bulk_edit import Change, Selection, apply
 from app.db.concurrency import version
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.documents import REFERENCES, address, move_film
+from app.db.connection import DOCUMENT_VALIDATION_FAILURE, Row, driver_errors, get_collection, in_transaction
+from app.db.documents import REFERENCES, address
 from app.db.errors import Duplicate, NotFound, ValidationFailed
 from app.db.filters import Condition
 from app.db.jobs import Lease
@@ -25,7 +25,6 @@ from app.db.models import COLLECTIONS, USER, Movie, User, get_model, now
 
 BATCH = 500  # records of a step: some 0.1 s, so that a cancelled job ends soon and a conflict repeats little
 HANGING = 2_000  # documents deleted along with them in one step; a film may have any number of likes
-_DOCUMENT_VALIDATION_FAILURE = 121
 REFUSED = (Duplicate, NotFound, ValidationFailed)  # one record's own fault
 Steps = Iterator[Row]
 """The job as it is after each step."""
@@ -182,23 +181,13 @@ def _returnable(session: ClientSession, collection: str, changes: list[Row], out
             for change in changes:
                 if change["before"][key] not in there:
                     reasons[change["n"]] = f"{key}: {change['before'][key]} isn't there any more"
-    if get_model(collection) is Movie:
-        reasons |= _claim(session, changes)
+    if get_model(collection) is Movie and changes:
+        taken = claims.take_all({change["key"]: change["before"]["title_hash"] for change in changes}, session)
+        reasons |= {change["n"]: "its id belongs to another film now" for change in changes if change["key"] in taken}
     for change in changes:
         if change["n"] in reasons:
             outcome.fail(change["key"], reasons[change["n"]])
     return [change for change in changes if change["n"] not in reasons]
-
-
-def _claim(session: ClientSession, changes: list[Row]) -> dict[int, str]:
-    """Claim the ids of films that come back; by the change's number, why one can't have its own."""
-    problems = {}
-    for change in changes:
-        try:
-            claims.take(change["key"], change["before"]["title_hash"], session)
-        except Duplicate:
-            problems[change["n"]] = "its id belongs to another film now"
-    return problems
 
 
 # -- the loop that all three share
@@ -260,7 +249,9 @@ def _n(job: Row) -> int:
 
 
 def _advance(job: Row, lease: Lease, outcome: _Outcome, items: list[Item], session: ClientSession | None = None) -> Row:
-    values = {"cursor": items[-1][0]} if outcome.finished else {}
+    values: Row = {"attempts": 0}
+    if outcome.finished:
+        values["cursor"] = items[-1][0]
     counts = {
         "n": len(outcome.changes),
         "done": len(items) if outcome.finished else 0,
@@ -279,7 +270,7 @@ def _refusals() -> Iterator[None]:
         codes = {problem["code"] for problem in error.details["writeErrors"]}
         if claims.DUPLICATE_KEY in codes:
             raise Duplicate("another record like this exists") from error
-        if _DOCUMENT_VALIDATION_FAILURE in codes:
+        if DOCUMENT_VALIDATION_FAILURE in codes:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error
         raise
 
@@ -314,15 +305,26 @@ def _selected(job: Row, ids: list[Any], session: ClientSession) -> Iterator[Row]
 
 
 def _write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Row]]) -> None:
-    updates = []
+    moves, updates = [], []
     for before, after in pairs:
         if get_model(collection) is Movie and before["title_hash"] != after["title_hash"]:
-            move_film(session, before, after)
+            moves.append(after)
         else:
             updates.append(UpdateOne(address(collection, before), _update(before, after)))
+    if moves:
+        _move(session, moves)
     if updates:
         get_collection(collection).bulk_write(updates, ordered=False, session=session)
     _rank(session, collection, [after for _, after in pairs])
+
+
+def _move(session: ClientSession, films: Sequence[Row]) -> None:
+    """As `documents.move_film`, for several films with new titles."""
+    ids = [film["_id"] for film in films]
+    if get_collection("movies").delete_many({"_id": {"$in": ids}}, session=session).deleted_count != len(films):
+        raise NotFound("a film has been changed or deleted meanwhile")
+    get_collection("movies").insert_many(films, ordered=False, session=session)
+    claims.move_all({film["_id"]: film["title_hash"] for film in films}, session)
 
 
 def _update(before: Row, after: Row) -> Row:

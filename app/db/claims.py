@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
 
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
@@ -62,15 +63,23 @@ def claim_new(wanted: Mapping[str, int]) -> tuple[dict[str, int], set[str]]:
 
 def take(movie_id: str, title_hash: int, session: ClientSession) -> None:
     """Claim an id for the film that this transaction inserts. Raises Duplicate when it's that of another title."""
-    claims = get_collection(NAME)
-    there = claims.find_one({"_id": movie_id}, session=session)
-    if there is None:
-        claims.insert_one({"_id": movie_id, "title_hash": title_hash, "at": now()}, session=session)
-    elif there["title_hash"] == title_hash:
-        # A change in any case, so that it conflicts with a change of title under way.
-        claims.update_one({"_id": movie_id}, {"$inc": {"adopted": 1}, "$set": {"at": now()}}, session=session)
-    else:
+    if take_all({movie_id: title_hash}, session):
         raise Duplicate(f"{movie_id} is the id of another film")
+
+
+def take_all(wanted: Mapping[str, int], session: ClientSession) -> set[str]:
+    """Claim ids, given with their title_hash, for the films that this transaction inserts; returns those that are other
+    titles' and can't be had."""
+    claims = get_collection(NAME)
+    there = {row["_id"]: row["title_hash"] for row in claims.find({"_id": {"$in": list(wanted)}}, session=session)}
+    if free := [movie_id for movie_id in wanted if movie_id not in there]:
+        moment = now()
+        claims.insert_many([{"_id": i, "title_hash": wanted[i], "at": moment} for i in free], session=session)
+    if own := [movie_id for movie_id, title_hash in there.items() if title_hash == wanted[movie_id]]:
+        # A change in any case, so that it conflicts with a change of title under way.
+        adopted = {"$inc": {"adopted": 1}, "$set": {"at": now()}}
+        claims.update_many({"_id": {"$in": own}}, adopted, session=session)
+    return set(there) - set(own)
 
 
 def hold(movie_id: str, session: ClientSession) -> None:
@@ -98,13 +107,22 @@ def move(movie_id: str, title_hash: int, session: ClientSession) -> None:
 
     Raises ValidationFailed while an import may still be bringing the film under its old title.
     """
+    move_all({movie_id: title_hash}, session)
+
+
+def move_all(wanted: Mapping[str, int], session: ClientSession) -> None:
+    """As `move`, for several films, given with their new title_hash."""
     claims = get_collection(NAME)
-    there = claims.find_one({"_id": movie_id}, session=session) or {}
-    if there.get("adopted") and there["at"] > now() - LEASE:
+    lately = {"_id": {"$in": list(wanted)}, "adopted": {"$gt": 0}, "at": {"$gt": now() - LEASE}}
+    if claims.find_one(lately, session=session):
         wait = f"{LEASE.total_seconds() / 60:.0f} minutes"
         raise ValidationFailed({"title": f"can't be changed while the film is being imported; try again in {wait}"})
-    change = {"$set": {"title_hash": title_hash, "at": now()}, "$unset": {"adopted": ""}}
-    claims.update_one({"_id": movie_id}, change, upsert=True, session=session)
+    moment = now()
+    moves = [
+        UpdateOne({"_id": i}, {"$set": {"title_hash": h, "at": moment}, "$unset": {"adopted": ""}}, upsert=True)
+        for i, h in wanted.items()
+    ]
+    claims.bulk_write(moves, ordered=False, session=session)
 
 
 @driver_errors()

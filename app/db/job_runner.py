@@ -1,10 +1,12 @@
 """What a worker does with a job that it has taken."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from app.db import bulk_steps, jobs
-from app.db.connection import Row
+from app.db import bulk_steps, import_jobs, jobs
+from app.db.connection import Row, driver_errors
 from app.db.errors import DatabaseError, DatabaseUnavailable
 from app.db.jobs import CANCELLED, DONE, FAILED, JobStopped, Lease
 
@@ -58,6 +60,42 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
     if job["attempts"] > jobs.MAX_ATTEMPTS:
         jobs.finish(lease, FAILED, "It was begun several times and never got on.")
         return
-    for after in _STEPS[job["kind"]](job, lease):
-        check(after)
+    if job["kind"] == "import":
+        _import(job, lease, check)
+    else:
+        for after in _STEPS[job["kind"]](job, lease):
+            check(after)
     jobs.finish(lease, DONE)
+
+
+def _import(job: Row, lease: Lease, check: Callable[[Row], None]) -> None:
+    """An import isn't done in steps of ours: it says itself how far it is, but for the ranking at its end."""
+
+    @driver_errors()
+    def note(done: int, progress: Row) -> Row:
+        values = {"done": done, "report": progress, "changed": progress["inserted"], "failed": progress["rejected"]}
+        got_on = {"attempts": 0} if done > job["done"] else {}
+        return jobs.advance(lease, values=values | got_on)
+
+    with _renewed(lease):
+        report = import_jobs.run_upload(job, lambda done, progress: check(note(done, progress)))
+    note(job["total"], report)
+
+
+@contextmanager
+def _renewed(lease: Lease) -> Iterator[None]:
+    """Renew the lease from time to time, by a thread of its own, as long as the work inside goes on."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(jobs.LEASE.total_seconds() / 4):
+            with suppress(DatabaseError):  # the next time will do, too
+                jobs.renew(lease)
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -147,7 +147,7 @@ def advance(
     `values` are set, `counts` added. Returns the job as it is then. Raises JobStopped when it is held no more, and the
     driver's own errors, by which a transaction knows whether to begin again.
     """
-    update: Row = {"$set": {**(values or {}), "lease_until": now() + LEASE, "attempts": 0}}
+    update: Row = {"$set": {**(values or {}), "lease_until": now() + LEASE}}
     if counts:
         update["$inc"] = dict(counts)
     if errors:
@@ -158,6 +158,12 @@ def advance(
     if job is None:
         raise JobStopped
     return job
+
+
+@driver_errors()
+def renew(lease: Lease) -> None:
+    """Hold the job on, without progress to note."""
+    get_collection(JOBS).update_one(lease.holds(), {"$set": {"lease_until": now() + LEASE}})
 
 
 @driver_errors()
@@ -178,7 +184,7 @@ def finish(lease: Lease, state: str, reason: str | None = None) -> None:
         if job is None:
             raise JobStopped
         actor = Actor(job["user_id"], job["username"])
-        details = {"job": job["_id"], "count": job["changed"], "state": state}
+        details = {"job": job["_id"], "count": job["changed"], "state": state, "changes": job.get("changes", [])}
         audit.record(actor, KINDS[job["kind"]], job["collection"], None, None, None, session=session, **details)
         if job["kind"] == "undo" and state != DONE:  # what is left of it may be asked for again
             get_collection(JOBS).update_one({"_id": job["undoes"]}, {"$set": {"undo": None}}, session=session)
