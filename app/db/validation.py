@@ -7,6 +7,7 @@ declarations are turned once into plain functions, which convert (files bring te
 
 import ast
 import math
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -27,19 +28,21 @@ Converter = Callable[[Any], Any]
 # What other sources call these fields; in Kaggle's credits.csv `id` is the film's.
 ALIASES: dict[Model, dict[str, str]] = {Movie: {"id": "_id"}, Credit: {"id": "movie_id"}}
 
+MAX_WRITTEN_LIST = 100_000  # characters; reading one takes some 500 bytes of memory for each
 _IN_LOWER_CASE = {"genres"}  # sources disagree on the spelling: Drama, drama
 
 
-def _range_check(field: Any) -> Callable[[Any], None]:
-    low, high = field.min_value, field.max_value
+def _bounds(field: Any) -> tuple[float, float]:
+    """The least and the greatest number that a field takes; where the model sets no bound, any finite one."""
+    low = -sys.float_info.max if field.min_value is None else field.min_value
+    high = sys.float_info.max if field.max_value is None else field.max_value
+    return low, high
 
-    def check(number: Any) -> None:
-        if low is not None and number < low:
-            raise ValueError(f"must be at least {low}")
-        if high is not None and number > high:
-            raise ValueError(f"must be at most {high}")
 
-    return check
+def _out_of_bounds(number: float, low: float, high: float) -> ValueError:
+    if isinstance(number, float) and not math.isfinite(number):
+        return ValueError("must be a finite number")
+    return ValueError(f"must be at least {low}" if number < low else f"must be at most {high}")
 
 
 def plain_text(value: Any) -> str:
@@ -53,7 +56,7 @@ def plain_text(value: Any) -> str:
 
 
 def _text(field: Any) -> Converter:
-    longest, choices = field.max_length, field.choices and frozenset(field.choices)
+    longest, choices = field.max_length or sys.maxsize, field.choices and frozenset(field.choices)
     pattern = field.regex  # MongoEngine keeps it compiled
     is_id = (field.db_field or "").endswith("_id")
 
@@ -61,7 +64,7 @@ def _text(field: Any) -> Converter:
         if is_id and type(value) is int:
             return str(value)  # Kaggle's person_id are numbers
         text = plain_text(value)
-        if longest is not None and len(text) > longest:
+        if len(text) > longest:
             raise ValueError(f"must have at most {longest} characters")
         if choices and text not in choices:
             raise ValueError(f"must be one of {', '.join(field.choices)}")
@@ -73,39 +76,42 @@ def _text(field: Any) -> Converter:
 
 
 def _integer(field: Any) -> Converter:
-    check, choices = _range_check(field), field.choices
+    (low, high), choices = _bounds(field), field.choices
 
     def convert(value: Any) -> int:
-        if type(value) is str:
-            try:
-                value = float(value)
-            except ValueError as error:
-                raise ValueError("must be a whole number") from error
-        if type(value) is float and value.is_integer():
-            value = int(value)
-        if type(value) is not int:
-            raise ValueError("must be a whole number")
-        if choices and value not in choices:
+        number: int = value if type(value) is int else _whole(value)
+        if choices and number not in choices:
             raise ValueError(f"must be one of {', '.join(map(str, choices))}")
-        check(value)
-        return value
+        if not low <= number <= high:
+            raise _out_of_bounds(number, low, high)
+        return number
 
     return convert
 
 
+def _whole(value: Any) -> int:
+    if type(value) is str:
+        try:
+            value = float(value)
+        except ValueError as error:
+            raise ValueError("must be a whole number") from error
+    if type(value) is not float or not value.is_integer():
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
 def _number(field: Any) -> Converter:
-    check = _range_check(field)
+    low, high = _bounds(field)
 
     def convert(value: Any) -> float:
-        if type(value) not in (str, int, float):
+        if type(value) not in (float, int, str):
             raise ValueError("must be a number")
         try:
             number = float(value)
         except (ValueError, OverflowError) as error:
             raise ValueError("must be a number") from error
-        if not math.isfinite(number):
-            raise ValueError("must be a finite number")
-        check(number)
+        if not low <= number <= high:
+            raise _out_of_bounds(number, low, high)
         return number
 
     return convert
@@ -128,6 +134,8 @@ def _list(field: Any) -> Converter:
 
 def _written_list(text: str) -> Any:
     """A list as Kaggle's files write it, ['drama', 'crime'], or items with commas between."""
+    if len(text) > MAX_WRITTEN_LIST:
+        raise ValueError(f"must have at most {MAX_WRITTEN_LIST:,} characters")
     if not text.lstrip().startswith("["):
         return text.split(",")
     try:
@@ -189,24 +197,35 @@ def _required(collection: str) -> dict[str, Any]:
     }
 
 
+@cache
+def _plan(collection: str) -> dict[str, tuple[str, Converter]]:
+    """Each key that an item may have -> the field that it stands for, and its converter."""
+    model, convert = get_model(collection), converters(collection)
+    plan = {name: (name, _dropped if name in model.derived else convert[name]) for name in convert}
+    return plan | {alias: plan[name] for alias, name in ALIASES.get(model, {}).items()}
+
+
+def _dropped(value: Any) -> str:
+    return ""
+
+
 def prepare(collection: str, item: Mapping[str, Any]) -> Row:
     """The document that `item` stands for: converted, checked, with its derived fields; what is empty is left out.
 
     Raises ValidationFailed with the reason for each field that breaks a rule, BadQuery for an unknown collection.
     """
-    model = get_model(collection)
-    convert, aliases, derived = converters(collection), ALIASES.get(model, {}), model.derived
+    model, plan = get_model(collection), _plan(collection)
     document: Row = {}
     errors: dict[str, str] = {}
     for key, value in item.items():
-        name = aliases.get(key, key)
-        if name in derived or value is None or value == "":
+        if value is None or value == "":
             continue
-        if name not in convert:
+        if key not in plan:
             errors[str(key)] = f"{collection} have no such field"
             continue
+        name, convert = plan[key]
         try:
-            converted = convert[name](value)
+            converted = convert(value)
         except ValueError as error:
             errors[name] = str(error)
         else:
@@ -214,15 +233,22 @@ def prepare(collection: str, item: Mapping[str, Any]) -> Row:
                 document[name] = converted
     if model is Credit and "name" in document and "person_id" not in document:
         document["person_id"] = person_id(document["name"])
+    _complete(collection, document, errors)
+    if errors:
+        raise ValidationFailed(errors)
+    if model is Movie:
+        document.update(_derive(document["title"]))
+    return document
+
+
+def _complete(collection: str, document: Row, errors: dict[str, str]) -> None:
+    """Add the defaults of required fields, and to `errors` those without one."""
     for name, default in _required(collection).items():
         if name not in document and name not in errors:
             if default is None:
                 errors[name] = "is missing"
             else:
                 document[name] = default() if callable(default) else default
-    if errors:
-        raise ValidationFailed(errors)
-    return {**document, **_derive(document["title"])} if model is Movie else document
 
 
 def converted_id(collection: str, document_id: Any) -> Any:
