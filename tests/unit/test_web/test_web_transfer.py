@@ -1,0 +1,141 @@
+"""Files in and out of the admin app: uploads become jobs with a report, lists become files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from web_visitor import XSS, Visitor
+from werkzeug.test import TestResponse
+
+from app.admin import transfer
+from app.db import audit, import_jobs, job_runner, jobs
+from ops.local_cluster import LocalCluster
+
+FILE = "id,title,type\nU1,Uploaded one,MOVIE\nU2,Uploaded two,FILM\nU3,<b>Three</b>,<i>MOVIE</i>\n"
+
+
+@pytest.fixture(autouse=True)
+def _tidy(library: LocalCluster) -> Iterator[None]:
+    yield
+    with library.client() as client:
+        database = client.movie_library
+        for name in ("movies", "movie_ids"):
+            database[name].delete_many({"_id": {"$regex": "^U"}})
+        for name in (jobs.JOBS, audit.LOG, import_jobs.REJECTS, "uploads.files", "uploads.chunks"):
+            database[name].delete_many({})
+
+
+def send(visitor: Visitor, content: str | bytes, name: str = "titles.csv", **data: Any) -> TestResponse:
+    stream = io.BytesIO(content.encode() if isinstance(content, str) else content)
+    return visitor.send("/import", {"file": (stream, name), **data})
+
+
+def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> None:
+    answer = send(boss, FILE)
+    assert answer.status_code == 303, answer.text
+    waiting = boss.get(answer.location).text
+    assert "titles.csv" in waiting
+    assert job_runner.run_next()
+    page = boss.get(answer.location).text
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
+    assert (facts["Added"], facts["There already"], facts["Refused"]) == ("1", "0", "2")
+    assert "must be one of MOVIE, SHOW" in page
+    assert "&lt;i&gt;MOVIE&lt;/i&gt;" in page
+    assert "Uploaded one" in boss.get("/collections/movies?filter=_id.eq.U1").text
+
+    job = answer.location.rsplit("/", 1)[-1]
+    refused = boss.get(f"/imports/{job}/rejects")
+    assert refused.headers["Content-Disposition"] == "attachment; filename=titles.rejects.csv"
+    assert refused.text.splitlines() == ["id,title,type", "U2,Uploaded two,FILM", "U3,<b>Three</b>,<i>MOVIE</i>"]
+    reasons = boss.get(f"/imports/{job}/reasons")
+    assert [row["line in the original"] for row in csv.DictReader(io.StringIO(reasons.text))] == ["3", "4"]
+
+    assert send(boss, refused.text.replace("FILM", "SHOW"), "titles.rejects.csv").status_code == 303
+    assert job_runner.run_next()
+    assert "Uploaded two" in boss.get("/collections/movies?filter=_id.eq.U2").text
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "reason"),
+    [
+        ("", "x.csv", "there is no record in the file"),
+        ("a,b\n1,2\n", "x.csv", "what the file holds"),
+        (b"PK\x03\x04...", "titles.csv.zip", "is a zip archive; unpack it first"),
+        ('{"title": "é"}'.encode("utf-16"), "x.json", "is UTF-16; save it as UTF-8"),
+        ("[" * 20_000, "x.json", "line 1: an item is nested too deeply"),
+    ],
+)
+def test_a_file_that_says_nothing_is_refused_beside_its_field(
+    boss: Visitor, content: str | bytes, name: str, reason: str
+) -> None:
+    answer = send(boss, content, name)
+    assert answer.status_code == 422
+    (problem,) = re.findall(r'<p class="field-error" id="file-error">([^<]*)</p>', answer.text)
+    assert reason in problem
+
+
+def test_no_file_is_refused_and_a_hostile_name_is_only_a_name(boss: Visitor) -> None:
+    assert "Choose a file." in boss.send("/import", {}).text
+    answer = send(boss, FILE, f"../../etc/{XSS}.csv")
+    assert answer.status_code == 303
+    page = boss.get(answer.location).text
+    assert "<script>alert" not in page
+    assert "etc" not in page
+
+
+def test_only_who_may_import_may_send_much(boss: Visitor, guest: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    much = FILE + "U4,Much,MOVIE\n" * 40_000
+    assert send(boss, much).status_code == 303
+    stranger = Visitor(guest.app)
+    assert stranger.post("/import", {"file": (io.BytesIO(much.encode()), "x.csv")}).status_code in (302, 400, 413)
+    assert boss.post("/import", {"file": (io.BytesIO(FILE.encode()), "x.csv")}).status_code == 400  # no token
+    monkeypatch.setattr(transfer, "UPLOAD_MAX_BYTES", 300_000)
+    assert send(boss, much).status_code == 413
+    assert boss.post("/log-out", {"csrf_token": "x" * 300_000}).status_code == 413
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_list_becomes_a_file(boss: Visitor, form: str) -> None:
+    address = f"/collections/movies/export?format={form}&filter=release_year.gte.1960&filter=_id.contains.Q&sort=title"
+    answer = boss.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith(("text/csv", "application/jsonl"))
+    assert re.fullmatch(
+        rf"attachment; filename=movies-\d{{4}}-\d\d-\d\d\.{form}", answer.headers["Content-Disposition"]
+    )
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    text = answer.get_data(as_text=True).removeprefix("\ufeff")
+    rows = (
+        [json.loads(line) for line in text.splitlines()] if form == "jsonl" else list(csv.DictReader(io.StringIO(text)))
+    )
+    assert [row["title"] for row in rows] == [XSS, "A Film, Long Ago"]
+
+
+def test_users_are_exported_without_their_passwords(boss: Visitor) -> None:
+    text = boss.get("/collections/users/export?format=csv").text
+    assert "rootadmin" in text
+    assert "argon2" not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/collections/sessions/export", 404),
+        ("/collections/movies/export?format=xlsx", 400),
+        ("/collections/movies/export?filter=title.where.x", 400),
+        ("/collections/movies/export?sort=description", 400),
+        ("/collections/users/export?filter=password_hash.exists.yes", 400),
+        ("/imports/none/rejects", 404),
+        ("/imports/none/reasons", 404),
+    ],
+)
+def test_what_is_not_there_is_an_error_page(boss: Visitor, address: str, status: int) -> None:
+    answer = boss.get(address)
+    assert answer.status_code == status
+    assert "<h1>" in answer.text
