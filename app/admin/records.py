@@ -80,7 +80,7 @@ def _with_condition(state: ListState, draft: Draft) -> str | Response | tuple[st
     try:
         filters.query(state.collection, extended.conditions)
     except BadQuery as error:
-        return _list(state, draft, problem=str(error))
+        return _list(state, draft, problem=_plain(state, error))
     return redirect(extended.address())
 
 
@@ -94,7 +94,7 @@ def _list(state: ListState, draft: Draft, problem: str | None = None) -> str | t
     except BadQuery as error:
         if not state.conditions:  # then it isn't the filter, which can be corrected on the page
             raise
-        failure = str(error)
+        failure = _plain(state, error)
     html = render_template(
         "admin/listing.html",
         name=state.collection,
@@ -116,6 +116,12 @@ def _list(state: ListState, draft: Draft, problem: str | None = None) -> str | t
         saved=saved_views.list_views(actor(), state.collection),
     )
     return (html, UNPROCESSABLE) if slow or failure or problem else html
+
+
+def _plain(state: ListState, error: BadQuery) -> str:
+    """What is wrong with a condition, about the field as the page calls it: "Year must be a whole number"."""
+    field, _, reason = str(error).partition(" ")
+    return f"{VIEWS[state.collection].headings.get(field, field)} {reason}"
 
 
 def _page(state: ListState) -> Page:

@@ -11,7 +11,7 @@
   const HINTS = { in: "Several, with commas between.", time: "A day like 2026-11-22, or a time (UTC)." };
   const row = document.createElement("div");
   row.className = "field-row";
-  hint.before(row);
+  value.after(row);
   let proxies = []; // visible controls that write to `value`, which is hidden meanwhile
 
   const select = (options) => {
