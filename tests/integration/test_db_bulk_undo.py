@@ -1,6 +1,7 @@
 """Bulk deletions with what hangs on the records, their undoing, and jobs whose worker dies, is slow or told to stop."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -256,3 +257,36 @@ def test_a_job_is_one_entry_in_the_audit_log_and_its_changes_one_each() -> None:
     ]
     (own,) = audit.changes_page(collection="movies", document_id="f002").rows
     assert own["job"] == job["_id"]
+
+
+@pytest.mark.usefixtures("library")
+def test_workers_that_take_from_one_queue_do_each_job_once(database: Raw) -> None:
+    ids = [bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", f"g{n}")]) for n in range(4)]
+
+    def work() -> None:
+        while job_runner.run_next():
+            pass
+
+    with ThreadPoolExecutor(3) as pool:
+        for worker in [pool.submit(work) for _ in range(3)]:
+            worker.result()
+    done = [jobs.get(job_id) for job_id in ids]
+    assert [(job["state"], job["done"], job["changed"], job["attempts"]) for job in done] == [("done", 8, 8, 0)] * 4
+    assert {frozenset(genres) for genres in films("genres").values()} == {frozenset(["war", "g0", "g1", "g2", "g3"])}
+    assert database.audit_changes.count_documents({}) == 4 * 8
+
+
+@pytest.mark.usefixtures("library")
+def test_a_job_and_somebody_who_edits_at_the_same_time_both_get_their_way() -> None:
+    bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "set", "drama")])
+
+    def edit() -> None:
+        for number in range(24):
+            operations.update_document("movies", f"f{number % 8 + 1:03}", {"runtime": number})
+
+    with ThreadPoolExecutor(1) as pool:
+        editing = pool.submit(edit)
+        assert job_runner.run_next()
+        editing.result()
+    assert set(map(tuple, films("genres").values())) == {("drama",)}
+    assert films("runtime") == {f"f{n:03}": 15 + n for n in range(1, 9)}
