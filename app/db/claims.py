@@ -36,15 +36,14 @@ def claim(wanted: Mapping[str, int]) -> dict[str, int]:
     return claim_new(wanted)[0]
 
 
-def claim_new(wanted: Mapping[str, int]) -> tuple[dict[str, int], set[str]]:
-    """As `claim`, and which of the claims are new.
+def claim_new(wanted: Mapping[str, int], *, expect_new: bool = False) -> tuple[dict[str, int], set[str]]:
+    """As `claim`, and which of the claims are new. With `expect_new` those that are not cost more, and the others less.
 
     A film whose claim is new can be inserted right away. One whose claim was there already may be the remains of an
     interrupted import: it goes through `app.db.documents.add`, in a transaction.
     """
-    ids = list(wanted)
-    owners = _owners(ids)
-    free = [movie_id for movie_id in ids if movie_id not in owners]
+    owners = {} if expect_new else _owners(list(wanted))
+    free = [movie_id for movie_id in wanted if movie_id not in owners]
     if not free:
         return owners, set()
     moment = now()

@@ -154,10 +154,12 @@ def test_credits_added_while_their_film_is_deleted_are_refused_or_deleted_too(fi
 # -- claims
 
 
-def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw) -> None:
-    owners, new = claims.claim_new({"tm1": custom_hash("The Matrix")})
+@pytest.mark.parametrize("expect_new", [False, True])
+def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw, expect_new: bool) -> None:
+    owners, new = claims.claim_new({"tm1": custom_hash("The Matrix")}, expect_new=expect_new)
     assert (owners, new) == ({"tm1": custom_hash("The Matrix")}, {"tm1"})
-    assert claims.claim_new({"tm1": custom_hash("Other")}) == (owners, set())
+    more = {"tm1": custom_hash("Other"), "tm2": 2}
+    assert claims.claim_new(more, expect_new=expect_new) == ({**owners, "tm2": 2}, {"tm2"})
     with pytest.raises(Duplicate):
         operations.insert_one("movies", {**FILM, "title": "Other"})
     operations.insert_one("movies", FILM)
