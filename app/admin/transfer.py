@@ -17,7 +17,7 @@ from app.admin import worker
 from app.admin.columns import VIEWS
 from app.admin.rights import Action, actor, may, requires
 from app.admin.views import ListState
-from app.db import exports, import_jobs, imports, jobs, uploads
+from app.db import exports, imports, jobs, kept_rejects, uploads
 from app.db.connection import Row
 from app.db.errors import BadQuery, NotFound
 from app.db.models import now
@@ -30,7 +30,7 @@ SHOWN_REJECTS = 50
 MAX_FILE_NAME = 200
 
 blueprint = Blueprint("transfer", __name__)
-blueprint.add_app_template_global(lambda job: import_jobs.first_rejects(job["_id"], SHOWN_REJECTS), "first_rejects")
+blueprint.add_app_template_global(lambda job: kept_rejects.first_rejects(job["_id"], SHOWN_REJECTS), "first_rejects")
 
 
 class ImportForm(Form):
@@ -106,7 +106,7 @@ def rejects(job_id: str) -> Response:
     """The refused records of an import, to be corrected and imported."""
     job = _import_job(job_id)
     form = "jsonl" if job["report"]["heading"] is None else "csv"
-    return _download(import_jobs.rejects_file(job), f"{_stem(job)}.rejects.{form}", form)
+    return _download(kept_rejects.rejects_file(job), f"{_stem(job)}.rejects.{form}", form)
 
 
 @blueprint.get("/imports/<job_id>/reasons")
@@ -114,7 +114,7 @@ def rejects(job_id: str) -> Response:
 def reasons(job_id: str) -> Response:
     """Why each of them was refused."""
     job = _import_job(job_id)
-    return _download(import_jobs.reasons_file(job), f"{_stem(job)}.rejects.reasons.csv", "csv")
+    return _download(kept_rejects.reasons_file(job), f"{_stem(job)}.rejects.reasons.csv", "csv")
 
 
 def _import_job(job_id: str) -> Row:

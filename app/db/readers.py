@@ -6,7 +6,6 @@ end.
 """
 
 import csv
-import gzip
 import io
 import json
 import re
@@ -18,62 +17,18 @@ from typing import Any, BinaryIO
 from app.db import cells
 from app.db.bulk import BATCH, Batch, Malformed, Numbered
 from app.db.errors import DatabaseError
+from app.db.streams import CHUNK, BadFormat, Counted, not_utf8, open_text
 
-CHUNK = 1 << 16  # bytes, and characters, read at a time
 MAX_ITEM = 1 << 20  # characters of one record; the longest film that the model allows has some 250,000, all escaped
 MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
-MAX_EXPANSION = 200  # bytes out of one packed byte: films give 3 to 10, DEFLATE at most 1,032
-FREE_EXPANSION = 16 << 20  # bytes that a packed file may give whatever its size
 MAX_DEPTH = 20  # of lists and objects in one another; the model's go two deep
 TOO_DEEP = "is nested too deeply"
 
-_GZIP = b"\x1f\x8b"
-_NOT_TEXT = {
-    _GZIP: "is packed twice",
-    b"PK\x03\x04": "is a zip archive; unpack it first",
-    b"\xff\xfe": "is UTF-16; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16; save it as UTF-8",
-}
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class FileUnreadable(DatabaseError):
     """The file can't be read, or not any further: not there, no text, or not of the format that it seemed to be."""
-
-
-class _BadFormatError(Exception):
-    """Where and why the readers below give up."""
-
-
-class _Counted(io.RawIOBase):
-    """The bytes of a stream, and how many have been read."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        self.count += len(data)
-        return len(data)
-
-
-class _Unpacked(_Counted):
-    """The bytes that a packed stream stands for. Raises _BadFormatError for a bomb."""
-
-    def __init__(self, packed: _Counted, stream: BinaryIO) -> None:
-        super().__init__(stream)
-        self._packed = packed
-
-    def readinto(self, buffer: Any) -> int:
-        read = super().readinto(buffer)
-        if self.count > FREE_EXPANSION + MAX_EXPANSION * self._packed.count:
-            raise _BadFormatError(f"unpacks to more than {MAX_EXPANSION} times its size")
-        return read
 
 
 class Reader:
@@ -84,7 +39,7 @@ class Reader:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
-        self._source = _Counted(stream)
+        self._source = Counted(stream)
         self._characters = 0
         self._line = 0
         self._flaw = ""
@@ -115,14 +70,14 @@ class Reader:
     def __iter__(self) -> Iterator[Numbered]:
         """Line and content of each record, or Malformed. Raises FileUnreadable where reading has to end."""
         try:
-            text, first = self._open()
+            text, first = open_text(self._source)
             if self._is_csv(first):
                 yield from self._csv_records(text)
             elif first == b"[":
                 yield from self._json_array(text)
             else:
                 yield from self._json_lines(text)
-        except _BadFormatError as error:
+        except BadFormat as error:
             raise FileUnreadable(f"{self.name}: {error}") from error
         except EOFError as error:
             raise FileUnreadable(f"{self.name}: the packed data breaks off") from error
@@ -135,28 +90,12 @@ class Reader:
             return False
         return name.endswith(".csv") or first not in (b"[", b"{")
 
-    def _open(self) -> tuple[io.TextIOWrapper, bytes]:
-        """The text, unpacked, and its first byte that is no blank."""
-        bytes_ = io.BufferedReader(self._source, CHUNK)
-        if bytes_.peek(len(_GZIP)).startswith(_GZIP):
-            unpacked: Any = gzip.GzipFile(fileobj=bytes_, mode="rb")
-            bytes_ = io.BufferedReader(_Unpacked(self._source, unpacked), CHUNK)
-        start = bytes_.peek(CHUNK)
-        for magic, reason in _NOT_TEXT.items():
-            if start.startswith(magic):
-                raise _BadFormatError(reason)
-        if start.count(0) > len(start) // 10:  # UTF-16 without a mark has half, and a text hardly one
-            raise _BadFormatError("is not text")
-        # A byte that isn't UTF-8 spoils its record and no other: it is kept as half a surrogate pair until then.
-        text = io.TextIOWrapper(bytes_, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        return text, start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-
     def _read_line(self, text: io.TextIOWrapper) -> str:
         line = text.readline(MAX_ITEM + 1)
         self._line += 1
         self._characters += len(line)
         if len(line) > MAX_ITEM:
-            raise _BadFormatError(f"line {self._line} has more than {MAX_ITEM:,} characters")
+            raise BadFormat(f"line {self._line} has more than {MAX_ITEM:,} characters")
         return line
 
     def _csv_records(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
@@ -167,7 +106,7 @@ class Reader:
             while line := self._read_line(text):
                 taken.append(line)
                 if self._characters - began > MAX_ITEM:
-                    raise _BadFormatError(f"line {self._line}: a record has more than {MAX_ITEM:,} characters")
+                    raise BadFormat(f"line {self._line}: a record has more than {MAX_ITEM:,} characters")
                 yield line
 
         rows = csv.reader(lines(), strict=True)
@@ -182,7 +121,7 @@ class Reader:
             except csv.Error as error:
                 cells_, flaw = [], f"is not CSV: {error}"
             else:
-                flaw = _not_utf8("".join(taken))
+                flaw = not_utf8("".join(taken))
             if self.heading is None:
                 self._set_heading(line, cells_, flaw)
             elif flaw:
@@ -192,11 +131,11 @@ class Reader:
 
     def _set_heading(self, line: int, names: list[str], flaw: str) -> None:
         if flaw:
-            raise _BadFormatError(f"line {line}: the heading {flaw}")
+            raise BadFormat(f"line {line}: the heading {flaw}")
         if not names:  # an empty line above it
             return
         if len(set(names)) < len(names):
-            raise _BadFormatError(f"line {line}: two columns have one name")
+            raise BadFormat(f"line {line}: two columns have one name")
         self.heading = [name.strip() for name in names]
 
     def _csv_record(self, row: list[str], taken: list[str]) -> Any:
@@ -227,7 +166,7 @@ class Reader:
         return self._json_object(record, text)
 
     def _json_object(self, record: Any, text: str) -> Any:
-        if flaw := _not_utf8(text) or self._flaw:
+        if flaw := not_utf8(text) or self._flaw:
             return Malformed(text, flaw)
         if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(record, MAX_DEPTH):
             return Malformed(text, TOO_DEEP)
@@ -264,18 +203,18 @@ class Reader:
                 ahead.at += 1
                 ahead.skip_blanks()
             elif ahead.character != "]":
-                raise _BadFormatError(f"line {ahead.line}: a comma or ] must follow an item")
+                raise BadFormat(f"line {ahead.line}: a comma or ] must follow an item")
 
     def _array_item(self, ahead: "_Ahead") -> tuple[Any, int]:
         while True:
             try:
                 item, end = self._decode(ahead.text, ahead.at)
             except RecursionError as error:
-                raise _BadFormatError(f"line {ahead.line}: an item {TOO_DEEP}") from error
+                raise BadFormat(f"line {ahead.line}: an item {TOO_DEEP}") from error
             except ValueError as error:
                 if not ahead.more():
                     at, reason = getattr(error, "pos", ahead.at), getattr(error, "msg", error)
-                    raise _BadFormatError(f"line {ahead.line_of(at)}: {reason}") from error
+                    raise BadFormat(f"line {ahead.line_of(at)}: {reason}") from error
             else:
                 if end < len(ahead.text) or not ahead.more():  # of 12 at the end of a chunk a 3 may be still to come
                     return item, end
@@ -307,28 +246,16 @@ class _Ahead:
         return bool(added)
 
     def skip_blanks(self) -> None:
-        """Advance to the next character that is none. Raises _BadFormatError when there is no such."""
+        """Advance to the next character that is none. Raises BadFormat when there is no such."""
         while True:
             blanks = _BLANKS.match(self.text, self.at)
             self.advance(blanks.end() if blanks else self.at)
             if self.at < len(self.text):
                 return
             if not self.more():
-                raise _BadFormatError(f"line {self.line}: the array isn't closed")
+                raise BadFormat(f"line {self.line}: the array isn't closed")
 
 
 def _is_deep(value: Any, limit: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return limit < 0 or any(_is_deep(entry, limit - 1) for entry in inner)
-
-
-def _not_utf8(text: str) -> str:
-    """What is wrong with a text that holds bytes which aren't UTF-8."""
-    if text.isascii():
-        return ""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        byte = ord(text[error.start]) - 0xDC00
-        return f"is not UTF-8: the byte {byte:#04x} after {text[max(0, error.start - 20) : error.start]!r}"
-    return ""

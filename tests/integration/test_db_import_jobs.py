@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import bulk, import_jobs, uploads
+from app.db import bulk, import_jobs, kept_rejects, uploads
 from app.db.errors import BadQuery, NotFound
 from app.db.imports import import_stream
 from app.db.models import now
@@ -41,15 +41,15 @@ def test_an_upload_is_imported_and_forgotten_but_what_was_refused_is_kept(databa
     work = job(gzip.compress(content), "films.jsonl.gz")
     report = run(work)
     assert report == {"inserted": 8, "existing": 0, "rejected": 3, "documents": 11, "heading": None}
-    refused = import_jobs.first_rejects("j1", 2)
+    refused = kept_rejects.first_rejects("j1", 2)
     assert [(row["n"], row["line"], row["reasons"]) for row in refused] == [
         (1, 4, [{"field": "type", "value": "", "reason": "is missing"}]),
         (2, 8, [{"field": "type", "value": "", "reason": "is missing"}]),
     ]
-    assert b"".join(import_jobs.rejects_file({**work, "report": report})).splitlines() == [
+    assert b"".join(kept_rejects.rejects_file({**work, "report": report})).splitlines() == [
         content.splitlines()[n] for n in (3, 7, 10)
     ]
-    assert b"".join(import_jobs.reasons_file({**work, "report": report})).splitlines()[:2] == [
+    assert b"".join(kept_rejects.reasons_file({**work, "report": report})).splitlines()[:2] == [
         b"rejected record,line in the original,field,value,reason",
         b"1,4,type,,is missing",
     ]
@@ -63,7 +63,7 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     database: Raw, monkeypatch: pytest.MonkeyPatch, reports: int
 ) -> None:
     monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
-    monkeypatch.setattr(import_jobs, "PAGE", 2)
+    monkeypatch.setattr(kept_rejects, "PAGE", 2)
     bad = {5, bulk.BATCH + 5, 2 * bulk.BATCH + 5, 3 * bulk.BATCH + 5}
     content = lines(4 * bulk.BATCH, bad)
     work, told = job(content), []
@@ -85,7 +85,7 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     assert ended["rejected"] == len(bad)
     assert ended["inserted"] + ended["existing"] == 4 * bulk.BATCH - len(bad)
     assert ended["existing"] == in_by_then - values["inserted"]  # of the batches that were under way
-    refused = b"".join(import_jobs.rejects_file({**work, "report": ended}))
+    refused = b"".join(kept_rejects.rejects_file({**work, "report": ended}))
     assert [json.loads(line)["_id"] for line in refused.splitlines()] == [f"f{n}" for n in sorted(bad)]
     assert database.movies.count_documents({"ranking_score": None}) == 0
 
@@ -107,7 +107,7 @@ def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw
         import_jobs.run_upload(work, lambda done, report: told.append(report))
     assert {row["_id"] for row in database.movies.find()} == {f"f{n}" for n in range(7)}
     assert (told[-1]["inserted"], told[-1]["rejected"]) == (7, 1)
-    assert [row["line"] for row in import_jobs.first_rejects("j1", 9)] == [8]
+    assert [row["line"] for row in kept_rejects.first_rejects("j1", 9)] == [8]
 
 
 def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
@@ -115,7 +115,7 @@ def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
     work = job(content.replace("\u00e9".encode(), b"\xe9"), "titles.csv")
     report = run(work)
     assert report["rejected"] == 3
-    refused = b"".join(import_jobs.rejects_file({**work, "report": report}))
+    refused = b"".join(kept_rejects.rejects_file({**work, "report": report}))
     assert refused.startswith(b"id,title,type,runtime\r\n")
     corrected = refused.replace(b"FILM", b"SHOW").replace(b"b,Beta", b"b,Beta,MOVIE,80").replace(b"\xe9", b"\xc3\xa9")
     assert import_stream(io.BytesIO(corrected), "titles.rejects.csv")[1] == bulk.Counts(inserted=3)

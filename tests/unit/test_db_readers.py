@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db import readers
+from app.db import readers, streams
 from app.db.bulk import BATCH, Malformed
 from app.db.readers import FileUnreadable, Reader
 
@@ -181,7 +181,7 @@ def test_a_name_that_says_nothing_leaves_it_to_the_content() -> None:
 
 
 def test_a_bomb_is_refused_before_it_has_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "FREE_EXPANSION", 1 << 20)
+    monkeypatch.setattr(streams, "FREE_EXPANSION", 1 << 20)
     for content in (b"\n" * (8 << 20), b'{"a": 1}\n' * (1 << 20)):
         stream = io.BytesIO(gzip.compress(content))
         reader = Reader(stream, "f.jsonl.gz")

@@ -14,7 +14,7 @@ from web_visitor import XSS, Visitor
 from werkzeug.test import TestResponse
 
 from app.admin import transfer
-from app.db import audit, import_jobs, job_runner, jobs
+from app.db import audit, job_runner, jobs, kept_rejects
 from ops.local_cluster import LocalCluster
 
 FILE = "id,title,type\nU1,Uploaded one,MOVIE\nU2,Uploaded two,FILM\nU3,<b>Three</b>,<i>MOVIE</i>\n"
@@ -27,7 +27,7 @@ def _tidy(library: LocalCluster) -> Iterator[None]:
         database = client.movie_library
         for name in ("movies", "movie_ids"):
             database[name].delete_many({"_id": {"$regex": "^U"}})
-        for name in (jobs.JOBS, audit.LOG, import_jobs.REJECTS, "uploads.files", "uploads.chunks"):
+        for name in (jobs.JOBS, audit.LOG, kept_rejects.NAME, "uploads.files", "uploads.chunks"):
             database[name].delete_many({})
 
 

@@ -1,0 +1,96 @@
+"""What imports of uploads refused, kept in the database for who corrects it.
+
+import_rejects: {job, n: 1, 2, ..., at, line, text: the record as it came, reasons: [{field, value, reason}]}
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from pymongo import IndexModel
+
+from app.db.bulk import Reject
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.models import now
+from app.db.rejects import REASONS, csv_line, heading_line, reason_line, shown, written
+
+NAME = "import_rejects"
+KEEP = timedelta(days=7)  # time to correct them
+PAGE = 100  # refused records read at a time: as many MB at worst
+
+INDEXES: dict[str, list[IndexModel]] = {
+    NAME: [
+        IndexModel([("job", 1), ("n", 1)], unique=True),
+        IndexModel("at", expireAfterSeconds=int(KEEP.total_seconds())),
+    ]
+}
+
+
+class KeptRejects:
+    """What a job refuses (see `app.db.rejects.Rejects`), on its way to the collection.
+
+    A job that goes on where it stood has refused `number` records by then, of a file with that `heading`.
+    """
+
+    def __init__(self, job_id: str, number: int, heading: list[str] | None) -> None:
+        self.heading = heading
+        self._job = job_id
+        self._number = number
+        self._rows: list[Row] = []
+        self._last: Any = None
+        with driver_errors():  # what was refused behind that place will come again
+            get_collection(NAME).delete_many({"job": job_id, "n": {"$gt": number}})
+
+    def add(self, reject: Reject, heading: list[str] | None) -> None:
+        """Take a reason and, with its first, the record."""
+        self.heading = heading
+        if reject.document is not self._last:
+            self._last = reject.document
+            self._number += 1
+            text = written(reject.document, heading).encode("utf-8", "surrogateescape")
+            row = {"job": self._job, "n": self._number, "at": now(), "line": reject.line, "text": text, "reasons": []}
+            self._rows.append(row)
+        reason = {"field": reject.field, "value": shown(reject.value), "reason": reject.reason}
+        self._rows[-1]["reasons"].append(reason)
+
+    @driver_errors()
+    def flush(self) -> None:
+        """Write what has been taken."""
+        if self._rows:
+            get_collection(NAME).insert_many(self._rows)
+            self._rows = []
+
+
+@driver_errors()
+def first_rejects(job_id: str, limit: int) -> list[Row]:
+    """The first records that a job refused: {n, line, reasons: [{field, value, reason}]}."""
+    fields = {"_id": 0, "n": 1, "line": 1, "reasons": 1}
+    return list(get_collection(NAME).find({"job": job_id}, fields).sort("n").limit(limit))
+
+
+def rejects_file(job: Row) -> Iterator[bytes]:
+    """All records that a job refused, as a file to correct and import again."""
+    yield heading_line(job["report"]["heading"]).encode()
+    for row in _rejects(job, {"n": 1, "text": 1}):
+        yield row["text"]
+
+
+def reasons_file(job: Row) -> Iterator[bytes]:
+    """The reasons, as a CSV file."""
+    yield csv_line(REASONS).encode()
+    for row in _rejects(job, {"n": 1, "line": 1, "reasons": 1}):
+        for reason in row["reasons"]:
+            yield reason_line(row["n"], row["line"], reason["field"], reason["value"], reason["reason"]).encode()
+
+
+def _rejects(job: Row, fields: Row) -> Iterator[Row]:
+    number = 0
+    while rows := _page(job["_id"], number, fields):
+        yield from rows
+        number = rows[-1]["n"]
+
+
+@driver_errors()
+def _page(job_id: str, number: int, fields: Row) -> list[Row]:
+    query = {"job": job_id, "n": {"$gt": number}}
+    return list(get_collection(NAME).find(query, fields).sort("n").limit(PAGE))

@@ -1,0 +1,87 @@
+"""Text out of files of any kind: unpacked, decoded, and refused when it is none."""
+
+import gzip
+import io
+from typing import Any, BinaryIO
+
+CHUNK = 1 << 16  # bytes read at a time
+MAX_EXPANSION = 200  # bytes out of one packed byte: films give 3 to 10, DEFLATE at most 1,032
+FREE_EXPANSION = 16 << 20  # bytes that a packed file may give whatever its size
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_NOT_TEXT = {
+    _GZIP: "is packed twice",
+    b"PK\x03\x04": "is a zip archive; unpack it first",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+}
+
+
+class BadFormat(Exception):
+    """Where and why reading a file has to end."""
+
+
+class Counted(io.RawIOBase):
+    """The bytes of a stream, and how many have been read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.count += len(data)
+        return len(data)
+
+
+class _Unpacked(Counted):
+    """The bytes that a packed stream stands for. Raises BadFormat for a bomb."""
+
+    def __init__(self, packed: Counted, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._packed = packed
+
+    def readinto(self, buffer: Any) -> int:
+        read = super().readinto(buffer)
+        if self.count > FREE_EXPANSION + MAX_EXPANSION * self._packed.count:
+            raise BadFormat(f"unpacks to more than {MAX_EXPANSION} times its size")
+        return read
+
+
+def open_text(source: Counted) -> tuple[io.TextIOWrapper, bytes]:
+    """The text that a file holds, packed by gzip or not, and its first byte that is no blank.
+
+    A byte that isn't UTF-8 becomes half a surrogate pair (PEP 383): it spoils its record and no other.
+    Raises BadFormat for what is no text, and for a bomb (later too); EOFError, OSError and zlib.error when the packed
+    data is damaged.
+    """
+    packed = io.BufferedReader(source, CHUNK)
+    unpacked = packed
+    if packed.peek(len(_GZIP)).startswith(_GZIP):
+        stream: Any = gzip.GzipFile(fileobj=packed, mode="rb")
+        unpacked = io.BufferedReader(_Unpacked(source, stream), CHUNK)
+    start = unpacked.peek(CHUNK)
+    for magic, reason in _NOT_TEXT.items():
+        if start.startswith(magic):
+            raise BadFormat(reason)
+    if start.count(0) > len(start) // 10:  # UTF-16 without a mark has half, and a text hardly one
+        raise BadFormat("is not text")
+    text = io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return text, start.removeprefix(_BOM).lstrip()[:1]
+
+
+def not_utf8(text: str) -> str:
+    """What is wrong with a piece of the text that holds bytes which aren't UTF-8; "" when nothing is."""
+    if text.isascii():
+        return ""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        byte = ord(text[error.start]) - 0xDC00
+        return f"is not UTF-8: the byte {byte:#04x} after {text[max(0, error.start - 20) : error.start]!r}"
+    return ""
