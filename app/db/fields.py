@@ -22,6 +22,8 @@ _KINDS = {
 # Field -> the collection whose _id it holds, wherever it occurs.
 REFERS_TO = {field: parent for parent, pointers in REFERENCES.items() for field in pointers.values()}
 
+_MADE_UP = ("_id", "person_id")  # the latter from the name (app.db.validation)
+
 
 @dataclass(frozen=True)
 class Field:
@@ -51,8 +53,7 @@ def describe(collection: str) -> dict[str, Field]:
         name: Field(
             name=name,
             kind=_KINDS[type(field)],
-            # Ids are made up, and a person's comes from the name (app.db.operations, app.db.validation).
-            needed=bool(field.required and field.default is None and name not in ("_id", "person_id")),
+            needed=bool(field.required and field.default is None and name not in (*_MADE_UP, *model.derived)),
             choices=tuple(field.choices or ()),
             longest=getattr(field, "max_length", None),
             derived=name in model.derived,

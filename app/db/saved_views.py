@@ -25,7 +25,8 @@ def save(actor: Actor, collection: str, name: str, query: str, *, shared: bool =
     if not isinstance(query, str) or len(query) > MAX_QUERY:
         raise BadQuery("this list has too long an address to be kept")
     views = get_collection(COLLECTION)
-    if views.count_documents({"collection": collection, "_id.owner": actor.user_id}, limit=MAX_VIEWS) == MAX_VIEWS:
+    others = {"collection": collection, "_id.owner": actor.user_id, "_id.name": {"$ne": name}}
+    if views.count_documents(others, limit=MAX_VIEWS) == MAX_VIEWS:
         raise BadQuery(f"there are {MAX_VIEWS} views already; remove one first")
     content = {"collection": collection, "owner_name": actor.username, "query": query, "shared": bool(shared)}
     views.replace_one(_key(actor, collection, name), {**content, "saved_at": now()}, upsert=True)
