@@ -21,7 +21,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
 from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import Duplicate, ValidationFailed
+from app.db.errors import ValidationFailed
 from app.db.models import now
 
 NAME = "movie_ids"
@@ -31,16 +31,13 @@ LEASE = timedelta(minutes=5)
 SWEEP_BATCH = 5_000
 
 
-def claim(wanted: Mapping[str, int]) -> dict[str, int]:
-    """Claim film ids, given with their title_hash. Returns the title_hash that holds each of them now."""
-    return claim_new(wanted)[0]
-
-
 def claim_new(wanted: Mapping[str, int], *, expect_new: bool = False) -> tuple[dict[str, int], set[str]]:
-    """As `claim`, and which of the claims are new. With `expect_new` those that are not cost more, and the others less.
+    """Claim film ids, given with their title_hash, for an import that inserts the films next.
 
-    A film whose claim is new can be inserted right away. One whose claim was there already may be the remains of an
-    interrupted import: it goes through `app.db.documents.add`, in a transaction.
+    Returns the title_hash that holds each of them now, and which of the claims are new. A film whose claim is new can
+    be inserted right away. One whose claim was there already may be the remains of an interrupted import: it goes
+    through `app.db.documents.add`, in a transaction. With `expect_new` those that are not new cost more, and the others
+    less.
     """
     owners = {} if expect_new else _owners(list(wanted))
     free = [movie_id for movie_id in wanted if movie_id not in owners]
@@ -60,15 +57,11 @@ def claim_new(wanted: Mapping[str, int], *, expect_new: bool = False) -> tuple[d
     return owners | {i: wanted[i] for i in free}, set(free)
 
 
-def take(movie_id: str, title_hash: int, session: ClientSession) -> None:
-    """Claim an id for the film that this transaction inserts. Raises Duplicate when it's that of another title."""
-    if take_all({movie_id: title_hash}, session):
-        raise Duplicate(f"{movie_id} is the id of another film")
-
-
 def take_all(wanted: Mapping[str, int], session: ClientSession) -> set[str]:
-    """Claim ids, given with their title_hash, for the films that this transaction inserts; returns those that are other
-    titles' and can't be had."""
+    """Claim film ids, given with their title_hash, for the films that this transaction inserts.
+
+    Returns those that are other titles' and can't be had.
+    """
     claims = get_collection(NAME)
     there = {row["_id"]: row["title_hash"] for row in claims.find({"_id": {"$in": list(wanted)}}, session=session)}
     if free := [movie_id for movie_id in wanted if movie_id not in there]:
@@ -81,36 +74,21 @@ def take_all(wanted: Mapping[str, int], session: ClientSession) -> set[str]:
     return set(there) - set(own)
 
 
-def hold(movie_id: str, session: ClientSession) -> None:
-    """Make this transaction conflict with one that deletes the film: what is written here will refer to it."""
-    hold_all([movie_id], session)
-
-
 def hold_all(movie_ids: list[str], session: ClientSession) -> None:
-    """As `hold`, for several films."""
+    """Make this transaction conflict with one that deletes the films: what is written here will refer to them."""
     get_collection(NAME).update_many({"_id": {"$in": movie_ids}}, {"$inc": {"held": 1}}, session=session)
 
 
-def release(movie_id: str, session: ClientSession) -> None:
-    """Give up the claim of a film that this transaction deletes."""
-    release_all([movie_id], session)
-
-
 def release_all(movie_ids: list[str], session: ClientSession) -> None:
-    """As `release`, for several films."""
+    """Give up the claims of films that this transaction deletes."""
     get_collection(NAME).delete_many({"_id": {"$in": movie_ids}}, session=session)
 
 
-def move(movie_id: str, title_hash: int, session: ClientSession) -> None:
-    """Let the claim follow a film whose title changes, within that transaction.
-
-    Raises ValidationFailed while an import may still be bringing the film under its old title.
-    """
-    move_all({movie_id: title_hash}, session)
-
-
 def move_all(wanted: Mapping[str, int], session: ClientSession) -> None:
-    """As `move`, for several films, given with their new title_hash."""
+    """Let claims follow films whose titles change, given with their new title_hash, within that transaction.
+
+    Raises ValidationFailed while an import may still be bringing one of them under its old title.
+    """
     claims = get_collection(NAME)
     lately = {"_id": {"$in": list(wanted)}, "adopted": {"$gt": 0}, "at": {"$gt": now() - LEASE}}
     if claims.find_one(lately, session=session):

@@ -10,7 +10,7 @@ from pymongo.read_concern import ReadConcern
 
 from app.db import claims, ranking
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import NotFound, Referenced, ValidationFailed
+from app.db.errors import Duplicate, NotFound, Referenced, ValidationFailed
 from app.db.models import Movie, get_model
 from app.db.validation import converted_id
 
@@ -50,9 +50,9 @@ def insert(session: ClientSession, collection: str, row: Row) -> None:
         if key is not None and get_collection(parent).find_one({"_id": row[key]}, {"_id": 1}, session=session) is None:
             raise ValidationFailed({key: f"there is no such {_CALLED[parent]}"})
     if "movie_id" in row:
-        claims.hold(row["movie_id"], session)
-    if get_model(collection) is Movie:
-        claims.take(row["_id"], row["title_hash"], session)
+        claims.hold_all([row["movie_id"]], session)
+    if get_model(collection) is Movie and claims.take_all({row["_id"]: row["title_hash"]}, session):
+        raise Duplicate(f"{row['_id']} is the id of another film")
     get_collection(collection).insert_one(row, session=session)
     if get_model(collection) is Movie:
         ranking.rank(row["_id"], row["title_hash"], session)
@@ -92,7 +92,7 @@ def move_film(session: ClientSession, current: Row, changed: Row) -> None:
     if not get_collection("movies").delete_one(address("movies", current), session=session).deleted_count:
         raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
     get_collection("movies").insert_one(changed, session=session)
-    claims.move(changed["_id"], changed["title_hash"], session)
+    claims.move_all({changed["_id"]: changed["title_hash"]}, session)
 
 
 def references(collection: str, document_id: Any) -> dict[str, int]:
@@ -118,5 +118,5 @@ def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) 
             raise Referenced(references(collection, row["_id"]))
     get_collection(collection).delete_one(address(collection, row), session=session)
     if get_model(collection) is Movie:
-        claims.release(row["_id"], session)
+        claims.release_all([row["_id"]], session)
     return {other: count for other, count in gone.items() if count}

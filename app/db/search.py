@@ -6,8 +6,9 @@ from typing import Any
 
 from bson import Regex
 
+from app.db import documents
 from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery, NotFound
+from app.db.errors import BadQuery
 from app.db.listing import Order, Page, check_limit, fetch_page, public
 from app.db.models import CREDIT_ROLES, MAX_ID, MOVIE_TYPES
 from app.db.text import tokenize
@@ -91,9 +92,7 @@ def movie_details(movie_id: str) -> Row:
     """
     if not isinstance(movie_id, str) or len(movie_id) > MAX_ID:
         raise BadQuery("a film's id is a short string")
-    movie = get_collection("movies").find_one({"_id": movie_id})
-    if movie is None:
-        raise NotFound(f"no film {movie_id}")
+    movie = documents.find("movies", movie_id)
     credit_rows = [public(row) for row in get_collection("credits").find({"movie_id": movie_id})]
     credit_rows.sort(key=lambda row: (CREDIT_ROLES.index(row["role"]), row["name"]))
     return {**movie, "credits": credit_rows}

@@ -167,7 +167,7 @@ def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw, ex
 
 
 def test_an_import_that_finds_a_claim_without_its_film_adopts_it(database: Raw) -> None:
-    claims.claim({"tm1": custom_hash("The Matrix"), "tm2": custom_hash("Other")})
+    claims.claim_new({"tm1": custom_hash("The Matrix"), "tm2": custom_hash("Other")})
     bulk.load("movies", enumerate([FILM, {**FILM, "_id": "tm2"}, {**FILM, "_id": "tm3"}]))
     assert {film["_id"] for film in database.movies.find()} == {"tm1", "tm3"}
     adopted = {claim["_id"] for claim in database[claims.NAME].find({"adopted": {"$exists": True}})}
@@ -175,7 +175,7 @@ def test_an_import_that_finds_a_claim_without_its_film_adopts_it(database: Raw) 
 
 
 def test_a_title_whose_claim_an_import_may_still_use_keeps_its_shard(database: Raw) -> None:
-    claims.claim({"tm1": custom_hash("The Matrix")})  # an import, which has yet to send the film
+    claims.claim_new({"tm1": custom_hash("The Matrix")})  # an import, which has yet to send the film
     operations.insert_one("movies", FILM)
     with pytest.raises(ValidationFailed, match="being imported"):
         operations.update_document("movies", "tm1", {"title": "Matrix"})
@@ -190,7 +190,7 @@ def test_only_claims_that_no_film_will_come_for_are_swept(film: str, database: R
     database[claims.NAME].insert_many(
         [{"_id": "left", "title_hash": 1, "at": old}, {"_id": "older", "title_hash": 2}, {"_id": "r", "title_hash": 3}]
     )
-    claims.claim({"under way": 4})
+    claims.claim_new({"under way": 4})
     database[claims.NAME].update_one({"_id": "r"}, {"$set": {"at": now()}})
     assert claims.sweep() == 2
     assert {claim["_id"] for claim in database[claims.NAME].find()} == {film, "under way", "r"}

@@ -1,7 +1,7 @@
 """What only a sharded cluster can show: one film for one _id on all shards together, and films that change shards."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -141,16 +141,17 @@ def test_bringing_a_film_again_while_its_title_changes_makes_no_second_one(
     here, there = two_titles(sharded)
     film = {"_id": "mover", "title": here, "type": "MOVIE"}
     operations.insert_one("movies", film)
-    take, moves = claims.take, []
+    take, moves = claims.take_all, []
 
-    def take_and_let_it_move(movie_id: str, title_hash: int, session: ClientSession) -> None:
+    def take_and_let_it_move(wanted: Mapping[str, int], session: ClientSession) -> set[str]:
         """Between taking the claim and inserting the film. The move can't end before this transaction does."""
-        take(movie_id, title_hash, session)
+        refused = take(wanted, session)
         if not moves:
             moves.append(pool.submit(operations.update_document, "movies", "mover", {"title": there}))
             wait(moves, timeout=1)
+        return refused
 
-    monkeypatch.setattr(claims, "take", take_and_let_it_move)
+    monkeypatch.setattr(claims, "take_all", take_and_let_it_move)
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(Duplicate):
             operations.insert_one("movies", film)
