@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask.testing import FlaskClient
 
 from app.db.connection import get_collection
-from app.db.listing import Order
+from app.db.cursors import Order
 from app.db.models import sortable_fields
 from bench import peer
 from bench.library import Library, admin_client
