@@ -14,7 +14,8 @@ from pymongo import IndexModel
 from pymongo.client_session import ClientSession
 
 from app.db.connection import Row, driver_errors, get_collection
-from app.db.listing import Order, Page, fetch_page
+from app.db.cursors import Order
+from app.db.listing import Page, fetch_page
 from app.db.models import fields_of, get_model, now
 
 LOG, CHANGES = "audit_log", "audit_changes"

@@ -18,8 +18,9 @@ from pymongo.client_session import ClientSession
 from app.db import audit
 from app.db.audit import Actor
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
+from app.db.cursors import Order
 from app.db.errors import BadQuery, NotFound
-from app.db.listing import Order, Page, fetch_page
+from app.db.listing import Page, fetch_page
 from app.db.models import now
 
 JOBS = "jobs"

@@ -1,28 +1,22 @@
 """Paging by key: a page starts where the last one ended, so its cost doesn't grow with its distance from the start."""
 
-import base64
-import binascii
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, TypeVar
 
-import bson
 from bson import ObjectId
-from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from app.db import filters
 from app.db.connection import Row, driver_errors, get_collection, ping, time_limit
+from app.db.cursors import Cursor, Order
 from app.db.errors import BadQuery, TooSlow
 from app.db.filters import Condition
 from app.db.models import fields_of, get_model, sortable_fields
 from app.db.validation import converted_id
 
 MAX_LIMIT = 500
-MAX_CURSOR = 2_000  # characters; the longest title in UTF-8 and base64 fits
 EXACT_COUNT_LIMIT = 10_000  # counting that many takes about 3 ms, a million 240 ms
 # How long the database may look for rows when an index doesn't lead to them, and count what a filter matches: it reads
 # some 500,000 documents a second, and meanwhile works for nobody else on that core.
@@ -50,75 +44,6 @@ class Page:
     unindexed: bool = False
 
 
-@dataclass(frozen=True)
-class _Cursor:
-    """A place in an order: just beyond the row with this sort value and _id, or on it when `inclusive`."""
-
-    value: Any
-    identifier: Any
-    inclusive: bool = False
-
-
-@dataclass(frozen=True)
-class Order:
-    """Sorted by a field, ties by `_id` in the same direction."""
-
-    field: str
-    descending: bool = False
-
-    def keys(self, backwards: bool) -> list[tuple[str, int]]:
-        """The sort that MongoDB is asked for."""
-        direction = -1 if self.descending != backwards else 1
-        return [(self.field, direction)] + ([("_id", direction)] if self.field != "_id" else [])
-
-    def beyond(self, cursor: _Cursor, backwards: bool) -> Row:
-        """The condition that a row comes after `cursor` (before it, when backwards)."""
-        ascending = self.descending == backwards
-        strictly = "$gt" if ascending else "$lt"
-        identifier = {"_id": {f"{strictly}e" if cursor.inclusive else strictly: cursor.identifier}}
-        if self.field == "_id":
-            return identifier
-        same_value = {self.field: cursor.value, **identifier}
-        # MongoDB sorts null and missing below everything else, but no $gt or $lt compares across types.
-        if cursor.value is None:
-            return {"$or": [same_value, {self.field: {"$ne": None}}]} if ascending else same_value
-        further = [same_value, {self.field: {strictly: cursor.value}}]
-        return {"$or": further if ascending else [*further, {self.field: None}]}
-
-    def encode(self, cursor: _Cursor) -> str:
-        """An opaque token. It holds the order too, so that it can't be used with another one."""
-        raw = bson.encode(
-            {"o": [self.field, self.descending], "v": cursor.value, "i": cursor.identifier, "e": cursor.inclusive}
-        )
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-    def cursor_at(self, row: Row) -> str:
-        """The cursor for `after` or `before` at a row as the database keeps it."""
-        return self.encode(_Cursor(row.get(self.field), row["_id"]))
-
-    def decode(self, token: str) -> _Cursor:
-        """Raises BadQuery for anything that `encode` of this order can't have made."""
-        if not isinstance(token, str) or len(token) > MAX_CURSOR:
-            raise BadQuery("not a page cursor")
-        try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-            content: Row = bson.decode(raw, bson.CodecOptions(tz_aware=True))
-        except (binascii.Error, BSONError, ValueError, OverflowError) as error:
-            raise BadQuery("not a page cursor") from error
-        if content.get("o") != [self.field, self.descending]:
-            raise BadQuery("this page cursor belongs to another order")
-        cursor = _Cursor(content.get("v"), content.get("i"), content.get("e") is True)
-        if not (_is_scalar(cursor.value) and _is_scalar(cursor.identifier)) or cursor.identifier is None:
-            raise BadQuery("not a page cursor")
-        return cursor
-
-
-def _is_scalar(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or type(value) in (str, int, bool, datetime, ObjectId)
-
-
 def check_limit(limit: int, maximum: int = MAX_LIMIT) -> int:
     """`limit` itself. Raises BadQuery unless it is a whole number in 1 .. maximum."""
     if type(limit) is not int or not 1 <= limit <= maximum:
@@ -142,7 +67,7 @@ class _Source:
     order: Order
     projection: Mapping[str, int] | None
 
-    def rows(self, start: _Cursor | None, limit: int, *, backwards: bool = False) -> list[Row]:
+    def rows(self, start: Cursor | None, limit: int, *, backwards: bool = False) -> list[Row]:
         """Up to `limit` rows beyond `start`; `backwards` those before it, or the last ones, in reverse."""
         beyond = start and self.order.beyond(start, backwards)
         parts = [part for part in (self.query, beyond) if part]
@@ -219,17 +144,17 @@ def iterate(
         return _rows(source, None)
     if sort != "_id":
         raise BadQuery("only an iteration by _id goes on after one")
-    return _rows(source, _Cursor(None, converted_id(collection, after_id)))
+    return _rows(source, Cursor(None, converted_id(collection, after_id)))
 
 
-def _rows(source: _Source, start: _Cursor | None) -> Iterator[Row]:
+def _rows(source: _Source, start: Cursor | None) -> Iterator[Row]:
     while True:
         with driver_errors(), time_limit(ITERATE_TIMEOUT_S):
             rows = source.rows(start, ITERATE_BATCH)
         yield from rows
         if len(rows) < ITERATE_BATCH:
             return
-        start = _Cursor(rows[-1].get(source.order.field), rows[-1]["_id"])
+        start = Cursor(rows[-1].get(source.order.field), rows[-1]["_id"])
 
 
 def fetch_page(
@@ -292,13 +217,13 @@ def _within_limit(read: Callable[[], T]) -> T:
         raise TooSlow(f"not found within {UNINDEXED_TIMEOUT_S:.0f} s") from error
 
 
-def _ends(order: Order, rows: list[Row], start: _Cursor | None) -> tuple[str | None, str | None]:
+def _ends(order: Order, rows: list[Row], start: Cursor | None) -> tuple[str | None, str | None]:
     """Cursors at the first and the last row. A page that was emptied meanwhile leads back to where it was entered."""
     if rows:
         return order.cursor_at(rows[0]), order.cursor_at(rows[-1])
     if start is None:
         return None, None
-    back = order.encode(_Cursor(start.value, start.identifier, inclusive=True))
+    back = order.encode(Cursor(start.value, start.identifier, inclusive=True))
     return back, back
 
 

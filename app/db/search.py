@@ -8,8 +8,9 @@ from bson import Regex
 
 from app.db import documents
 from app.db.connection import Row, driver_errors, get_collection
+from app.db.cursors import Order
 from app.db.errors import BadQuery
-from app.db.listing import Order, Page, check_limit, fetch_page, public
+from app.db.listing import Page, check_limit, fetch_page, public
 from app.db.models import CREDIT_ROLES, MAX_ID, MOVIE_TYPES
 from app.db.text import tokenize
 

@@ -10,8 +10,8 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.db.cursors import Cursor, Order
 from app.db.errors import BadQuery
-from app.db.listing import Order, _Cursor
 
 BY_TITLE = Order("title")
 
@@ -22,14 +22,14 @@ def token(content: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("value", ["Élan", 7, -1.5, None, True, datetime(2026, 11, 22, tzinfo=UTC), ObjectId()])
 def test_a_cursor_comes_back_as_it_was(value: Any) -> None:
-    cursor = _Cursor(value, "Q1", inclusive=True)
+    cursor = Cursor(value, "Q1", inclusive=True)
     assert BY_TITLE.decode(BY_TITLE.encode(cursor)) == cursor
 
 
 @pytest.mark.parametrize("order", [Order("title", descending=True), Order("_id"), Order("runtime")])
 def test_a_cursor_is_refused_in_another_order(order: Order) -> None:
     with pytest.raises(BadQuery, match="another order"):
-        order.decode(BY_TITLE.encode(_Cursor("x", "Q1")))
+        order.decode(BY_TITLE.encode(Cursor("x", "Q1")))
 
 
 @pytest.mark.parametrize(
