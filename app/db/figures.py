@@ -17,10 +17,11 @@ from app.db.errors import DatabaseError
 from app.db.models import now
 
 NAME = "figures"
-LIBRARY = "library"  # _id of the one document: {at, seconds, values, busy_until, failed_at}
+LIBRARY = "library"  # _id of the one document: {at, seconds, values, fresh_until, busy_until, failed_at}
 
 FRESH = timedelta(minutes=5)
-COUNT_TIMEOUT_S = 120.0
+LARGEST_SHARE = 0.05  # of the time that counting may go on while people look: a long count makes figures last longer
+COUNT_TIMEOUT_S = 300.0
 # Longer than the count may take. A count that failed, or whose process died, is tried again when it is over.
 LEASE = timedelta(seconds=COUNT_TIMEOUT_S + 60)
 
@@ -63,13 +64,14 @@ class Counted:
     figures: Figures | None = None
     at: datetime | None = None
     seconds: float = 0.0
+    fresh: bool = False
     busy: bool = False
     failed_at: datetime | None = None
 
     @property
     def due(self) -> bool:
         """Whether it is time to count anew."""
-        return not self.busy and self.failed_at is None and (self.at is None or now() - self.at > FRESH)
+        return not self.fresh and not self.busy and self.failed_at is None
 
 
 @driver_errors()
@@ -82,6 +84,7 @@ def current() -> Counted:
         figures=_from_values(row["values"]) if "values" in row else None,
         at=row.get("at"),
         seconds=row.get("seconds", 0.0),
+        fresh=row.get("fresh_until") is not None and row["fresh_until"] > now(),
         busy=leased and failed_at is None,
         failed_at=failed_at,
     )
@@ -104,7 +107,9 @@ def refresh() -> bool:
     except DatabaseError:
         get_collection(NAME).update_one(own, {"$set": {"failed_at": now()}})
         raise
-    result = {"at": now(), "seconds": round(time.monotonic() - began, 3), "values": values}
+    seconds, moment = time.monotonic() - began, now()
+    fresh_until = moment + max(FRESH, timedelta(seconds=seconds / LARGEST_SHARE))
+    result = {"at": moment, "seconds": round(seconds, 3), "fresh_until": fresh_until, "values": values}
     get_collection(NAME).update_one(own, {"$set": result, "$unset": {"busy_until": 1, "failed_at": 1}})
     return True
 
@@ -112,7 +117,7 @@ def refresh() -> bool:
 def _take(lease: datetime) -> bool:
     """Take the lease, unless it is taken or there is nothing to do."""
     moment = now()
-    free = {"busy_until": {"$not": {"$gt": moment}}, "at": {"$not": {"$gt": moment - FRESH}}}
+    free = {name: {"$not": {"$gt": moment}} for name in ("busy_until", "fresh_until")}
     change = {"$set": {"busy_until": lease}, "$unset": {"failed_at": 1}}
     try:
         get_collection(NAME).update_one({"_id": LIBRARY, **free}, change, upsert=True)

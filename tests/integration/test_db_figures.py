@@ -95,9 +95,17 @@ def test_fresh_figures_are_not_counted_again_and_old_ones_are(database: Store, a
     add_films("Alpha")
     assert not figures.current().due
     assert not figures.refresh()
-    database[figures.NAME].update_one({}, {"$set": {"at": now() - figures.FRESH - timedelta(seconds=1)}})
+    database[figures.NAME].update_one({}, {"$set": {"fresh_until": now()}})
     assert figures.current().due
     assert counted().films == 1
+
+
+def test_figures_that_took_long_last_longer(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "FRESH", timedelta(0))
+    monkeypatch.setattr(figures, "LARGEST_SHARE", 1e-9)
+    counted()
+    assert not figures.current().due
+    assert not figures.refresh()
 
 
 def test_of_several_at_once_one_counts(database: Store) -> None:
@@ -130,7 +138,7 @@ def test_a_count_that_lost_its_lease_does_not_overwrite_its_successors(
 
 def test_a_failed_count_says_so_and_is_tried_again_later(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     counted()
-    database[figures.NAME].update_one({}, {"$set": {"at": now() - timedelta(hours=1)}})
+    database[figures.NAME].update_one({}, {"$set": {"fresh_until": now()}})
     with monkeypatch.context() as patch:
         patch.setattr(figures, "COUNT_TIMEOUT_S", 0.000001)
         with pytest.raises(DatabaseError):

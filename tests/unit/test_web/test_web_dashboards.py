@@ -61,7 +61,7 @@ def test_charts_over_time_come_by_day_or_month(counted: Visitor) -> None:
 
 def test_a_page_shows_old_figures_at_once_and_says_how_old(counted: Visitor, library: LocalCluster) -> None:
     yesterday = now() - timedelta(days=1)
-    change = {"$set": {"at": yesterday, "busy_until": now() + timedelta(minutes=1)}}
+    change = {"$set": {"at": yesterday, "fresh_until": yesterday, "busy_until": now() + timedelta(minutes=1)}}
     with library.client() as client:
         client.movie_library[figures.NAME].update_one({}, change)
     page = counted.get("/").text
