@@ -38,7 +38,7 @@ CHROMIUM_ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[Site]:
-    """The well-known films of the sample with their credits, an admin "boss", and the addresses of both apps."""
+    """The well-known films of the sample with their credits, an admin "boss", a superadmin "rootadmin"; both apps."""
     with ExitStack() as stack:
         directory = tmp_path_factory.mktemp("e2e")
         cluster = stack.enter_context(LocalCluster(directory / "mongodb", mongod=mongod, shards=0, members=1))
@@ -51,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[Sit
         bulk.load("credits", enumerate(credit for credit in sample.credits() if credit["movie_id"] in known))
         ranking.recompute()
         users.create_admin("boss", PASSWORD)
+        users.create_admin("rootadmin", PASSWORD, superadmin=True)
         connection.disconnect()
         yield Site(
             user=stack.enter_context(served("user", cluster, directory)),

@@ -154,17 +154,25 @@ def test_a_job_given_back_goes_on_after_its_last_step() -> None:
     assert films("genres")["f008"] == ["war", "drama"]
 
 
-def die(*_: Any, **__: Any) -> None:
-    raise SystemExit
-
-
 @pytest.mark.usefixtures("library")
-def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(
+    database: Raw, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Before or after the last write of the step, when all others are made."""
+    advance = jobs.advance
+
+    def die(*arguments: Any, **options: Any) -> None:
+        if moment == "after":
+            advance(*arguments, **options)
+        raise SystemExit
+
     job_id = bulk_edit.start("delete", "movies", ALL, ADA)
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "advance", die)  # the last write of a step, when all others are made
+        patch.setattr(jobs, "advance", die)
         with pytest.raises(SystemExit):
             job_runner.run_next()
+    assert jobs.get(job_id)["done"] == 0
     assert len(films("title")) == 8
     assert database.audit_changes.count_documents({}) == 0
     assert not job_runner.run_next()  # the lease is the dead worker's yet

@@ -1,0 +1,78 @@
+"""Many records at once in a real browser: edited, followed and undone, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from test_pages import faults
+from tour import PHONE, Tour, log_in
+
+FOUND = "/collections/movies?filter=title.contains.man"
+DESK, DARK_PHONE = {"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}
+MODES = {"desk": DESK, "dark phone": DARK_PHONE, "without JavaScript": {**DARK_PHONE, "java_script_enabled": False}}
+
+
+def root_at_the_list(tour: Tour, options: dict[str, Any]) -> Page:
+    """A superadmin at a list of some films."""
+    page = tour.window(**options)
+    log_in(page, tour.site.admin, "rootadmin")
+    page.goto(tour.site.admin + FOUND)
+    return page
+
+
+def state(page: Page, text: str) -> None:
+    """The job's page comes to say so, by its script or by refreshing itself."""
+    expect(page.get_by_role("status").filter(has_text=re.compile(f"^{text}$"))).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_of_a_list_is_edited_and_undone(tour: Tour, mode: str) -> None:
+    root = root_at_the_list(tour, MODES[mode])
+
+    def sound(page: Page) -> None:
+        if mode != "without JavaScript":  # axe is a script itself
+            assert faults(page) == []
+
+    root.get_by_role("checkbox", name=re.compile("all of this list")).check()
+    root.get_by_role("button", name="Edit…").click()
+    sound(root)
+    root.get_by_label("Field").select_option("genres")
+    root.get_by_label("Change").select_option("add")
+    root.get_by_label("Value").fill("remembered")
+    root.get_by_role("button", name="Preview").click()
+    expect(root.get_by_text("Genres: remembered added")).to_be_visible()
+    sound(root)
+    root.get_by_role("button", name=re.compile(r"^Edit \d+ films$")).click()
+    state(root, "done")
+    sound(root)
+    job = root.url
+    root.get_by_role("link", name="What it did to each record").click()
+    sound(root)
+    root.goto(job)
+    root.get_by_role("button", name="Undo").click()
+    state(root, "done")
+    root.goto(tour.site.admin + "/collections/movies?filter=genres.contains.remembered")
+    expect(root.get_by_text("Nothing meets this condition")).to_be_visible()
+    for path in ("/jobs", "/audit-log"):
+        root.goto(tour.site.admin + path)
+        sound(root)
+
+
+def test_a_deletion_asks_for_the_number(tour: Tour) -> None:
+    root = root_at_the_list(tour, DARK_PHONE)
+    root.locator("tbody").get_by_role("checkbox").first.check()
+    root.get_by_role("button", name="Delete…").click()
+    assert faults(root) == []
+    root.get_by_label("Type the number of records to confirm").fill("2")
+    root.get_by_role("button", name="Delete 1 film").click()
+    expect(root.get_by_text("That isn't the number of records.")).to_be_visible()
+    root.get_by_label("Type the number of records to confirm").fill("1")
+    root.get_by_role("button", name="Delete 1 film").click()
+    state(root, "done")
+    root.get_by_role("button", name="Undo").click()
+    state(root, "done")
+    root.goto(tour.site.admin + FOUND)
+    expect(root.locator("tbody").get_by_role("checkbox").first).to_be_visible()
