@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from test_pages import MODES, faults
 from tour import PHONE, Tour, log_in
 
 MOVIES = "/collections/movies"
@@ -245,3 +246,24 @@ def test_a_record_by_keyboard_alone(boss: Page, tour: Tour) -> None:
     boss.keyboard.press("Escape")
     expect(dialog(boss)).to_be_hidden()
     expect(rows(boss).get_by_role("link")).to_be_focused()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_opens_on_a_page_is_sound_too(tour: Tour, mode: str) -> None:
+    page = tour.window(**MODES[mode])
+    log_in(page, tour.site.admin, "boss")
+    only(page, "Gravity")
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert faults(page) == []
+    rows(page).get_by_role("link").click()
+    expect(dialog(page).get_by_role("heading", name="Gravity")).to_be_visible()
+    assert faults(page) == []
+    page.goto(f"{tour.site.admin}/collections/credits/new")
+    page.get_by_label("Film (required)").press_sequentially("star")
+    page.get_by_role("listbox", name="Found").wait_for()
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Add credit").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert faults(page) == []  # with the mistakes said

@@ -24,6 +24,7 @@ FILM = {
     "runtime": 90,
     "description": "One line,\nand another.",
     "genres": ["drama", "war, and peace"],
+    "production_countries": ["A line\nbreak"],  # no form can show that: it stays as long as nobody touches it
 }
 
 
@@ -157,6 +158,7 @@ def test_only_what_was_changed_is_written(boss: Visitor, film: str, library: Loc
         ["war, and peace"],
         FILM["description"],
     )
+    assert after["production_countries"] == FILM["production_countries"]
     (entry,) = audit(library, document_id="T1", action="edit")
     assert (entry["username"], set(entry["after"])) == ("boss", {"release_year", "genres"})
 
