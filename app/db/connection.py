@@ -12,6 +12,7 @@ from pymongo import uri_parser
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
 
 from app.db.errors import DatabaseError, DatabaseUnavailable, Duplicate, ValidationFailed
 from app.settings import SettingError, setting
@@ -129,10 +130,11 @@ def create_collections(names: Iterable[str]) -> None:
 
 def in_transaction(work: Callable[[ClientSession], T]) -> T:
     """What `work` returns, called with a session in a transaction: again after an election or a conflict with another
-    one, so it must let the driver's errors pass and leave nothing behind but what it writes in the session.
+    one, so it must let the driver's errors pass and leave nothing behind but what it writes in the session. It sees all
+    shards as they were at one moment, and is repeated when what it writes has changed since.
     """
     with _database().client.start_session() as session:
-        result: T = session.with_transaction(work)
+        result: T = session.with_transaction(work, read_concern=ReadConcern("snapshot"))
         return result
 
 

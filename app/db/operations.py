@@ -14,7 +14,7 @@ from app.db import audit, bulk, documents, ranking
 from app.db.audit import Actor
 from app.db.concurrency import check_version, version
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.documents import REFERENCES, address, move_film
+from app.db.documents import REFERENCES
 from app.db.errors import BadQuery, NotFound, ValidationFailed
 from app.db.filters import Condition, query
 from app.db.listing import MAX_LIMIT, check_limit, public
@@ -27,7 +27,6 @@ from app.db.validation import prepare as preprocess_json_item
 
 __all__ = [
     "REFERENCES",
-    "address",
     "check_admin_status",
     "check_password",
     "check_user_credentials",
@@ -42,7 +41,6 @@ __all__ = [
     "insert_documents",
     "insert_one",
     "list_documents",
-    "move_film",
     "preprocess_json_item",
     "references",
     "update_document",
