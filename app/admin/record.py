@@ -78,7 +78,9 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
         row = _found(name, document_id)
         _check_change(name, row)
         mine = Edit.sent(fields, request.form, row)
-        change(name, document_id, mine)
+        if mine.version != operations.version(row):
+            raise Conflict(row)
+        change(name, document_id, mine)  # refused unless it is still the row that was checked
     except ValidationFailed as error:
         return _edit_form(name, row, mine, errors=error.errors), UNPROCESSABLE
     except Duplicate:

@@ -149,5 +149,7 @@ def _hint(collection: str, field: Field, *, new: bool) -> str:
 
 
 def _sentence(label: str, reason: str) -> str:
-    """Of "must be a number" it makes "Year must be a number."; a whole sentence stays as it is."""
+    """Of "must be a number" it makes "Year must be a number."; a whole sentence stays one."""
+    if reason.startswith("there is "):
+        return f"{reason[0].upper()}{reason[1:].rstrip('.')}."
     return f"{label} {reason.rstrip('.')}." if reason[:1].islower() else reason

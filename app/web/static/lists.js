@@ -61,7 +61,10 @@
     value.value = "";
     adapt();
   });
-  operator.addEventListener("change", adapt);
+  operator.addEventListener("change", () => {
+    if (row.querySelector("select")) value.value = ""; // what was chosen there means nothing elsewhere
+    adapt();
+  });
   adapt();
 })();
 

@@ -124,7 +124,7 @@ def test_a_credit_needs_a_film_that_is_there(boss: Visitor, film: str) -> None:
     address = "/collections/credits/new"
     values = {**opened(boss, address), "name": "Nobody", "role": "ACTOR", "movie_id": "nope"}
     form = Form(submit(boss, address, values).text, address)
-    assert form.errors == {"movie_id": "Film there is no such film."}
+    assert form.errors == {"movie_id": "There is no such film."}
     values = {**values, "movie_id": "T1", "name": "Tess Ter"}
     twice = submit(boss, address, values)
     assert twice.status_code == 422
@@ -252,7 +252,10 @@ def test_accounts(boss: Visitor, guest: Visitor, new_name: str) -> None:
     assert "nothing was added" in submit(boss, address, values, username=new_name, password=PASSWORD).text
 
     edit = f"{made.location}/edit"
-    assert submit(boss, edit, opened(boss, edit), username="").status_code == 422
+    nameless = submit(boss, edit, opened(boss, edit), username="", password="four blind mice 1928")
+    assert nameless.status_code == 422
+    assert "Type the new password again" in nameless.text
+    assert "four blind" not in nameless.text
     assert submit(boss, edit, opened(boss, edit), password="four blind mice 1928").status_code == 302
     assert users.authenticate(new_name, PASSWORD) is None
     assert users.authenticate(new_name, "four blind mice 1928") is not None
