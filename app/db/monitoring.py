@@ -101,12 +101,12 @@ class Monitor:
     def survey(self, *, rates: bool = True) -> Survey:
         """How every process is and what every shard holds. The first `rates` take RATE_INTERVAL_S to measure."""
         groups, problem = self._find_groups()
-        answers = self._ask_all(groups)
-        if rates and any(answer.rates(self._earlier) is None for answer in answers if answer.status):
-            self._earlier = {answer.address: answer for answer in answers}
+        answers, earlier = self._ask_all(groups), self._earlier
+        if rates and any(answer.rates(earlier) is None for answer in answers if answer.status):
+            earlier = {answer.address: answer for answer in answers}
             time.sleep(RATE_INTERVAL_S)
             answers = self._ask_all(groups)
-        members = [answer.member(answers, self._earlier) for answer in answers]
+        members = [answer.member(answers, earlier) for answer in answers]
         self._earlier = {answer.address: answer for answer in answers}
         chunks = self._chunks([member.address for member in members if member.group == ROUTER and member.healthy])
         holders = [_holder(members, name) for name in groups if name not in (ROUTER, CONFIG)]
