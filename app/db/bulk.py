@@ -140,25 +140,26 @@ def load_batches(
     """
     get_model(name)
     acknowledged, lock, stop = begin.counts, threading.Lock(), threading.Event()
-    settled = begin
+    settled, only_new = begin, False
 
-    def work(batch: Batch) -> tuple[Counts, list[Reject]]:
+    def work(batch: Batch, expect_new: bool) -> tuple[Counts, list[Reject]]:
         nonlocal acknowledged
         if stop.is_set():
             return Counts(), []
-        counts, rejects = _insert_batch(name, batch.documents, strict)
+        counts, rejects = _insert_batch(name, batch.documents, strict, expect_new)
         with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
             acknowledged += counts
         return counts, rejects
 
     def settle(batch: Batch, future: "Future[tuple[Counts, list[Reject]]]") -> None:
-        nonlocal settled
+        nonlocal settled, only_new
         counts, rejects = future.result()
         for reject in rejects:
             on_reject(reject)
         if strict and rejects:
             raise Rejected(rejects[0])
         settled = Settled(settled.documents + counts.total, batch.position, settled.counts + counts)
+        only_new = counts.existing == 0
         on_progress(settled)
 
     ahead = 0 if strict else WORKERS
@@ -166,7 +167,7 @@ def load_batches(
         pending: deque[tuple[Batch, Future[tuple[Counts, list[Reject]]]]] = deque()
         try:
             for batch in batches:
-                pending.append((batch, pool.submit(work, batch)))
+                pending.append((batch, pool.submit(work, batch, only_new)))
                 while len(pending) > ahead:
                     settle(*pending.popleft())
             while pending:
@@ -188,7 +189,7 @@ def _batches(documents: Iterable[Numbered]) -> Iterator[Batch]:
 
 
 @driver_errors()
-def _insert_batch(name: str, batch: list[Numbered], strict: bool) -> tuple[Counts, list[Reject]]:
+def _insert_batch(name: str, batch: list[Numbered], strict: bool, expect_new: bool) -> tuple[Counts, list[Reject]]:
     documents: dict[int, Row] = {}  # by their place in the batch
     refused: Refused = {}
     for place, (_, item) in enumerate(batch):
@@ -201,7 +202,7 @@ def _insert_batch(name: str, batch: list[Numbered], strict: bool) -> tuple[Count
     # The driver keeps its time limit in a context variable, which threads don't inherit.
     with time_limit(BATCH_TIMEOUT_S):
         if get_model(name) is Movie:
-            new, taken = _claim(documents)
+            new, taken = _claim(documents, expect_new)
             refused |= taken
         else:
             new = set()
@@ -230,11 +231,14 @@ def _rejects(name: str, numbered: Numbered, reasons: dict[str, str]) -> Iterator
         yield Reject(line, field_, value, reason, item)
 
 
-def _claim(films: dict[int, Row]) -> tuple[set[str], Refused]:
-    """Claim the ids of films. Returns those of which there can be no films yet, and whose are another film's."""
+def _claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
+    """Claim the ids of films; `expect_new` is faster as long as hardly any of them is claimed already.
+
+    Returns the ids of which there can be no films yet, and the films whose id is another film's.
+    """
     # Backwards, so that of two films with one id the first counts.
     wanted = {film["_id"]: film["title_hash"] for film in reversed(films.values())}
-    owners, new = claims.claim_new(wanted)
+    owners, new = claims.claim_new(wanted, expect_new=expect_new)
     return new, {
         place: {"_id": "is the id of another film"}
         for place, film in films.items()
