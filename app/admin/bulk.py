@@ -15,7 +15,7 @@ from app.admin.rights import Action, actor, check, requires
 from app.admin.views import ListState, conditions_from, filter_parameters
 from app.db import bulk_edit
 from app.db.bulk_edit import Change, Selection
-from app.db.errors import BadQuery, ValidationFailed
+from app.db.errors import BadQuery, TooSlow, ValidationFailed
 from app.db.fields import describe
 from app.web.query import single
 
@@ -45,12 +45,12 @@ def start(name: str) -> Page:
             flash("Select records first, or the whole list.", "error")
             return redirect(ListState.from_args(name, request.form).address(), 303)
     action = single(request.form, "action")
-    if action == "edit":
-        return _edit(name, selection)
-    if action == "delete":
-        check(Action.BULK_DELETE)
-        return _delete(name, selection)
-    raise BadQuery("action must be edit or delete")
+    if action not in _ACTIONS:
+        raise BadQuery("action must be edit or delete")
+    try:
+        return _ACTIONS[action](name, selection)
+    except TooSlow:  # the list says so too, and what helps
+        return redirect(ListState.from_args(name, request.form).address(), 303)
 
 
 def _edit(name: str, selection: Selection) -> Page:
@@ -110,6 +110,7 @@ def _edit_page(
 
 def _delete(name: str, selection: Selection) -> Page:
     """What would go, and the question how many that is: whoever types the number has read it."""
+    check(Action.BULK_DELETE)
     preview = bulk_edit.preview(name, selection)
     problem = None
     if single(request.form, "step") == "run":
@@ -125,6 +126,9 @@ def _delete(name: str, selection: Selection) -> Page:
         problem=problem,
     )
     return (page, UNPROCESSABLE) if problem else page
+
+
+_ACTIONS = {"edit": _edit, "delete": _delete}
 
 
 def _job(job_id: str) -> Response:

@@ -13,7 +13,7 @@ from app.db.connection import Row, driver_errors, get_collection, time_limit
 from app.db.documents import REFERENCES
 from app.db.errors import BadQuery, ValidationFailed
 from app.db.filters import Condition
-from app.db.listing import public
+from app.db.listing import list_page, public
 from app.db.models import User, fields_of, get_model
 from app.db.validation import converted_id, converters, prepare
 
@@ -144,22 +144,29 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @driver_errors()
 def preview(collection: str, selection: Selection, changes: Sequence[Change] = ()) -> Preview:
-    """What the changes (none: a deletion) would do; writes nothing. Raises BadQuery, ValidationFailed."""
+    """What the changes (none: a deletion) would do; writes nothing. Raises BadQuery, ValidationFailed, TooSlow."""
     query = selection.query(collection)
     wanted = checked(collection, changes) if changes else []
-    private = dict.fromkeys(get_model(collection).private, 0) or None
-    rows = get_collection(collection).find(query, private).sort("_id", 1).limit(SAMPLE)
-    records = [_previewed(collection, row, wanted) for row in rows]
+    records = [_previewed(collection, row, wanted) for row in _sample(collection, selection)]
     return Preview(_count(collection, query), records)
+
+
+def _sample(collection: str, selection: Selection) -> list[Row]:
+    """The first records, by a list that gives up when no index serves the conditions and it takes too long."""
+    if not selection.ids:
+        return list_page(collection, conditions=selection.conditions, limit=SAMPLE).rows
+    private = dict.fromkeys(get_model(collection).private, 0) or None
+    found = get_collection(collection).find(selection.query(collection), private).sort("_id", 1).limit(SAMPLE)
+    return [public(row) for row in found]
 
 
 def _previewed(collection: str, row: Row, changes: Sequence[Change]) -> Previewed:
     try:
         after = apply(collection, row, changes) if changes else row
     except ValidationFailed as error:
-        return Previewed(public(row), {}, error.errors)
+        return Previewed(row, {}, error.errors)
     differing = {change.field for change in changes if row.get(change.field) != after.get(change.field)}
-    return Previewed(public(row), {field: after.get(field) for field in differing}, {})
+    return Previewed(row, {field: after.get(field) for field in differing}, {})
 
 
 def _count(collection: str, query: Row) -> int | None:

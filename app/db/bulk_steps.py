@@ -1,4 +1,4 @@
-"""Bulk edits, bulk deletions and their undoing, step by step.
+"""Bulk edits and bulk deletions, step by step; their undoing is in `app.db.bulk_undo`.
 
 Each step is one transaction: it reads its records, writes them, keeps what it did in `audit_changes`, and moves the
 job's cursor. So a step has happened wholly or not at all, whatever dies, and happens once (see `app.db.jobs`).
@@ -21,7 +21,7 @@ from app.db.documents import REFERENCES, address
 from app.db.errors import Duplicate, NotFound, ValidationFailed
 from app.db.filters import Condition
 from app.db.jobs import Lease
-from app.db.models import COLLECTIONS, USER, Movie, User, get_model, now
+from app.db.models import USER, Movie, User, get_model, now
 
 BATCH = 500  # records of a step: some 0.1 s, so that a cancelled job ends soon and a conflict repeats little
 HANGING = 2_000  # documents deleted along with them in one step; a film may have any number of likes
@@ -31,7 +31,7 @@ Steps = Iterator[Row]
 
 
 @dataclass
-class _Outcome:
+class Outcome:
     """What a step did. Not `finished`: there is more to do for the same records."""
 
     changes: list[Row] = field(default_factory=list)
@@ -39,35 +39,36 @@ class _Outcome:
     changed: int = 0
     finished: bool = True
 
-    def fail(self, document_id: Any, reason: str) -> None:
-        self.errors.append({"document_id": str(document_id), "reason": reason})
+    def fail(self, collection: str, document_id: Any, reason: str) -> None:
+        """Note that a record stays as it is, and why."""
+        self.errors.append({"collection": collection, "document_id": str(document_id), "reason": reason})
 
 
 Item = tuple[Any, Any]
 """A value for the job's cursor, and what is to be dealt with there."""
-Step = Callable[[ClientSession, list[Any]], _Outcome]
+Step = Callable[[ClientSession, list[Any]], Outcome]
 
 
 def edit(job: Row, lease: Lease) -> Steps:
     """Make `job["changes"]` to the records selected."""
     collection, changes = job["collection"], [Change(**change) for change in job["changes"]]
 
-    def step(session: ClientSession, ids: list[Any]) -> _Outcome:
-        outcome, pairs = _Outcome(), []
+    def step(session: ClientSession, ids: list[Any]) -> Outcome:
+        outcome, pairs = Outcome(), []
         for row in _selected(job, ids, session):
             try:
                 after = apply(collection, row, changes)
             except ValidationFailed as error:
-                outcome.fail(row["_id"], str(error))
+                outcome.fail(collection, row["_id"], str(error))
                 continue
             if after != row:
                 pairs.append((row, after))
                 outcome.changes.append(_edited(collection, row, after))
-        _write(session, collection, pairs)
+        write(session, collection, pairs)
         outcome.changed = len(pairs)
         return outcome
 
-    yield from _steps(job, lease, step, _ids_after(job))
+    yield from steps(job, lease, step, _ids_after(job))
 
 
 def delete(job: Row, lease: Lease) -> Steps:
@@ -77,11 +78,13 @@ def delete(job: Row, lease: Lease) -> Steps:
     """
     collection = job["collection"]
 
-    def step(session: ClientSession, ids: list[Any]) -> _Outcome:
-        outcome, rows = _Outcome(), []
+    def step(session: ClientSession, ids: list[Any]) -> Outcome:
+        outcome, rows = Outcome(), []
         for row in _selected(job, ids, session):
             if get_model(collection) is User and row["admin_status"] != USER:
-                outcome.fail(row["_id"], f"{row['username']} is an administrator; delete that account by itself")
+                outcome.fail(
+                    collection, row["_id"], f"{row['username']} is an administrator; delete that account by itself"
+                )
             else:
                 rows.append(row)
         gone = [row["_id"] for row in rows]
@@ -91,110 +94,19 @@ def delete(job: Row, lease: Lease) -> Steps:
             room -= len(found)
             outcome.changes += _delete(session, other, found)
         if room == 0:
-            return _Outcome(outcome.changes, finished=False)
+            return Outcome(outcome.changes, finished=False)
         outcome.changes += _delete(session, collection, rows)
         outcome.changed = len(rows)
         return outcome
 
-    yield from _steps(job, lease, step, _ids_after(job))
+    yield from steps(job, lease, step, _ids_after(job))
 
 
-def undo(job: Row, lease: Lease) -> Steps:
-    """Take back what the job `job["undoes"]` did, the last first, but for records that aren't as it left them."""
-
-    @driver_errors()
-    def following(job: Row) -> list[Item]:
-        query: Row = {"job": job["undoes"], "undone": None}
-        if "cursor" in job:
-            query["n"] = {"$lt": job["cursor"]}
-        return [
-            (change["n"], change) for change in get_collection(audit.CHANGES).find(query).sort("n", -1).limit(BATCH)
-        ]
-
-    def step(session: ClientSession, changes: list[Any]) -> _Outcome:
-        outcome, taken_back = _Outcome(), []
-        for collection in COLLECTIONS:  # in this order a film is there before its credits come back
-            own = [change for change in changes if change["collection"] == collection]
-            if own:
-                taken_back += _take_back(session, collection, own, outcome)
-        numbers = [change["n"] for change in taken_back]
-        get_collection(audit.CHANGES).update_many(
-            {"job": job["undoes"], "n": {"$in": numbers}}, {"$set": {"undone": True}}, session=session
-        )
-        outcome.changed = len(numbers)
-        return outcome
-
-    yield from _steps(job, lease, step, following)
+# -- the loop that undoing shares
 
 
-def _take_back(session: ClientSession, collection: str, changes: list[Row], outcome: _Outcome) -> list[Row]:
-    """Restore one collection's records; returns the changes that are undone, and notes the others as errors."""
-    keys = [change["key"] for change in changes]
-    present = {row["_id"]: row for row in get_collection(collection).find({"_id": {"$in": keys}}, session=session)}
-    pairs, deleted, taken_back = [], [], []
-    for change in changes:
-        current = present.get(change["key"])
-        if change["deleted"]:
-            if current is None:
-                deleted.append(change)
-            else:
-                outcome.fail(change["key"], "is there again")
-        elif current is None:
-            outcome.fail(change["key"], "has been deleted since")
-        elif version(current) != change["version"]:
-            outcome.fail(change["key"], "has been changed since")
-        else:
-            try:
-                pairs.append((current, apply(collection, current, _reversed(change))))
-            except ValidationFailed as error:
-                outcome.fail(change["key"], str(error))
-            else:
-                taken_back.append(change)
-    _write(session, collection, pairs)
-    returning = _returnable(session, collection, deleted, outcome)
-    if returning:
-        rows = [change["before"] for change in returning]
-        get_collection(collection).insert_many(rows, ordered=False, session=session)
-        _rank(session, collection, rows)
-    return taken_back + returning
-
-
-def _reversed(change: Row) -> list[Change]:
-    """The changes that bring a record's fields back to what they were."""
-    before = change["before"]
-    return [
-        Change(name, "set", before[name]) if name in before else Change(name, "unset")
-        for name in before | change["after"]
-    ]
-
-
-def _returnable(session: ClientSession, collection: str, changes: list[Row], outcome: _Outcome) -> list[Row]:
-    """Those of the deletions whose record may come back: its id is free, and what it points at is there."""
-    reasons: dict[int, str] = {}
-    for parent, fields in REFERENCES.items():
-        if key := fields.get(collection):
-            wanted = list({change["before"][key] for change in changes})
-            found = get_collection(parent).find({"_id": {"$in": wanted}}, {"_id": 1}, session=session)
-            there = {row["_id"] for row in found}
-            if parent == "movies":
-                claims.hold_all(list(there), session)
-            for change in changes:
-                if change["before"][key] not in there:
-                    reasons[change["n"]] = f"{key}: {change['before'][key]} isn't there any more"
-    if get_model(collection) is Movie and changes:
-        taken = claims.take_all({change["key"]: change["before"]["title_hash"] for change in changes}, session)
-        reasons |= {change["n"]: "its id belongs to another film now" for change in changes if change["key"] in taken}
-    for change in changes:
-        if change["n"] in reasons:
-            outcome.fail(change["key"], reasons[change["n"]])
-    return [change for change in changes if change["n"] not in reasons]
-
-
-# -- the loop that all three share
-
-
-def _steps(job: Row, lease: Lease, step: Step, following: Callable[[Row], list[Item]]) -> Steps:
-    """Deal with the items that follow the job's cursor, a batch at a time; where a batch is refused, one at a time."""
+def steps(job: Row, lease: Lease, step: Step, following: Callable[[Row], list[Item]]) -> Steps:
+    """Deal with the items `following` the job's cursor, a batch at a time; where a batch is refused, one at a time."""
     while items := following(job):
         try:
             job = _commit(job, lease, step, items)
@@ -216,10 +128,12 @@ def _alone(job: Row, lease: Lease, step: Step, item: Item) -> Row:
         try:
             job = _commit(job, lease, step, [item])
         except REFUSED as error:
-            key = item[1]["key"] if isinstance(item[1], dict) else item[1]
+            about = item[1] if isinstance(item[1], dict) else {"collection": job["collection"], "key": item[1]}
+            outcome = Outcome()
             reason = "another record like this exists" if isinstance(error, Duplicate) else str(error)
+            outcome.fail(about["collection"], about["key"], reason)
             with driver_errors():
-                return _advance(job, lease, _Outcome(errors=[{"document_id": str(key), "reason": reason}]), [item])
+                return _advance(job, lease, outcome, [item])
         finished = job.get("cursor") != before
     return job
 
@@ -248,7 +162,7 @@ def _n(job: Row) -> int:
     return int(job.get("n", 0))
 
 
-def _advance(job: Row, lease: Lease, outcome: _Outcome, items: list[Item], session: ClientSession | None = None) -> Row:
+def _advance(job: Row, lease: Lease, outcome: Outcome, items: list[Item], session: ClientSession | None = None) -> Row:
     values: Row = {"attempts": 0}
     if outcome.finished:
         values["cursor"] = items[-1][0]
@@ -304,7 +218,8 @@ def _selected(job: Row, ids: list[Any], session: ClientSession) -> Iterator[Row]
     return iter(get_collection(job["collection"]).find(query, session=session).sort("_id", 1))
 
 
-def _write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Row]]) -> None:
+def write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Row]]) -> None:
+    """Make of each first document, as the transaction sees it, the second one, which has the same `_id`."""
     moves, updates = [], []
     for before, after in pairs:
         if get_model(collection) is Movie and before["title_hash"] != after["title_hash"]:
@@ -315,7 +230,7 @@ def _write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, R
         _move(session, moves)
     if updates:
         get_collection(collection).bulk_write(updates, ordered=False, session=session)
-    _rank(session, collection, [after for _, after in pairs])
+    rank(session, collection, [after for _, after in pairs])
 
 
 def _move(session: ClientSession, films: Sequence[Row]) -> None:
@@ -333,7 +248,8 @@ def _update(before: Row, after: Row) -> Row:
     return {operator: fields for operator, fields in (("$set", changed), ("$unset", removed)) if fields}
 
 
-def _rank(session: ClientSession, collection: str, rows: Sequence[Row]) -> None:
+def rank(session: ClientSession, collection: str, rows: Sequence[Row]) -> None:
+    """Give films that were written their score."""
     if get_model(collection) is Movie and rows:
         ranking.rank_all([row["_id"] for row in rows], session)
 

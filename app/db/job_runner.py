@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from app.db import bulk_steps, import_jobs, jobs
+from app.db import bulk_steps, bulk_undo, import_jobs, jobs
 from app.db.connection import Row, driver_errors
 from app.db.errors import DatabaseError, DatabaseUnavailable
 from app.db.jobs import CANCELLED, DONE, FAILED, JobStopped, Lease
 
-_STEPS = {"edit": bulk_steps.edit, "delete": bulk_steps.delete, "undo": bulk_steps.undo}
+_STEPS = {"edit": bulk_steps.edit, "delete": bulk_steps.delete, "undo": bulk_undo.undo}
 _log = logging.getLogger(__name__)
 
 

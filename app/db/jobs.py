@@ -126,7 +126,6 @@ def take() -> tuple[Row, Lease] | None:
         {"state": {"$in": OPEN}, "lease_until": {"$lte": moment}},
         {
             "$set": {"state": RUNNING, "owner": owner, "lease_until": moment + LEASE},
-            "$min": {"started_at": moment},
             "$inc": {"attempts": 1},
         },
         sort=[("created_at", 1)],

@@ -43,7 +43,9 @@ def test_a_record_that_would_break_a_rule_stays_and_is_named(add_films: Films) -
     add_films({"genres": full}, {"genres": ["war"]})
     job = run("edit", ALL, Change("genres", "add", "drama"))
     assert (job["state"], job["done"], job["changed"], job["failed"]) == ("done", 2, 1, 1)
-    assert job["errors"] == [{"document_id": "f001", "reason": "genres: must have at most 100 items"}]
+    assert job["errors"] == [
+        {"collection": "movies", "document_id": "f001", "reason": "genres: must have at most 100 items"}
+    ]
     assert films("genres") == {"f001": full, "f002": ["war", "drama"]}
 
 

@@ -99,7 +99,7 @@ def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) ->
     gone = run("delete", Selection(ids=(credit,)), collection="credits")
     operations.delete_document("movies", "f001", cascade=True)
     (error,) = undone(gone)["errors"]
-    assert error == {"document_id": credit, "reason": "movie_id: f001 isn't there any more"}
+    assert error == {"collection": "credits", "document_id": credit, "reason": "movie_id: f001 isn't there any more"}
 
 
 @pytest.mark.usefixtures("library")

@@ -12,7 +12,7 @@ from web_visitor import Visitor, with_session
 from werkzeug.test import TestResponse
 
 from app.admin import worker
-from app.db import audit, bulk, connection, job_runner, jobs, operations
+from app.db import audit, bulk, connection, job_runner, jobs, listing, operations
 from app.db.audit import Actor
 from ops.local_cluster import LocalCluster
 
@@ -127,6 +127,17 @@ def test_nothing_selected_leads_back_to_the_list(boss: Visitor) -> None:
 )
 def test_what_makes_no_sense_is_refused(boss: Visitor, data: dict[str, Any], status: int) -> None:
     assert send(boss, **data).status_code == status
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize("action", ["edit", "delete"])
+def test_a_filter_that_takes_too_long_leads_back_to_the_list_which_says_so(
+    root: Visitor, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
+    answer = send(root, all="1", filter=FILTER, action=action)
+    assert answer.status_code == 303
+    assert "The database gave up" in root.get(answer.location).text
 
 
 def test_only_a_superadmin_deletes_and_only_after_typing_the_number(

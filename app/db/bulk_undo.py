@@ -1,0 +1,105 @@
+"""Undoing a bulk edit or deletion: every record that is still as the job left it becomes what it was."""
+
+from typing import Any
+
+from pymongo.client_session import ClientSession
+
+from app.db import audit, bulk_steps, claims
+from app.db.bulk_edit import Change, apply
+from app.db.bulk_steps import Item, Outcome, Steps
+from app.db.concurrency import version
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.documents import REFERENCES
+from app.db.errors import ValidationFailed
+from app.db.jobs import Lease
+from app.db.models import COLLECTIONS, Movie, get_model
+
+
+def undo(job: Row, lease: Lease) -> Steps:
+    """Take back what the job `job["undoes"]` did, the last first, but for records that aren't as it left them."""
+
+    @driver_errors()
+    def following(job: Row) -> list[Item]:
+        query: Row = {"job": job["undoes"], "undone": None}
+        if "cursor" in job:
+            query["n"] = {"$lt": job["cursor"]}
+        found = get_collection(audit.CHANGES).find(query).sort("n", -1).limit(bulk_steps.BATCH)
+        return [(change["n"], change) for change in found]
+
+    def step(session: ClientSession, changes: list[Any]) -> Outcome:
+        outcome, taken_back = Outcome(), []
+        for collection in COLLECTIONS:  # in this order a film is there before its credits come back
+            own = [change for change in changes if change["collection"] == collection]
+            if own:
+                taken_back += _take_back(session, collection, own, outcome)
+        numbers = [change["n"] for change in taken_back]
+        get_collection(audit.CHANGES).update_many(
+            {"job": job["undoes"], "n": {"$in": numbers}}, {"$set": {"undone": True}}, session=session
+        )
+        outcome.changed = len(numbers)
+        return outcome
+
+    yield from bulk_steps.steps(job, lease, step, following)
+
+
+def _take_back(session: ClientSession, collection: str, changes: list[Row], outcome: Outcome) -> list[Row]:
+    """Restore one collection's records; returns the changes that are undone, and notes the others as errors."""
+    keys = [change["key"] for change in changes]
+    present = {row["_id"]: row for row in get_collection(collection).find({"_id": {"$in": keys}}, session=session)}
+    pairs, deleted, taken_back = [], [], []
+    for change in changes:
+        current = present.get(change["key"])
+        if change["deleted"]:
+            if current is None:
+                deleted.append(change)
+            else:
+                outcome.fail(collection, change["key"], "is there again")
+        elif current is None:
+            outcome.fail(collection, change["key"], "has been deleted since")
+        elif version(current) != change["version"]:
+            outcome.fail(collection, change["key"], "has been changed since")
+        else:
+            try:
+                pairs.append((current, apply(collection, current, _reversed(change))))
+            except ValidationFailed as error:
+                outcome.fail(collection, change["key"], str(error))
+            else:
+                taken_back.append(change)
+    bulk_steps.write(session, collection, pairs)
+    returning = _returnable(session, collection, deleted, outcome)
+    if returning:
+        rows = [change["before"] for change in returning]
+        get_collection(collection).insert_many(rows, ordered=False, session=session)
+        bulk_steps.rank(session, collection, rows)
+    return taken_back + returning
+
+
+def _reversed(change: Row) -> list[Change]:
+    """The changes that bring a record's fields back to what they were."""
+    before = change["before"]
+    return [
+        Change(name, "set", before[name]) if name in before else Change(name, "unset")
+        for name in before | change["after"]
+    ]
+
+
+def _returnable(session: ClientSession, collection: str, changes: list[Row], outcome: Outcome) -> list[Row]:
+    """Those of the deletions whose record may come back: its id is free, and what it points at is there."""
+    reasons: dict[int, str] = {}
+    for parent, fields in REFERENCES.items():
+        if key := fields.get(collection):
+            wanted = list({change["before"][key] for change in changes})
+            found = get_collection(parent).find({"_id": {"$in": wanted}}, {"_id": 1}, session=session)
+            there = {row["_id"] for row in found}
+            if parent == "movies":
+                claims.hold_all(list(there), session)
+            for change in changes:
+                if change["before"][key] not in there:
+                    reasons[change["n"]] = f"{key}: {change['before'][key]} isn't there any more"
+    if get_model(collection) is Movie and changes:
+        taken = claims.take_all({change["key"]: change["before"]["title_hash"] for change in changes}, session)
+        reasons |= {change["n"]: "its id belongs to another film now" for change in changes if change["key"] in taken}
+    for change in changes:
+        if change["n"] in reasons:
+            outcome.fail(collection, change["key"], reasons[change["n"]])
+    return [change for change in changes if change["n"] not in reasons]
