@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+
+from flask import url_for
 
 from app.admin.charts import Bar, ColumnChart, Point, bars, column_chart
+from app.admin.views import filter_parameters
 from app.db.figures import Counts, Figures, Unit
+from app.db.filters import Condition
 
 LABEL_EVERY: dict[Unit, int] = {"day": 7, "month": 6}
 GENRES = 12  # the others are added up
@@ -19,15 +24,19 @@ def library_charts(found: Figures, unit: Unit) -> dict[str, ColumnChart | list[B
     over_time = found.over_time[unit]
     return {
         "years": column_chart(_year_points(found.years), label_every=1),
-        "genres": bars(_genres(found.genres), found.films),
-        "types": bars([(TYPE_NAMES.get(kind, str(kind)), count) for kind, count in found.types], found.films),
-        "most_liked": bars(
-            [(row["title"] or f"{row['_id']} (no longer there)", row["likes"]) for row in found.most_liked], 0
-        ),
+        "genres": _genres(found.genres, found.films),
+        "types": _types(found.types, found.films),
+        "most_liked": _most_liked(found.most_liked),
         "sign_ups": _over_time_chart(over_time.sign_ups, unit),
         "likes": _over_time_chart(over_time.likes, unit),
         "active": _over_time_chart(over_time.active, unit),
     }
+
+
+def _films(field: str, operator: str, value: str) -> str:
+    """The address of the list of such films."""
+    parameters = filter_parameters([Condition(field, operator, value)])
+    return url_for("records.listing", name="movies", filter=parameters)
 
 
 def _year_points(years: Counts) -> list[Point]:
@@ -50,13 +59,27 @@ def _year_points(years: Counts) -> list[Point]:
     ]
 
 
-def _genres(genres: Counts) -> list[tuple[str, int]]:
+def _genres(genres: Counts, films: int) -> list[Bar]:
     """The most frequent ones; the rest, and the films that have none, in a row each."""
     named = [(str(genre), count) for genre, count in genres if genre is not None]
     rest = sum(count for _, count in named[GENRES:])
     without = sum(count for genre, count in genres if genre is None)
     others = [(f"{len(named) - GENRES} others", rest), ("none given", without)]
-    return named[:GENRES] + [row for row in others if row[1]]
+    links = [_films("genres", "contains", name) for name, _ in named[:GENRES]]
+    return bars(named[:GENRES] + [row for row in others if row[1]], films, links)
+
+
+def _types(types: Counts, films: int) -> list[Bar]:
+    rows = [(TYPE_NAMES.get(kind, str(kind)), count) for kind, count in types]
+    return bars(rows, films, [_films("type", "eq", kind) if kind else None for kind, _ in types])
+
+
+def _most_liked(films: list[dict[str, Any]]) -> list[Bar]:
+    rows = [(film["title"] or f"{film['_id']} (no longer there)", film["likes"]) for film in films]
+    links = [
+        url_for("record.show", name="movies", document_id=film["_id"]) if film["title"] else None for film in films
+    ]
+    return bars(rows, 0, links)
 
 
 def _over_time_chart(counts: Counts, unit: Unit) -> ColumnChart:

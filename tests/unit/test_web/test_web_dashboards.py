@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from web_visitor import Maker, Visitor, with_session
@@ -50,6 +51,16 @@ def test_bars_name_their_numbers_and_escape_their_names(counted: Visitor) -> Non
     (chart,) = re.findall(r'<section class="chart" aria-labelledby="by-genre">.*?</section>', page, re.DOTALL)
     assert "&lt;b&gt;war&lt;/b&gt;" in chart
     assert re.search(r"none given</th>.*?>121</td>\s*<td class=\"cell-number\">97.6 %", chart, re.DOTALL)
+
+
+def test_a_bar_leads_to_the_films_that_it_stands_for(counted: Visitor) -> None:
+    page = counted.get("/").text
+    leads = {
+        label: unescape(href) for href, label in re.findall(r'<th scope="row"><a href="([^"]+)">([^<]+)</a>', page)
+    }
+    for label, film in {"drama": "The Long Film", "Films": "Numbered 1"}.items():
+        assert film in counted.get(leads[label]).text
+    assert "A Film, Long Ago" not in counted.get(leads["drama"]).text
 
 
 def test_charts_over_time_come_by_day_or_month(counted: Visitor) -> None:
