@@ -161,7 +161,7 @@ def test_more_rows_come_while_one_scrolls(boss: Page, tour: Tour) -> None:
     titles = rows(boss).all_inner_texts()
     assert titles == sorted(titles)
     assert len(set(titles)) == 75
-    boss.get_by_label("Select all rows shown").check()
+    boss.get_by_label("Select all shown").check()
     expect(boss.get_by_text("With the 75 selected")).to_be_visible()
     expect(boss).to_have_url(re.compile("after="))  # where a reload comes back to
     with boss.expect_navigation():

@@ -75,7 +75,7 @@
   if (!corner) return;
   const boxes = () => [...form.querySelectorAll("input[name=ids]")];
   const says = form.querySelector("[data-selected]");
-  corner.innerHTML = '<label><span class="visually-hidden">Select all rows shown</span><input type="checkbox"></label>';
+  corner.innerHTML = '<label><span class="visually-hidden">Select all shown</span><input type="checkbox"></label>';
   const every = corner.querySelector("input");
   const count = () => {
     const selected = boxes().filter((box) => box.checked).length;
