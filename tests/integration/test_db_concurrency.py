@@ -151,6 +151,17 @@ def test_credits_added_while_their_film_is_deleted_are_refused_or_deleted_too(fi
     assert all(isinstance(result, str | ValidationFailed) for result in results if result is not True)
 
 
+@pytest.mark.parametrize("collection", ["movies", "credits"])
+def test_of_many_who_add_the_same_record_one_does(film: str, database: Raw, collection: str) -> None:
+    new = {
+        "movies": {**FILM, "_id": "tm2"},
+        "credits": {"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR", "character": "Neo"},
+    }[collection]
+    results = at_once(*[lambda: operations.insert_one(collection, new, actor=BOSS)] * 5)
+    assert (len(of_type(results, str)), len(of_type(results, Duplicate))) == (1, 4), results
+    assert database[LOG].count_documents({}) == 1
+
+
 # -- claims
 
 
