@@ -227,7 +227,7 @@ def _rejects(name: str, numbered: Numbered, reasons: dict[str, str]) -> Iterator
     line, item = numbered
     names = {alias: name for name, alias in ALIASES.get(get_model(name), {}).items()}
     for field_, reason in reasons.items():
-        value = item.text[:SHOWN] if isinstance(item, Malformed) else item.get(field_, item.get(names.get(field_)))
+        value = item.text[:SHOWN].strip() if isinstance(item, Malformed) else item.get(field_, item.get(names.get(field_)))
         yield Reject(line, field_, value, reason, item)
 
 

@@ -168,13 +168,78 @@ def test_import_reports_each_bad_row_and_exits_with_3(run: Run, tmp_path: Path) 
     assert result.stderr.splitlines() == [
         f"{path}:3: type must be one of MOVIE, SHOW (was 'FILM')",
         f"{path}:3: runtime must be a whole number (was 'long')",
-        f"{path}:4: has fewer cells than the heading (was 'c,Gamma,MOVIE\\n')",
+        f"{path}:4: has fewer cells than the heading (was 'c,Gamma,MOVIE')",
         f"Rejected records are in {tmp_path}/films.rejects.csv, the reasons in {tmp_path}/films.rejects.reasons.csv",
     ]
     path.write_text("id,title,type,runtime\na,Alpha,MOVIE,90\n")
     again = run("import", path)
     assert (again.returncode, again.stdout) == (0, f"{path}: movies: 0 inserted, 1 already there, 0 rejected\n")
     assert run("import", tmp_path / "none.csv").returncode == 1
+
+
+def test_what_was_rejected_is_corrected_in_its_file_and_imported(run: Run, database: Raw, tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_bytes(b"id,title,type\na,Alpha,FILM\nb,Caf\xe9,SHOW\nc,Gamma,MOVIE\n")
+    directory = tmp_path / "rejects"
+    directory.mkdir()
+    for _ in range(2):  # the second run leaves the files of the first alone
+        assert run("import", path, "--rejects", directory).returncode == 3
+    names = sorted(file.name for file in directory.iterdir())
+    assert names == [f"films.rejects{number}{kind}.csv" for number in ("", 2) for kind in ("", ".reasons")]
+    rejects = directory / "films.rejects.csv"
+    assert rejects.read_bytes() == b"id,title,type\r\na,Alpha,FILM\r\nb,Caf\xe9,SHOW\n"
+    reasons = (directory / "films.rejects.reasons.csv").read_text().splitlines()
+    assert reasons[1] == '1,2,type,FILM,"must be one of MOVIE, SHOW"'
+    assert reasons[2].startswith("2,3,,")
+    assert "is not UTF-8: the byte 0xe9" in reasons[2]
+    rejects.write_bytes(rejects.read_bytes().replace(b"FILM", b"MOVIE").replace(b"\xe9", "é".encode()))
+    assert run("import", rejects).stdout == f"{rejects}: movies: 2 inserted, 0 already there, 0 rejected\n"
+    assert {film["title"] for film in database.movies.find()} == {"Alpha", "Café", "Gamma"}
+
+
+def test_a_strict_import_stops_and_goes_on_where_it_stopped(run: Run, database: Raw, tmp_path: Path) -> None:
+    good = [json.dumps({"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE"}) for n in range(2_005)]
+    path, other = tmp_path / "films.jsonl", tmp_path / "other.jsonl"
+    path.write_text("\n".join([*good[:2_003], "{}", *good[2_003:]]))
+    other.write_text('{"_id": "o", "title": "Other", "type": "MOVIE"}')
+    stopped = run("import", "--strict", path, other)
+    assert stopped.returncode == 1
+    lines = stopped.stderr.splitlines()
+    assert "Stopped: line 2004: _id is missing. Until then 2,003 inserted, 0 already there, 1 rejected." in lines
+    advice = f"go on with the same options and --skip 2000 {path} {other}; without --skip all is looked at again."
+    assert lines[-1].endswith(advice)
+    assert database.movies.count_documents({}) == 2_003
+
+    path.write_text(path.read_text().replace("{}", good[0]))
+    done = run("import", "--strict", "--skip", "2000", path, other)
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            f"{path}: movies: 2 inserted, 4 already there, 0 rejected",
+            f"{other}: movies: 1 inserted, 0 already there, 0 rejected",
+        ],
+    )
+
+
+def test_an_export_is_complete_or_not_there(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "films.jsonl"
+    films = [{"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE", "runtime": n} for n in range(5)]
+    path.write_text("\n".join(map(json.dumps, films)))
+    assert run("import", path).returncode == 0
+    found = run("export", "movies", "--where", "runtime gte 3", "--where", "title contains film 4")
+    assert (found.returncode, [json.loads(line) for line in found.stdout.splitlines()]) == (0, films[4:])
+    out = tmp_path / "out.csv"
+    assert run("export", "movies", "-o", out).returncode == 0
+    assert out.read_text(encoding="utf-8-sig").splitlines()[1].startswith('"f0","Film 0","MOVIE"')
+    before = out.read_bytes()
+    wrong = run("export", "movies", "-o", out, "--where", "runtime gte long")
+    assert wrong.returncode == 1
+    assert "runtime must be a whole number" in wrong.stderr
+    assert run("export", "movies", "--where", "runtime").returncode == 2
+    nowhere = run("export", "movies", "-o", tmp_path / "none" / "out.csv")
+    assert (nowhere.returncode, "Traceback" in nowhere.stderr) == (1, False)
+    assert out.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["films.jsonl", "out.csv"]
 
 
 def test_a_database_that_does_not_answer_is_an_error_and_no_traceback(run: Run) -> None:
