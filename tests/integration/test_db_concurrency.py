@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import bulk, claims, operations, sessions, users
+from app.db import audit, bulk, claims, operations, sessions, users
 from app.db.audit import LOG, Actor
 from app.db.errors import Conflict, DatabaseError, Duplicate, NotFound, Referenced, ValidationFailed
 from app.db.models import SUPERADMIN, now
@@ -126,6 +126,30 @@ def test_what_an_actor_does_is_in_the_audit_log_if_and_only_if_it_is_done(film: 
     assert not operations.delete_document("movies", added, actor=BOSS)
     entries = [(row["action"], row["document_id"], row["username"]) for row in database[LOG].find().sort("_id")]
     assert entries == [("create", added, "boss"), ("edit", film, "boss"), ("delete", added, "boss")]
+
+
+def test_a_deed_and_its_entry_are_undone_together(film: str, database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = users.sign_up("ada", PASSWORD)["_id"]
+    before = {name: list(database[name].find()) for name in ("movies", "users", claims.NAME)}
+    record = audit.record
+
+    def fail_late(*arguments: Any, **details: Any) -> None:
+        record(*arguments, **details)
+        raise DatabaseError("something after the entry")
+
+    monkeypatch.setattr(audit, "record", fail_late)
+    for deed in (
+        lambda: operations.insert_one("movies", {"title": "New", "type": "SHOW"}, actor=BOSS),
+        lambda: operations.update_document("movies", film, {"title": "Matrix"}, actor=BOSS),
+        lambda: operations.delete_document("movies", film, actor=BOSS),
+        lambda: users.create_user("eve", PASSWORD, actor=BOSS),
+        lambda: users.update_user(ada, {"admin_status": 1}, actor=BOSS),
+        lambda: users.delete_user(ada, actor=BOSS),
+    ):
+        with pytest.raises(DatabaseError, match="after the entry"):
+            deed()
+    assert {name: list(database[name].find()) for name in before} == before
+    assert database[LOG].count_documents({}) == 0
 
 
 def test_what_hangs_on_a_record_is_said(film: str) -> None:
