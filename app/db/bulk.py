@@ -225,10 +225,15 @@ def _prepared(name: str, item: Any) -> Row:
 
 def _rejects(name: str, numbered: Numbered, reasons: dict[str, str]) -> Iterator[Reject]:
     line, item = numbered
-    names = {alias: name for name, alias in ALIASES.get(get_model(name), {}).items()}
-    for field_, reason in reasons.items():
-        value = item.text[:SHOWN].strip() if isinstance(item, Malformed) else item.get(field_, item.get(names.get(field_)))
-        yield Reject(line, field_, value, reason, item)
+    for field, reason in reasons.items():
+        yield Reject(line, field, _refused_value(name, item, field), reason, item)
+
+
+def _refused_value(name: str, item: Any, field: str) -> Any:
+    if isinstance(item, Malformed):
+        return item.text[:SHOWN].strip()
+    names = [field, *(alias for alias, known in ALIASES.get(get_model(name), {}).items() if known == field)]
+    return next((item[given] for given in names if given in item), None)
 
 
 def _claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
