@@ -100,7 +100,7 @@ def update_user(
         check_version(current, version)
         changed = {**current, **wanted}
         changed["username"] = _checked(changed["username"], password, changed["admin_status"])
-        if current["admin_status"] == SUPERADMIN != changed["admin_status"]:
+        if current["admin_status"] == SUPERADMIN and changed["admin_status"] != SUPERADMIN:
             _leave_a_superadmin(current["_id"], session)
         if password is not None and not secret:
             secret["password_hash"] = hash_password(password)  # slow on purpose: once, however often this is repeated
