@@ -35,3 +35,12 @@ def test_a_wrong_password_is_refused(deployment: Deployment, process: Process) -
     with client, pytest.raises(OperationFailure) as refused:
         client.admin.command("ping")
     assert refused.value.code == AUTHENTICATION_FAILED
+
+
+def test_the_monitor_may_look_at_every_process_and_read_no_film(deployment: Deployment, process: Process) -> None:
+    """Also at a shard's member, which knows the users of its shard only."""
+    monitor = deployment.client(process, "monitor")
+    assert monitor.admin.command("serverStatus")["connections"]["current"] > 0
+    with pytest.raises(OperationFailure) as refused:
+        monitor["movie_library"]["movies"].find_one()
+    assert refused.value.code == UNAUTHORIZED

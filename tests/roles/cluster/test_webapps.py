@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -152,3 +154,52 @@ def test_host_needs_no_package_index(deployment: Deployment, web: str) -> None:
         "pip",
         "setuptools",
     } == {line.split("==")[0] for line in locked}
+
+
+METRICS_PORT = 9464
+# A host has Python but not always curl.
+FETCH = """
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=20)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.read().decode())
+"""
+
+
+def get_on_the_host(deployment: Deployment, web: str, port: int, path: str) -> tuple[str, str]:
+    """Status and body of an answer to somebody on the host itself."""
+    text = deployment.host(web).check_output("python3 -c %s %s", FETCH, f"http://127.0.0.1:{port}{path}")
+    status, _, body = text.partition(" ")
+    return status, body
+
+
+def test_prometheus_finds_the_figures_of_apps_and_cluster_on_the_host_itself(
+    inventory: Inventory, deployment: Deployment, web: str
+) -> None:
+    for app, wanted in {"user": "film_library_requests_total", "admin": "film_library_member_up"}.items():
+        status, text = get_on_the_host(deployment, web, METRICS_PORT, f"/{app}/metrics")
+        assert status == "200"
+        assert wanted in text
+    up = dict(re.findall(r'film_library_member_up\{.*?member="(.*?)"\} (\S+)', text))
+    assert len(up) == len(inventory.processes)
+    assert set(up.values()) == {"1.0"}
+
+
+@app_names
+def test_nobody_finds_them_at_the_apps_ports(inventory: Inventory, deployment: Deployment, web: str, app: str) -> None:
+    assert get(inventory.address(web), app, "/metrics").status == 404
+    assert get_on_the_host(deployment, web, PORTS[app], "/metrics")[0] == "404"
+
+
+def test_the_port_of_prometheus_is_closed_to_other_hosts(inventory: Inventory, web: str) -> None:
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        assert probe.connect_ex((inventory.address(web), METRICS_PORT)) != 0
+
+
+@app_names
+def test_an_apps_workers_count_together_where_nobody_else_looks(deployment: Deployment, web: str, app: str) -> None:
+    directory = deployment.host(web).file(f"/run/film-library-{app}")
+    assert (directory.user, directory.mode) == (f"film-library-{app}", 0o700)
