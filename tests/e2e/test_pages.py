@@ -11,7 +11,13 @@ from tour import PHONE, Tour, log_in, new_name, sign_up
 
 USER_PAGES = ["/", "/catalogue", "/search", "/search?q=the+man", "/search?q=zzz+love", "/films/Q24815", "/nope"]
 USER_FORMS = ["/log-in", "/sign-up"]
-ADMIN_PAGES = ["/", *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions")), "/nope"]
+ADMIN_PAGES = [
+    *("/", "/system", "/import", "/jobs", "/audit-log", "/nope"),
+    *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions")),
+    *(f"/collections/{name}/new" for name in ("movies", "credits", "users")),
+    *(f"/collections/movies/Q24815{part}" for part in ("", "/edit", "/delete")),
+    *(f"/collections/movies?filter={condition}" for condition in ("title.contains.the", "runtime.eq.x")),
+]
 
 MODES = {
     "light, at a desk": {"color_scheme": "light"},
@@ -52,7 +58,7 @@ def test_pages_of_the_user_app(tour: Tour, mode: str) -> None:
 def test_pages_of_the_admin_app(tour: Tour, mode: str) -> None:
     page = tour.window(**MODES[mode])
     assert list(faults_of(page, tour.site.admin, ["/log-in"])) == []
-    log_in(page, tour.site.admin, "boss")
+    log_in(page, tour.site.admin, "rootadmin")
     assert list(faults_of(page, tour.site.admin, ADMIN_PAGES)) == []
 
 
