@@ -1,5 +1,7 @@
 """Bulk edits: what they change, what they leave, and which of them are refused."""
 
+from typing import Any
+
 import pytest
 from bulk_jobs import ADA, ALL, Films, films, run
 
@@ -60,13 +62,15 @@ def test_a_record_that_the_database_refuses_does_not_take_others_along(add_films
     assert len(operations.list_documents("credits", filter_by={"character": "The Clerk"})) == 4
 
 
-def test_a_title_that_is_edited_in_bulk_is_found_by_it(add_films: Films) -> None:
+def test_a_title_that_is_edited_in_bulk_is_found_by_it(add_films: Films, database: Any) -> None:
     add_films("Alpha", "Beta")
     run("edit", ALL, Change("title", "set", "Gamma"))
     rows = operations.list_documents("movies")
     assert {(row["title"], row["title_norm"], row["title_hash"]) for row in rows} == {
         ("Gamma", "gamma", operations.custom_hash("Gamma"))
     }
+    claims = {claim["_id"]: claim["title_hash"] for claim in database.movie_ids.find()}
+    assert claims == dict.fromkeys(("f001", "f002"), operations.custom_hash("Gamma"))
 
 
 @pytest.mark.parametrize(
