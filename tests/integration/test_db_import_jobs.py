@@ -110,6 +110,15 @@ def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw
     assert [row["line"] for row in kept_rejects.first_rejects("j1", 9)] == [8]
 
 
+def test_a_strict_import_stops_at_a_reference_to_nothing_too(database: Raw) -> None:
+    run(job(lines(1, bad=set())))
+    rows = ({"movie_id": film, "name": f"Person {n}", "role": "ACTOR"} for n, film in enumerate(["f0", "f9", "f0"]))
+    work = job("\n".join(map(json.dumps, rows)).encode(), "credits.jsonl", collection="credits", strict=True)
+    with pytest.raises(BadQuery, match="line 2: movie_id there is no such film"):
+        run(work)
+    assert [row["name"] for row in database.credits.find()] == ["Person 0"]
+
+
 def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
     content = 'id,title,type,runtime\na,"Alpha, or\none",FILM,90\nb,Beta\nc,Caf\u00e9,MOVIE,9\n'.encode()
     work = job(content.replace("\u00e9".encode(), b"\xe9"), "titles.csv")
