@@ -18,6 +18,7 @@ from app.db.errors import BadQuery, Conflict, Duplicate, NotFound, Referenced, V
 from app.db.fields import REFERS_TO, Field, describe
 from app.db.models import USER
 from app.db.references import names_of
+from app.web.query import once
 
 blueprint = Blueprint("record", __name__)
 
@@ -102,9 +103,12 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
+            if once(request.form, "version") != operations.version(row):
+                raise Conflict(row)
             remove(name, document_id, cascade="cascade" in request.form, version=operations.version(row))
-        except Conflict:
-            problem = "Somebody changed this record at this moment. Look at it again before you delete it."
+        except Conflict as error:
+            row = error.current
+            problem = "Somebody changed this record since you opened this page. Look at it again before you delete it."
         except Referenced:
             problem = "Other records point at this one. Say that they are to be deleted too."
         except ValidationFailed as error:
@@ -113,7 +117,13 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
             flash(f"The {VIEWS[name].one} is deleted.", "success")
             return redirect(url_for("records.listing", name=name))
     hanging = operations.references(name, document_id)
-    page = render_template("admin/record_delete.html", **_about(name, row), hanging=hanging, problem=problem)
+    page = render_template(
+        "admin/record_delete.html",
+        **_about(name, row),
+        version=operations.version(row),
+        hanging=hanging,
+        problem=problem,
+    )
     return (page, UNPROCESSABLE) if problem else page
 
 

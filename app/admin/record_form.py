@@ -17,7 +17,7 @@ from app.admin.columns import VIEWS
 from app.admin.filter_builder import choices_of
 from app.db.fields import Field, describe
 from app.db.references import names_of
-from app.web.query import single
+from app.web.query import once
 
 LONG_TEXT = 2_000  # characters; longer ones get more than a line to be written in
 HINTS = {
@@ -81,8 +81,8 @@ def texts_of(fields: Mapping[str, Field], row: Mapping[str, Any]) -> dict[str, s
 
 
 def texts_from(fields: Mapping[str, Field], form: MultiDict[str, str]) -> dict[str, str]:
-    """Field name -> text, as it was typed. Raises BadQuery for a field that is given twice, or a control character."""
-    return {name: single(form, name).replace("\r\n", "\n") for name in fields if name in form}
+    """Field name -> text, as it was typed. Raises BadQuery for a field that is given twice."""
+    return {name: once(form, name).replace("\r\n", "\n") for name in fields if name in form}
 
 
 def values_of(fields: Mapping[str, Field], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -186,8 +186,11 @@ def finish(lease: Lease, state: str, reason: str | None = None) -> None:
         actor = Actor(job["user_id"], job["username"])
         details = {"job": job["_id"], "count": job["changed"], "state": state, "changes": job.get("changes", [])}
         audit.record(actor, KINDS[job["kind"]], job["collection"], None, None, None, session=session, **details)
-        if job["kind"] == "undo" and state != DONE:  # what is left of it may be asked for again
-            get_collection(JOBS).update_one({"_id": job["undoes"]}, {"$set": {"undo": None}}, session=session)
+        if job["kind"] == "undo":
+            left = {"job": job["undoes"], "undone": None}
+            if get_collection(audit.CHANGES).find_one(left, {"_id": 1}, session=session):
+                # It may be asked for again: what hindered it may go away, such as a later change that is undone, too.
+                get_collection(JOBS).update_one({"_id": job["undoes"]}, {"$set": {"undo": None}}, session=session)
 
     in_transaction(work)
 
@@ -212,7 +215,7 @@ def undo_problem(job: Row) -> str | None:
 
 @driver_errors()
 def undo(job_id: str, actor: Actor) -> str:
-    """Queue the undoing of a job and return the new job's id; may be asked for again after one that was cut short.
+    """Queue the undoing of a job and return the new job's id; may be asked for again as long as something is left.
 
     Raises NotFound; BadQuery with the reason when it can't be undone, also when somebody else was faster.
     """

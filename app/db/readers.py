@@ -134,9 +134,9 @@ class Reader:
             raise BadFormat(f"line {line}: the heading {flaw}")
         if not names:  # an empty line above it
             return
-        if len(set(names)) < len(names):
-            raise BadFormat(f"line {line}: two columns have one name")
         self.heading = [name.strip() for name in names]
+        if len(set(self.heading)) < len(self.heading):
+            raise BadFormat(f"line {line}: two columns have one name")
 
     def _csv_record(self, row: list[str], taken: list[str]) -> Any:
         heading = self.heading or []
@@ -204,6 +204,9 @@ class Reader:
                 ahead.skip_blanks()
             elif ahead.character != "]":
                 raise BadFormat(f"line {ahead.line}: a comma or ] must follow an item")
+        ahead.at += 1
+        if ahead.find_character():
+            raise BadFormat(f"line {ahead.line}: something follows the end of the array")
 
     def _array_item(self, ahead: "_Ahead") -> tuple[Any, int]:
         while True:
@@ -247,13 +250,18 @@ class _Ahead:
 
     def skip_blanks(self) -> None:
         """Advance to the next character that is none. Raises BadFormat when there is no such."""
+        if not self.find_character():
+            raise BadFormat(f"line {self.line}: the array isn't closed")
+
+    def find_character(self) -> bool:
+        """Advance to the next character that is no blank; whether there is one."""
         while True:
             blanks = _BLANKS.match(self.text, self.at)
             self.advance(blanks.end() if blanks else self.at)
             if self.at < len(self.text):
-                return
+                return True
             if not self.more():
-                raise BadFormat(f"line {self.line}: the array isn't closed")
+                return False
 
 
 def _is_deep(value: Any, limit: int) -> bool:

@@ -7,6 +7,7 @@ declarations are turned once into plain functions, which convert (files bring te
 
 import ast
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ Converter = Callable[[Any], Any]
 ALIASES: dict[Model, dict[str, str]] = {Movie: {"id": "_id"}, Credit: {"id": "movie_id"}}
 
 MAX_WRITTEN_LIST = 100_000  # characters; reading one takes some 500 bytes of memory for each
+# Surrogates, which UTF-8 can't write, and control characters but tab and line breaks.
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _IN_LOWER_CASE = {"genres"}  # sources disagree on the spelling: Drama, drama
 
 
@@ -46,12 +49,13 @@ def _out_of_bounds(number: float, low: float, high: float) -> ValueError:
 
 
 def plain_text(value: Any) -> str:
-    """A text without the blanks around it. Raises ValueError when it is none, or none that UTF-8 can write."""
+    """A text without the blanks around it. Raises ValueError when it is none, or holds what is no character."""
     if type(value) is not str:
         raise ValueError("must be text")
     text = value.strip()
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds half a surrogate pair, which is no character")
+    if not text.isprintable() and (found := _NO_CHARACTER.search(text)):  # the first is quick, but minds line breaks
+        surrogate = found[0] >= "\ud800"
+        raise ValueError(f"holds {'half a surrogate pair, which is no' if surrogate else 'a control'} character")
     return text
 
 
@@ -205,6 +209,11 @@ def _plan(collection: str) -> dict[str, tuple[str, Converter]]:
     return plan | {alias: plan[name] for alias, name in ALIASES.get(model, {}).items()}
 
 
+def _twice(model: Model, name: str) -> str:
+    (alias,) = (alias for alias, field in ALIASES[model].items() if field == name)
+    return f"is given twice, as {alias} and as {name}"
+
+
 def _dropped(value: Any) -> str:
     return ""
 
@@ -230,6 +239,8 @@ def prepare(collection: str, item: Mapping[str, Any]) -> Row:
             errors[name] = str(error)
         else:
             if converted != "":
+                if name in document:
+                    errors[name] = _twice(model, name)
                 document[name] = converted
     if model is Credit and "name" in document and "person_id" not in document:
         document["person_id"] = person_id(document["name"])

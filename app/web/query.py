@@ -7,17 +7,25 @@ from werkzeug.datastructures import MultiDict
 from app.db.errors import BadQuery
 
 
-def single(args: MultiDict[str, str], name: str, default: str = "") -> str:
+def once(args: MultiDict[str, str], name: str, default: str = "") -> str:
     """The value of a parameter that may be given once.
 
     Raises:
-        BadQuery: it is given twice (which of them counts is a guess, and guesses differ between layers), or holds a
-            control character.
+        BadQuery: it is given twice: which of them counts is a guess, and guesses differ between layers.
     """
     values = args.getlist(name)
     if len(values) > 1:
         raise BadQuery(f"{name} is given more than once")
-    value = values[0] if values else default
+    return values[0] if values else default
+
+
+def single(args: MultiDict[str, str], name: str, default: str = "") -> str:
+    """As `once`, for what people don't write at length.
+
+    Raises:
+        BadQuery: also when it holds a control character.
+    """
+    value = once(args, name, default)
     if any(ord(character) < 0x20 and character not in "\t\r\n" for character in value):
         raise BadQuery(f"{name} holds a control character")
     return value

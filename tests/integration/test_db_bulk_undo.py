@@ -103,6 +103,18 @@ def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) ->
 
 
 @pytest.mark.usefixtures("library")
+def test_what_could_not_be_undone_can_be_when_its_hindrance_is_gone() -> None:
+    before = films("runtime")
+    first, second = (run("edit", ALL, Change("runtime", "set", minutes)) for minutes in (50, 60))
+    assert undone(first)["failed"] == 8
+    undone(second)
+    assert undone(first)["changed"] == 8
+    assert films("runtime") == before
+    with pytest.raises(BadQuery, match="already"):
+        jobs.undo(first["_id"], ADA)
+
+
+@pytest.mark.usefixtures("library")
 def test_only_a_finished_change_of_today_is_undone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
     with pytest.raises(BadQuery, match="not ended"):

@@ -57,6 +57,8 @@ def test_an_empty_array(content: str) -> None:
         ("[\n\n", 3),
         ("[" * 100_000, 1),
         ('[\n{"a": ' + "[" * 10_000, 2),
+        ('[{"a": 1}]\n[{"a": 2}]', 2),
+        ("[]\n\n,", 3),
     ],
 )
 def test_a_broken_array_ends_with_file_and_line(content: str, line: int) -> None:
@@ -151,6 +153,7 @@ def test_a_byte_that_is_not_utf8_spoils_its_record_only(name: str, content: byte
     ("name", "content", "reason"),
     [
         ("f.csv", "id,id\n1,2\n", "line 1: two columns have one name"),
+        ("f.csv", "id,title,title \n1,2,3\n", "line 1: two columns have one name"),
         ("f.csv", b"id,\xe9\n", "line 1: the heading is not UTF-8"),
         ("f.json", '[{"a": "é"}]'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("f.csv", "id,title\n1,a\n".encode("utf-16-le"), "is not text"),

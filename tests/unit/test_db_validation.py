@@ -169,3 +169,21 @@ def test_ids_of_credits_are_object_ids() -> None:
     known = ObjectId()
     assert prepare("credits", {**CREDIT, "_id": str(known)})["_id"] == known
     assert errors("credits", {**CREDIT, "_id": "tm1"}) == {"_id": "must be 24 hexadecimal digits"}
+
+
+@pytest.mark.parametrize("aliased", [{"id": "tm2"}, {"id": "tm1"}])
+def test_a_field_given_under_two_names_is_refused(aliased: dict[str, str]) -> None:
+    assert errors("movies", {**FILM, **aliased}) == {"_id": "is given twice, as id and as _id"}
+    assert errors("movies", {**aliased, **FILM}) == {"_id": "is given twice, as id and as _id"}
+    assert prepare("movies", {**FILM, "id": ""})["_id"] == "tm1"
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x0b", "\x1f", "\x7f", "\x85"])
+def test_control_characters_are_refused(character: str) -> None:
+    reason = "holds a control character"
+    assert errors("movies", {**FILM, "description": f"a{character}b"}) == {"description": reason}
+    assert errors("movies", {**FILM, "genres": [f"a{character}b"]}) == {"genres": reason}
+
+
+def test_lines_and_tabs_are_none() -> None:
+    assert prepare("movies", {**FILM, "description": "a\n\tb\r\nc"})["description"] == "a\n\tb\r\nc"

@@ -234,6 +234,24 @@ def test_a_deletion_says_what_hangs_on_it(boss: Visitor, film: str, library: Loc
     assert entry["username"] == "boss"
 
 
+def test_what_changed_since_the_question_is_not_deleted(boss: Visitor, film: str) -> None:
+    address = f"{film}/delete"
+    values = opened(boss, address)
+    operations.update_document("movies", "T1", {"runtime": 91})
+    response = submit(boss, address, values, cascade="1")
+    assert response.status_code == 422
+    assert "changed this record since" in response.text
+    assert operations.find_document("movies", "T1")["runtime"] == 91
+    assert submit(boss, address, Form(response.text, address).values, cascade="1").status_code == 302
+
+
+def test_a_control_character_is_said_beside_its_field(boss: Visitor, film: str) -> None:
+    response = submit(boss, f"{film}/edit", opened(boss, f"{film}/edit"), title="A\x01B", runtime="95")
+    assert response.status_code == 422
+    assert "Title holds a control character." in response.text
+    assert Form(response.text, f"{film}/edit").values["runtime"] == "95"
+
+
 def test_the_longest_description_fits(boss: Visitor, film: str) -> None:
     longest = "\U0001f3ac" * 10_000  # 12 bytes each on the way
     assert submit(boss, f"{film}/edit", opened(boss, f"{film}/edit"), description=longest).status_code == 302
