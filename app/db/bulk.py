@@ -206,7 +206,7 @@ def _insert_batch(name: str, batch: list[Numbered], strict: bool, expect_new: bo
             refused |= taken
         else:
             new = set()
-            refused |= _unreferenced(name, documents)
+            refused |= _of_others(name, documents) | _unreferenced(name, documents)
         if strict and refused:
             first = min(refused)
             documents = {place: document for place, document in documents.items() if place < first}
@@ -249,6 +249,23 @@ def _claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
         for place, film in films.items()
         if owners[film["_id"]] != film["title_hash"]
     }
+
+
+def _of_others(name: str, documents: dict[int, Row]) -> Refused:
+    """The documents that bring an `_id` which another one has: shards would take both, a single mongod neither."""
+    given = {place: document for place, document in documents.items() if "_id" in document}
+    if not given:
+        return {}
+    key = _identity(name)
+    ids = list({document["_id"] for document in given.values()})
+    rows = get_collection(name).find({"_id": {"$in": ids}}, dict.fromkeys(key, 1))
+    owners = {row["_id"]: tuple(map(row.get, key)) for row in rows}
+    refused: Refused = {}
+    for place, document in given.items():
+        own = tuple(map(document.get, key))
+        if owners.setdefault(document["_id"], own) != own:
+            refused[place] = {"_id": "is the id of another record"}
+    return refused
 
 
 def _unreferenced(name: str, documents: dict[int, Row]) -> Refused:

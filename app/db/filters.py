@@ -165,7 +165,7 @@ def _contains(field: _Field, value: Any) -> Row:
     if field.kind is ListField:
         return {field.name: {"$eq": field.value(value)}}
     text = plain_text(value)
-    if not text or len(text) > MAX_VALUE or "\0" in text:  # MongoDB's patterns end at a null character
+    if not text or len(text) > MAX_VALUE:
         raise ValueError(f"is searched for 1 to {MAX_VALUE} characters")
     return {field.name: Regex(re.escape(text), "i")}
 

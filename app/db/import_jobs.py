@@ -7,6 +7,7 @@ from app.db import imports, uploads
 from app.db.bulk import START, Counts, LoadStopped, Settled
 from app.db.connection import Row
 from app.db.errors import BadQuery, DatabaseUnavailable
+from app.db.jobs import JobCancelled, JobStopped
 from app.db.kept_rejects import KeptRejects
 
 REPORT_EVERY_S = 1.0
@@ -44,8 +45,10 @@ def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
                 on_progress=progress,
             )
     except LoadStopped as error:
-        if isinstance(error.__cause__, DatabaseUnavailable):
-            raise error.__cause__ from error
+        cause = error.__cause__
+        if isinstance(cause, DatabaseUnavailable | JobStopped) and not isinstance(cause, JobCancelled):
+            raise cause from error  # another worker goes on from the last report
+        # Nobody goes on: all that is in counts, also of the batches that were under way.
         kept.flush()
         report(settled.position, _report(error.counts, settled, kept))
         raise BadQuery(f"{error}") from error

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.db import bulk, ranking, schema
-from app.db.bulk import START, Batch, Counts, Reject, Settled
+from app.db.bulk import START, Batch, Counts, LoadStopped, Reject, Settled
 from app.db.connection import driver_errors, get_collection
-from app.db.errors import BadQuery
+from app.db.errors import BadQuery, DatabaseUnavailable
 from app.db.readers import FileUnreadable, Reader
 from app.db.rejects import Rejects
 
@@ -78,14 +78,19 @@ def import_stream(
         on_reject(reject)
 
     with schema.deferred_indexes(collection):
-        counts = bulk.load_batches(
-            collection,
-            chain(first, batches),
-            begin=begin,
-            strict=strict,
-            on_progress=on_progress,
-            on_reject=refuse,
-        )
+        try:
+            counts = bulk.load_batches(
+                collection,
+                chain(first, batches),
+                begin=begin,
+                strict=strict,
+                on_progress=on_progress,
+                on_reject=refuse,
+            )
+        except LoadStopped as error:
+            if collection == "movies" and not isinstance(error.__cause__, DatabaseUnavailable):
+                _rank(error.counts)  # what is in shall have its place in the lists, whether or not the rest comes
+            raise
         if collection == "movies":
             _rank(counts)  # here, while there may be no indexes on the score to keep up to date
     return collection, counts

@@ -8,14 +8,10 @@ from contextlib import contextmanager, suppress
 from app.db import bulk_steps, bulk_undo, import_jobs, jobs
 from app.db.connection import Row, driver_errors
 from app.db.errors import DatabaseError, DatabaseUnavailable
-from app.db.jobs import CANCELLED, DONE, FAILED, JobStopped, Lease
+from app.db.jobs import CANCELLED, DONE, FAILED, JobCancelled, JobStopped, Lease
 
 _STEPS = {"edit": bulk_steps.edit, "delete": bulk_steps.delete, "undo": bulk_undo.undo}
 _log = logging.getLogger(__name__)
-
-
-class _Cancelled(JobStopped):
-    """Somebody asked for the job's end."""
 
 
 class _Leaving(JobStopped):
@@ -33,7 +29,7 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
     job, lease = taken
     try:
         _run(job, lease, leaving)
-    except _Cancelled:
+    except JobCancelled:
         jobs.finish(lease, CANCELLED)
     except _Leaving:
         jobs.release(lease)
@@ -52,7 +48,7 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
 def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
     def check(job: Row) -> None:
         if job["cancel"]:
-            raise _Cancelled
+            raise JobCancelled
         if leaving():
             raise _Leaving
 

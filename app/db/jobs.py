@@ -19,7 +19,7 @@ from app.db import audit
 from app.db.audit import Actor
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.cursors import Order
-from app.db.errors import BadQuery, NotFound
+from app.db.errors import BadQuery, DatabaseError, NotFound
 from app.db.listing import Page, fetch_page
 from app.db.models import now
 
@@ -44,8 +44,12 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
-class JobStopped(Exception):
-    """The job isn't this worker's any more: cancelled, or taken over by another one. Nothing more is to be done."""
+class JobStopped(DatabaseError):
+    """This worker is to do nothing more at the job, which another one may have taken over."""
+
+
+class JobCancelled(JobStopped):
+    """Somebody asked for the job's end."""
 
 
 @dataclass(frozen=True)

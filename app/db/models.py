@@ -26,7 +26,9 @@ CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
 USER, ADMIN, SUPERADMIN = 0, 1, 2
 
 MAX_ID = 64
-ID_PATTERN = r"^[A-Za-z0-9._~-]+$"  # what a URL holds without escapes (RFC 3986, 2.3)
+# What a URL holds without escapes (RFC 3986, 2.3), but for what means something else in a path: there, browsers resolve
+# dots, and the admin app's lists have pages of these names.
+ID_PATTERN = r"^(?!(\.{1,2}|bulk|export|new|views)$)[A-Za-z0-9._~-]+$"
 MAX_NAME = 200
 MAX_TITLE = 500
 

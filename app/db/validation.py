@@ -73,7 +73,7 @@ def _text(field: Any) -> Converter:
         if choices and text not in choices:
             raise ValueError(f"must be one of {', '.join(field.choices)}")
         if pattern is not None and not pattern.match(text):
-            raise ValueError("may hold letters, digits and . _ ~ - only")
+            raise ValueError("may hold letters, digits and . _ ~ - only, and not be bulk, export, new or views")
         return text
 
     return convert

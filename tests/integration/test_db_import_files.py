@@ -174,3 +174,19 @@ def test_indexes_put_off_for_a_load_into_an_empty_collection_are_there_afterward
     with schema.deferred_indexes("credits"):
         indexes = database.credits.index_information()
         assert "movie_id_1_person_id_1_role_1_character_1" in indexes
+
+
+@pytest.mark.usefixtures("database")
+def test_a_credit_with_the_id_of_another_one_is_refused(titles: Path, tmp_path: Path, database: Raw) -> None:
+    run(titles)
+    credit = {"_id": "a" * 24, "movie_id": "tm84618", "name": "Robert De Niro", "role": "ACTOR"}
+    other = {**credit, "movie_id": "ts22164", "name": "John Cleese"}
+    file = tmp_path / "credits.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in (credit, other)))
+    for inserted in (1, 0):  # also when the first has been there before
+        counts, rejects = run(file)
+        assert counts == Counts(inserted, 1 - inserted, rejected=1)
+        assert [(reject.line, reject.field, reject.reason) for reject in rejects] == [
+            (2, "_id", "is the id of another record")
+        ]
+    assert [row["name"] for row in database.credits.find()] == ["Robert De Niro"]

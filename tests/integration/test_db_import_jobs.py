@@ -12,13 +12,10 @@ from pymongo.database import Database
 from app.db import bulk, import_jobs, kept_rejects, uploads
 from app.db.errors import BadQuery, NotFound
 from app.db.imports import import_stream
+from app.db.jobs import JobCancelled, JobStopped
 from app.db.models import now
 
 Raw = Database[dict[str, Any]]
-
-
-class Stopped(Exception):
-    """As a job's lease that was lost."""
 
 
 def lines(count: int, bad: set[int]) -> bytes:
@@ -71,9 +68,9 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     def report(done: int, values: dict[str, Any]) -> None:
         told.append((done, values))
         if len(told) == reports:
-            raise Stopped
+            raise JobStopped
 
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         import_jobs.run_upload(work, report)
     done, values = told[-1]
     assert values["documents"] == reports * bulk.BATCH
@@ -87,6 +84,22 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     assert ended["existing"] == in_by_then - values["inserted"]  # of the batches that were under way
     refused = b"".join(kept_rejects.rejects_file({**work, "report": ended}))
     assert [json.loads(line)["_id"] for line in refused.splitlines()] == [f"f{n}" for n in sorted(bad)]
+    assert database.movies.count_documents({"ranking_score": None}) == 0
+
+
+def test_a_cancelled_import_counts_all_that_is_in_and_ranks_it(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
+    told: list[dict[str, Any]] = []
+
+    def report(done: int, values: dict[str, Any]) -> None:
+        told.append(values)
+        raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        import_jobs.run_upload(job(lines(6 * bulk.BATCH, bad=set())), report)
+    in_by_then = database.movies.count_documents({})
+    assert told[0]["inserted"] < in_by_then  # batches were under way
+    assert told[-1]["inserted"] == in_by_then
     assert database.movies.count_documents({"ranking_score": None}) == 0
 
 

@@ -94,7 +94,10 @@ def test_derived_fields_are_computed_and_never_taken() -> None:
         ("title", "x" * 501, "must have at most 500 characters"),
         ("title", "half \ud800 pair", "holds half a surrogate pair, which is no character"),
         ("_id", {"$gt": ""}, "must be text"),
-        ("_id", "a/../b", "may hold letters, digits and . _ ~ - only"),
+        *(
+            ("_id", wrong, "may hold letters, digits and . _ ~ - only, and not be bulk, export, new or views")
+            for wrong in ("a/../b", "a b", ".", "..", "new", "export")
+        ),
         ("_id", "tm1\n", None),
         ("type", "FILM", "must be one of MOVIE, SHOW"),
         ("release_year", "nineteen", "must be a whole number"),

@@ -162,7 +162,9 @@ def test_only_a_superadmin_deletes_and_only_after_typing_the_number(
     assert len(operations.list_documents("movies", filter_by={"_id": films}, filter_op={"_id": "in"})) == COUNT
 
 
-def test_undone_by_its_maker_once_and_what_changed_since_is_named(boss: Visitor, films: list[str]) -> None:
+def test_undone_by_its_maker_and_what_changed_since_is_named_and_can_be_undone_later(
+    boss: Visitor, films: list[str]
+) -> None:
     address = finished(send(boss, ids=films[:3], step="run", **EDIT))
     operations.update_document("movies", "B01", {"runtime": 90})
     undo = finished(boss.send(f"{address}/undo", form_on=address))
@@ -170,6 +172,10 @@ def test_undone_by_its_maker_once_and_what_changed_since_is_named(boss: Visitor,
     report = boss.get(undo).text
     assert "has been changed since" in report
     assert 'href="/collections/movies/B01"' in report
+    operations.update_document("movies", "B01", {"runtime": None})
+    assert f'action="{address}/undo"' in boss.get(address).text
+    finished(boss.send(f"{address}/undo", form_on="/collections/movies"))
+    assert [genres(film) for film in films[:3]] == [["war"]] * 3
     again = boss.send(f"{address}/undo", form_on="/collections/movies")
     assert "It has been undone already" in boss.get(again.location).text
     assert f'action="{address}/undo"' not in boss.get(address).text
