@@ -12,8 +12,9 @@ from typing import Any
 from pymongo.errors import BulkWriteError
 
 from app.db import claims
+from app.db.acceptance import Refused, claim, identity, of_others, unreferenced
 from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.documents import REFERENCES, add
+from app.db.documents import add
 from app.db.errors import DatabaseError, Duplicate, ValidationFailed
 from app.db.models import Movie, get_model
 from app.db.validation import ALIASES, prepare
@@ -21,7 +22,6 @@ from app.db.validation import ALIASES, prepare
 BATCH = 2_000  # documents; more gains nothing, and a message to a router stays well under 48 MB
 WORKERS = 2  # one encodes while the other waits for the database
 BATCH_TIMEOUT_S = 120.0
-_CALLED = {"movies": "film", "users": "user"}
 SHOWN = 80  # characters of a record that made no sense
 
 
@@ -35,10 +35,6 @@ class Malformed:
 
 Numbered = tuple[int, Any]
 """A document (or Malformed) and where it stands in its source: line of a file, or position."""
-
-
-Refused = dict[int, dict[str, str]]
-"""Documents that can't be taken: their place in a batch -> field -> reason."""
 
 
 @dataclass(frozen=True)
@@ -202,11 +198,11 @@ def _insert_batch(name: str, batch: list[Numbered], strict: bool, expect_new: bo
     # The driver keeps its time limit in a context variable, which threads don't inherit.
     with time_limit(BATCH_TIMEOUT_S):
         if get_model(name) is Movie:
-            new, taken = _claim(documents, expect_new)
+            new, taken = claim(documents, expect_new)
             refused |= taken
         else:
             new = set()
-            refused |= _of_others(name, documents) | _unreferenced(name, documents)
+            refused |= of_others(name, documents) | unreferenced(name, documents)
         if strict and refused:
             first = min(refused)
             documents = {place: document for place, document in documents.items() if place < first}
@@ -236,51 +232,6 @@ def _refused_value(name: str, item: Any, field: str) -> Any:
     return next((item[given] for given in names if given in item), None)
 
 
-def _claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
-    """Claim the ids of films; `expect_new` is faster as long as hardly any of them is claimed already.
-
-    Returns the ids of which there can be no films yet, and the films whose id is another film's.
-    """
-    # Backwards, so that of two films with one id the first counts.
-    wanted = {film["_id"]: film["title_hash"] for film in reversed(films.values())}
-    owners, new = claims.claim_new(wanted, expect_new=expect_new)
-    return new, {
-        place: {"_id": "is the id of another film"}
-        for place, film in films.items()
-        if owners[film["_id"]] != film["title_hash"]
-    }
-
-
-def _of_others(name: str, documents: dict[int, Row]) -> Refused:
-    """The documents that bring an `_id` which another one has: shards would take both, a single mongod neither."""
-    given = {place: document for place, document in documents.items() if "_id" in document}
-    if not given:
-        return {}
-    key = _identity(name)
-    ids = list({document["_id"] for document in given.values()})
-    rows = get_collection(name).find({"_id": {"$in": ids}}, dict.fromkeys(key, 1))
-    owners = {row["_id"]: tuple(map(row.get, key)) for row in rows}
-    refused: Refused = {}
-    for place, document in given.items():
-        own = tuple(map(document.get, key))
-        if owners.setdefault(document["_id"], own) != own:
-            refused[place] = {"_id": "is the id of another record"}
-    return refused
-
-
-def _unreferenced(name: str, documents: dict[int, Row]) -> Refused:
-    """The documents that refer to what doesn't exist."""
-    refused: Refused = {}
-    for parent, pointers in REFERENCES.items():
-        if key := pointers.get(name):
-            ids = list({document[key] for document in documents.values()})
-            there = {row["_id"] for row in get_collection(parent).find({"_id": {"$in": ids}}, {"_id": 1})}
-            for place, document in documents.items():
-                if document[key] not in there:
-                    refused.setdefault(place, {})[key] = f"there is no such {_CALLED[parent]}"
-    return refused
-
-
 def _insert_missing(name: str, documents: list[Row], new: set[str]) -> int:
     """Insert what isn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
     missing = _missing(name, documents, new)
@@ -301,19 +252,13 @@ def _adopt(film: Row) -> bool:
 
 def _missing(name: str, documents: list[Row], new: set[str]) -> list[Row]:
     """Those that are not in the collection. Asking first is much cheaper than a duplicate key error each."""
-    key = _identity(name)
+    key = identity(name)
     values = list({document[key[0]] for document in documents} - new)
     if not values:
         return documents
     projection = {"_id": 0, **dict.fromkeys(key, 1)}  # the unique index holds it all: no document is read
     found = {tuple(map(row.get, key)) for row in get_collection(name).find({key[0]: {"$in": values}}, projection)}
     return [document for document in documents if tuple(map(document.get, key)) not in found]
-
-
-def _identity(name: str) -> list[str]:
-    """The fields that no two documents share."""
-    unique = [index["fields"] for index in get_model(name)._meta["index_specs"] if index.get("unique")]
-    return [field for field, _ in unique[0]] if unique else ["_id"]
 
 
 def _insert(name: str, documents: list[Row]) -> int:
