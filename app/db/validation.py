@@ -130,8 +130,8 @@ def _list(field: Any) -> Converter:
             raise ValueError("must be a list")
         if longest is not None and len(items) > longest:
             raise ValueError(f"must have at most {longest} items")
-        texts = [item(entry) for entry in items]
-        return [text.lower() for text in texts if text] if lower else [text for text in texts if text]
+        texts = (item(entry).lower() if lower else item(entry) for entry in items)
+        return list(dict.fromkeys(text for text in texts if text))  # each once, in their order
 
     return convert
 

@@ -60,6 +60,19 @@ def test_a_row_of_kaggles_titles_becomes_a_film() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("field", "written", "stored"),
+    [
+        ("genres", ["drama", "crime", "drama", "Drama", " "], ["drama", "crime"]),
+        ("genres", "Drama, crime ,drama", ["drama", "crime"]),
+        ("production_countries", "['US', 'FR', 'US']", ["US", "FR"]),
+    ],
+)
+def test_a_list_keeps_each_item_once_in_its_order(field: str, written: Any, stored: list[str]) -> None:
+    film = prepare("movies", {"_id": "a", "title": "A", "type": "MOVIE", field: written})
+    assert film[field] == stored
+
+
 def test_a_row_of_kaggles_credits_becomes_a_credit() -> None:
     row = {"person_id": 3748, "id": "tm84618", "name": "Robert De Niro", "character": "Travis", "role": "ACTOR"}
     credit = prepare("credits", row)
