@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.db import bulk, ranking, schema
-from app.db.bulk import START, Batch, Counts, LoadStopped, Reject, Settled
+from app.db.bulk import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled
 from app.db.connection import driver_errors, get_collection
 from app.db.errors import BadQuery, DatabaseUnavailable
 from app.db.readers import FileUnreadable, Reader
@@ -102,14 +102,19 @@ def collection_of(stream: BinaryIO, name: str) -> str:
 
 
 def _belongs_to(batches: Iterable[Batch]) -> str:
-    records = [record for batch in batches for _, record in batch.documents]
+    records = [numbered for batch in batches for numbered in batch.documents]
     if not records:
         raise BadQuery("there is no record in the file")
-    for record in records:
+    for _, record in records:
         for collection, marks in _MARKS.items():
             if isinstance(record, dict) and marks <= record.keys():
                 return collection
-    raise BadQuery("can't tell from the first records what the file holds; say which collection it belongs to")
+    line, first = records[0]
+    if isinstance(first, Malformed):
+        found = first.reason
+    else:
+        found = f"has the fields {list(first)!r:.80}; say which collection it belongs to"
+    raise BadQuery(f"can't tell from the first records what the file holds: line {line} {found}")
 
 
 @driver_errors()

@@ -24,6 +24,7 @@ MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
 MAX_DEPTH = 20  # of lists and objects in one another; the model's go two deep
 TOO_DEEP = "is nested too deeply"
 
+_NO_COMMA = {";": "semicolons", "\t": "tabs"}  # what some programs write in its place, and call CSV
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -123,13 +124,16 @@ class Reader:
             else:
                 flaw = not_utf8("".join(taken))
             if self.heading is None:
-                self._set_heading(line, cells_, flaw)
+                self._set_heading(line, "".join(taken), cells_, flaw)
             elif flaw:
                 yield line, Malformed("".join(taken), flaw)
             elif cells_:
                 yield line, self._csv_record(cells_, taken)
 
-    def _set_heading(self, line: int, names: list[str], flaw: str) -> None:
+    def _set_heading(self, line: int, written: str, names: list[str], flaw: str) -> None:
+        for separator, called in _NO_COMMA.items():
+            if separator in written.strip() and "," not in written:
+                raise BadFormat(f"line {line}: the heading has {called}, and no comma, between its columns")
         if flaw:
             raise BadFormat(f"line {line}: the heading {flaw}")
         if not names:  # an empty line above it

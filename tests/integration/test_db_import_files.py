@@ -1,5 +1,6 @@
 """Loading files and batches: what is taken, what is refused and why, and what an interruption leaves."""
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pymongo.database import Database
 from app.db import bulk, schema
 from app.db.bulk import Counts, LoadStopped, Reject
 from app.db.errors import BadQuery
-from app.db.imports import import_file
+from app.db.imports import collection_of, import_file
 from app.db.readers import FileUnreadable
 
 Raw = Database[dict[str, Any]]
@@ -190,3 +191,20 @@ def test_a_credit_with_the_id_of_another_one_is_refused(titles: Path, tmp_path: 
             (2, "_id", "is the id of another record")
         ]
     assert [row["name"] for row in database.credits.find()] == ["Robert De Niro"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("f.json", b'{\n  "_id": "a"\n}', "line 1 is not JSON: .* at character 2"),
+        ("f.json", b'{"movies": [{"_id": "a"}]}', r"line 1 has the fields \['movies'\]; say which collection"),
+        ("f.json", b"{}", r"line 1 has the fields \[\]; say which collection"),
+        ("f.json", b"\n42", "line 2 is not a JSON object"),
+        ("f.json", b'[{"a": 1, "a": 2}]', "line 1 has the key 'a' twice"),
+        ("f.json", bytes(range(128, 256)), "line 1 is not JSON: Expecting value"),
+        ("f.csv", b'id,title\n"a,b\n', "line 2 is not CSV: unexpected end of data"),
+    ],
+)
+def test_a_file_of_no_collection_is_told_why(name: str, content: bytes, reason: str) -> None:
+    with pytest.raises(BadQuery, match=f"^can't tell from the first records what the file holds: {reason}"):
+        collection_of(io.BytesIO(content), name)

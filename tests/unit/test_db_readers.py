@@ -155,6 +155,8 @@ def test_a_byte_that_is_not_utf8_spoils_its_record_only(name: str, content: byte
         ("f.csv", "id,id\n1,2\n", "line 1: two columns have one name"),
         ("f.csv", "id,title,title \n1,2,3\n", "line 1: two columns have one name"),
         ("f.csv", b"id,\xe9\n", "line 1: the heading is not UTF-8"),
+        ("f.csv", "id;title\na;A, or B\n", "line 1: the heading has semicolons, and no comma, between its columns"),
+        ("f.csv", '\n"id"\t"title"\n', "line 2: the heading has tabs, and no comma, between its columns"),
         ("f.json", '[{"a": "é"}]'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("f.csv", "id,title\n1,a\n".encode("utf-16-le"), "is not text"),
         ("f.csv", b"PK\x03\x04\x14\x00", "is a zip archive; unpack it first"),
