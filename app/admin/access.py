@@ -5,12 +5,13 @@ The check comes before every view, so that a new route is closed until it names 
 
 from __future__ import annotations
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, Response, abort, current_app, make_response, request
 from flask_login import current_user
-from werkzeug.wrappers import Response
+from flask_wtf.csrf import CSRFError
 
 from app.admin.rights import action_of
 from app.db.models import USER
+from app.web.errors import CSRF_TEXT, error_page
 
 # metrics.scrape answers this host alone (see app.admin.metrics), where no one logs in.
 OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", "health.ready", "metrics.scrape"})
@@ -19,17 +20,34 @@ OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", 
 def init_app(app: Flask) -> None:
     """Guard all routes of the app."""
     app.before_request(_require_admin)
+    app.register_error_handler(CSRFError, _stale_form)
 
 
 def _require_admin() -> Response | None:
     """Let administrators pass to views that name their action, which check the rest; send anonymous visitors to the
-    log-in page, and refuse (403) everyone else."""
+    log-in page (a dialog gets a 401), and refuse (403) everyone else."""
     if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: there is no such page for anybody
         return None
     if not current_user.is_authenticated:
+        if _in_dialog():
+            return _session_ended()
         answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
     view = current_app.view_functions[request.endpoint]
     if current_user.admin_status == USER or action_of(view) is None:
         abort(403)
     return None
+
+
+def _in_dialog() -> bool:
+    """Whether the request is dialogs.js's, which can't see where a redirect leads."""
+    return request.headers.get("X-Requested-With") == "dialog"
+
+
+def _session_ended() -> Response:
+    return make_response("Your session has ended.\n", 401, {"Content-Type": "text/plain; charset=utf-8"})
+
+
+def _stale_form(_: CSRFError) -> Response:
+    """A form's token goes with the session; to a dialog that is the same, as it can fetch another (see dialogs.js)."""
+    return _session_ended() if _in_dialog() else error_page(400, CSRF_TEXT)

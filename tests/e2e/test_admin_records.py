@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from test_pages import MODES, faults
-from tour import PHONE, Tour, log_in
+from tour import PASSWORD, PHONE, Tour, log_in
 
 MOVIES = "/collections/movies"
 
@@ -104,6 +104,27 @@ def test_a_dialog_keeps_what_was_typed_when_the_library_is_out_of_reach(boss: Pa
     expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Kept")
     boss.context.set_offline(False)
     meant(tour, "ERR_INTERNET_DISCONNECTED")
+
+
+def test_a_session_that_ended_costs_nothing_of_what_was_typed(boss: Page, tour: Tour) -> None:
+    boss.get_by_role("link", name="New film").click()
+    dialog(boss).get_by_label("Title (required)").fill("Typed in vain?")
+    dialog(boss).get_by_label("Type (required)").select_option("MOVIE")
+    boss.context.clear_cookies()
+    dialog(boss).get_by_role("button", name="Add film").click()
+    expect(dialog(boss).get_by_role("alert")).to_contain_text("Your session has ended")
+    expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Typed in vain?")
+    with boss.expect_popup() as opened:
+        dialog(boss).get_by_role("link", name="Log in in another tab").click()
+    opened.value.get_by_label("Name").fill("boss")
+    opened.value.get_by_label("Password", exact=True).fill(PASSWORD)
+    opened.value.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(opened.value.get_by_role("link", name="New film")).to_be_visible()
+    with boss.expect_navigation():
+        dialog(boss).get_by_role("button", name="Add film").click()
+    expect(boss.get_by_role("status").filter(has_text="The film is added.")).to_be_visible()
+    assert {complaint.rsplit(maxsplit=1)[-1] for complaint in tour.complaints} == {"401"}
+    tour.complaints.clear()
 
 
 def test_two_administrators_edit_one_film(tour: Tour, boss: Page) -> None:

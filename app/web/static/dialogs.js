@@ -10,9 +10,13 @@
   let changed = false; // something was typed that isn't saved
   let busy = false;
 
+  const parse = async (response) => {
+    if (!response.headers.get("Content-Type")?.startsWith("text/html")) throw new TypeError("not a page");
+    return new DOMParser().parseFromString(await response.text(), "text/html");
+  };
+
   // The part of a fetched page that a dialog shows; of an error page, all of it.
-  const show = (html) => {
-    const page = new DOMParser().parseFromString(html, "text/html");
+  const show = (page) => {
     const part = page.querySelector("[data-dialog-content]") ?? page.querySelector("main");
     content.replaceChildren(...part.childNodes);
     const title = content.querySelector("h1");
@@ -25,37 +29,59 @@
     (content.querySelector("[aria-invalid=true]") ?? title ?? dialog).focus();
   };
 
-  const complain = () => {
+  const complain = (...words) => {
     const notice = document.createElement("p");
     notice.className = "notice notice-error";
     notice.setAttribute("role", "alert");
-    notice.textContent = "The library can’t be reached just now. Nothing is lost: try again in a moment.";
+    notice.append(...words);
     content.querySelector(".notice-error")?.remove();
     content.prepend(notice);
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
   };
 
-  const request = async (address, options) => {
+  const complainOfSession = () => {
+    const link = document.createElement("a");
+    link.href = location.href; // leads to the log-in page and back
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.textContent = "Log in in another tab";
+    complain("Your session has ended. Nothing is lost: ", link, ", then come back here and try again.");
+  };
+
+  // The header makes the server say 401 where it would lead to the log-in page.
+  const ask = (address, options = {}) => fetch(address, { ...options, headers: { "X-Requested-With": "dialog" } });
+
+  const post = async (form) => {
+    const send = () => ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
+    const response = await send();
+    if (response.status !== 401) return response;
+    const page = await ask(form.action); // with a token of the session that has begun since, if one has
+    if (page.status === 401) return page;
+    form.elements.csrf_token.value = (await parse(page)).querySelector("[name=csrf_token]").value;
+    return send();
+  };
+
+  // Do one thing at a time; what `answer` promises is shown, but for a redirect after a form, which is returned.
+  const request = async (answer, sent) => {
     if (busy) return;
     busy = true;
     try {
-      const response = await fetch(address, options);
-      if (response.type === "opaqueredirect") return response; // a form was accepted, or the session has ended
-      if (response.redirected) return void location.assign(response.url); // to the log-in page
-      show(await response.text());
-      changed = options.method === "POST"; // it came back with a mistake: what was typed is still to be saved
+      const response = await answer();
+      if (response.type === "opaqueredirect") return response; // the form was accepted
+      if (response.status === 401) return void complainOfSession();
+      if (response.redirected) return void location.assign(response.url);
+      show(await parse(response));
+      changed = sent; // it came back with a mistake: what was typed is still to be saved
     } catch {
-      complain();
+      complain("The library can’t be reached just now. Nothing is lost: try again in a moment.");
     } finally {
       busy = false;
     }
   };
 
   const send = async (form) => {
-    const body = new URLSearchParams(new FormData(form));
-    const done = await request(form.action, { method: "POST", body, redirect: "manual" });
-    if (!done) return;
+    if (!(await request(() => post(form), true))) return;
     changed = false;
     if (form.dataset.gone === location.pathname) location.assign(form.dataset.list); // the page's own record
     else {
@@ -75,7 +101,7 @@
     if (!link || ("dialogClose" in link.dataset && !dialog.contains(link))) return;
     event.preventDefault();
     if ("dialogClose" in link.dataset) close();
-    else request(link.href, {});
+    else request(() => ask(link.href), false);
   });
   dialog.querySelector(".dialog-close").addEventListener("click", close);
   dialog.addEventListener("cancel", (event) => {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from web_form import Form
-from web_visitor import PASSWORD, Visitor
+from web_visitor import PASSWORD, Visitor, with_session
 from werkzeug.test import TestResponse
 
 from app.db import operations, users
@@ -317,3 +317,17 @@ def test_references_are_found_by_typing(boss: Visitor, query: str, found: list[s
 )
 def test_bad_questions_for_references(boss: Visitor, query: str, status: int) -> None:
     assert boss.get(f"/pick/{query}").status_code == status
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+def test_a_dialog_is_told_when_its_session_has_ended(guest: Visitor, with_token: bool) -> None:
+    visitor = with_session(guest, "boss")
+    address = "/collections/movies/new"
+    values = opened(visitor, address) if with_token else {}
+    with visitor.client.session_transaction() as session:
+        session["_user_id"] = "ended"
+    told = visitor.post(address, values, headers={"X-Requested-With": "dialog"})
+    assert (told.status_code, told.mimetype, told.text) == (401, "text/plain", "Your session has ended.\n")
+    assert visitor.get(address, headers={"X-Requested-With": "dialog"}).status_code == 401
+    assert visitor.get(address).location.startswith("/log-in")  # as ever without a dialog
+    assert visitor.post(address).status_code == 400
