@@ -78,6 +78,8 @@ class Reader:
                 yield from self._json_array(text)
             else:
                 yield from self._json_lines(text)
+            if self._source.flaw:
+                raise BadFormat(self._source.flaw)
         except BadFormat as error:
             raise FileUnreadable(f"{self.name}: {error}") from error
         except EOFError as error:

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 CHUNK = 1 << 16  # bytes read at a time
 MAX_EXPANSION = 200  # bytes out of one packed byte: films give 3 to 10, DEFLATE at most 1,032
@@ -25,6 +25,9 @@ class BadFormat(Exception):
 class Counted(io.RawIOBase):
     """The bytes of a stream, and how many have been read."""
 
+    flaw = ""
+    """What is wrong behind the end of what could be read, once that has been reached."""
+
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.count = 0
@@ -33,24 +36,40 @@ class Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
+        data = self._read(len(buffer))
         buffer[: len(data)] = data
         self.count += len(data)
         return len(data)
 
+    def _read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
 
 class _Unpacked(Counted):
-    """The bytes that a packed stream stands for. Raises BadFormat for a bomb."""
+    """The bytes that a packed stream stands for. Raises BadFormat for a bomb.
 
-    def __init__(self, packed: Counted, stream: BinaryIO) -> None:
-        super().__init__(stream)
-        self._packed = packed
+    They end where something else than a further member follows, which is then the packed stream's flaw: an error in
+    the midst of reading would take what is before it along.
+    """
+
+    def __init__(self, packed: Counted, stream: gzip.GzipFile) -> None:
+        super().__init__(cast(BinaryIO, stream))
+        self._packed, self._unpacker = packed, stream
 
     def readinto(self, buffer: Any) -> int:
         read = super().readinto(buffer)
         if self.count > FREE_EXPANSION + MAX_EXPANSION * self._packed.count:
             raise BadFormat(f"unpacks to more than {MAX_EXPANSION} times its size")
         return read
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._unpacker.read1(size)  # `read` would go on to the next member, and lose this when that fails
+        except gzip.BadGzipFile as error:
+            if not str(error).startswith("Not a gzipped file"):  # as said of a member; else of its checksum
+                raise
+            self._packed.flaw = "something that isn't gzip follows at the end of the packed data"
+            return b""
 
 
 def open_text(source: Counted) -> tuple[io.TextIOWrapper, bytes]:
@@ -63,8 +82,7 @@ def open_text(source: Counted) -> tuple[io.TextIOWrapper, bytes]:
     packed = io.BufferedReader(source, CHUNK)
     unpacked = packed
     if packed.peek(len(_GZIP)).startswith(_GZIP):
-        stream: Any = gzip.GzipFile(fileobj=packed, mode="rb")
-        unpacked = io.BufferedReader(_Unpacked(source, stream), CHUNK)
+        unpacked = io.BufferedReader(_Unpacked(source, gzip.GzipFile(fileobj=packed, mode="rb")), CHUNK)
     start = unpacked.peek(CHUNK)
     for magic, reason in _NOT_TEXT.items():
         if start.startswith(magic):

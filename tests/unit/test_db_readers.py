@@ -233,6 +233,15 @@ def test_what_could_be_read_comes_before_the_error() -> None:
         next(batches)
 
 
+def test_what_was_packed_comes_before_the_error_that_something_else_follows() -> None:
+    content = gzip.compress(b'{"a": 1}\n') + gzip.compress(b'{"a": 2}\n{"a": 3}\n')
+    batches = Reader(io.BytesIO(content + b"garbage"), "f.jsonl.gz").batches()
+    assert [item for _, item in next(batches).documents] == [{"a": 1}, {"a": 2}, {"a": 3}]
+    with pytest.raises(FileUnreadable, match="something that isn't gzip follows at the end of the packed data"):
+        next(batches)
+    assert records("f.jsonl.gz", content + b"\0" * 99) == [(1, {"a": 1}), (2, {"a": 2}), (3, {"a": 3})]  # padding
+
+
 def test_the_position_is_that_in_the_packed_file() -> None:
     packed = gzip.compress(b"".join(json.dumps({"a": n * 7919 % 10_007}).encode() + b"\n" for n in range(60_000)))
     positions = [batch.position for batch in Reader(io.BytesIO(packed), "f.jsonl.gz").batches()]
