@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from test_pages import faults
-from tour import PHONE, Tour, log_in
+from tour import PHONE, Tour, follow, log_in
 
 FOUND = "/collections/movies?filter=title.contains.man"
 DESK, DARK_PHONE = {"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}
@@ -37,22 +37,22 @@ def test_all_of_a_list_is_edited_and_undone(tour: Tour, mode: str) -> None:
             assert faults(page) == []
 
     root.get_by_role("checkbox", name=re.compile("all of this list")).check()
-    root.get_by_role("button", name="Edit…").click()
+    follow(root, root.get_by_role("button", name="Edit…"))
     sound(root)
     root.get_by_label("Field").select_option("genres")
     root.get_by_label("Change").select_option("add")
     root.get_by_label("Value").fill("remembered")
-    root.get_by_role("button", name="Preview").click()
+    follow(root, root.get_by_role("button", name="Preview"))
     expect(root.get_by_text("Genres: remembered added")).to_be_visible()
     sound(root)
-    root.get_by_role("button", name=re.compile(r"^Edit \d+ films$")).click()
+    follow(root, root.get_by_role("button", name=re.compile(r"^Edit \d+ films$")))
     state(root, "done")
     sound(root)
     job = root.url
-    root.get_by_role("link", name="What it did to each record").click()
+    follow(root, root.get_by_role("link", name="What it did to each record"))
     sound(root)
     root.goto(job)
-    root.get_by_role("button", name="Undo").click()
+    follow(root, root.get_by_role("button", name="Undo"))
     state(root, "done")
     root.goto(tour.site.admin + "/collections/movies?filter=genres.contains.remembered")
     expect(root.get_by_text("Nothing meets this condition")).to_be_visible()
@@ -64,15 +64,15 @@ def test_all_of_a_list_is_edited_and_undone(tour: Tour, mode: str) -> None:
 def test_a_deletion_asks_for_the_number(tour: Tour) -> None:
     root = root_at_the_list(tour, DARK_PHONE)
     root.locator("tbody").get_by_role("checkbox").first.check()
-    root.get_by_role("button", name="Delete…").click()
+    follow(root, root.get_by_role("button", name="Delete…"))
     assert faults(root) == []
     root.get_by_label("Type the number of records to confirm").fill("2")
-    root.get_by_role("button", name="Delete 1 film").click()
+    follow(root, root.get_by_role("button", name="Delete 1 film"))
     expect(root.get_by_text("That isn't the number of records.")).to_be_visible()
     root.get_by_label("Type the number of records to confirm").fill("1")
-    root.get_by_role("button", name="Delete 1 film").click()
+    follow(root, root.get_by_role("button", name="Delete 1 film"))
     state(root, "done")
-    root.get_by_role("button", name="Undo").click()
+    follow(root, root.get_by_role("button", name="Undo"))
     state(root, "done")
     root.goto(tour.site.admin + FOUND)
     expect(root.locator("tbody").get_by_role("checkbox").first).to_be_visible()

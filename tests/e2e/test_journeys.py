@@ -5,18 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
-from tour import PASSWORD, Tour, log_in, new_name, sign_up
+from playwright.sync_api import Page, expect
+from tour import PASSWORD, Tour, follow, log_in, new_name, sign_up
 
 
 def heading(page: Page, name: str | re.Pattern[str]) -> None:
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
-
-
-def follow(page: Page, link: Locator) -> None:
-    """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads by itself doesn't wait."""
-    with page.expect_navigation(wait_until="load"):
-        link.click()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response
 
 PASSWORD = "three blind mice 1927"
 PHONE = {"width": 360, "height": 740}
@@ -71,12 +71,19 @@ def new_name() -> str:
     return f"guest{next(_names)}"
 
 
+def follow(page: Page, link: Locator) -> None:
+    """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads or goes on by itself
+    doesn't wait, and leaving a page ends what it is sending."""
+    with page.expect_navigation(wait_until="load"):
+        link.click()
+
+
 def log_in(page: Page, site: str, name: str) -> None:
     """Through the form of either app."""
     page.goto(f"{site}/log-in")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    follow(page, page.get_by_role("main").get_by_role("button", name="Log in"))
 
 
 def sign_up(page: Page, site: str, name: str) -> None:
@@ -85,4 +92,4 @@ def sign_up(page: Page, site: str, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    follow(page, page.get_by_role("main").get_by_role("button", name="Sign up"))
