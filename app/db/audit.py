@@ -4,7 +4,7 @@ Two collections. `audit_log` has an entry for every action, with the fields that
 `audit_changes` has what a bulk job did to each document, whole enough to be undone (see `app.db.bulk_work`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ from app.db.models import fields_of, get_model, now
 LOG, CHANGES = "audit_log", "audit_changes"
 KEEP_LOG = timedelta(days=400)  # a year and a month, so that one can compare with the same season
 KEEP_CHANGES = timedelta(days=30)
+MAX_ALONG = 200  # entries that a deletion writes for what it takes along; each is a write in its transaction
 
 INDEXES: dict[str, list[IndexModel]] = {
     LOG: [
@@ -79,6 +80,26 @@ def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read
     # What fails in a transaction must reach the driver as it is: by it the driver knows whether to begin again.
     with driver_errors() if session is None else nullcontext():
         get_collection(LOG).insert_one({**details, **entry}, session=session)
+
+
+def record_deletion(
+    actor: Actor,
+    collection: str,
+    row: Row,
+    gone: Mapping[str, int],
+    along: Mapping[str, Sequence[Row]],
+    *,
+    session: ClientSession,
+) -> None:
+    """Write an entry for a deleted document, with the numbers (`gone`) of those that it took along, and one for each
+    of these (`along`) in whose `with_collection` and `with_document` it is named. Of more than MAX_ALONG, `along`
+    needn't be complete, and only their numbers are written."""
+    cause = {"with_collection": collection, "with_document": str(row["_id"])}
+    if sum(gone.values()) <= MAX_ALONG:
+        for other, rows in along.items():
+            for taken in rows:
+                record(actor, "delete", other, taken["_id"], taken, None, session=session, **cause)
+    record(actor, "delete", collection, row["_id"], row, None, session=session, along=dict(gone))
 
 
 def difference(collection: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Row, Row]:

@@ -104,6 +104,14 @@ def references(collection: str, document_id: Any) -> dict[str, int]:
     return {other: count for other, count in counts.items() if count}
 
 
+def hanging(session: ClientSession, collection: str, document_id: Any, most: int) -> dict[str, list[Row]]:
+    """The documents that point at this one, by their collections; at most so many of each."""
+    return {
+        other: list(get_collection(other).find({field: document_id}, session=session).limit(most))
+        for other, field in REFERENCES.get(collection, {}).items()
+    }
+
+
 def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) -> dict[str, int]:
     """Delete a document, and with `cascade` what points at it; returns how many of those there were.
 

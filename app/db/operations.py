@@ -216,9 +216,10 @@ def delete_document(
         except NotFound:
             return False
         check_version(current, version)
+        along = documents.hanging(session, collection, current["_id"], audit.MAX_ALONG) if cascade and actor else {}
         gone = documents.delete(session, collection, current, cascade=cascade)
         if actor is not None:
-            audit.record(actor, "delete", collection, current["_id"], current, None, session=session, along=gone)
+            audit.record_deletion(actor, collection, current, gone, along, session=session)
         return True
 
     return in_transaction(work)

@@ -135,9 +135,10 @@ def delete_user(user_id: str, *, actor: Actor | None = None, cascade: bool = Fal
         check_version(current, version)
         if current["admin_status"] == SUPERADMIN:
             _leave_a_superadmin(current["_id"], session)
+        along = documents.hanging(session, "users", current["_id"], audit.MAX_ALONG) if cascade and actor else {}
         gone = documents.delete(session, "users", current, cascade=cascade)
         if actor is not None:
-            audit.record(actor, "delete", "users", current["_id"], current, None, session=session, along=gone)
+            audit.record_deletion(actor, "users", current, gone, along, session=session)
         return True
 
     deleted = in_transaction(work)

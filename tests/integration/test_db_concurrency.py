@@ -152,6 +152,28 @@ def test_a_deed_and_its_entry_are_undone_together(film: str, database: Raw, monk
     assert database[LOG].count_documents({}) == 0
 
 
+def test_what_a_deletion_takes_along_is_in_the_audit_log_too(film: str, database: Raw) -> None:
+    credit = operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
+    assert operations.delete_document("movies", film, cascade=True, actor=BOSS)
+    taken, own = database[LOG].find().sort("_id")
+    assert (taken["action"], taken["collection"], taken["document_id"]) == ("delete", "credits", credit)
+    assert taken["before"]["name"] == "Keanu Reeves"
+    assert (taken["with_collection"], taken["with_document"]) == ("movies", film)
+    assert (own["document_id"], own["along"]) == (film, {"credits": 1})
+
+
+@pytest.mark.parametrize(("count", "entries"), [(3, 4), (4, 1)])
+def test_of_too_many_taken_along_the_number_is_in_the_audit_log(
+    film: str, database: Raw, monkeypatch: pytest.MonkeyPatch, count: int, entries: int
+) -> None:
+    monkeypatch.setattr(audit, "MAX_ALONG", 3)
+    for n in range(count):
+        operations.insert_credit({"movie_id": film, "name": f"Person {n}", "role": "ACTOR"})
+    operations.delete_document("movies", film, cascade=True, actor=BOSS)
+    assert database[LOG].count_documents({}) == entries
+    assert database[LOG].find_one({"document_id": film}, {"_id": 0, "along": 1}) == {"along": {"credits": count}}
+
+
 def test_what_hangs_on_a_record_is_said(film: str) -> None:
     ada = users.sign_up("ada", PASSWORD)["_id"]
     assert operations.references("movies", film) == {}
@@ -332,4 +354,4 @@ def test_accounts_are_made_and_deleted_with_what_they_like(film: str, database: 
     assert database.user_interactions.count_documents({}) == 0
     with pytest.raises(NotFound):
         users.update_user(ada["_id"], {"admin_status": 0})
-    assert [row["action"] for row in database[LOG].find().sort("_id")] == ["create", "delete"]
+    assert [row["action"] for row in database[LOG].find().sort("_id")] == ["create", "delete", "delete"]

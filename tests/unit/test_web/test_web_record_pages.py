@@ -37,7 +37,7 @@ def film(library: LocalCluster, boss: Visitor, user_id: Callable[[str], str]) ->
     yield "/collections/movies/T1"
     operations.delete_document("movies", "T1", cascade=True)
     with library.client() as client:
-        client.movie_library.audit_log.delete_many({"document_id": "T1"})
+        client.movie_library.audit_log.delete_many({"$or": [{"document_id": "T1"}, {"with_document": "T1"}]})
 
 
 def opened(visitor: Visitor, address: str) -> dict[str, str]:
@@ -232,6 +232,9 @@ def test_a_deletion_says_what_hangs_on_it(boss: Visitor, film: str, library: Loc
     assert submit(boss, address, values, cascade="1").status_code == 404
     (entry,) = audit(library, document_id="T1", action="delete")
     assert entry["username"] == "boss"
+    log = with_session(boss, "rootadmin").get("/audit-log?action=delete").text
+    assert "With it went 1 credit and 1 favourite." in log
+    assert log.count("Went along with ") == 2
 
 
 def test_what_changed_since_the_question_is_not_deleted(boss: Visitor, film: str) -> None:
