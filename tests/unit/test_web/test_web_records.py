@@ -10,6 +10,7 @@ from web_visitor import Visitor
 
 from app.admin.access import OPEN_ENDPOINTS
 from app.admin.columns import VIEWS
+from app.db import listing
 from app.db.models import COLLECTIONS, now
 from ops.local_cluster import LocalCluster
 
@@ -119,6 +120,14 @@ def test_an_estimated_count_says_so(boss: Visitor, library: LocalCluster) -> Non
             assert "about</span> 10,001" in boss.get("/").text
         finally:
             client.movie_library.user_interactions.delete_many({})
+
+
+def test_a_count_that_stopped_says_so(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "EXACT_COUNT_LIMIT", 100)
+    page = boss.get("/collections/movies?filter=release_year.gte.1900").text
+    assert "More than 100 records," in page
+    assert "or with all of this list (more than 100 records)" in page
+    assert "estimated" not in page
 
 
 def test_secrets_are_never_shown(boss: Visitor, library: LocalCluster) -> None:
