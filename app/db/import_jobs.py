@@ -52,7 +52,6 @@ def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
         kept.flush()
         report(settled.position, _report(error.counts, settled, kept))
         raise BadQuery(f"{error}") from error
-    uploads.remove(job["file"])
     return _report(settled.counts, settled, kept)
 
 

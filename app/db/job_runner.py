@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from app.db import bulk_steps, bulk_undo, import_jobs, jobs
+from app.db import bulk_steps, bulk_undo, import_jobs, jobs, uploads
 from app.db.connection import Row, driver_errors
 from app.db.errors import DatabaseError, DatabaseUnavailable
 from app.db.jobs import CANCELLED, DONE, FAILED, JobCancelled, JobStopped, Lease
@@ -21,16 +21,19 @@ class _Leaving(JobStopped):
 def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
     """Take a job and work at it until it ends, or `leaving` says that this process does; whether there was one.
 
+    Where there is none, uploads that were left behind are removed.
+
     Raises DatabaseUnavailable; whatever else happens ends the job and is said there.
     """
     taken = jobs.take()
     if taken is None:
+        uploads.remove_old()
         return False
     job, lease = taken
     try:
         _run(job, lease, leaving)
     except JobCancelled:
-        jobs.finish(lease, CANCELLED)
+        _finish(job, lease, CANCELLED)
     except _Leaving:
         jobs.release(lease)
     except JobStopped:
@@ -38,10 +41,10 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
     except DatabaseUnavailable:
         raise  # the lease runs out, and the job goes on when the database is back
     except DatabaseError as error:
-        jobs.finish(lease, FAILED, str(error))
+        _finish(job, lease, FAILED, str(error))
     except Exception:
         _log.exception("job %s failed", lease.job_id)
-        jobs.finish(lease, FAILED, "Something went wrong on our side. It has been noted.")
+        _finish(job, lease, FAILED, "Something went wrong on our side. It has been noted.")
     return True
 
 
@@ -54,14 +57,21 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
 
     check(job)
     if job["attempts"] > jobs.MAX_ATTEMPTS:
-        jobs.finish(lease, FAILED, "It was begun several times and never got on.")
+        _finish(job, lease, FAILED, "It was begun several times and never got on.")
         return
     if job["kind"] == "import":
         _import(job, lease, check)
     else:
         for after in _STEPS[job["kind"]](job, lease):
             check(after)
-    jobs.finish(lease, DONE)
+    _finish(job, lease, DONE)
+
+
+def _finish(job: Row, lease: Lease, state: str, reason: str | None = None) -> None:
+    """End the job, and only then forget the file that it imported: until then another worker may have to go on."""
+    jobs.finish(lease, state, reason)
+    if job["kind"] == "import":
+        uploads.remove(job["file"])
 
 
 def _import(job: Row, lease: Lease, check: Callable[[Row], None]) -> None:

@@ -1,6 +1,6 @@
 """Files that administrators send to be imported: in the database, so that any worker on any host can read them.
 
-Kept in the GridFS bucket `uploads` until they have been imported, and for KEEP at most.
+Kept in the GridFS bucket `uploads` until the job that imports them has ended, and for KEEP at most.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,8 @@ _BUCKET = "uploads"
 
 @driver_errors()
 def store(stream: BinaryIO, name: str) -> str:
-    """Keep a file and return its id. What is older than KEEP goes on this occasion."""
+    """Keep a file and return its id."""
     with time_limit(TIMEOUT_S):
-        for old in _bucket().find({"uploadDate": {"$lt": now() - KEEP}}):
-            _bucket().delete(old._id)
         return str(_bucket().upload_from_stream(name, stream))
 
 
@@ -48,6 +46,14 @@ def remove(upload_id: str) -> None:
     """Forget a file, if it is there."""
     with suppress(NoFile):
         _bucket().delete(ObjectId(upload_id))
+
+
+@driver_errors()
+def remove_old() -> None:
+    """Forget the files that are older than KEEP: a process that dies may leave one that no job knows."""
+    with time_limit(TIMEOUT_S):
+        for old in _bucket().find({"uploadDate": {"$lt": now() - KEEP}}):
+            remove(str(old._id))
 
 
 def _bucket() -> GridFSBucket:

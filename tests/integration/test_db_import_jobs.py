@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo.database import Database
 
-from app.db import bulk, import_jobs, kept_rejects, uploads
+from app.db import bulk, import_jobs, job_runner, jobs, kept_rejects, uploads
+from app.db.audit import Actor
 from app.db.errors import BadQuery, NotFound
 from app.db.imports import import_stream
-from app.db.jobs import JobCancelled, JobStopped
+from app.db.jobs import CANCELLED, DONE, FAILED, JobCancelled, JobStopped
 from app.db.models import now
 
 Raw = Database[dict[str, Any]]
@@ -33,7 +35,7 @@ def run(work: dict[str, Any]) -> dict[str, Any]:
     return import_jobs.run_upload(work, lambda done, report: None)
 
 
-def test_an_upload_is_imported_and_forgotten_but_what_was_refused_is_kept(database: Raw) -> None:
+def test_an_upload_is_imported_and_what_was_refused_is_kept(database: Raw) -> None:
     content = lines(10, bad={3, 7}) + b'{"_id": "x", \xff}\n'
     work = job(gzip.compress(content), "films.jsonl.gz")
     report = run(work)
@@ -50,9 +52,6 @@ def test_an_upload_is_imported_and_forgotten_but_what_was_refused_is_kept(databa
         b"rejected record,line in the original,field,value,reason",
         b"1,4,type,,is missing",
     ]
-    with pytest.raises(NotFound):
-        run(work)
-    assert database["uploads.chunks"].count_documents({}) == 0
 
 
 @pytest.mark.parametrize("reports", [1, 2])
@@ -145,13 +144,35 @@ def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
     assert database.movies.find_one({"_id": "c"}, {"_id": 0, "title": 1}) == {"title": "Café"}
 
 
-def test_old_uploads_go_when_a_new_one_comes(database: Raw) -> None:
+@pytest.mark.parametrize(
+    ("content", "cancelled", "state"),
+    [
+        (lines(2, bad=set()), False, DONE),
+        (lines(2, bad={0}), False, FAILED),
+        (lines(2, bad=set()), True, CANCELLED),
+    ],
+)
+def test_an_upload_goes_when_its_job_ends_and_not_before(
+    database: Raw, content: bytes, cancelled: bool, state: str
+) -> None:
+    task = job(content, strict=True)
+    task = {key: task[key] for key in ("file", "name", "strict")}
+    job_id = jobs.create("import", "movies", Actor("u1", "ada"), total=len(content), **task)
+    assert job_runner.run_next(lambda: True)  # the process is leaving: another one goes on
+    assert database["uploads.chunks"].count_documents({}) == 1
+    if cancelled:
+        jobs.cancel(job_id)
+    assert job_runner.run_next()
+    assert jobs.get(job_id)["state"] == state
+    assert database["uploads.files"].count_documents({}) == database["uploads.chunks"].count_documents({}) == 0
+
+
+def test_old_uploads_go_when_a_worker_has_nothing_to_do(database: Raw) -> None:
     old, young = (uploads.store(io.BytesIO(b"x"), "x") for _ in range(2))
     database["uploads.files"].update_one(
-        {"uploadDate": database["uploads.files"].find().sort("_id").next()["uploadDate"]},
-        {"$set": {"uploadDate": now() - uploads.KEEP - timedelta(minutes=1)}},
+        {"_id": ObjectId(old)}, {"$set": {"uploadDate": now() - uploads.KEEP - timedelta(minutes=1)}}
     )
-    uploads.store(io.BytesIO(b"y"), "y")
+    assert not job_runner.run_next()
     with pytest.raises(NotFound), uploads.opened(old):
         pass
     with uploads.opened(young) as stream:
