@@ -41,6 +41,9 @@ def listing() -> str:
     def address(**changes: Any) -> str:
         return url_for("audit_log.listing", **{**wanted, **changes})
 
+    by_jobs = (
+        audit.changes_page(collection=collection, document_id=document_id).rows if collection and document_id else []
+    )
     return render_template(
         "admin/audit_log.html",
         page=page,
@@ -50,9 +53,8 @@ def listing() -> str:
         address=address,
         change_in_words=lambda collection, change: change_in_words(collection, Change(**change)),
         undoable=_undoable,
-        by_jobs=audit.changes_page(collection=collection, document_id=document_id).rows
-        if collection and document_id
-        else [],
+        by_jobs=by_jobs,
+        makers=jobs.makers(row["job"] for row in by_jobs),
     )
 
 

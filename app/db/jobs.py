@@ -5,7 +5,7 @@ the job's cursor in one transaction, and only as long as the job is its own (`ad
 a job that the next one goes on with, one that was merely slow finds out before it writes anything twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -103,6 +103,13 @@ def get(job_id: str) -> Row:
     if job is None:
         raise NotFound(f"there is no job {job_id!r:.80}")
     return job
+
+
+@driver_errors()
+def makers(job_ids: Iterable[str]) -> dict[str, str]:
+    """The names of those who asked for the jobs, by the jobs' ids; of those that still are there."""
+    query = {"_id": {"$in": sorted({str(job_id) for job_id in job_ids})}}
+    return {job["_id"]: job["username"] for job in get_collection(JOBS).find(query, {"username": 1})}
 
 
 @driver_errors()

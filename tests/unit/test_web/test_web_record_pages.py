@@ -322,6 +322,12 @@ def test_bad_questions_for_references(boss: Visitor, query: str, status: int) ->
     assert boss.get(f"/pick/{query}").status_code == status
 
 
+@pytest.mark.usefixtures("film")
+def test_a_row_is_selected_by_the_time_that_it_shows(boss: Visitor) -> None:
+    page = boss.get("/collections/user_interactions").text
+    assert re.search(r">Select \d{4}-\d\d-\d\d \d\d:\d\d</span>", page)
+
+
 @pytest.mark.parametrize("with_token", [True, False])
 def test_a_dialog_is_told_when_its_session_has_ended(guest: Visitor, with_token: bool) -> None:
     visitor = with_session(guest, "boss")
