@@ -55,7 +55,8 @@ def _operation(entry: Row, collection: str, member: str) -> SlowOperation:
     kind = attributes["type"]
     return SlowOperation(
         collection=collection,
-        operation=next(iter(command), kind) if kind == "command" else kind,
+        # "none" is work of the server's own, which often has no command.
+        operation=next(iter(command), "internal") if kind in {"command", "none"} else kind,
         shape=json.dumps(parts)[:MAX_SHAPE] if parts else "",
         milliseconds=int(attributes["durationMillis"]),
         plan=attributes.get("planSummary", ""),

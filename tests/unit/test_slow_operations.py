@@ -32,6 +32,20 @@ def test_a_further_batch_counts_as_the_query_that_it_belongs_to() -> None:
 
 
 @pytest.mark.parametrize(
+    ("attributes", "operation"),
+    [
+        ({"type": "update"}, "update"),
+        ({"type": "command", "command": {}}, "internal"),
+        ({"type": "none", "command": {}}, "internal"),  # the server's own work, such as moving chunks
+        ({"type": "none", "command": {"delete": "credits"}}, "delete"),
+    ],
+)
+def test_an_operation_has_a_name(attributes: dict[str, Any], operation: str) -> None:
+    (found,) = parse([line(**attributes)], "m", "movie_library")
+    assert found.operation == operation
+
+
+@pytest.mark.parametrize(
     "other",
     [
         "",
