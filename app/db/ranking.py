@@ -5,6 +5,9 @@ C is the mean of R over all films rated by that source. m is the count that PERC
 needs as many votes as the better known quarter has before its own score outweighs the mean. IMDb's Top 250, where the
 formula comes from, fixes m by hand (25,000 votes); a percentile fits every source. A film that nobody rated has v = 0
 and so gets the mean of all.
+
+A few films more shift C and m a little, and with them every score there is. As long as the shift is negligible, the
+parameters in use stay in use, and only films without a score get one.
 """
 
 from typing import Any
@@ -19,21 +22,47 @@ DECIMALS = 6
 MIDDLE_OF_SCALE = 5.0  # scores go from 0 to 10; used as long as no film at all is rated
 RECOMPUTE_TIMEOUT_S = 600.0
 
-NAME = "ranking"  # the parameters in use: {_id: source, mean: C, minimum: m, films}
+# How far C (in points) and m (as a part of it) may be off before all films are scored anew. The first moves a score by
+# as much at most; the second by v*m/(v+m)^2 <= 1/4 of its part of |R-C| <= 10: together 0.035 points of 10.
+MEAN_TOLERANCE = 0.01
+MINIMUM_TOLERANCE = 0.01
+
+# The parameters in use: {_id: source, mean: C, minimum: m, films, applied: whether all films have been scored by them}.
+NAME = "ranking"
 
 
 @driver_errors()
 def recompute() -> int:
-    """Take C and m from the films that are there and give every film its score; returns how many scores changed.
+    """Measure C and m again and give every film its score by them; returns how many scores changed.
 
-    One pass over the collection for each source and one to write; to be called after loads.
+    Where they differ negligibly from those in use, those stay, and only films without a score get one.
+    One pass over the collection for each source and at most one to write; to be called after loads.
     """
     with time_limit(RECOMPUTE_TIMEOUT_S):
         parameters = [found for source in SOURCES if (found := _measure(source))]
+        in_use = list(get_collection(NAME).find())
+        if _still_good(in_use, parameters):
+            return _apply({"ranking_score": None}, in_use)
         for row in parameters:
             get_collection(NAME).replace_one({"_id": row["_id"]}, row, upsert=True)
         get_collection(NAME).delete_many({"_id": {"$nin": [row["_id"] for row in parameters]}})
-        return _apply({}, parameters)
+        changed = _apply({}, parameters)
+        for row in parameters:  # after all scores: when this is interrupted, the next one does it all again
+            get_collection(NAME).update_one(row, {"$set": {"applied": True}})
+        return changed
+
+
+def _still_good(in_use: list[Row], measured: list[Row]) -> bool:
+    """Whether all films have been scored by parameters that the measured ones differ from negligibly only."""
+    found = {row["_id"]: row for row in measured}
+    if not in_use or {row["_id"] for row in in_use} != found.keys():
+        return False
+    return abs(_mean(in_use) - _mean(measured)) <= MEAN_TOLERANCE and all(
+        row.get("applied")
+        and abs(found[row["_id"]]["mean"] - row["mean"]) <= MEAN_TOLERANCE
+        and abs(found[row["_id"]]["minimum"] - row["minimum"]) <= MINIMUM_TOLERANCE * row["minimum"]
+        for row in in_use
+    )
 
 
 def rank(movie_id: str, title_hash: int, session: ClientSession) -> None:
@@ -70,10 +99,15 @@ def _measure(source: str) -> Row | None:
     return {"_id": source, "mean": round(mean, DECIMALS), "minimum": max(minimum, 1), "films": films}
 
 
+def _mean(parameters: list[Row]) -> float:
+    """The mean of all ratings, from whichever source."""
+    films: int = sum(row["films"] for row in parameters)
+    return sum(row["mean"] * row["films"] for row in parameters) / films if films else MIDDLE_OF_SCALE
+
+
 def _apply(query: Row, parameters: list[Row], session: ClientSession | None = None) -> int:
     """One statement that each shard executes by itself; a score that stays the same is not written."""
-    films = sum(row["films"] for row in parameters)
-    mean = sum(row["mean"] * row["films"] for row in parameters) / films if films else MIDDLE_OF_SCALE
+    mean = _mean(parameters)
     by_source = {row["_id"]: row for row in parameters}
     branches = [_branch(*SOURCES[source], by_source[source]) for source in SOURCES if source in by_source]
     rating: Any = {"$switch": {"branches": branches, "default": mean}} if branches else mean

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import operations, ranking
+from app.db import bulk, operations, ranking
 
 Raw = Database[dict[str, Any]]
 
@@ -58,3 +58,53 @@ def test_a_film_added_or_changed_by_itself_is_ranked_at_once(add_films: Callable
     assert operations.find_document("movies", "n")["ranking_score"] == pytest.approx((300 * 10 + 100 * 6) / 400)
     changed = operations.update_document("movies", "n", {"imdb_votes": 100})
     assert changed["ranking_score"] == pytest.approx((100 * 10 + 100 * 6) / 200)
+
+
+def rated(*scores: float) -> list[dict[str, Any]]:
+    return [{"title": f"Film {n}", "imdb_score": score, "imdb_votes": 100} for n, score in enumerate(scores)]
+
+
+def load_one(movie_id: str, score: float) -> None:
+    film = {"_id": movie_id, "title": movie_id, "type": "MOVIE", "imdb_score": score, "imdb_votes": 100}
+    assert bulk.load("movies", [(1, film)]).inserted == 1
+
+
+def scores(database: Raw) -> dict[str, float]:
+    return {film["_id"]: film["ranking_score"] for film in database.movies.find()}
+
+
+def test_a_negligible_shift_of_the_mean_leaves_all_other_scores(add_films: Callable[..., None], database: Raw) -> None:
+    add_films(*rated(*[6.0] * 200))
+    before = scores(database)
+    for count in (1, 2):  # each shifts the mean by some 0.005
+        load_one(f"new{count}", 7.0)
+        assert ranking.recompute() == 1
+    assert scores(database) == before | {"new1": 6.5, "new2": 6.5}  # by the parameters that the others are ranked by
+    load_one("new3", 7.0)  # many small shifts are a large one
+    assert ranking.recompute() == 203
+    mean = (200 * 6 + 3 * 7) / 203
+    assert scores(database)["new1"] == pytest.approx((7 + mean) / 2, abs=1e-6)
+
+
+def test_more_votes_of_the_better_known_are_no_negligible_shift(add_films: Callable[..., None], database: Raw) -> None:
+    add_films(*rated(4.0, 8.0))
+    database.movies.update_one({"_id": "f002"}, {"$set": {"imdb_votes": 200}})
+    assert ranking.recompute() == 1
+    assert scores(database) == pytest.approx({"f001": (100 * 4 + 200 * 6) / 300, "f002": 7.0}, abs=1e-6)
+
+
+def test_an_interrupted_ranking_is_done_again(
+    add_films: Callable[..., None], database: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_films(*rated(4.0, 8.0))
+    load_one("f003", 9.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(ranking, "_apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ranking.recompute()
+    assert ranking.recompute() == 3
+    assert scores(database)["f001"] == (4 + 7) / 2
+
+
+def interrupted(*_: Any) -> int:
+    raise KeyboardInterrupt
