@@ -15,6 +15,7 @@ from app.cli.session import database, end, stopped, summary
 from app.db import bulk, exports, imports
 from app.db.filters import OPERATORS, Condition
 from app.db.models import COLLECTIONS
+from app.db.readers import FileUnreadable
 from app.db.rejects import SUFFIXES, RejectsFiles, shown
 from app.progress import Progress
 
@@ -50,7 +51,7 @@ def import_files(
             try:
                 rejected += _import_file(path, collection, strict, 0 if number else skip, rejects).rejected
             except bulk.LoadStopped as error:
-                raise stopped(error, _advice(error.settled.documents, files[number:])) from error
+                raise stopped(error, _advice(error, files[number:])) from error
     end(rejected)
 
 
@@ -72,9 +73,12 @@ def _import_file(path: Path, collection: str | None, strict: bool, skip: int, di
     return counts
 
 
-def _advice(settled: int, files: Sequence[Path]) -> str:
-    rest = shlex.join(map(str, files))
-    return f"go on with the same options and --skip {settled} {rest}; without --skip all is looked at again."
+def _advice(error: bulk.LoadStopped, files: Sequence[Path]) -> str:
+    rest, settled = shlex.join(map(str, files)), error.settled.documents
+    first = "correct the file first; then " if isinstance(error.__cause__, FileUnreadable) else ""
+    if not settled:  # nothing to leave out
+        return f"{first}go on with the same options and {rest}"
+    return f"{first}go on with the same options and --skip {settled} {rest}; without --skip all is looked at again."
 
 
 class _RejectReport:

@@ -221,6 +221,17 @@ def test_a_strict_import_stops_and_goes_on_where_it_stopped(run: Run, database: 
     )
 
 
+def test_no_skip_is_suggested_where_it_leads_into_the_same_failure(run: Run, tmp_path: Path) -> None:
+    path, other = tmp_path / "films.jsonl", tmp_path / "other.jsonl"
+    path.write_text('{"_id": "f", "title": "Film", "type": "MOVIE"}\n' + "x" * (2 << 20) + "\n")
+    stopped = run("import", path, other)
+    assert stopped.returncode == 1
+    assert f"Stopped: {path}: line 2 has more than 1,048,576 characters. Until then" in stopped.stderr
+    assert "--skip" not in stopped.stderr
+    advice = f"correct the file first; then go on with the same options and {path} {other}"
+    assert stopped.stderr.splitlines()[-1].endswith(advice)
+
+
 def test_an_export_is_complete_or_not_there(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "films.jsonl"
     films = [{"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE", "runtime": n} for n in range(5)]
