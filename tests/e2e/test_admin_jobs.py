@@ -61,6 +61,19 @@ def test_all_of_a_list_is_edited_and_undone(tour: Tour, mode: str) -> None:
         sound(root)
 
 
+def test_the_audit_log_fits_a_phone(tour: Tour) -> None:
+    root = root_at_the_list(tour, DARK_PHONE)
+    root.goto(f"{tour.site.admin}/collections/movies/new")
+    root.get_by_label("Title (required)").fill("Long remembered")
+    root.get_by_label("Type (required)").select_option("MOVIE")
+    follow(root, root.get_by_role("button", name="Add film"))
+    root.goto(f"{tour.site.admin}/audit-log")
+    area = root.get_by_role("region", name="Audit log")
+    expect(area.get_by_text("Long remembered")).to_be_visible()
+    assert area.evaluate("area => area.scrollWidth - area.clientWidth") == 0
+    assert faults(root) == []
+
+
 def test_a_deletion_asks_for_the_number(tour: Tour) -> None:
     root = root_at_the_list(tour, DARK_PHONE)
     root.locator("tbody").get_by_role("checkbox").first.check()
