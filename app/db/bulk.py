@@ -158,16 +158,19 @@ def load_batches(
         only_new = counts.existing == 0
         on_progress(settled)
 
+    source = _UpToFlaw(batches)
     ahead = 0 if strict else WORKERS
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="load") as pool:
         pending: deque[tuple[Batch, Future[tuple[Counts, list[Reject]]]]] = deque()
         try:
-            for batch in batches:
+            for batch in source:
                 pending.append((batch, pool.submit(work, batch, only_new)))
                 while len(pending) > ahead:
                     settle(*pending.popleft())
             while pending:
                 settle(*pending.popleft())
+            if source.flaw:
+                raise source.flaw
         except BaseException as error:
             stop.set()
             pool.shutdown(wait=True)  # batches that are under way end first, and count
@@ -175,6 +178,20 @@ def load_batches(
                 raise LoadStopped(acknowledged, settled, str(error) or "interrupted") from error
             raise
     return settled.counts
+
+
+class _UpToFlaw:
+    """The batches of a source that may break off: what lies before its flaw is written all the same."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = batches
+        self.flaw: DatabaseError | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        try:
+            yield from self._batches
+        except DatabaseError as error:
+            self.flaw = error
 
 
 def _batches(documents: Iterable[Numbered]) -> Iterator[Batch]:

@@ -208,3 +208,18 @@ def test_a_credit_with_the_id_of_another_one_is_refused(titles: Path, tmp_path: 
 def test_a_file_of_no_collection_is_told_why(name: str, content: bytes, reason: str) -> None:
     with pytest.raises(BadQuery, match=f"^can't tell from the first records what the file holds: {reason}"):
         collection_of(io.BytesIO(content), name)
+
+
+@pytest.mark.usefixtures("database")
+def test_all_that_lies_before_a_flaw_of_the_source_is_in(database: Raw) -> None:
+    def batches() -> Iterator[bulk.Batch]:
+        for first in range(0, 40, 10):
+            films = [(n, {"_id": f"f{n}", "title": "One", "type": "MOVIE"}) for n in range(first, first + 10)]
+            yield bulk.Batch(films, first + 10)
+        raise FileUnreadable("a flaw")
+
+    with pytest.raises(LoadStopped, match="a flaw") as raised:
+        bulk.load_batches("movies", batches())
+    assert raised.value.counts == Counts(inserted=40)
+    assert raised.value.settled == bulk.Settled(40, 40, Counts(inserted=40))
+    assert database.movies.count_documents({}) == 40
