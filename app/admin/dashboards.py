@@ -69,7 +69,7 @@ def _counted() -> Counted:
     if not counted.due:
         return counted
     # A daemon: a process that ends doesn't wait for the count, whose lease runs out by itself.
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # of werkzeug's LocalProxy
     counting = Thread(target=_refresh, args=(app,), daemon=True)
     counting.start()
     if counted.figures is None:

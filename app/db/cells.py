@@ -7,7 +7,7 @@ one that begins with single quotes and then such a character gets another, so th
 import re
 
 # Full-width forms count too: spreadsheets of East Asian locales take them for the plain ones.
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\0＝＋－＠]")  # noqa: RUF001
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\0＝＋－＠]")  # noqa: RUF001 - full-width signs count, too
 
 
 def escape(text: str) -> str:

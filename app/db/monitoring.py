@@ -104,7 +104,7 @@ class Monitor:
         answers, earlier = self._ask_all(groups), self._earlier
         if rates and any(answer.rates(earlier) is None for answer in answers if answer.status):
             earlier = {answer.address: answer for answer in answers}
-            time.sleep(RATE_INTERVAL_S)
+            time.sleep(RATE_INTERVAL_S)  # a rate lies between two readings
             answers = self._ask_all(groups)
         members = [answer.member(answers, earlier) for answer in answers]
         self._earlier = {answer.address: answer for answer in answers}

@@ -67,7 +67,7 @@ def scrape() -> Response:
     registry = current_app.extensions[REGISTRY]
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
     text = exposition.generate_latest(registry)
     for collector in current_app.extensions[MORE]:
         more = CollectorRegistry()

@@ -35,7 +35,7 @@ class Movie(mongoengine.Document):
     critics_reviews = mongoengine.IntField()
     imdb_score = mongoengine.FloatField()
     ranking_score = mongoengine.FloatField()
-    meta = {"collection": "movies", "strict": False, "auto_create_index": False}  # noqa: RUF012
+    meta = {"collection": "movies", "strict": False, "auto_create_index": False}  # noqa: RUF012 - MongoEngine's way
 
 
 class View(ModelView):
@@ -60,7 +60,7 @@ def timed(client: FlaskClient, address: str, times: int) -> list[float]:
 def main(uri: str, database: str, films: int, rows: int, times: int) -> None:
     mongoengine.connect(db=database, host=uri)
     app = Flask(__name__)
-    app.secret_key = "of no importance"  # noqa: S105
+    app.secret_key = "of no importance"  # noqa: S105 - guards nothing
     View.page_size = rows
     Admin(app, name="peer").add_view(View(Movie, endpoint="movies"))
     client = app.test_client()

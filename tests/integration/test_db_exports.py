@@ -80,11 +80,11 @@ def test_no_cell_begins_like_a_formula() -> None:
     assert '"a,b;c"' in text
 
 
-@given(st.text(alphabet="'=+-@\t\r\n＝a ", max_size=6))  # noqa: RUF001
+@given(st.text(alphabet="'=+-@\t\r\n＝a ", max_size=6))  # noqa: RUF001 - the full-width sign is meant
 def test_escaping_can_be_taken_back(text: str) -> None:
     escaped = cells.escape(text)
     assert cells.unescape(escaped) == text
-    assert escaped[:1] not in tuple("=+-@\t\r\n＝")  # noqa: RUF001
+    assert escaped[:1] not in tuple("=+-@\t\r\n＝")  # noqa: RUF001 - as above
 
 
 @pytest.mark.usefixtures("library")
