@@ -45,10 +45,13 @@ def address(collection: str, row: Row) -> Row:
 
 def insert(session: ClientSession, collection: str, row: Row) -> None:
     """Add a document. Raises ValidationFailed when what it refers to doesn't exist, Duplicate for a film's id."""
+    errors = {}
     for parent, pointers in REFERENCES.items():
         key = pointers.get(collection)
         if key is not None and get_collection(parent).find_one({"_id": row[key]}, {"_id": 1}, session=session) is None:
-            raise ValidationFailed({key: f"there is no such {_CALLED[parent]}"})
+            errors[key] = f"there is no such {_CALLED[parent]}"
+    if errors:
+        raise ValidationFailed(errors)
     if "movie_id" in row:
         claims.hold_all([row["movie_id"]], session)
     if get_model(collection) is Movie and claims.take_all({row["_id"]: row["title_hash"]}, session):

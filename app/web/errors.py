@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(DatabaseUnavailable, lambda _: error_page(503, retry_after=RETRY_AFTER))
     app.register_error_handler(NotFound, lambda _: error_page(404))
-    app.register_error_handler(BadQuery, lambda _: error_page(400))
+    app.register_error_handler(BadQuery, lambda error: error_page(400, _sentence(str(error))))
 
 
 def error_page(status: int, text: str | None = None, *, retry_after: int | None = None) -> Response:
@@ -56,6 +56,11 @@ def error_page(status: int, text: str | None = None, *, retry_after: int | None 
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _sentence(reason: str) -> str:
+    """Of `rows must be 25` it makes `Rows must be 25.`; an empty reason stays empty: the page has words of its own."""
+    return f"{reason[0].upper()}{reason[1:].rstrip('.')}." if reason else ""
 
 
 def _http_error(error: HTTPException) -> Response:

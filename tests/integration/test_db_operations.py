@@ -52,6 +52,9 @@ def test_credits_are_unique_and_belong_to_a_film(film: str) -> None:
     with pytest.raises(ValidationFailed) as raised:
         operations.insert_credit({**credit, "movie_id": "nowhere"})
     assert raised.value.errors == {"movie_id": "there is no such film"}
+    with pytest.raises(ValidationFailed) as raised:
+        operations.insert_one("user_interactions", {"movie_id": "nope", "user_id": "nobody"})
+    assert raised.value.errors == {"movie_id": "there is no such film", "user_id": "there is no such user"}
 
 
 @pytest.mark.usefixtures("film")

@@ -158,6 +158,11 @@ def test_a_shared_address_brings_its_columns(boss: Visitor, root: Visitor) -> No
     assert headings(root.get(html.unescape(address)).text) == ["Title", "Minutes"]
 
 
+def test_a_bad_address_says_what_is_wrong_with_it(boss: Visitor) -> None:
+    assert "Rows must be one of 25, 50, 100, 200." in boss.get(f"{MOVIES}?rows=7").text
+    assert "Movies can&#39;t be sorted by &#39;&lt;b&gt;&#39;." in boss.get(f"{MOVIES}?sort=<b>").text
+
+
 @pytest.fixture
 def no_views(library: LocalCluster) -> Iterator[None]:
     yield
