@@ -56,7 +56,7 @@ def _required_text(longest: int) -> StringField:
 
 
 class Movie(Document):
-    """A film or a show. The last four fields are derived: from the title, and by `app.db.ranking`."""
+    """A film or a show. The last fields are derived: from the title, by `app.db.ranking` and by `app.db.posters`."""
 
     id = StringField(primary_key=True, required=True, max_length=MAX_ID, regex=ID_PATTERN)
     title = _required_text(MAX_TITLE)
@@ -79,8 +79,9 @@ class Movie(Document):
     title_norm = StringField()
     search_tokens = ListField(StringField())
     ranking_score = _score()
+    poster = StringField(max_length=MAX_ID)  # version of the picture in `posters`; absent where there is none
 
-    derived: ClassVar = ("title_hash", "title_norm", "search_tokens", "ranking_score")
+    derived: ClassVar = ("title_hash", "title_norm", "search_tokens", "ranking_score", "poster")
     private: ClassVar = ()
     meta: ClassVar = {
         "collection": "movies",
@@ -95,7 +96,10 @@ class Movie(Document):
             {"fields": ["runtime", "id"]},
             {"fields": ["critics_score", "id"]},
             {"fields": ["imdb_score", "id"]},
-            {"fields": ["genres"]},
+            {"fields": ["genres", "-ranking_score", "-id"]},
+            {"fields": ["production_countries", "-ranking_score", "-id"]},
+            {"fields": ["release_year", "-ranking_score", "-id"]},
+            {"fields": ["title_norm", "-ranking_score", "-id"]},
         ],
     }
 
@@ -120,6 +124,7 @@ class Credit(Document):
             {"fields": ["movie_id", "person_id", "role", "character"], "unique": True},
             {"fields": ["name", "id"]},
             {"fields": ["person_id", "id"]},
+            {"fields": ["person_id", "role", "movie_id"]},
         ],
     }
 

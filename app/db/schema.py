@@ -5,7 +5,21 @@ from contextlib import contextmanager, suppress
 
 from pymongo import IndexModel
 
-from app.db import audit, claims, jobs, kept_rejects, rate_limit, search_misses, sessions, users, validators
+from app.db import (
+    audit,
+    claims,
+    jobs,
+    kept_rejects,
+    neighbours,
+    person_directory,
+    posters,
+    rate_limit,
+    search_misses,
+    search_words,
+    sessions,
+    users,
+    validators,
+)
 from app.db.connection import create_collections, driver_errors, get_collection, time_limit
 from app.db.errors import DatabaseError
 from app.db.models import COLLECTIONS
@@ -26,7 +40,8 @@ def _declared() -> dict[str, list[IndexModel]]:
         indexes[kind.collection] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
     for name in (rate_limit.COUNTERS, rate_limit.WINDOWS):
         indexes[name] = [IndexModel("expireAt", **_EXPIRED)]
-    indexes |= audit.INDEXES | jobs.INDEXES | kept_rejects.INDEXES
+    for module in (audit, jobs, kept_rejects, search_words, person_directory, neighbours, posters):
+        indexes |= module.INDEXES
     indexes["saved_views"] = [IndexModel([("collection", 1), ("name", 1)])]
     indexes[search_misses.NAME] = list(search_misses.INDEXES)
     return indexes

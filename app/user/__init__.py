@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.user import accounts, films
+from app.user import accounts, catalogue, favourites, film, films, people, preferences, recommendations
 from app.web import build_app
 
 
@@ -20,7 +20,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     return build_app(
         __name__,
         "user",
-        [films.blueprint, accounts.blueprint],
+        [
+            module.blueprint
+            for module in (films, film, catalogue, preferences, people, favourites, recommendations, accounts)
+        ],
         home="films.home",
         limited=["accounts.log_in", "accounts.sign_up"],
         overrides=overrides,

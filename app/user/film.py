@@ -1,0 +1,33 @@
+"""A film's page."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, render_template
+
+from app.db.search import movie_details
+
+CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
+
+blueprint = Blueprint("film", __name__)
+
+
+@blueprint.get("/films/<film_id>")
+def show(film_id: str) -> str:
+    """All there is about a film, with its people by role."""
+    details = movie_details(film_id)
+    return render_template("user/film.html", film=details, credit_groups=_by_role(details.get("credits", [])))
+
+
+def _by_role(credits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Credits as (heading, people), in the order of CREDIT_GROUPS; what else there is comes last under its own name."""
+    order = list(CREDIT_GROUPS)
+
+    def rank(credit: dict[str, Any]) -> tuple[int, str]:
+        role = credit["role"]
+        return (order.index(role) if role in order else len(order), role)
+
+    groups = groupby(sorted(credits, key=rank), key=lambda credit: credit["role"])
+    return [(CREDIT_GROUPS.get(role, role.title()), list(people)) for role, people in groups]
