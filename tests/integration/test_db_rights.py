@@ -7,7 +7,6 @@ from argon2 import PasswordHasher
 from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
-from pymongo.errors import OperationFailure
 
 from app.db import connection, figures, listing, operations, rate_limit, schema, search, search_misses, sessions, users
 from app.db.errors import DatabaseError, DatabaseUnavailable
