@@ -7,11 +7,11 @@ import time
 
 import click
 
-from bench import lists, loading
+from bench import lists, loading, pages
 from bench.library import library
 from bench.measure import show
 
-SUBJECTS = ("imports", "lists")
+SUBJECTS = ("imports", "lists", "pages")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +31,9 @@ def main(subjects: tuple[str, ...], films: int, imported: int) -> None:
     if not subjects or "lists" in subjects:
         with library(films) as full:
             show(f"The admin app's list at {films:,} films", lists.measure(full))
+    if not subjects or "pages" in subjects:
+        with library(films) as full:
+            show(f"The user app's pages at {films:,} films", pages.measure(full))
     print(f"\n{time.monotonic() - began:.0f} s")
 
 

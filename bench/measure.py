@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ops.progress import table
@@ -30,6 +30,19 @@ def time_calls(call: Callable[[], object], times: int) -> list[float]:
         began = time.perf_counter()
         call()
         taken.append(time.perf_counter() - began)
+    return taken
+
+
+def time_alternately(calls: Sequence[Callable[[], object]], times: int) -> list[list[float]]:
+    """Seconds of `times` calls of each, taken in turns, so that what else the machine does meets them alike."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    for _ in range(times):
+        for call, seconds in zip(calls, taken, strict=True):
+            began = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - began)
     return taken
 
 
