@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from app import admin
 from app.db import bulk, connection, ranking, schema, sessions, users
+from app.db.connection import Row
 from app.db.sample import Sample
 from app.progress import Progress
 from bench import synthetic
@@ -26,17 +27,18 @@ CACHE_GB = 4.0  # a million films and their indexes fit, as they would on the cl
 
 @dataclass(frozen=True)
 class Library:
-    """Where it is, how many films it has, and the catalogue that they are made from."""
+    """Where it is, how many films and credits it has, and the catalogue that they are made from."""
 
     uri: str
     database: str
     films: int
     sample: Sample
+    credits: int = 0
 
 
 @contextmanager
-def library(films: int) -> Iterator[Library]:
-    """Load `films` synthetic films, all indexes made; everything is gone afterwards."""
+def library(films: int, credits: int = 0) -> Iterator[Library]:
+    """Load synthetic films and credits of theirs, all indexes made; everything is gone afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-bench-")))
         cluster = stack.enter_context(
@@ -49,15 +51,20 @@ def library(films: int) -> Iterator[Library]:
         schema.install_validators()
         schema.create_indexes()
         if films:
-            progress = Progress("films", films)
             with schema.deferred_indexes("movies"):
-                bulk.load(
-                    "movies",
-                    enumerate(synthetic.films(sample, films)),
-                    on_progress=lambda settled: progress.reach(settled.documents, settled.documents),
-                )
+                _load("movies", synthetic.films(sample, films), films)
                 ranking.recompute()
-        yield Library(config.uri, config.database, films, sample)
+        if credits:
+            with schema.deferred_indexes("credits"):
+                _load("credits", synthetic.credits(sample, films, credits), credits)
+        yield Library(config.uri, config.database, films, sample, credits)
+
+
+def _load(collection: str, rows: Iterable[Row], count: int) -> None:
+    progress = Progress(collection, count)
+    bulk.load(
+        collection, enumerate(rows), on_progress=lambda settled: progress.reach(settled.documents, settled.documents)
+    )
 
 
 def admin_client(library: Library) -> FlaskClient:

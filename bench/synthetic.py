@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from app.db.sample import Sample
@@ -39,6 +40,37 @@ def films(sample: Sample, count: int) -> Iterator[Row]:
             "runtime": _near(model["runtime"], 15, chance),
             "critics_reviews": _near(model["critics_reviews"], 10, chance),
         }
+
+
+def credits(sample: Sample, films: int, count: int) -> Iterator[Row]:
+    """`count` credits of the first synthetic films, fewer when `films` real casts hold no more; the same every time.
+
+    A film has the whole cast of the real one that it is made from, since casts say who works with whom: films beyond
+    those that `count` suffices for have none. Each further copy of the catalogue has people of its own, as a larger
+    library has more people and not people with more films: real given names with real surnames.
+    """
+    casts: dict[str, list[Row]] = {film["_id"]: [] for film in sample.films()}
+    for credit in sample.credits():
+        casts[credit["movie_id"]].append(credit)
+    surnames = sorted({credit["name"].split()[-1] for cast in casts.values() for credit in cast})
+    return islice(_cast(list(casts.values()), surnames, films), count)
+
+
+def _cast(casts: list[list[Row]], surnames: list[str], films: int) -> Iterator[Row]:
+    for number in range(films):
+        copy = number // len(casts)
+        for credit in casts[number % len(casts)]:
+            name = _namesake(credit["name"], copy, surnames)
+            yield {"movie_id": movie_id(number), "name": name, "role": credit["role"]}
+
+
+def _namesake(name: str, copy: int, surnames: list[str]) -> str:
+    """The person who stands for this one in a copy of the catalogue; in the first, the person."""
+    if copy == 0:
+        return name
+    *given, last = name.split()
+    other = surnames[random.Random(f"{name}/{copy}").randrange(len(surnames))]  # noqa: S311 - as in `films`
+    return " ".join([*given, other] if given else [last, other])
 
 
 def _title(one: str, other: str, chance: random.Random) -> str:
