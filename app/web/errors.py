@@ -10,7 +10,7 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from app.db.errors import BadQuery, DatabaseUnavailable, NotFound
+from app.db.errors import BadQuery, DatabaseUnavailable, NotFound, TooSlow
 
 RETRY_AFTER = 5  # seconds; an election takes about that long
 
@@ -25,6 +25,11 @@ TEXTS = {
     500: ("The film tore", "Something went wrong on our side. It has been noted; please try again in a while."),
     503: ("The projector is warming up", "The library's database doesn't answer just now. Try again in a few seconds."),
 }
+UNSAVED_TEXT = (
+    "The library's database doesn't answer just now, so it isn't certain whether what you sent has been saved. "
+    "Go back in a few seconds, look, and send it again if it hasn't."
+)
+SLOW_TEXT = "That took too long to find, so the library gave up. Ask for less at once: more words, or fewer results."
 CSRF_TEXT = "This form had expired, or cookies are switched off. Go back, reload the page and send it again."
 
 
@@ -33,7 +38,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, lambda _: error_page(400, CSRF_TEXT))
     app.register_error_handler(RateLimitExceeded, _too_many)
-    app.register_error_handler(DatabaseUnavailable, lambda _: error_page(503, retry_after=RETRY_AFTER))
+    app.register_error_handler(DatabaseUnavailable, _unavailable)
+    app.register_error_handler(TooSlow, lambda _: error_page(503, SLOW_TEXT))
     app.register_error_handler(NotFound, lambda _: error_page(404))
     app.register_error_handler(BadQuery, lambda error: error_page(400, _sentence(str(error))))
 
@@ -51,11 +57,18 @@ def error_page(status: int, text: str | None = None, *, retry_after: int | None 
             title=title,
             message=text or default,
             reference=g.get("request_id"),
+            again=request.method == "GET" and status in {500, 503},
+            waits=request.method == "GET" and retry_after is not None and status == 503,
         )
         response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _unavailable(_: DatabaseUnavailable) -> Response:
+    """A page can be asked for again without harm. Of what was sent nobody knows whether it arrived."""
+    return error_page(503, None if request.method == "GET" else UNSAVED_TEXT, retry_after=RETRY_AFTER)
 
 
 def _sentence(reason: str) -> str:
