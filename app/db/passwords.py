@@ -1,9 +1,10 @@
 """How passwords are kept, and which are taken."""
 
-from importlib.resources import files
+import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from zxcvbn import zxcvbn
 
 # OWASP Password Storage Cheat Sheet: Argon2id with m=19 MiB, t=2, p=1. Some 20-70 ms a check on two cores.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -11,8 +12,13 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 MIN_PASSWORD = 8
 MAX_PASSWORD = 128  # OWASP ASVS 6.2.9 asks for 64 at least; a bound keeps a megabyte from being hashed
 
-# Of the passwords that people use most, those that are long enough to pass otherwise; lower case, one a line.
-_COMMON = frozenset(files("app.db").joinpath("common_passwords.txt").read_text(encoding="utf-8").split())
+# zxcvbn's score, 0 to 4, goes by how many guesses a good guesser needs (Wheeler, USENIX Security 2016): it knows 30,000
+# passwords from breaches, names, words, dates, keyboard rows and what people do to them. 3 means 10^8 and more.
+MIN_SCORE = 3
+_JUDGED = 72  # characters; its work grows faster than the length, and what begins strong doesn't become weaker
+_OWN_WORDS = ("film", "library", "movie", "cinema")  # the first that anybody would try here
+# It keeps the words given to it in a dictionary of its module.
+_one_at_a_time = threading.Lock()
 
 
 def hash_password(password: str) -> str:
@@ -41,9 +47,16 @@ def password_problem(password: str, username: str) -> str | None:
         return f"Use at least {MIN_PASSWORD} characters."
     if len(password) > MAX_PASSWORD:
         return f"Use at most {MAX_PASSWORD} characters."
-    lowered = password.lower()
-    if lowered in _COMMON or len(set(lowered)) < 3:
-        return "This password is among the first that anyone would try."
-    if username and username.lower() in lowered:
+    if username and username.lower() in password.lower():
         return "A password must not contain the user name."
-    return None
+    return _weakness(password, username)
+
+
+def _weakness(password: str, username: str) -> str | None:
+    """Why the password is soon guessed, and what would help; None when it isn't."""
+    with _one_at_a_time:
+        judged = zxcvbn(password[:_JUDGED], [username, *_OWN_WORDS])
+    if judged["score"] >= MIN_SCORE:
+        return None
+    feedback = judged["feedback"]
+    return " ".join([feedback["warning"] or "This password is soon guessed.", *feedback["suggestions"]])

@@ -67,7 +67,8 @@ def open_session(user_id: str, kind: str) -> str:
 def session_user(token: str, kind: str) -> Row | None:
     """The user whose open session of this kind the token names, or None: unknown, expired, closed, user gone.
 
-    An admin session also ends to count when its user is no admin any more.
+    An admin session also ceases to count when its user is no admin any more, and a user session when its user becomes
+    one: what an administrator's account may do is not left open on a sofa for 30 days.
     """
     checked = _checked(kind)
     if not isinstance(token, str):
@@ -79,7 +80,7 @@ def session_user(token: str, kind: str) -> Row | None:
     if session is None:
         return None
     user = get_collection("users").find_one({"_id": session["user_id"]})
-    if user is None or (kind == "admin" and user["admin_status"] == USER):
+    if user is None or (kind == "admin") != (user["admin_status"] > USER):
         return None
     if moment - session["seen_at"] >= TOUCH_EVERY:
         expires_at = _expiry(session["created_at"], moment, checked)
@@ -93,6 +94,15 @@ def close_session(token: str, kind: str) -> None:
     checked = _checked(kind)
     if isinstance(token, str):
         get_collection(checked.collection).delete_one({"_id": _key(token)})
+
+
+@driver_errors()
+def close_others(user_id: str, kind: str, token: str | None = None) -> int:
+    """End the sessions of this kind that a user has, but for the token's; returns how many there were."""
+    query: Row = {"user_id": str(user_id)}
+    if token is not None:
+        query["_id"] = {"$ne": _key(token)}
+    return get_collection(_checked(kind).collection).delete_many(query).deleted_count
 
 
 @driver_errors()

@@ -170,6 +170,15 @@ def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> 
     assert sessions.session_user(token, "admin") is None
 
 
+def test_a_session_of_the_user_app_ends_to_count_when_its_user_becomes_an_admin(
+    ada: dict[str, Any], database: Raw
+) -> None:
+    token = sessions.open_session(ada["_id"], "user")
+    assert sessions.session_user(token, "user") == ada
+    database.users.update_one({"_id": ada["_id"]}, {"$set": {"admin_status": 1}})
+    assert sessions.session_user(token, "user") is None
+
+
 def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], database: Raw) -> None:
     token = sessions.open_session(ada["_id"], "user")
     expiry = database.sessions.find_one({})["expires_at"]  # type: ignore[index]
@@ -180,7 +189,7 @@ def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], 
 
 @pytest.mark.parametrize("kind", ["user", "admin"])
 def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, Any], database: Raw, kind: str) -> None:
-    database.users.update_one({}, {"$set": {"admin_status": 1}})
+    database.users.update_one({}, {"$set": {"admin_status": 1 if kind == "admin" else 0}})
     lifetime = sessions.KINDS[kind]
     stored = database[lifetime.collection]
     token = sessions.open_session(ada["_id"], kind)

@@ -1,0 +1,100 @@
+"""What people do with their own account: change its password, take their data along, delete it.
+
+Each asks for nothing but the user app's rights; `app.db.users` has what administrators do with the accounts of others.
+"""
+
+from pymongo.client_session import ClientSession
+
+from app.db import documents, sessions
+from app.db.connection import Row, driver_errors, get_collection, in_transaction
+from app.db.errors import NotFound, ValidationFailed
+from app.db.models import public_user
+from app.db.passwords import check_password, hash_password, password_problem
+
+WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
+
+
+@driver_errors()
+def change_password(user_id: str, current: str, new: str, *, keep: str | None = None) -> None:
+    """Give an account a new password, and end its sessions but for the one of the token `keep`.
+
+    Raises ValidationFailed with a sentence for "current", or for "password", the new one, and NotFound.
+    """
+    user = _checked(user_id, current)
+    if problem := password_problem(new, user["username"]):
+        raise ValidationFailed({"password": problem})
+    if new == current:
+        raise ValidationFailed({"password": "This is the password that you have. Choose another one."})
+    # The old hash in the filter: of two changes at once the second finds that its `current` is no more.
+    changed = get_collection("users").update_one(
+        {"_id": user["_id"], "password_hash": user["password_hash"]}, {"$set": {"password_hash": hash_password(new)}}
+    )
+    if not changed.matched_count:
+        raise ValidationFailed({"current": WRONG_PASSWORD})
+    sessions.close_others(user["_id"], "user", keep)
+
+
+@driver_errors()
+def delete(user_id: str, password: str) -> None:
+    """Delete an account with its favourites and sessions: all that the library has of a person.
+
+    Raises ValidationFailed with a sentence for "current" when that isn't the password, and NotFound.
+    """
+    user = _checked(user_id, password)
+
+    def work(session: ClientSession) -> None:
+        documents.delete(session, "users", user, cascade=True)
+
+    in_transaction(work)
+    sessions.close_others(user["_id"], "user")
+    # A film liked in another tab meanwhile: no transaction sees what comes after it, and now nobody is logged in.
+    get_collection("user_interactions").delete_many({"user_id": user["_id"]})
+
+
+@driver_errors()
+def export(user_id: str) -> Row:
+    """All that the library has of a person, as plain values: {account, favourites, sessions}, times in ISO 8601, UTC.
+
+    Of a film that is gone there is the id. Neither the password's hash nor a session's token is in it: they are keys.
+    Raises NotFound.
+    """
+    user = public_user(_found(user_id))
+    favourites = list(get_collection("user_interactions").find({"user_id": user["_id"]}).sort("created_at"))
+    ids = [favourite["movie_id"] for favourite in favourites]
+    films = {
+        film["_id"]: film
+        for film in get_collection("movies").find({"_id": {"$in": ids}}, {"title": 1, "release_year": 1})
+    }
+    open_sessions = get_collection("sessions").find({"user_id": user["_id"]}).sort("created_at")
+    return {
+        "account": {"name": user["username"], "created_at": user["created_at"].isoformat()},
+        "favourites": [
+            {
+                "film": favourite["movie_id"],
+                "title": films.get(favourite["movie_id"], {}).get("title"),
+                "release_year": films.get(favourite["movie_id"], {}).get("release_year"),
+                "liked_at": favourite["created_at"].isoformat(),
+            }
+            for favourite in favourites
+        ],
+        "sessions": [
+            {name: session[name].isoformat() for name in ("created_at", "seen_at", "expires_at")}
+            for session in open_sessions
+        ],
+    }
+
+
+def _found(user_id: str) -> Row:
+    """The account with its password's hash. Raises NotFound."""
+    user = get_collection("users").find_one({"_id": str(user_id)})
+    if user is None:
+        raise NotFound(f"there is no account {user_id!r:.80}")
+    return user
+
+
+def _checked(user_id: str, password: str) -> Row:
+    """As `_found`, for somebody who knows the password. Raises ValidationFailed, NotFound."""
+    user = _found(user_id)
+    if not isinstance(password, str) or not check_password(user["password_hash"], password):
+        raise ValidationFailed({"current": WRONG_PASSWORD})
+    return user
