@@ -17,6 +17,7 @@ from app.admin import (
     metrics,
     navigation,
     picker,
+    posters,
     record,
     records,
     transfer,
@@ -24,7 +25,7 @@ from app.admin import (
 )
 from app.web import build_app
 
-PAGES = (accounts, dashboards, records, record, picker, bulk, transfer, jobs, audit_log)
+PAGES = (accounts, dashboards, records, record, posters, picker, bulk, transfer, jobs, audit_log)
 
 # The longest form is a film's: a description of 10,000 characters, each up to 12 bytes once encoded for the way.
 FORM_MAX_BYTES = 256 * 1024

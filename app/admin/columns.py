@@ -62,6 +62,7 @@ VIEWS = {
             Column("production_countries", "Countries", "list", shown=False),
             Column("seasons", "Seasons", "number", shown=False),
             Column("imdb_id", "IMDb id", "code", shown=False),
+            Column("poster", "Poster", "code", shown=False),
             Column("search_tokens", "Title words", "list", shown=False),
             Column("title_hash", "Title hash", "code", shown=False),
             Column("_id", "Id", "code"),

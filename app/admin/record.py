@@ -29,7 +29,7 @@ UNPROCESSABLE, CONFLICT = 422, 409
 @requires(Action.VIEW)
 def show(name: str, document_id: str) -> str:
     """All fields of a record, what it refers to, and what hangs on it."""
-    row = _found(name, document_id)
+    row = found(name, document_id)
     return render_template(
         "admin/record.html",
         **_about(name, row),
@@ -65,7 +65,7 @@ def new(name: str) -> str | Response | tuple[str, int]:
 @requires(Action.EDIT)
 def edit(name: str, document_id: str) -> str:
     """The form for a record's fields."""
-    row = _found(name, document_id)
+    row = found(name, document_id)
     _check_change(name, row)
     return _edit_form(name, row, Edit.opened(_fields(name, new=False), row))
 
@@ -76,7 +76,7 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
     """Write what the form changed. What somebody else changed meanwhile is shown field by field; nothing is lost."""
     fields = _fields(name, new=False)
     try:
-        row = _found(name, document_id)
+        row = found(name, document_id)
         _check_change(name, row)
         mine = Edit.sent(fields, request.form, row)
         if mine.version != operations.version(row):
@@ -98,7 +98,7 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
 @requires(Action.DELETE)
 def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     """Ask whether to delete a record, saying what hangs on it; delete it, and that only when told to."""
-    row = _found(name, document_id)
+    row = found(name, document_id)
     _check_change(name, row)
     problem = None
     if request.method == "POST":
@@ -132,6 +132,16 @@ def may_change(name: str, row: Mapping[str, Any]) -> bool:
     return may(Action.EDIT) and (row.get("admin_status", USER) == USER or may(Action.MANAGE_ADMINS))
 
 
+def found(name: str, document_id: str) -> Row:
+    """A record of one of VIEWS; answers 404 when there is none. Raises NotFound."""
+    if name not in VIEWS:
+        abort(404)
+    try:
+        return operations.find_document(name, document_id)
+    except BadQuery:  # what can't be an id is nobody's
+        abort(404)
+
+
 def _check_change(name: str, row: Mapping[str, Any]) -> None:
     if not may_change(name, row):
         check(Action.MANAGE_ADMINS)
@@ -145,15 +155,6 @@ def _fields(name: str, *, new: bool) -> dict[str, Field]:
     if not may(Action.MANAGE_ADMINS):
         fields.pop("admin_status", None)
     return fields
-
-
-def _found(name: str, document_id: str) -> Row:
-    if name not in VIEWS:
-        abort(404)
-    try:
-        return operations.find_document(name, document_id)
-    except BadQuery:  # what can't be an id is nobody's
-        abort(404)
 
 
 def _about(name: str, row: Mapping[str, Any]) -> dict[str, Any]:

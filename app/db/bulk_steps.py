@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db import audit, claims, jobs, ranking
+from app.db import audit, claims, jobs, posters, ranking
 from app.db.bulk_edit import Change, Selection, apply
 from app.db.concurrency import version
 from app.db.connection import DOCUMENT_VALIDATION_FAILURE, Row, driver_errors, get_collection, in_transaction
@@ -263,6 +263,7 @@ def _delete(session: ClientSession, collection: str, rows: Sequence[Row]) -> lis
         get_collection(collection).delete_many({"_id": {"$in": ids}}, session=session)
         if get_model(collection) is Movie:
             claims.release_all(ids, session)
+            posters.retire_all(rows, session)
     return [_change(collection, row, before=row, after={}, deleted=True) for row in rows]
 
 

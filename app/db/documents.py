@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 
-from app.db import claims, ranking
+from app.db import claims, posters, ranking
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import Duplicate, NotFound, Referenced, ValidationFailed
 from app.db.models import Movie, get_model
@@ -94,7 +94,9 @@ def move_film(session: ClientSession, current: Row, changed: Row) -> None:
     """
     if not get_collection("movies").delete_one(address("movies", current), session=session).deleted_count:
         raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
-    get_collection("movies").insert_one(changed, session=session)
+    # Other derived fields come out of the film's own ones; a poster only ever comes out of a picture.
+    film = {**changed, "poster": current["poster"]} if "poster" in current else changed
+    get_collection("movies").insert_one(film, session=session)
     claims.move_all({changed["_id"]: changed["title_hash"]}, session)
 
 
@@ -130,4 +132,5 @@ def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) 
     get_collection(collection).delete_one(address(collection, row), session=session)
     if get_model(collection) is Movie:
         claims.release_all([row["_id"]], session)
+        posters.delete_all([row], session)
     return {other: count for other, count in gone.items() if count}

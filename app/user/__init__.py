@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.user import accounts, catalogue, favourites, film, films, people, preferences, recommendations
+from app.user import accounts, catalogue, favourites, film, films, people, posters, preferences, recommendations
 from app.web import build_app
 
 
@@ -22,7 +22,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         "user",
         [
             module.blueprint
-            for module in (films, film, catalogue, preferences, people, favourites, recommendations, accounts)
+            for module in (films, film, catalogue, preferences, people, favourites, recommendations, accounts, posters)
         ],
         home="films.home",
         limited=["accounts.log_in", "accounts.sign_up"],

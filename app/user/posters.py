@@ -1,13 +1,20 @@
-"""Posters made of type, colour and a shape, for films that have no picture.
+"""Films' posters: their pictures, and posters made of type, colour and a shape for films that have none.
 
 The same film always gets the same one: the colours come from its first genre, the shape from its title. They are
-classes of the style sheet `films.css`, so that a page needs neither an image nor an inline style.
+classes of the style sheet `posters.css`, so that a page needs neither an image nor an inline style.
 """
 
 from __future__ import annotations
 
 import zlib
 from typing import Any, NamedTuple
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from app.web.posters import ADDRESS, poster_response
+
+blueprint = Blueprint("posters", __name__)
 
 SHAPES = 10
 # Genres in the spellings of the sample and of the Netflix data set; colours that suit the mood.
@@ -36,6 +43,13 @@ class Poster(NamedTuple):
     size: str
 
 
+@blueprint.get(ADDRESS)
+def show(film_id: str, version: str, size: str) -> Response:
+    """A film's picture."""
+    return poster_response(film_id, version, size)
+
+
+@blueprint.app_template_global()
 def poster(film: dict[str, Any]) -> Poster:
     """The look of a film's poster, by its title, first genre and year."""
     title = film["title"]
