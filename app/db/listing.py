@@ -33,7 +33,8 @@ class Page:
     """Rows in the order asked for; cursors of the neighbouring pages (None where there is none); how many rows in all.
 
     With `total_is_estimate`, `total` comes from the collection's metadata, or is the number at which counting stopped
-    because there are more; it is None when counting took too long. `unindexed`: no index served the filter.
+    because there are more; it is None when counting took too long or wasn't asked for. `unindexed`: no index served the
+    filter.
     """
 
     rows: list[Row]
@@ -66,12 +67,14 @@ class _Source:
     query: Row
     order: Order
     projection: Mapping[str, int] | None
+    hint: str | None = None
 
     def rows(self, start: Cursor | None, limit: int, *, backwards: bool = False) -> list[Row]:
         """Up to `limit` rows beyond `start`; `backwards` those before it, or the last ones, in reverse."""
         beyond = start and self.order.beyond(start, backwards)
         parts = [part for part in (self.query, beyond) if part]
-        found = get_collection(self.collection).find({"$and": parts} if parts else {}, self.projection)
+        query = {"$and": parts} if parts else {}
+        found = get_collection(self.collection).find(query, self.projection, hint=self.hint)
         return list(found.sort(self.order.keys(backwards)).limit(limit))
 
 
@@ -166,9 +169,15 @@ def fetch_page(
     before: str | None = None,
     limit: int,
     projection: Mapping[str, int] | None = None,
+    hint: str | None = None,
+    counted: bool = True,
 ) -> Page:
-    """One page of the documents that match `query`, which must be built from checked values only."""
-    return _page(_Source(collection, query, order, projection), after=after, before=before, limit=limit)
+    """One page of the documents that match `query`, which must be built from checked values only.
+
+    `hint` is the name of the index to use. Unless `counted`, `total` is known only when this page is all there is.
+    """
+    source = _Source(collection, query, order, projection, hint)
+    return _page(source, after=after, before=before, limit=limit, counted=counted)
 
 
 def _page(
@@ -179,8 +188,9 @@ def _page(
     last: bool = False,
     limit: int,
     count_timeout_s: float | None = None,
+    counted: bool = True,
 ) -> Page:
-    """`total` is None only when `count_timeout_s` is given, and counting takes longer."""
+    """`total` is None only when it isn't to be `counted`, or counting takes longer than `count_timeout_s`."""
     check_limit(limit)
     if (after is not None) + (before is not None) + bool(last) > 1:
         raise BadQuery("a page lies after one cursor, before one, or at the end")
@@ -195,7 +205,10 @@ def _page(
 
     at_start, at_end = _ends(source.order, rows, start)
     has_next, has_previous = (start is not None, more) if backwards else (more, start is not None)
-    total, estimate = (len(rows), False) if start is None and not more else _count(source, count_timeout_s)
+    total: int | None = len(rows)
+    estimate = False
+    if start is not None or more:
+        total, estimate = _count(source, count_timeout_s) if counted else (None, True)
     return Page(
         rows=[public(row) for row in rows],
         next=at_end if has_next else None,

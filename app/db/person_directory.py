@@ -1,6 +1,199 @@
-"""The people of the credits, each once: what their names are, and what they made."""
+"""The people of the credits, each once: what their names are, in which roles they work, and in how many films.
 
-from pymongo import IndexModel
+Derived from `credits`, where finding a name in the midst of two million takes a second. A load brings the directory up
+to date with `refresh`, a single credit its person with `note`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import Any
+
+from bson import Regex
+from pymongo import DeleteOne, IndexModel, ReplaceOne
+
+from app.db.catalogue import CARD
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.errors import BadQuery, NotFound
+from app.db.listing import check_limit, iterate
+from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
+from app.db.text import tokenize
 
 NAME = "people"
-INDEXES: dict[str, list[IndexModel]] = {}
+# {_id: person_id, name, name_norm, words, roles, films}: the commonest spelling of the name and its tokens, the roles
+# in the order of CREDIT_ROLES, and the number of films.
+INDEXES: dict[str, list[IndexModel]] = {
+    NAME: [
+        IndexModel([("words", 1), ("films", -1), ("_id", 1)]),
+        IndexModel([("films", -1), ("_id", 1)]),
+    ]
+}
+SHOWN = {"name": 1, "roles": 1, "films": 1}
+
+MAX_WORDS = 20  # of a name that is looked for
+MAX_CREDITS = 1_000  # of a person that are shown
+BATCH = 1_000  # people
+REFRESH_TIMEOUT_S = 120.0  # for one batch
+
+
+# -- reading
+
+
+@driver_errors()
+def find(text: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
+    """The people whose names have all words of `text` in any order, the last as a prefix; most films first.
+
+    Each is {_id, name, roles, films}. A text without any letter or digit finds nobody.
+    Raises BadQuery for a text that is none or too long, a role that isn't in CREDIT_ROLES, a bad limit.
+    """
+    words = name_words(text)
+    check_limit(limit)
+    if not words:
+        return []
+    # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
+    beginning = Regex(f"^{re.escape(words[-1])}")
+    return _find([*({"words": word} for word in words[:-1]), {"words": beginning}], role, limit)
+
+
+@driver_errors()
+def named(name: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
+    """The people whom somebody who typed `name` and chose nobody from a list means. Rows and errors as `find`.
+
+    Those of exactly this name; if there is nobody, those whose names have all its words, and then as `find`.
+    """
+    words = name_words(name)
+    check_limit(limit)
+    if not words:
+        return []
+    all_words: list[Row] = [{"words": word} for word in words]
+    exactly = [*all_words, {"name_norm": " ".join(words)}]
+    return _find(exactly, role, limit) or _find(all_words, role, limit) or find(name, role=role, limit=limit)
+
+
+@driver_errors()
+def person(person_id: str) -> Row:
+    """{_id, name, roles, films, works}: `works` has for each role the person's films, the best first.
+
+    A film is as `catalogue.CARD_FIELDS`, an actor's also with `character` where that is known. More than MAX_CREDITS
+    credits are cut off; `films` counts those shown.
+    Raises NotFound for somebody without any credit, BadQuery when the id is no string.
+    """
+    if not isinstance(person_id, str) or len(person_id) > MAX_ID:
+        raise BadQuery("a person's id is a short string")
+    credits = list(get_collection("credits").find({"person_id": person_id}).limit(MAX_CREDITS))
+    if not credits:
+        raise NotFound(f"nobody has the id {person_id!r:.80}")
+    row = _row(person_id, credits)
+    ids = sorted({credit["movie_id"] for credit in credits})
+    films = {film["_id"]: film for film in get_collection("movies").find({"_id": {"$in": ids}}, CARD)}
+    works = {role: _films(films, [credit for credit in credits if credit["role"] == role]) for role in row["roles"]}
+    return {"_id": person_id, **{field: row[field] for field in SHOWN}, "films": len(films), "works": works}
+
+
+def name_words(text: Any) -> list[str]:
+    """The words of a name as people type it. Raises BadQuery when it is no string, or longer than any name."""
+    if not isinstance(text, str) or len(text) > MAX_NAME:
+        raise BadQuery(f"a name is a text of at most {MAX_NAME} characters")
+    words = tokenize(text)
+    if len(words) > MAX_WORDS:
+        raise BadQuery(f"a name has at most {MAX_WORDS} words")
+    return words
+
+
+def _find(conditions: list[Row], role: str | None, limit: int) -> list[Row]:
+    if role is not None:
+        if role not in CREDIT_ROLES:
+            raise BadQuery(f"role must be one of {', '.join(CREDIT_ROLES)}")
+        conditions = [*conditions, {"roles": role}]
+    found = get_collection(NAME).find({"$and": conditions}, SHOWN)
+    return list(found.sort([("films", -1), ("_id", 1)]).limit(limit))
+
+
+def _films(films: dict[str, Row], credits: list[Row]) -> list[Row]:
+    """The films of some credits, each once, best ranked first."""
+    characters: dict[str, Row] = {}
+    for credit in credits:
+        character = credit.get("character")
+        characters.setdefault(credit["movie_id"], {}).update({"character": character} if character else {})
+    cards = [{**films[film], **extra} for film, extra in characters.items() if film in films]
+    return sorted(cards, key=lambda card: (-(card.get("ranking_score") or 0), card["_id"]))
+
+
+# -- keeping up with the credits
+
+
+def refresh() -> int:
+    """Make the directory say what the credits say; returns how many people changed. To be called after loads.
+
+    Goes through credits and directory side by side, in the order of the people's ids, and writes the differences
+    only: readers miss nobody meanwhile. Raises DatabaseError.
+    """
+    changed, last = 0, ""
+    people = _people(iterate("credits", sort="person_id", fields=["person_id", "name", "role", "movie_id"]))
+    while batch := list(islice(people, BATCH)):
+        end = batch[-1]["_id"]
+        changed += _write({row["_id"]: row for row in batch}, {"$gt": last, "$lte": end})
+        last = end
+    return changed + _write({}, {"$gt": last})
+
+
+@driver_errors()
+def note(credit: Row) -> None:
+    """Bring the person of a credit up to date that was just added, changed or deleted."""
+    person_id = credit["person_id"]
+    fields = {"name": 1, "role": 1, "movie_id": 1}
+    credits = list(get_collection("credits").find({"person_id": person_id}, fields))
+    if credits:
+        get_collection(NAME).replace_one({"_id": person_id}, _row(person_id, credits), upsert=True)
+    else:
+        get_collection(NAME).delete_one({"_id": person_id})
+
+
+def _people(credits: Iterable[Row]) -> Iterator[Row]:
+    """People of credits that come sorted by person."""
+    for person_id, own in groupby(credits, key=lambda credit: credit["person_id"]):
+        yield _row(person_id, own)
+
+
+def _row(person_id: str, credits: Iterable[Row]) -> Row:
+    names: Counter[str] = Counter()
+    roles, films = set(), set()
+    for credit in credits:
+        names[credit["name"]] += 1
+        roles.add(credit["role"])
+        films.add(credit["movie_id"])
+    name = max(names, key=lambda name: (names[name], name))
+    words = tokenize(name)
+    return {
+        "_id": person_id,
+        "name": name,
+        "name_norm": " ".join(words),
+        "words": list(dict.fromkeys(words)),
+        "roles": [role for role in CREDIT_ROLES if role in roles],
+        "films": len(films),
+    }
+
+
+@driver_errors()
+def _write(people: dict[str, Row], ids: Row) -> int:
+    """Make the directory's part between two ids hold these people; returns how many it changed."""
+    directory = get_collection(NAME)
+    with time_limit(REFRESH_TIMEOUT_S):
+        there = {row["_id"]: row for row in directory.find({"_id": ids})}
+        new = [ReplaceOne({"_id": key}, row, upsert=True) for key, row in people.items() if there.get(key) != row]
+        gone = [DeleteOne(there[key]) for key in _without_credits(there.keys() - people.keys())]
+        if new or gone:
+            directory.bulk_write([*new, *gone], ordered=False)
+    return len(new) + len(gone)
+
+
+def _without_credits(ids: Iterable[str]) -> set[str]:
+    """Those of some people who have no credit now: one may have been added, and noted, since the credits were read."""
+    doubtful = set(ids)
+    if not doubtful:
+        return doubtful
+    found = get_collection("credits").aggregate(
+        [{"$match": {"person_id": {"$in": sorted(doubtful)}}}, {"$group": {"_id": "$person_id"}}]
+    )
+    return doubtful - {row["_id"] for row in found}

@@ -1,0 +1,200 @@
+"""The catalogue: all films by rating, narrowed by genre and decade, and the values that there are to choose from.
+
+Counting the films of every genre reads all of them, so the counts are kept in `catalogue_values`, one document a field:
+{_id: field, values: [{value, films}, ...]}. A load counts anew; a single film only adds the values that are new.
+"""
+
+from collections.abc import Set
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.cursors import Order
+from app.db.errors import BadQuery
+from app.db.listing import Page, fetch_page
+from app.db.models import MAX_ID, MAX_NAME, MOVIE_TYPES
+
+NAME = "catalogue_values"
+INDEXES: dict[str, list[IndexModel]] = {}
+
+# What the card of a film shows.
+CARD_FIELDS = (
+    "_id",
+    "title",
+    "type",
+    "release_year",
+    "genres",
+    "imdb_score",
+    "critics_score",
+    "tmdb_score",
+    "ranking_score",
+    "poster",
+)
+CARD = dict.fromkeys(CARD_FIELDS, 1)
+BY_RANK = Order("ranking_score", descending=True)
+
+DECADE = 10  # years
+FIRST_DECADE, LAST_DECADE = 1870, 2200  # of the years that a film may have
+MAX_EXCLUDED = 10_000  # films
+MAX_VALUES = 500  # kept of a field, most films first: far more than a person reads through
+REFRESH_TIMEOUT_S = 600.0
+
+# Field of the document in NAME -> the value of a film, or its values, as an aggregation expression.
+_EXPRESSIONS: dict[str, Any] = {
+    "type": "$type",
+    "genres": "$genres",
+    "decade": {"$subtract": ["$release_year", {"$mod": ["$release_year", DECADE]}]},
+    "production_countries": "$production_countries",
+}
+
+Counts = list[tuple[Any, int]]
+"""Values of a field, each with the number of films that have it."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a film may be narrowed by, and how many films there were of each when they were counted last."""
+
+    kinds: Counts  # by name
+    genres: Counts  # most films first, ties by name
+    decades: Counts  # first years, the latest first
+    countries: Counts  # as genres
+
+
+@driver_errors()
+def page(
+    *,
+    genre: str | None = None,
+    decade: int | None = None,
+    exclude: Set[str] = frozenset(),
+    after: str | None = None,
+    limit: int = 24,
+) -> Page:
+    """Films by rating, best first, as CARD_FIELDS; without those whose ids are in `exclude`.
+
+    `decade` is its first year. The films aren't counted: `total` is known only when this page is all there is.
+    Raises BadQuery for a genre that is no name, a decade that is none, too many ids, a bad cursor or limit.
+    """
+    query = film_query(genre=genre, decade=decade)
+    if len(exclude) > MAX_EXCLUDED or not all(isinstance(film, str) and len(film) <= MAX_ID for film in exclude):
+        raise BadQuery(f"at most {MAX_EXCLUDED} films are left out")
+    if exclude:
+        query["_id"] = {"$nin": sorted(exclude)}
+    return fetch_page("movies", query, BY_RANK, after=after, limit=limit, projection=CARD, counted=False)
+
+
+def film_query(*, kind: str | None = None, genre: str | None = None, decade: int | None = None) -> Row:
+    """The query for films that are all of what is given. Raises BadQuery for what can't be one."""
+    query: Row = {}
+    if kind is not None:
+        if kind not in MOVIE_TYPES:
+            raise BadQuery(f"kind must be one of {', '.join(MOVIE_TYPES)}")
+        query["type"] = kind
+    if genre is not None:
+        if not isinstance(genre, str) or not 1 <= len(genre) <= MAX_NAME:
+            raise BadQuery(f"a genre is a name of at most {MAX_NAME} characters")
+        query["genres"] = genre
+    if decade is not None:
+        if type(decade) is not int or decade % DECADE or not FIRST_DECADE <= decade <= LAST_DECADE:
+            raise BadQuery("a decade is a year that ends in 0")
+        # Years by themselves, not a range: the index has each year's films by rank, and these lists are merged.
+        query["release_year"] = {"$in": list(range(decade, decade + DECADE))}
+    return query
+
+
+# -- the values to choose from
+
+
+@driver_errors()
+def choices() -> Choices:
+    """All values there are, in one round trip."""
+    return _choices(list(get_collection(NAME).find()))
+
+
+def kinds() -> Counts:
+    """The types of films that there are."""
+    return _one("type").kinds
+
+
+def genres() -> Counts:
+    """The genres that there are, most films first."""
+    return _one("genres").genres
+
+
+def decades() -> Counts:
+    """The first years of the decades that there are, the latest first."""
+    return _one("decade").decades
+
+
+def countries() -> Counts:
+    """The countries of production that there are, most films first."""
+    return _one("production_countries").countries
+
+
+@driver_errors()
+def refresh() -> int:
+    """Count the films of each value anew; returns how many values there are. To be called after loads.
+
+    A pass over all films for each field; readers see the earlier counts until a field's new ones replace them.
+    """
+    found = 0
+    with time_limit(REFRESH_TIMEOUT_S):
+        for field, expression in _EXPRESSIONS.items():
+            values = _count(expression)
+            get_collection(NAME).replace_one({"_id": field}, {"values": values}, upsert=True)
+            found += len(values)
+    return found
+
+
+@driver_errors()
+def note(film: Row) -> None:
+    """See to it that the values of a film that was just written can be chosen. They are counted by `refresh`."""
+    known = choices()
+    year = film.get("release_year")
+    written = {
+        "type": ([film.get("type")], known.kinds),
+        "genres": (film.get("genres") or [], known.genres),
+        "decade": ([year and year - year % DECADE], known.decades),
+        "production_countries": (film.get("production_countries") or [], known.countries),
+    }
+    for field, (values, counts) in written.items():
+        for value in set(values) - {None} - {value for value, _ in counts}:
+            new = {"_id": field, "values.value": {"$ne": value}}
+            with suppress(DuplicateKeyError):  # the document is there and has the value: somebody else was faster
+                push = {"$push": {"values": {"value": value, "films": 1}}}
+                get_collection(NAME).update_one(new, push, upsert=True)
+
+
+def _one(field: str) -> Choices:
+    with driver_errors():
+        return _choices(list(get_collection(NAME).find({"_id": field})))
+
+
+def _choices(documents: list[Row]) -> Choices:
+    counts = {row["_id"]: [(item["value"], item["films"]) for item in row["values"]] for row in documents}
+    return Choices(
+        kinds=sorted(counts.get("type", [])),
+        genres=sorted(counts.get("genres", []), key=_most_films),
+        decades=sorted(counts.get("decade", []), reverse=True),
+        countries=sorted(counts.get("production_countries", []), key=_most_films),
+    )
+
+
+def _most_films(pair: tuple[Any, int]) -> tuple[int, str]:
+    return -pair[1], str(pair[0])
+
+
+def _count(expression: Any) -> list[Row]:
+    """{value, films} of each value of an expression; a list's items count each."""
+    stages: list[Row] = [
+        {"$project": {"_id": 0, "value": expression}},
+        {"$unwind": "$value"},
+        {"$group": {"_id": "$value", "films": {"$sum": 1}}},
+        {"$sort": {"films": -1, "_id": 1}},
+        {"$limit": MAX_VALUES},
+    ]
+    return [{"value": row["_id"], "films": row["films"]} for row in get_collection("movies").aggregate(stages)]

@@ -1,0 +1,129 @@
+"""The films that people like: one document for a user and a film, whatever happens.
+
+A like and its end are each one statement to one shard, and may be repeated without harm: the unique index on
+(user_id, movie_id), which begins with the shard key, lets no second document be. That leaves no room for a check that
+the film exists, nor for a limit of likes for a user; readers leave out films that are gone and read MAX_LIKES at most.
+"""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError
+
+from app.db.catalogue import CARD
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.cursors import Order
+from app.db.errors import BadQuery
+from app.db.listing import MAX_LIMIT, Page, check_limit, fetch_page
+from app.db.models import ID_PATTERN, MAX_ID, now
+
+NAME = "user_interactions"
+MAX_LIKES = 10_000  # of a user that are read, so that nobody's page grows without bound
+
+# What `page` sorts by -> (collection, its field).
+SORTS = {
+    "liked": (NAME, "created_at"),
+    "title": ("movies", "title_norm"),
+    "year": ("movies", "release_year"),
+    "rating": ("movies", "ranking_score"),
+}
+
+
+@driver_errors()
+def like(user_id: str, movie_id: str) -> None:
+    """See to it that the user likes the film; liked already, it stays as it is. One round trip.
+
+    Raises BadQuery for what can't be an id.
+    """
+    key = _key(user_id, movie_id)
+    with suppress(DuplicateKeyError):  # liked a moment ago, by the same user in another window
+        get_collection(NAME).update_one(key, {"$setOnInsert": {"created_at": now()}}, upsert=True)
+
+
+@driver_errors()
+def unlike(user_id: str, movie_id: str) -> None:
+    """See to it that the user doesn't like the film. One round trip. Raises BadQuery for what can't be an id."""
+    get_collection(NAME).delete_one(_key(user_id, movie_id))
+
+
+@driver_errors()
+def liked(user_id: str) -> frozenset[str]:
+    """The ids of the films that the user likes, MAX_LIKES at most. Raises BadQuery."""
+    found = get_collection(NAME).find({"user_id": _user(user_id)}, {"_id": 0, "movie_id": 1})
+    return frozenset(row["movie_id"] for row in found.limit(MAX_LIKES))
+
+
+@driver_errors()
+def liked_among(user_id: str, ids: Iterable[str]) -> frozenset[str]:
+    """Those of `ids`, MAX_LIMIT at most, that the user likes: what the hearts of a page show. Raises BadQuery."""
+    wanted = {_film(identifier) for identifier in ids}
+    if len(wanted) > MAX_LIMIT:
+        raise BadQuery(f"at most {MAX_LIMIT} films at a time")
+    if not wanted:
+        return frozenset()
+    query = {"user_id": _user(user_id), "movie_id": {"$in": sorted(wanted)}}
+    return frozenset(row["movie_id"] for row in get_collection(NAME).find(query, {"_id": 0, "movie_id": 1}))
+
+
+@driver_errors()
+def count(user_id: str) -> int:
+    """How many films the user likes. Raises BadQuery."""
+    return get_collection(NAME).count_documents({"user_id": _user(user_id)})
+
+
+@driver_errors()
+def page(
+    user_id: str, *, sort: str = "liked", descending: bool = True, after: str | None = None, limit: int = 24
+) -> Page:
+    """The films that the user likes, as `catalogue.CARD_FIELDS` and `liked_at`; those deleted meanwhile are left out.
+
+    `sort` is one of SORTS. Raises BadQuery for another, what can't be an id, a bad cursor or limit.
+    """
+    check_limit(limit)
+    if not isinstance(sort, str) or sort not in SORTS:
+        raise BadQuery(f"favourites are sorted by {', '.join(SORTS)}")
+    query = {"user_id": _user(user_id)}
+    collection, field = SORTS[sort]
+    order = Order(field, bool(descending))
+    if collection == NAME:
+        likes = fetch_page(NAME, query, order, after=after, limit=limit)
+        films = {row["_id"]: row for row in get_collection("movies").find(_among(likes.rows), CARD)}
+        there = [row for row in likes.rows if row["movie_id"] in films]
+        return replace(likes, rows=[{**films[row["movie_id"]], "liked_at": row["created_at"]} for row in there])
+    likes_of_user = list(get_collection(NAME).find(query, {"movie_id": 1, "created_at": 1}).limit(MAX_LIKES))
+    liked_at = {row["movie_id"]: row["created_at"] for row in likes_of_user}
+    # By _id: the other way, down the order's index and past all the films that aren't liked, takes seconds.
+    found = fetch_page(
+        "movies", _among(likes_of_user), order, after=after, limit=limit, projection={**CARD, field: 1}, hint="_id_"
+    )
+    return replace(found, rows=[{**film, "liked_at": liked_at[film["_id"]]} for film in found.rows])
+
+
+@driver_errors()
+def erase(user_id: str, session: ClientSession | None = None) -> int:
+    """Forget all that the user likes, when the account is deleted; returns how many films. Raises BadQuery."""
+    return get_collection(NAME).delete_many({"user_id": _user(user_id)}, session=session).deleted_count
+
+
+def _among(likes: list[Row]) -> Row:
+    return {"_id": {"$in": [row["movie_id"] for row in likes]}}
+
+
+def _key(user_id: Any, movie_id: Any) -> Row:
+    return {"user_id": _user(user_id), "movie_id": _film(movie_id)}
+
+
+def _user(identifier: Any) -> str:
+    if not isinstance(identifier, str) or not 1 <= len(identifier) <= MAX_ID:
+        raise BadQuery("that can't be the id of a user")
+    return identifier
+
+
+def _film(identifier: Any) -> str:
+    if not isinstance(identifier, str) or len(identifier) > MAX_ID or not re.fullmatch(ID_PATTERN, identifier):
+        raise BadQuery("that can't be the id of a film")
+    return identifier

@@ -1,0 +1,97 @@
+"""Finding a film by what it should be: its type, its genre, who plays in it and who directed it."""
+
+from dataclasses import dataclass
+
+from app.db import person_directory
+from app.db.catalogue import BY_RANK, CARD, film_query
+from app.db.connection import Row, driver_errors, get_collection
+from app.db.listing import Page, check_limit, fetch_page
+from app.db.models import MAX_ID
+
+MAX_PEOPLE = 20  # whom one typed name can mean; those with the most films
+MAX_CREDITS = 20_000  # of these people together
+
+_NOTHING = Page(rows=[], next=None, previous=None, total=0, total_is_estimate=False)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A person as asked for, by id or by name, and who that is: nobody, one, or several of that name.
+
+    With `more` there are more than MAX_PEOPLE; these are those with the most films.
+    """
+
+    text: str
+    people: list[Row]  # {_id, name, roles, films}, most films first
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The films found, and who was taken for the actor and the director; None for one who wasn't asked for.
+
+    Not `given`: there was nothing to look for.
+    """
+
+    page: Page
+    given: bool = True
+    actor: Sought | None = None
+    director: Sought | None = None
+
+    @property
+    def unknown(self) -> list[str]:
+        """The names that are nobody's, because of which there is no film."""
+        return [sought.text for sought in (self.actor, self.director) if sought is not None and not sought.people]
+
+
+@driver_errors()
+def find(
+    *,
+    kind: str | None = None,
+    genre: str | None = None,
+    actor: str | None = None,
+    director: str | None = None,
+    limit: int = 3,
+    after: str | None = None,
+) -> Preferences:
+    """The films that are all that is asked for, best ranked first, as `catalogue.CARD_FIELDS`. None or "": no matter.
+
+    `actor` and `director` are people's ids or names. A name that several people have means any of them. The films of a
+    person are counted, others aren't: then `total` is known only when this page is all there is.
+    Raises BadQuery for another kind, a genre or a name that can't be one, a bad cursor or limit.
+    """
+    check_limit(limit)
+    films = film_query(kind=kind or None, genre=genre or None)
+    actors, directors = _sought(actor, "ACTOR"), _sought(director, "DIRECTOR")
+    if not (films or actors or directors):
+        return Preferences(_NOTHING, given=False)
+    if actors is None and directors is None:
+        return Preferences(
+            fetch_page("movies", films, BY_RANK, after=after, limit=limit, projection=CARD, counted=False)
+        )
+    works = [_films(sought, role) for sought, role in ((actors, "ACTOR"), (directors, "DIRECTOR")) if sought]
+    if not (ids := set.intersection(*works)):
+        return Preferences(_NOTHING, actor=actors, director=directors)
+    films["_id"] = {"$in": sorted(ids)}
+    # By _id, whatever the planner thinks: the films of a person are few, and those of a genre may be very many.
+    page = fetch_page("movies", films, BY_RANK, after=after, limit=limit, projection=CARD, hint="_id_")
+    return Preferences(page, actor=actors, director=directors)
+
+
+def _sought(text: str | None, role: str) -> Sought | None:
+    if text is None or text == "":
+        return None
+    person_directory.name_words(text)  # raises BadQuery
+    if len(text) <= MAX_ID:
+        known = get_collection(person_directory.NAME).find_one({"_id": text}, person_directory.SHOWN)
+        if known is not None:
+            return Sought(text, [known])
+    people = person_directory.named(text, role=role, limit=MAX_PEOPLE + 1)
+    return Sought(text, people[:MAX_PEOPLE], more=len(people) > MAX_PEOPLE)
+
+
+def _films(sought: Sought, role: str) -> set[str]:
+    """The ids of the films in which one of these people has the role."""
+    query = {"person_id": {"$in": [person["_id"] for person in sought.people]}, "role": role}
+    found = get_collection("credits").find(query, {"_id": 0, "movie_id": 1}).limit(MAX_CREDITS)
+    return {credit["movie_id"] for credit in found}
