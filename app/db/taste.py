@@ -1,0 +1,95 @@
+"""What somebody's favourites have in common that the library as a whole hasn't."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.db import catalogue, favourites
+from app.db.catalogue import DECADE
+from app.db.connection import Row, driver_errors, get_collection
+
+PROFILE = 200  # liked films, the latest ones
+LEAST_FILMS = 2  # that have a trait: one film is no taste
+LEAST_TIMES = 1.2  # as frequent as in the library
+MOST_TRAITS = 3  # of each sort
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something that several favourites have: how many of them, and how many times as frequent as in the library.
+
+    `times` is None where the library isn't counted by it: for people, whose parts in it are always few.
+    """
+
+    name: str
+    films: int
+    times: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is frequent among somebody's favourites, the most first; `films` of them were looked at."""
+
+    films: int
+    genres: list[Trait]
+    decades: list[Trait]  # by their first years: "1970"
+    countries: list[Trait]
+    directors: list[Trait]
+    actors: list[Trait]
+
+
+@driver_errors()
+def profile(user_id: str) -> Profile | None:
+    """The taste that a user's favourites show; None before any. Raises BadQuery for what can't be an id."""
+    ids = [film["_id"] for film in favourites.page(user_id, limit=PROFILE).rows]
+    if not ids:
+        return None
+    fields = {"genres": 1, "production_countries": 1, "release_year": 1}
+    films = list(get_collection("movies").find({"_id": {"$in": ids}}, fields))
+    library = catalogue.choices()
+    return Profile(
+        films=len(films),
+        genres=_traits((film.get("genres") or [] for film in films), library.genres, library.kinds),
+        decades=_traits((_decade(film) for film in films), library.decades, library.kinds),
+        countries=_traits((film.get("production_countries") or [] for film in films), library.countries, library.kinds),
+        directors=_people(ids, "DIRECTOR"),
+        actors=_people(ids, "ACTOR"),
+    )
+
+
+def _decade(film: Row) -> list[int]:
+    year = film.get("release_year")
+    return [] if year is None else [year - year % DECADE]
+
+
+def _traits(values: Iterable[Iterable[object]], library: catalogue.Counts, kinds: catalogue.Counts) -> list[Trait]:
+    """The values that are more frequent in these films than in the library, by how much this says.
+
+    A trait that many favourites have and one that hardly any other film has both say something: they are in the order
+    of the number of favourites beyond the number that chance would have given.
+    """
+    lists = [set(own) for own in values]
+    counts = Counter(value for own in lists for value in own)
+    everything = sum(films for _, films in kinds)
+    share: Mapping[object, float] = {value: films / everything for value, films in library}
+    found = []
+    for value, films in counts.items():
+        expected = share.get(value, 0.0) * len(lists)
+        if films >= LEAST_FILMS and expected > 0 and films >= LEAST_TIMES * expected:
+            found.append((films - expected, Trait(str(value), films, round(films / expected, 1))))
+    found.sort(key=lambda pair: (-pair[0], pair[1].name))
+    return [trait for _, trait in found[:MOST_TRAITS]]
+
+
+def _people(film_ids: list[str], role: str) -> list[Trait]:
+    """Those who have this role in several of the films, the most frequent first."""
+    credits = get_collection("credits").find(
+        {"movie_id": {"$in": film_ids}, "role": role}, {"_id": 0, "movie_id": 1, "person_id": 1, "name": 1}
+    )
+    films: dict[str, set[str]] = {}
+    names = {}
+    for credit in credits:
+        films.setdefault(credit["person_id"], set()).add(credit["movie_id"])
+        names[credit["person_id"]] = credit["name"]
+    several = [Trait(names[person], len(made)) for person, made in films.items() if len(made) >= LEAST_FILMS]
+    return sorted(several, key=lambda trait: (-trait.films, trait.name))[:MOST_TRAITS]

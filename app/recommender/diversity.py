@@ -1,0 +1,30 @@
+"""A list that is good as a whole: the best first, but not all of one kind."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+# How many points of score a film loses when all chosen so far have its genres. Scores of the best films lie within one.
+PENALTY = 2.0
+
+
+def diverse(items: Sequence[tuple[float, Collection[str]]], limit: int) -> list[int]:
+    """Positions of up to `limit` items, each a score and its genres, in the order in which they are chosen.
+
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next one has the highest score less PENALTY
+    times the share of those chosen that have its genres, as the mean over them.
+    """
+    chosen: list[int] = []
+    shown: Counter[str] = Counter()
+    left = dict(enumerate(items))
+    while left and len(chosen) < limit:
+
+        def worth(position: int) -> float:
+            score, genres = items[position]
+            repeated = sum(shown[genre] for genre in genres) / len(genres) if genres else 0.0
+            return score - PENALTY * repeated / max(len(chosen), 1)
+
+        best = max(left, key=lambda position: (worth(position), -position))
+        del left[best]
+        chosen.append(best)
+        shown.update(set(items[best][1]))
+    return chosen
