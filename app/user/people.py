@@ -1,7 +1,35 @@
-"""A person's page."""
+"""A person's page, and the names that are offered while one types."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from app.db import person_directory
+from app.web.filters import plural
+from app.web.query import single
+
+# Heading of a role's films, in the order in which a person's page has them.
+ROLES = {"DIRECTOR": "Directed", "WRITER": "Written", "ACTOR": "Acted in"}
+CARDS = 24  # of each role; further films are a list of titles, which keeps the page small
+SUGGESTIONS = 8
+SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse them
 
 blueprint = Blueprint("people", __name__)
+
+
+@blueprint.get("/people/<person_id>")
+def show(person_id: str) -> str:
+    """A person's films, by what they did in them."""
+    person = person_directory.person(person_id)
+    return render_template("user/person.html", person=person, roles=ROLES, cards=CARDS)
+
+
+@blueprint.get("/suggest/people")
+def suggest() -> Response:
+    """{"people": [{id, name, detail}]} of the `role` whose names have the words of `q`, most films first."""
+    role, text = single(request.args, "role"), single(request.args, "q")
+    found = person_directory.find(text, role=role or None, limit=SUGGESTIONS)
+    people = [{"id": row["_id"], "name": row["name"], "detail": plural(row["films"], "film")} for row in found]
+    response = jsonify(people=people)
+    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"
+    return response

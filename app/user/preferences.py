@@ -1,7 +1,142 @@
-"""Finding a film by what it should be: type, genre, actor and director."""
+"""Finding a film by what it should be: type, genre, actor and director, the ones that matter, all of them at once."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, NamedTuple
+
+from flask import Blueprint, render_template, request, url_for
+
+from app.db import catalogue, preferences
+from app.db.listing import Page
+from app.db.preferences import Preferences
+from app.user.narrowing import KIND_WORDS
+from app.web.filters import plural
+from app.web.query import single
+
+TOP = 3
+FURTHER = 24  # films on each page below the top
+NAMESAKES_SHOWN = 6
 
 blueprint = Blueprint("preferences", __name__)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the form asks for, empty where it doesn't matter; a person chosen from the list has an id, too."""
+
+    type: str
+    genre: str
+    actor: str
+    actor_id: str
+    director: str
+    director_id: str
+
+    def parameters(self) -> dict[str, Any]:
+        """Those of an address that asks for this."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def named(self) -> dict[str, str]:
+        """What is wished for, in words: field -> words, in the order of the form."""
+        ways = {
+            "type": KIND_WORDS.get(self.type, self.type),
+            "genre": self.genre,
+            "actor": f"with {self.actor or self.actor_id}" if self.actor or self.actor_id else "",
+            "director": f"directed by {self.director or self.director_id}" if self.director or self.director_id else "",
+        }
+        return {name: words for name, words in ways.items() if words}
+
+    def find(self, limit: int, after: str | None = None) -> Preferences:
+        """Raises BadQuery as `preferences.find`."""
+        return preferences.find(
+            kind=self.type,
+            genre=self.genre,
+            actor=self.actor_id or self.actor,
+            director=self.director_id or self.director,
+            limit=limit,
+            after=after,
+        )
+
+
+class Way(NamedTuple):
+    """A link that leads on, and its words."""
+
+    text: str
+    url: str
+
+
+@blueprint.get("/find")
+def find() -> str:
+    """The form, and the three best films that are all that is asked for; `after` goes on below them."""
+    wishes = Wishes(**{field.name: single(request.args, field.name).strip() for field in fields(Wishes)})
+    after = single(request.args, "after") or None
+    answer = wishes.find(FURTHER if after else TOP, after)
+    wishes = _with_names(wishes, answer)
+    named = wishes.named()
+    return render_template(
+        "user/preferences.html",
+        wishes=wishes,
+        kinds=KIND_WORDS.items(),
+        genres=sorted((genre, genre) for genre, _ in catalogue.genres()),
+        wish=_sentence(named),
+        answer=answer,
+        summary=_summary(answer.page),
+        continued=bool(after),
+        namesakes=_namesakes(wishes, answer),
+        relaxed=_relaxed(wishes, named) if answer.given and not answer.page.rows and not after else [],
+    )
+
+
+def _with_names(wishes: Wishes, answer: Preferences) -> Wishes:
+    """A person asked for by id is shown by name, whatever the address called them."""
+    for name, sought in (("actor", answer.actor), ("director", answer.director)):
+        if sought and len(sought.people) == 1 and sought.people[0]["_id"] == sought.text:
+            wishes = replace(wishes, **{name: sought.people[0]["name"], f"{name}_id": sought.text})
+    return wishes
+
+
+def _sentence(named: dict[str, str]) -> str:
+    """Films: drama, with Tom Hanks, directed by Nora Ephron."""
+    kind = named.get("type", "Films and series")
+    rest = ", ".join(words for name, words in named.items() if name != "type")
+    return f"{kind}: {rest}" if rest else kind
+
+
+def _summary(page: Page) -> str:
+    shown = len(page.rows)
+    if page.next is None:
+        return "That is the only one." if shown == 1 else f"These {shown} are all there are."
+    if page.total is None:
+        return f"The best {shown} of many."
+    return f"The best {shown} of {'more than ' if page.total_is_estimate else ''}{plural(page.total, 'film')}."
+
+
+def _namesakes(wishes: Wishes, answer: Preferences) -> dict[str, list[Way]]:
+    """For a typed name that several people have: links to the same search for one of them."""
+    found = {}
+    for name, sought in (("actor", answer.actor), ("director", answer.director)):
+        if sought and len(sought.people) > 1:
+            found[name] = [
+                Way(f"{person['name']} ({plural(person['films'], 'film')})", _url(wishes, name, person))
+                for person in sought.people[:NAMESAKES_SHOWN]
+            ]
+    return found
+
+
+def _url(wishes: Wishes, name: str, person: dict[str, str]) -> str:
+    one = replace(wishes, **{name: person["name"], f"{name}_id": person["_id"]})
+    return url_for("preferences.find", **one.parameters())
+
+
+def _relaxed(wishes: Wishes, named: dict[str, str]) -> list[Way]:
+    """What would find something: the same with one wish less, for each where that helps."""
+    ways = []
+    for name in named:
+        fewer = replace(wishes, **{field: "" for field in (name, f"{name}_id") if hasattr(wishes, field)})
+        if not fewer.parameters():
+            continue
+        page = fewer.find(1).page
+        if page.rows:
+            count = "many films" if page.total is None else plural(page.total, "film")
+            ways.append(Way(f"{_sentence(fewer.named())} ({count})", url_for("preferences.find", **fewer.parameters())))
+    return ways
