@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.db import search_misses
+from app.db import catalogue, person_directory, search_misses
 from app.db.errors import BadQuery
-from app.db.search import search_movies, top_movies
-from app.user.posters import poster
+from app.db.search import search_movies
 from app.web.query import single
 
 HOME_SHELF = 12
@@ -17,13 +16,12 @@ QUERY_MAX = 200  # characters; no film's title is longer
 SUGGESTED_WORDS = 3
 
 blueprint = Blueprint("films", __name__)
-blueprint.add_app_template_global(poster)
 
 
 @blueprint.get("/")
 def home() -> str:
     """One search bar, and the best of the library below it."""
-    films = top_movies(limit=HOME_SHELF + HOME_POSTERS)
+    films = catalogue.page(limit=HOME_SHELF + HOME_POSTERS).rows
     return render_template("user/home.html", films=films, shelf=HOME_SHELF)
 
 
@@ -48,6 +46,18 @@ def search() -> str | tuple[str, int]:
         search_misses.record(text)
         suggestions = _suggestions(text)
     return render_template("user/search.html", text=text, page=page, continued=bool(after), suggestions=suggestions)
+
+
+@blueprint.get("/suggest")
+def suggest() -> Response:
+    """What may be meant by what is being typed: {"suggestions": [{kind, text, detail, url}]}, best first."""
+    text = " ".join(single(request.args, "q").split())
+    found = person_directory.find(text, limit=8) if len(text) <= QUERY_MAX else []
+    rows = [
+        {"kind": "person", "text": row["name"], "detail": "", "url": url_for("people.show", person_id=row["_id"])}
+        for row in found
+    ]
+    return jsonify(suggestions=rows)
 
 
 def _suggestions(text: str) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ def test_a_newcomer_signs_up_finds_a_film_and_leaves(tour: Tour, javascript: boo
     sign_up(page, tour.site.user, name)
     expect(page.get_by_role("status")).to_have_text(f"Welcome, {name}.")
 
-    page.get_by_role("searchbox").fill('"social network"')
+    page.get_by_label("Search films").fill('"social network"')
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("status")).to_have_text("1 film")
     page.get_by_role("link", name="The Social Network").click()
@@ -73,7 +73,7 @@ def test_by_keyboard_alone(tour: Tour) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.get_by_label("Search films")).to_be_focused()
     page.keyboard.type("social netw")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("1 film")
