@@ -5,7 +5,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from app.db import bulk, ranking, schema
+from app.db import bulk, derived, ranking, schema
 from app.db.bulk import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled
 from app.db.connection import driver_errors, get_collection
 from app.db.errors import BadQuery, DatabaseUnavailable
@@ -93,6 +93,8 @@ def import_stream(
             raise
         if collection == "movies":
             _rank(counts)  # here, while there may be no indexes on the score to keep up to date
+    if counts.inserted:
+        derived.refresh(collection)
     return collection, counts
 
 

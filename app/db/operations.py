@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pymongo.client_session import ClientSession
 
-from app.db import audit, bulk, documents, ranking
+from app.db import audit, bulk, derived, documents, ranking
 from app.db.audit import Actor
 from app.db.concurrency import check_version, version
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
@@ -126,6 +126,7 @@ def insert_one(collection: str, document: Mapping[str, Any], *, actor: Actor | N
             audit.record(actor, "create", collection, row["_id"], None, row, session=session)
 
     in_transaction(work)
+    derived.note(collection, row)
     return str(row["_id"])
 
 
@@ -144,6 +145,8 @@ def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tup
     counts = bulk.load(collection, ((i, dict(d)) for i, d in enumerate(items, 1)), on_reject=rejects.append)
     if get_model(collection) is Movie and counts.inserted:
         ranking.recompute()
+    if counts.inserted:
+        derived.refresh(collection)
     return counts, rejects
 
 
@@ -166,7 +169,7 @@ def update_document(
     model = get_model(collection)
     fixed = ("_id",) if model is Movie else ("_id", *model._meta.get("shard_key", ()))
 
-    def work(session: ClientSession) -> None:
+    def work(session: ClientSession) -> tuple[Row, Row]:
         current = documents.find(collection, document_id, session)
         check_version(current, version)
         changed = prepare(collection, {**current, **changes})
@@ -175,8 +178,9 @@ def update_document(
         documents.change(session, collection, current, changed)
         if actor is not None:
             audit.record(actor, "edit", collection, current["_id"], current, changed, session=session)
+        return current, changed
 
-    in_transaction(work)
+    derived.note(collection, *in_transaction(work))
     return find_document(collection, document_id)
 
 
@@ -210,19 +214,22 @@ def delete_document(
     """
     _check_writable(collection)
 
-    def work(session: ClientSession) -> bool:
+    def work(session: ClientSession) -> Row | None:
         try:
             current = documents.find(collection, document_id, session)
         except NotFound:
-            return False
+            return None
         check_version(current, version)
         along = documents.hanging(session, collection, current["_id"], audit.MAX_ALONG) if cascade and actor else {}
         gone = documents.delete(session, collection, current, cascade=cascade)
         if actor is not None:
             audit.record_deletion(actor, collection, current, gone, along, session=session)
-        return True
+        return current
 
-    return in_transaction(work)
+    deleted = in_transaction(work)
+    if deleted is not None and collection == "credits":
+        derived.note(collection, deleted)
+    return deleted is not None
 
 
 def delete_documents(

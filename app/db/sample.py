@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.db import bulk, ranking, schema
+from app.db import bulk, derived, ranking, schema
 from app.db.connection import Row
 from app.db.errors import DatabaseError
 from app.db.people import person_id, split_names
@@ -112,4 +112,6 @@ def load(
         rescored = ranking.recompute()  # here, while there are no indexes on the score to keep up to date
     with schema.deferred_indexes("credits"):
         credited = bulk.load("credits", enumerate(sample.credits()), on_progress=progress("credits", parts))
+    if movies.inserted or credited.inserted or derived.missing():
+        derived.refresh()
     return {"movies": movies, "credits": credited}, rescored
