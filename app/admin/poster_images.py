@@ -14,13 +14,12 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from app.db.posters import Picture
 
-MAX_PIXELS = 40_000_000  # more than any telephone's photo; decoding takes 4 bytes each, 8 while colours are converted
+MAX_PIXELS = 25_000_000  # most cameras'; a worker holds up to 16 bytes for each while it decodes and turns the picture
 SMALL, LARGE = (200, 300), (400, 600)  # pixels; the large one is for screens with two of them to a CSS pixel
 QUALITY = 80  # of WebP, in 0 .. 100: libwebp's own scale; 80 is Pillow's default
 PAPER = "white"  # behind what is transparent
 
-# Pillow's names. MPO is a JPEG with further pictures behind the first (telephones: the one without blur, a depth map).
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")  # by Pillow's names
 
 
 class Refused(Exception):
@@ -32,18 +31,18 @@ def picture(stream: IO[bytes]) -> Picture:
 
     Raises Refused when it is no picture of a known kind, broken, animated, too small or too large.
     """
-    image = _decoded(stream)
-    large = ImageOps.fit(image, LARGE, Image.Resampling.LANCZOS)
+    large = _drawn(stream)
     return Picture(small=_webp(large.resize(SMALL, Image.Resampling.LANCZOS)), large=_webp(large))
 
 
-def _decoded(stream: IO[bytes]) -> Image.Image:
-    """The picture upright, in sRGB. Raises Refused."""
+def _drawn(stream: IO[bytes]) -> Image.Image:
+    """The picture in the larger size, upright, in sRGB. Raises Refused."""
     try:
         with Image.open(stream, formats=_FORMATS) as file:
             _check(file)
-            file.load()
-            return _plain(ImageOps.exif_transpose(file))
+            file.draft(None, (LARGE[1], LARGE[1]))  # a JPEG is decoded no larger than it is needed, either way round
+            ImageOps.exif_transpose(file, in_place=True)
+            return _plain(ImageOps.fit(_resizable(file), LARGE, Image.Resampling.LANCZOS))
     except Refused:
         raise
     except UnidentifiedImageError as error:
@@ -62,6 +61,7 @@ def _check(file: Image.Image) -> None:
     if width < SMALL[0] or height < SMALL[1]:
         least = f"{SMALL[0]} by {SMALL[1]}"
         raise Refused(f"The picture has {width} by {height} pixels. A poster needs at least {least}.")
+    # MPO is a JPEG with further pictures behind the first, as telephones take them: a depth map, one before editing.
     if getattr(file, "is_animated", False) and file.format != "MPO":
         raise Refused("The picture moves. A poster stands still: send a single picture.")
 
@@ -70,10 +70,17 @@ def _too_large() -> Refused:
     return Refused(f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller first.")
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The picture as 8-bit RGB, whatever it came as; a fresh one, which takes over no metadata."""
+def _resizable(image: Image.Image) -> Image.Image:
+    """The picture with pixels between which there are others: an index into a palette has none."""
     if image.mode.startswith("I;16"):
-        image = image.point(lambda value: value / 256).convert("L")  # plain conversion would cut off, not scale
+        return image.point(lambda value: value / 256).convert("L")  # plain conversion would cut off, not scale
+    if image.mode in {"1", "P", "PA"}:
+        return image.convert("RGBA")
+    return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture as 8-bit RGB, a fresh one, which takes over no metadata."""
     profile = image.info.get("icc_profile")
     transparent = image.convert("RGBA") if image.has_transparency_data else None
     colours = _in_srgb(image, profile) if profile and transparent is None else image.convert("RGB")
