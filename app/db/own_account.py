@@ -5,7 +5,7 @@ Each asks for nothing but the user app's rights; `app.db.users` has what adminis
 
 from pymongo.client_session import ClientSession
 
-from app.db import documents, sessions
+from app.db import documents, favourites, sessions
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import NotFound, ValidationFailed
 from app.db.models import public_user
@@ -48,7 +48,7 @@ def delete(user_id: str, password: str) -> None:
     in_transaction(work)
     sessions.close_others(user["_id"], "user")
     # A film liked in another tab meanwhile: no transaction sees what comes after it, and now nobody is logged in.
-    get_collection("user_interactions").delete_many({"user_id": user["_id"]})
+    favourites.erase(user["_id"])
 
 
 @driver_errors()
@@ -59,8 +59,8 @@ def export(user_id: str) -> Row:
     Raises NotFound.
     """
     user = public_user(_found(user_id))
-    favourites = list(get_collection("user_interactions").find({"user_id": user["_id"]}).sort("created_at"))
-    ids = [favourite["movie_id"] for favourite in favourites]
+    likes = list(get_collection("user_interactions").find({"user_id": user["_id"]}).sort("created_at"))
+    ids = [like["movie_id"] for like in likes]
     films = {
         film["_id"]: film
         for film in get_collection("movies").find({"_id": {"$in": ids}}, {"title": 1, "release_year": 1})
@@ -70,12 +70,12 @@ def export(user_id: str) -> Row:
         "account": {"name": user["username"], "created_at": user["created_at"].isoformat()},
         "favourites": [
             {
-                "film": favourite["movie_id"],
-                "title": films.get(favourite["movie_id"], {}).get("title"),
-                "release_year": films.get(favourite["movie_id"], {}).get("release_year"),
-                "liked_at": favourite["created_at"].isoformat(),
+                "film": like["movie_id"],
+                "title": films.get(like["movie_id"], {}).get("title"),
+                "release_year": films.get(like["movie_id"], {}).get("release_year"),
+                "liked_at": like["created_at"].isoformat(),
             }
-            for favourite in favourites
+            for like in likes
         ],
         "sessions": [
             {name: session[name].isoformat() for name in ("created_at", "seen_at", "expires_at")}

@@ -25,6 +25,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
             for module in (films, film, catalogue, preferences, people, favourites, recommendations, accounts, posters)
         ],
         home="films.home",
-        limited=["accounts.log_in", "accounts.sign_up"],
+        limited=["accounts.log_in", "accounts.sign_up", "accounts.change_password", "accounts.delete"],
         overrides=overrides,
     )

@@ -1,19 +1,25 @@
-"""Sign up, log in, log out, and the account's own page."""
+"""Sign up, log in, log out, and what one does with one's own account."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from werkzeug.wrappers import Response
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Field
 
-from app.db.errors import Duplicate, ValidationFailed
+from app.db import favourites, own_account
+from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
+from app.db.operations import find_document
+from app.db.passwords import password_problem
 from app.db.users import authenticate
 from app.db.users import sign_up as create_user
-from app.user.forms import SignUpForm
+from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
 from app.web.accounts import local_target, sign_in, sign_out
 from app.web.forms import LogInForm
+from app.web.query import single
 
-Page = str | Response | tuple[str, int]
+Page = str | AnyResponse | tuple[str, int]
 
 WRONG = "Name or password is wrong."  # never which of them: that would tell who has an account
 ADMIN_HERE = "This is an administrator's account. Please use the admin app; for watching, sign up with another name."
@@ -28,19 +34,18 @@ def sign_up() -> Page:
         return redirect(url_for("accounts.account"))
     form = SignUpForm()
     if not form.validate_on_submit():
-        return _form("user/sign_up.html", form)
+        return _entrance("user/sign_up.html", form)
     try:
         user = create_user(form.username.data, form.password.data)
     except Duplicate:
         form.username.errors = ["This name is taken. Please choose another one."]
-        return _form("user/sign_up.html", form)
+        return _entrance("user/sign_up.html", form)
     except ValidationFailed as error:
-        form.username.errors = [error.errors["username"]] if "username" in error.errors else []
-        form.password.errors = [error.errors["password"]] if "password" in error.errors else []
-        return _form("user/sign_up.html", form)
+        _say(form, error)
+        return _entrance("user/sign_up.html", form)
     sign_in(user)
     flash(f"Welcome, {user['username']}.", "success")
-    return redirect(_target())
+    return redirect(_onward())
 
 
 @blueprint.route("/log-in", methods=["GET", "POST"])
@@ -50,37 +55,124 @@ def log_in() -> Page:
         return redirect(_target())
     form = LogInForm()
     if not form.validate_on_submit():
-        return _form("user/log_in.html", form)
+        return _entrance("user/log_in.html", form)
     user = authenticate(form.username.data, form.password.data)
     if user is None:
-        return _form("user/log_in.html", form, WRONG)
+        return _entrance("user/log_in.html", form, WRONG)
     if user["admin_status"] > 0:
-        return _form("user/log_in.html", form, ADMIN_HERE)
+        return _entrance("user/log_in.html", form, ADMIN_HERE)
     sign_in(user)
     flash(f"Welcome back, {user['username']}.", "success")
-    return redirect(_target())
+    return redirect(_onward())
 
 
 @blueprint.post("/log-out")
-def log_out() -> Response:
+def log_out() -> AnyResponse:
     """End the session, here and on the server."""
     sign_out()
     flash("You are logged out.", "success")
     return redirect(url_for("films.home"))
 
 
+@blueprint.post("/password-hint")
+def password_hint() -> Response:
+    """What `sign_up` would say to a password, as JSON, for password.js: {"problem": a sentence or null}.
+
+    The browser asks when typing pauses; the lists that a password is checked against are too large to send there.
+    """
+    name = current_user.username if current_user.is_authenticated else request.form.get("username", "")
+    return jsonify(problem=password_problem(request.form.get("password", ""), name.strip()))
+
+
 @blueprint.get("/account")
 @login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def account() -> str:
     """The signed-in person's own page."""
-    return render_template("user/account.html", account=current_user)
+    return render_template("user/account.html", account=current_user, likes=favourites.count(current_user.user_id))
 
 
-def _form(template: str, form: LogInForm | SignUpForm, problem: str | None = None) -> Page:
-    """The form; with what was wrong beside it when it has been sent (422), and never with the password in it."""
-    page = render_template(template, form=form, problem=problem, next=_target(default=""))
+@blueprint.route("/account/password", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def change_password() -> Page:
+    """Another password; whoever is logged in elsewhere has to log in again with it."""
+    form = ChangePasswordForm()
+    if not form.validate_on_submit():
+        return _form("user/password.html", form)
+    try:
+        own_account.change_password(
+            current_user.user_id, form.current.data, form.password.data, keep=current_user.get_id()
+        )
+    except ValidationFailed as error:
+        _say(form, error)
+        return _form("user/password.html", form)
+    flash("Your password is changed. Other devices have to log in again.", "success")
+    return redirect(url_for("accounts.account"))
+
+
+@blueprint.route("/account/delete", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def delete() -> Page:
+    """The end of an account and of all that is kept with it."""
+    form = DeleteAccountForm()
+    if not form.validate_on_submit():
+        return _form("user/account_delete.html", form, likes=favourites.count(current_user.user_id))
+    try:
+        own_account.delete(current_user.user_id, form.current.data)
+    except ValidationFailed as error:
+        _say(form, error)
+        return _form("user/account_delete.html", form, likes=favourites.count(current_user.user_id))
+    sign_out()
+    flash("Your account is deleted, and everything that was kept with it.", "success")
+    return redirect(url_for("films.home"))
+
+
+@blueprint.get("/account/export")
+@login_required  # type: ignore[untyped-decorator]
+def export() -> Response:
+    """All that is kept about the signed-in person, as a JSON file."""
+    response = jsonify(own_account.export(current_user.user_id))
+    response.headers["Content-Disposition"] = f'attachment; filename="film-library-{current_user.username}.json"'
+    return response
+
+
+def _say(form: FlaskForm, error: ValidationFailed) -> None:
+    """Put what is wrong beside the fields."""
+    for name, sentence in error.errors.items():
+        field: Field = form[name]
+        field.errors = [sentence]
+
+
+def _form(template: str, form: FlaskForm, **context: object) -> Page:
+    """The form; with what was wrong beside it when it has been sent (422), and never with a password in it."""
+    page = render_template(template, form=form, **context)
     return (page, 422) if request.method == "POST" else page
+
+
+def _entrance(template: str, form: LogInForm | SignUpForm, problem: str | None = None) -> Page:
+    """Log-in or sign-up, which know where to go on to, and for which film's heart somebody came here."""
+    film = _film_to_like()
+    onward = {"next": _target(default="") or None, "like": film["_id"] if film else None}
+    return _form(template, form, problem=problem, onward=onward, film=film)
 
 
 def _target(default: str | None = None) -> str:
     return local_target(request.args.get("next"), url_for("films.home") if default is None else default)
+
+
+def _film_to_like() -> dict[str, object] | None:
+    """The film whose heart somebody pressed before being logged in."""
+    wanted = single(request.args, "like")
+    if not wanted:
+        return None
+    try:
+        return find_document("movies", wanted)
+    except (NotFound, BadQuery):
+        return None
+
+
+def _onward() -> str:
+    """Where to go after logging in. What was pressed before is done now: the page with the form has said so."""
+    if film := _film_to_like():
+        favourites.like(current_user.user_id, str(film["_id"]))
+        flash(f"“{film['title']}” is among your films.", "success")
+    return _target()

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from typing import Any
 
-from app.db.search import top_movies
+from flask import Blueprint, render_template, request, url_for
 
-CATALOGUE_SIZE = 100
+from app.db import catalogue
+from app.db.errors import BadQuery
+from app.user.favourites import liked
+from app.web.query import single
+
+ROWS = 100
+MAX_RANK = 10**9
 
 blueprint = Blueprint("catalogue", __name__)
 
 
 @blueprint.get("/catalogue")
 def show() -> str:
-    """The top 100 by weighted rating."""
-    return render_template("user/catalogue.html", films=top_movies(limit=CATALOGUE_SIZE))
+    """Films by weighted rating, narrowed by `genre` and `decade`; `after` continues a list of which `rank` is next.
+
+    Liked films leave the list, and the others move up, unless `liked` is "show". `rows`, at most ROWS, is how many
+    films: catalogue.js asks for one in the place of each that leaves.
+    """
+    genre, decade = single(request.args, "genre") or None, single(request.args, "decade") or None
+    narrowed: dict[str, Any] = {"genre": genre, "decade": decade}
+    keep_liked = single(request.args, "liked") == "show"
+    after = single(request.args, "after") or None
+    rank = _number("rank", default=1, most=MAX_RANK)
+    page = catalogue.page(
+        genre=genre,
+        decade=_number("decade", most=catalogue.LAST_DECADE) if decade else None,
+        exclude=frozenset() if keep_liked else liked() or frozenset(),
+        after=after,
+        limit=_number("rows", default=ROWS, most=ROWS),
+    )
+    narrowed["liked"] = "show" if keep_liked else None
+    return render_template(
+        "user/catalogue.html",
+        films=page.rows,
+        rank=rank,
+        next=page.next and url_for("catalogue.show", **narrowed, after=page.next, rank=rank + len(page.rows)),
+        first=url_for("catalogue.show", **narrowed),
+        continued=bool(after),
+        chosen=narrowed,
+        choices=catalogue.choices(),
+    )
+
+
+def _number(name: str, *, most: int, default: int = 0) -> int:
+    """A parameter that is a whole number from 1 to `most`. Raises BadQuery."""
+    text = single(request.args, name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise BadQuery(f"{name} must be a whole number from 1 to {most}")
+    return int(text)

@@ -2,6 +2,100 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import NamedTuple
+
+from flask import Blueprint, flash, g, jsonify, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from app.db import favourites, taste
+from app.db.errors import BadQuery
+from app.web.accounts import local_target
+from app.web.query import once, single
+
+FILMS_PER_PAGE = 48
+
+
+class Sort(NamedTuple):
+    """How "my films" can be sorted: by one of `app.db.favourites.SORTS`, in which direction, and what it's called."""
+
+    by: str
+    descending: bool
+    words: str
+
+
+SORTS = {
+    "newest": Sort("liked", True, "Liked last first"),
+    "first": Sort("liked", False, "Liked first first"),
+    "title": Sort("title", False, "Title, A to Z"),
+    "rating": Sort("rating", True, "Best rated first"),
+    "latest": Sort("year", True, "Latest year first"),
+    "earliest": Sort("year", False, "Earliest year first"),
+}
+_LIKED = Markup(
+    'Added to <a href="{mine}">your films</a>. '
+    '<button class="link-button" form="hearts" formaction="{action}" name="like" value="no">Undo</button>'
+)
+_UNLIKED = Markup(
+    "Removed from your films. "
+    '<button class="link-button" form="hearts" formaction="{action}" name="like" value="yes">Undo</button>'
+)
 
 blueprint = Blueprint("favourites", __name__)
+
+
+@blueprint.app_template_global()
+def liked() -> frozenset[str] | None:
+    """The films that the signed-in person likes, read once a request; None when nobody is signed in."""
+    if "liked" not in g:
+        g.liked = favourites.liked(current_user.user_id) if current_user.is_authenticated else None
+    mine: frozenset[str] | None = g.liked
+    return mine
+
+
+@blueprint.post("/films/<film_id>/like")
+def like(film_id: str) -> Response | tuple[Response, int]:
+    """Like a film (`like` is "yes") or no longer ("no"): any number of times, with the same end.
+
+    hearts.js gets JSON, and 401 with the address of the log-in page when the session has ended. A browser without
+    JavaScript goes back to where it was, and is offered to undo it.
+    """
+    wanted = once(request.form, "like")
+    if wanted not in {"yes", "no"}:
+        raise BadQuery("like must be yes or no")
+    here = local_target(once(request.form, "next"), url_for("film.show", film_id=film_id))
+    in_script = request.headers.get("X-Requested-With") == "hearts"
+    if not current_user.is_authenticated:
+        log_in = url_for("accounts.log_in", next=here, like=film_id if wanted == "yes" else None)
+        return (jsonify(log_in=log_in), 401) if in_script else redirect(log_in)
+    change, said = (favourites.like, _LIKED) if wanted == "yes" else (favourites.unlike, _UNLIKED)
+    change(current_user.user_id, film_id)
+    if in_script:
+        return jsonify(liked=wanted == "yes")
+    action, mine = url_for("favourites.like", film_id=film_id), url_for("favourites.show")
+    flash(said.format(action=action, mine=mine), "success")
+    return redirect(here)
+
+
+@blueprint.get("/my-films")
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
+def show() -> str:
+    """The films that the signed-in person likes, and their taste in words."""
+    name = single(request.args, "sort") or next(iter(SORTS))
+    if name not in SORTS:
+        raise BadQuery(f"sort must be one of {', '.join(SORTS)}")
+    after = single(request.args, "after") or None
+    sort = SORTS[name]
+    page = favourites.page(
+        current_user.user_id, sort=sort.by, descending=sort.descending, after=after, limit=FILMS_PER_PAGE
+    )
+    return render_template(
+        "user/my_films.html",
+        page=page,
+        sorts=SORTS,
+        sort=name,
+        continued=bool(after),
+        count=len(liked() or ()),
+        profile=None if after else taste.profile(current_user.user_id),
+    )

@@ -7,18 +7,25 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from app.db import similar
 from app.db.search import movie_details
 
 CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
+SIMILAR = 12
 
 blueprint = Blueprint("film", __name__)
 
 
 @blueprint.get("/films/<film_id>")
 def show(film_id: str) -> str:
-    """All there is about a film, with its people by role."""
+    """All there is about a film, with its people by role, and films like it."""
     details = movie_details(film_id)
-    return render_template("user/film.html", film=details, credit_groups=_by_role(details.get("credits", [])))
+    return render_template(
+        "user/film.html",
+        film=details,
+        credit_groups=_by_role(details.get("credits", [])),
+        similar=similar.films(details, SIMILAR),
+    )
 
 
 def _by_role(credits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

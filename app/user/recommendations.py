@@ -1,7 +1,21 @@
-"""What to watch next."""
+"""What to watch next: for somebody whose likes are known, and for everybody else."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, render_template
+from flask_login import current_user
+
+from app.db import recommendations
+from app.user.favourites import liked
+
+FILMS = 24
 
 blueprint = Blueprint("recommendations", __name__)
+
+
+@blueprint.get("/for-you")
+def show() -> str:
+    """Films that the signed-in person may like, each with its reason; for newcomers the best, of every genre some."""
+    mine = liked()
+    found = recommendations.for_user(current_user.user_id, FILMS) if mine else recommendations.for_newcomer(FILMS)
+    return render_template("user/for_you.html", found=found, likes=len(mine or ()))

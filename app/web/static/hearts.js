@@ -1,0 +1,114 @@
+// Hearts without a new page: shown at once, sent in the background, taken back when that fails, undone by a button.
+// Other tabs are told. Lists that a film leaves when it is liked, or no longer, say so with data-leaves.
+
+const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150; // milliseconds, as in hearts.css
+const TOAST = 10_000; // milliseconds that an undo is offered; no shorter than WCAG's advice for what vanishes
+
+const form = document.getElementById("hearts");
+const tabs = new BroadcastChannel("film-library-hearts");
+const sending = new Map(); // address -> the last request, so that quick clicks arrive in their order
+const places = new Map(); // address -> where a card was that has left its list
+const toast = document.createElement("div");
+toast.className = "toast";
+toast.setAttribute("role", "status");
+document.body.append(toast);
+let toastEnd;
+
+const hearts = (address) => document.querySelectorAll(`.heart[formaction="${CSS.escape(address)}"]`);
+const nameOf = (heart) => heart.getAttribute("aria-label").replace(/^Like /, "");
+
+if (form) {
+  document.addEventListener("click", (event) => {
+    const heart = event.target.closest("button.heart");
+    if (!heart) return;
+    event.preventDefault();
+    press(heart.getAttribute("formaction"), heart.value === "yes", nameOf(heart));
+  });
+  tabs.addEventListener("message", ({ data }) => paint(data.address, data.liked));
+}
+
+function press(address, liked, name) {
+  paint(address, liked);
+  leave(address, liked, name);
+  const sent = (sending.get(address) ?? Promise.resolve()).then(() => send(address, liked));
+  sending.set(address, sent);
+  sent.then((outcome) => {
+    if (outcome === "done") tabs.postMessage({ address, liked });
+    else if (sending.get(address) === sent) takeBack(address, liked, name, outcome);
+  });
+}
+
+async function send(address, liked) {
+  const { csrf_token, next } = form.elements;
+  const body = new URLSearchParams({ csrf_token: csrf_token.value, next: next.value, like: liked ? "yes" : "no" });
+  const headers = { "X-Requested-With": "hearts" };
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers, keepalive: true });
+    if (answer.status === 401) location.assign((await answer.json()).log_in);
+    return answer.ok || answer.status === 401 ? "done" : answer.status === 400 ? "stale" : "failed";
+  } catch {
+    return "failed";
+  }
+}
+
+function takeBack(address, liked, name, outcome) {
+  comeBack(address);
+  paint(address, !liked);
+  say(outcome === "stale" ? "This page is too old: reload it and try again." : `“${name}” wasn’t saved. Try again.`);
+}
+
+/** Show on every heart of the film whether it is liked. */
+function paint(address, liked) {
+  for (const heart of hearts(address)) {
+    heart.setAttribute("aria-pressed", String(liked));
+    heart.value = liked ? "no" : "yes";
+  }
+}
+
+/** Take the film's card out of a list that it leaves; on other pages only say what happened. */
+function leave(address, liked, name) {
+  const said = liked ? `“${name}” is among your films.` : `“${name}” is no longer among your films.`;
+  say(said, () => {
+    comeBack(address);
+    press(address, !liked, name);
+  });
+  const card = [...hearts(address)].map((heart) => heart.closest(".card")).find(Boolean);
+  const list = card?.closest("[data-leaves]");
+  if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return;
+  const neighbour = card.nextElementSibling ?? card.previousElementSibling;
+  const focused = card.contains(document.activeElement);
+  card.classList.add("card-leaving");
+  const timer = setTimeout(() => {
+    places.set(address, { list, card, before: card.nextElementSibling });
+    if (focused) neighbour?.querySelector(".heart")?.focus();
+    card.remove();
+    list.dispatchEvent(new CustomEvent("card-left"));
+  }, FADE);
+  places.set(address, { card, timer });
+}
+
+function comeBack(address) {
+  const place = places.get(address);
+  if (!place) return;
+  places.delete(address);
+  clearTimeout(place.timer);
+  place.card.classList.remove("card-leaving");
+  if (!place.list) return; // it hadn't left yet
+  place.list.insertBefore(place.card, place.before?.isConnected ? place.before : null);
+  place.card.querySelector(".heart").focus();
+  place.list.dispatchEvent(new CustomEvent("card-back"));
+}
+
+function say(text, undo) {
+  clearTimeout(toastEnd);
+  toast.replaceChildren(Object.assign(document.createElement("span"), { textContent: text }));
+  if (undo) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
+    button.className = "link-button";
+    button.addEventListener("click", undo);
+    toast.append(button);
+  }
+  toastEnd = setTimeout(() => {
+    if (!toast.contains(document.activeElement) && !toast.matches(":hover")) toast.replaceChildren();
+  }, TOAST);
+}
