@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tour import PASSWORD, Site, Tour
 
-from app.db import bulk, connection, ranking, schema, users
+from app.db import bulk, connection, derived, ranking, schema, users
 from app.db.sample import Sample
 from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
@@ -50,6 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[Sit
         bulk.load("movies", enumerate(films))
         bulk.load("credits", enumerate(credit for credit in sample.credits() if credit["movie_id"] in known))
         ranking.recompute()
+        derived.refresh()
         users.create_admin("boss", PASSWORD)
         users.create_admin("rootadmin", PASSWORD, superadmin=True)
         connection.disconnect()
