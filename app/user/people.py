@@ -10,7 +10,7 @@ from app.web.query import single
 
 # Heading of a role's films, in the order in which a person's page has them.
 ROLES = {"DIRECTOR": "Directed", "WRITER": "Written", "ACTOR": "Acted in"}
-CARDS = 24  # of each role; further films are a list of titles, which keeps the page small
+CARDS = 12  # of each role; further films are a list of titles, which keeps the page small
 SUGGESTIONS = 8
 SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse them
 

@@ -88,10 +88,10 @@ def find() -> str:
 
 
 def _with_names(wishes: Wishes, answer: Preferences) -> Wishes:
-    """A person asked for by id is shown by name, whatever the address called them."""
+    """Whoever can only be one person goes by the name in the library, however it was typed, and by the id."""
     for name, sought in (("actor", answer.actor), ("director", answer.director)):
-        if sought and len(sought.people) == 1 and sought.people[0]["_id"] == sought.text:
-            wishes = replace(wishes, **{name: sought.people[0]["name"], f"{name}_id": sought.text})
+        if sought and len(sought.people) == 1:
+            wishes = _with_person(wishes, name, sought.people[0])
     return wishes
 
 
@@ -117,15 +117,18 @@ def _namesakes(wishes: Wishes, answer: Preferences) -> dict[str, list[Way]]:
     for name, sought in (("actor", answer.actor), ("director", answer.director)):
         if sought and len(sought.people) > 1:
             found[name] = [
-                Way(f"{person['name']} ({plural(person['films'], 'film')})", _url(wishes, name, person))
+                _way(_with_person(wishes, name, person), f"{person['name']} ({plural(person['films'], 'film')})")
                 for person in sought.people[:NAMESAKES_SHOWN]
             ]
     return found
 
 
-def _url(wishes: Wishes, name: str, person: dict[str, str]) -> str:
-    one = replace(wishes, **{name: person["name"], f"{name}_id": person["_id"]})
-    return url_for("preferences.find", **one.parameters())
+def _with_person(wishes: Wishes, name: str, person: dict[str, Any]) -> Wishes:
+    return replace(wishes, **{name: person["name"], f"{name}_id": person["_id"]})
+
+
+def _way(wishes: Wishes, text: str) -> Way:
+    return Way(text, url_for("preferences.find", **wishes.parameters()))
 
 
 def _relaxed(wishes: Wishes, named: dict[str, str]) -> list[Way]:
@@ -138,5 +141,5 @@ def _relaxed(wishes: Wishes, named: dict[str, str]) -> list[Way]:
         page = fewer.find(1).page
         if page.rows:
             count = "many films" if page.total is None else plural(page.total, "film")
-            ways.append(Way(f"{_sentence(fewer.named())} ({count})", url_for("preferences.find", **fewer.parameters())))
+            ways.append(_way(fewer, f"{_sentence(fewer.named())} ({count})"))
     return ways

@@ -12,7 +12,7 @@ from flask import Flask
 from web_visitor import PASSWORD, SECRET, XSS, Maker, Visitor, with_session
 
 from app import admin, user
-from app.db import bulk, connection, ranking, schema, users
+from app.db import bulk, connection, derived, ranking, schema, users
 from ops.local_cluster import LocalCluster
 
 FILMS: list[dict[str, Any]] = [
@@ -44,6 +44,7 @@ CREDITS = [
     {"movie_id": "Q1", "person_id": "p2", "name": "Ann Actor", "role": "ACTOR", "character": "The Clerk"},
     {"movie_id": "Q1", "person_id": "p3", "name": "Dan Director", "role": "DIRECTOR"},
     {"movie_id": "Q3", "person_id": "p4", "name": "<i>Eve</i>", "role": "ACTOR"},
+    {"movie_id": "N001", "person_id": "p5", "name": "Ann Other", "role": "ACTOR"},
 ]
 
 
@@ -58,6 +59,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
         assert bulk.load("movies", enumerate(films)).inserted == len(FILMS)
         assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)
         ranking.recompute()
+        derived.refresh()
         users.create_admin("boss", PASSWORD)
         users.create_admin("rootadmin", PASSWORD, superadmin=True)
         users.sign_up("ann", PASSWORD)

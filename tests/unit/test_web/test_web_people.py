@@ -1,0 +1,40 @@
+"""People: a page for each, and their names while one types."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from web_visitor import Visitor
+
+
+def test_a_person_s_page_has_their_films_by_what_they_did(visitor: Visitor) -> None:
+    page = visitor.get("/people/p3").text
+    assert "Dan Director</h1>" in page
+    assert re.findall(r'<h2 id="role-[a-z]+">([^<]+)</h2>', page) == ["Directed"]
+    assert 'href="/films/Q1"' in page
+
+
+def test_names_are_text(visitor: Visitor) -> None:
+    page = visitor.get("/people/p4").text
+    assert "&lt;i&gt;Eve&lt;/i&gt;</h1>" in page
+    assert "<i>Eve" not in page
+
+
+def test_nobody_is_a_page_that_helps(visitor: Visitor) -> None:
+    response = visitor.get("/people/p999")
+    assert response.status_code == 404
+    assert 'href="/"' in response.text
+
+
+def test_names_are_offered_by_role(visitor: Visitor) -> None:
+    response = visitor.get("/suggest/people?q=DIRECTOR+da&role=DIRECTOR")
+    assert response.json == {"people": [{"id": "p3", "name": "Dan Director", "detail": "1 film"}]}
+    assert "max-age" in response.headers["Cache-Control"]
+    assert visitor.get("/suggest/people?q=dan&role=ACTOR").json == {"people": []}
+    assert visitor.get("/suggest/people?q=+").json == {"people": []}
+
+
+@pytest.mark.parametrize("query", ["role=KING&q=dan", "q=a&q=b", f"q={'a' * 201}", "q=a%00"])
+def test_bad_questions_for_names(visitor: Visitor, query: str) -> None:
+    assert visitor.get(f"/suggest/people?{query}").status_code == 400

@@ -1,0 +1,108 @@
+"""Finding a film by what it should be: any of type, genre, actor and director, all of them at once."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from web_form import Form
+from web_visitor import Visitor
+
+
+def titles(page: str) -> list[str]:
+    return [unescape(title) for title in re.findall(r'card-title">([^<]*)<', page)]
+
+
+def find(visitor: Visitor, **wishes: str) -> str:
+    response = visitor.get("/find", query_string=wishes)
+    assert response.status_code == 200
+    return response.text
+
+
+def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
+    page = find(visitor)
+    assert titles(page) == []
+    assert set(Form(page, "/find").values.values()) == {""}
+    assert re.search(r'<option value="drama">drama</option>', page), "genres come from the data"
+
+
+def test_empty_wishes_are_none(visitor: Visitor) -> None:
+    """In the original an empty name matched everybody."""
+    page = find(visitor, type="", genre="", actor=" ", director="", actor_id="")
+    assert titles(page) == []
+    assert "Begin anew" not in page
+
+
+@pytest.mark.parametrize(
+    ("wishes", "found"),
+    [
+        ({"genre": "drama"}, ["The Long Film"]),
+        ({"actor": "ann actor"}, ["The Long Film"]),
+        ({"actor": "ACTOR"}, ["The Long Film"]),
+        ({"actor_id": "p2"}, ["The Long Film"]),
+        ({"director": "Dan Director", "actor": "Ann Actor", "genre": "drama", "type": "MOVIE"}, ["The Long Film"]),
+        ({"genre": "comedy", "actor": "Ann Actor"}, []),
+        ({"actor": "Dan Director"}, []),
+        ({"actor": "Ann Actor", "director": "Ann Actor"}, []),
+    ],
+)
+def test_all_wishes_hold_at_once(visitor: Visitor, wishes: dict[str, str], found: list[str]) -> None:
+    """In the original an actor or a director was enough."""
+    assert titles(find(visitor, **wishes)) == found
+
+
+def test_the_three_best_and_then_the_others(visitor: Visitor) -> None:
+    page = find(visitor, type="MOVIE")
+    best = titles(page)
+    assert best[:2] == ["The Long Film", "A Film, Long Ago"]
+    assert len(best) == 3
+    link = re.search(r'rel="next" href="([^"]+)">See more', page)
+    assert link
+    more = titles(visitor.get(unescape(link[1])).text)
+    assert more
+    assert not set(best) & set(more)
+
+
+def test_what_was_asked_for_stays_in_the_form(visitor: Visitor) -> None:
+    page = find(visitor, genre="drama", actor="ann act")
+    assert Form(page, "/find").values == {
+        "type": "",
+        "genre": "drama",
+        "actor": "Ann Actor",
+        "actor_id": "p2",
+        "director": "",
+        "director_id": "",
+    }
+    assert "Films and series: drama, with Ann Actor" in page
+
+
+def test_an_unknown_name_is_said_beside_its_box(visitor: Visitor) -> None:
+    page = find(visitor, director="Nobody Atall", genre="drama")
+    assert re.search(r'id="find-director"[^>]*aria-invalid="true" aria-describedby="find-director-error"', page)
+    assert "Nobody of this name" in page
+
+
+def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:
+    page = find(visitor, genre="comedy", actor="Ann Actor")
+    assert "No film is all of that" in page
+    ways = dict(re.findall(r'<li><a href="(/find[^"]+)">([^<]+)</a>', page))
+    assert sorted(ways.values()) == ["Films and series: comedy (1 film)", "Films and series: with Ann Actor (1 film)"]
+    for address in ways:
+        assert len(titles(visitor.get(unescape(address)).text)) == 1
+
+
+def test_a_name_of_several_people_means_all_of_them_and_says_so(visitor: Visitor) -> None:
+    page = find(visitor, actor="ann")
+    assert titles(page) == ["The Long Film", "Numbered 1"]
+    assert "may be several people" in page
+    ways = re.findall(r'<a href="(/find[^"]+)">Ann (?:Actor|Other) \(1 film\)</a>', page)
+    assert [titles(visitor.get(unescape(way)).text) for way in ways] == [["The Long Film"], ["Numbered 1"]]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["type=BOOK", "genre=a&genre=b", "actor=a%00", "genre=drama&after=x", f"actor={'a' * 201}"],
+)
+def test_bad_wishes(visitor: Visitor, query: str) -> None:
+    assert visitor.get(f"/find?{query}").status_code == 400
