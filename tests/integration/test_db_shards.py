@@ -10,10 +10,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from app.db import bulk, claims, connection, filters, listing, operations, schema
+from app.db import bulk, claims, connection, filters, listing, operations, posters, schema
+from app.db.audit import Actor
 from app.db.bulk import Counts
 from app.db.errors import Duplicate, ValidationFailed
 from app.db.filters import Condition
+from app.db.posters import Picture
 from ops.local_cluster import LocalCluster
 
 Raw = Database[dict[str, Any]]
@@ -81,6 +83,19 @@ def test_a_new_title_moves_the_film_to_its_shard(sharded: dict[str, Raw]) -> Non
     assert moved
     assert len(after["shard1"]) + len(after["shard2"]) == COUNT
     assert operations.find_document("movies", "f0")["title"] == "Moved 0"
+
+
+def test_a_poster_stays_with_a_film_that_changes_shards(sharded: dict[str, Raw]) -> None:
+    here, there = two_titles(sharded)
+    for number in range(4):  # as many films as it takes for posters on both shards
+        operations.insert_one("movies", {"_id": f"p{number}", "title": here, "type": "MOVIE"})
+        posters.store(f"p{number}", Picture(b"small", b"large"), actor=Actor("u1", "ada"))
+        operations.update_document("movies", f"p{number}", {"title": there})
+        version, content = posters.read(f"p{number}", "small")
+        assert (version, content) == (operations.find_document("movies", f"p{number}")["poster"], b"small")
+    assert all(shard.posters.count_documents({}) for shard in sharded.values())
+    assert operations.delete_documents("movies", [f"p{number}" for number in range(4)]) == 4
+    assert [shard.posters.count_documents({}) for shard in sharded.values()] == [0, 0]
 
 
 def two_titles(sharded: dict[str, Raw]) -> tuple[str, str]:

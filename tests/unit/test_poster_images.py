@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -171,9 +172,5 @@ def test_a_damaged_file_becomes_a_poster_or_is_refused(
     damaged = bytearray(content[: int(len(content) * max(cut, 0.01))] if cut < 0.7 else content)
     for place, byte in changes:
         damaged[int(place * min(len(damaged), 400))] = byte  # in the head, where damage does most
-    try:
-        made = poster(bytes(damaged))
-    except Refused as error:
-        assert str(error).endswith(".")
-    else:
-        assert decoded(made.large).size == LARGE
+    with suppress(Refused):  # and nothing else
+        assert decoded(poster(bytes(damaged)).large).size == LARGE
