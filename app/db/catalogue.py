@@ -37,6 +37,9 @@ CARD_FIELDS = (
 CARD = dict.fromkeys(CARD_FIELDS, 1)
 BY_RANK = Order("ranking_score", descending=True)
 
+_BY_GENRE = "genres_1_ranking_score_-1__id_-1"
+_BY_YEAR = "release_year_1_ranking_score_-1__id_-1"
+
 DECADE = 10  # years
 FIRST_DECADE, LAST_DECADE = 1870, 2200  # of the years that a film may have
 MAX_EXCLUDED = 10_000  # films
@@ -84,7 +87,16 @@ def page(
         raise BadQuery(f"at most {MAX_EXCLUDED} films are left out")
     if exclude:
         query["_id"] = {"$nin": sorted(exclude)}
-    return fetch_page("movies", query, BY_RANK, after=after, limit=limit, projection=CARD, counted=False)
+    hint = _rarer(genre, decade) if genre is not None and decade is not None else None
+    if hint == _BY_YEAR and after is not None and (score := BY_RANK.decode(after).value) is not None:
+        query["ranking_score"] = {"$not": {"$gt": score}}  # without, each page goes down the years from their beginning
+    return fetch_page("movies", query, BY_RANK, after=after, limit=limit, projection=CARD, hint=hint, counted=False)
+
+
+def _rarer(genre: str, decade: int) -> str:
+    """The index whose list is the shorter way to films of both. MongoDB's own choice took 50 times as long at worst."""
+    known = choices()
+    return _BY_GENRE if dict(known.genres).get(genre, 0) <= dict(known.decades).get(decade, 0) else _BY_YEAR
 
 
 def film_query(*, kind: str | None = None, genre: str | None = None, decade: int | None = None) -> Row:

@@ -7,6 +7,7 @@ to date with `refresh`, a single credit its person with `note`.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
@@ -23,15 +24,15 @@ from app.db.text import tokenize
 NAME = "people"
 # {_id: person_id, name, name_norm, words, roles, films}: the commonest spelling of the name and its tokens, the roles
 # in the order of CREDIT_ROLES, and the number of films.
-INDEXES: dict[str, list[IndexModel]] = {
-    NAME: [
-        IndexModel([("words", 1), ("films", -1), ("_id", 1)]),
-        IndexModel([("films", -1), ("_id", 1)]),
-    ]
-}
+_BY_FILMS = [("films", -1), ("_id", 1)]
+_BY_WORD = [("words", 1), *_BY_FILMS]
+INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel(_BY_WORD), IndexModel(_BY_FILMS)]}
 SHOWN = {"name": 1, "roles": 1, "films": 1}
 
 MAX_WORDS = 20  # of a name that is looked for
+MAX_COUNTED = 3  # words whose people are counted to find the rarest: the longest ones
+MANY = 2_000  # people; as many are put in order within 5 ms
+MAX_NAMESAKES = 100  # among whom somebody of exactly a name is looked for
 MAX_CREDITS = 1_000  # of a person that are shown
 BATCH = 1_000  # people
 REFRESH_TIMEOUT_S = 120.0  # for one batch
@@ -49,11 +50,7 @@ def find(text: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
     """
     words = name_words(text)
     check_limit(limit)
-    if not words:
-        return []
-    # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
-    beginning = Regex(f"^{re.escape(words[-1])}")
-    return _find([*({"words": word} for word in words[:-1]), {"words": beginning}], role, limit)
+    return _find([*map(_whole, words[:-1]), *map(_beginning, words[-1:])], role, limit)
 
 
 @driver_errors()
@@ -64,11 +61,10 @@ def named(name: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
     """
     words = name_words(name)
     check_limit(limit)
-    if not words:
-        return []
-    all_words: list[Row] = [{"words": word} for word in words]
-    exactly = [*all_words, {"name_norm": " ".join(words)}]
-    return _find(exactly, role, limit) or _find(all_words, role, limit) or find(name, role=role, limit=limit)
+    people = _find([_whole(word) for word in words], role, MAX_NAMESAKES)
+    if exactly := [person for person in people if tokenize(person["name"]) == words]:
+        return exactly[:limit]
+    return people[:limit] or find(name, role=role, limit=limit)
 
 
 @driver_errors()
@@ -101,13 +97,52 @@ def name_words(text: Any) -> list[str]:
     return words
 
 
-def _find(conditions: list[Row], role: str | None, limit: int) -> list[Row]:
-    if role is not None:
-        if role not in CREDIT_ROLES:
-            raise BadQuery(f"role must be one of {', '.join(CREDIT_ROLES)}")
-        conditions = [*conditions, {"roles": role}]
-    found = get_collection(NAME).find({"$and": conditions}, SHOWN)
-    return list(found.sort([("films", -1), ("_id", 1)]).limit(limit))
+@dataclass(frozen=True, eq=False)
+class _Word:
+    """A word of a name that is looked for, and two ways to ask for it: by the index of words, and of a whole name."""
+
+    indexed: Any
+    in_name: Regex[str]
+    is_beginning: bool = False
+
+
+# bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
+def _whole(word: str) -> _Word:
+    return _Word(word, Regex(f"(^| ){re.escape(word)}( |$)"))
+
+
+def _beginning(word: str) -> _Word:
+    return _Word(Regex(f"^{re.escape(word)}"), Regex(f"(^| ){re.escape(word)}"), is_beginning=True)
+
+
+def _find(words: list[_Word], role: str | None, limit: int) -> list[Row]:
+    """The people of all these words, most films first: down the list of the rarest one, past those without the others.
+
+    Left to itself MongoDB tries all lists at once and then keeps to the one that won, whatever the words are.
+    """
+    if role is not None and role not in CREDIT_ROLES:
+        raise BadQuery(f"role must be one of {', '.join(CREDIT_ROLES)}")
+    if not words:
+        return []
+    rarest, count = _rarest(words)
+    if not count:
+        return []
+    # A beginning's people aren't in order: where they are many, going through all people by films finds some soon.
+    by_films = rarest.is_beginning and count == MANY
+    conditions: list[Row] = [{"name_norm": word.in_name} for word in words if by_films or word is not rarest]
+    conditions += [] if by_films else [{"words": rarest.indexed}]
+    conditions += [] if role is None else [{"roles": role}]
+    found = get_collection(NAME).find({"$and": conditions}, SHOWN, hint=_BY_FILMS if by_films else _BY_WORD)
+    return list(found.sort(_BY_FILMS).limit(limit))
+
+
+def _rarest(words: list[_Word]) -> tuple[_Word, int]:
+    """The word of the fewest people, and how many these are, counted up to MANY."""
+    longest = sorted(words, key=lambda word: -len(word.in_name.pattern))[:MAX_COUNTED]
+    people = get_collection(NAME)
+    counts = [(people.count_documents({"words": word.indexed}, limit=MANY, hint=_BY_WORD), word) for word in longest]
+    count, rarest = min(counts, key=lambda pair: (pair[0], pair[1].is_beginning))
+    return rarest, count
 
 
 def _films(films: dict[str, Row], credits: list[Row]) -> list[Row]:
