@@ -156,7 +156,7 @@ def test_a_reference_is_picked_by_keyboard(boss: Page, tour: Tour) -> None:
     boss.goto(f"{tour.site.admin}/collections/credits")
     boss.get_by_role("link", name="New credit").click()
     film = dialog(boss).get_by_label("Film (required)")
-    found = dialog(boss).get_by_role("listbox", name="Found")
+    found = dialog(boss).get_by_role("listbox", name="Suggestions")
     film.press_sequentially("social netw")
     expect(found.get_by_role("option")).to_have_text(["The Social Network (2010)"])
     expect(film).to_have_attribute("aria-expanded", "true")
@@ -282,7 +282,7 @@ def test_what_opens_on_a_page_is_sound_too(tour: Tour, mode: str) -> None:
     assert faults(page) == []
     page.goto(f"{tour.site.admin}/collections/credits/new")
     page.get_by_label("Film (required)").press_sequentially("star")
-    page.get_by_role("listbox", name="Found").wait_for()
+    page.get_by_role("listbox", name="Suggestions").wait_for()
     assert faults(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Add credit").click()
