@@ -123,7 +123,7 @@ def list_page(
 
     if all(filters.bounded(collection, condition) for condition in conditions):
         return fetch()
-    return replace(_within_limit(fetch), unindexed=not filters.indexed(collection, conditions))
+    return replace(within_limit(fetch), unindexed=not filters.indexed(collection, conditions))
 
 
 def iterate(
@@ -218,7 +218,7 @@ def _page(
     )
 
 
-def _within_limit(read: Callable[[], T]) -> T:
+def within_limit(read: Callable[[], T]) -> T:
     """What `read` returns. Raises TooSlow after UNINDEXED_TIMEOUT_S, DatabaseUnavailable if that wasn't the reading."""
     try:
         with time_limit(UNINDEXED_TIMEOUT_S):

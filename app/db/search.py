@@ -1,75 +1,229 @@
-"""Finding films: by words and phrases of the title, by rank, and one with all its credits."""
+"""Finding films: by words of the title and names of people, by rank, and one with all its credits."""
 
-import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
-from bson import Regex
-
-from app.db import documents
+from app.db import documents, person_directory, search_plan, search_words, spelling
+from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
-from app.db.cursors import Order
+from app.db.cursors import Cursor
 from app.db.errors import BadQuery
-from app.db.listing import Page, check_limit, fetch_page, public
-from app.db.models import CREDIT_ROLES, MAX_ID, MOVIE_TYPES
+from app.db.listing import Page, check_limit, public, within_limit
+from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME, MOVIE_TYPES
+from app.db.search_plan import Condition, Narrow, Plan
+from app.db.search_text import MAX_TEXT, MAX_WORDS, parse
 from app.db.text import tokenize
 
-MAX_TEXT = 200  # characters
-MAX_WORDS = 20
+__all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_details", "search_movies", "top_movies"]
 
-BY_RANK = Order("ranking_score", descending=True)
+ANY = Narrow()
+ARTICLES = ("the", "a", "an")  # which people leave out of a title, or put behind it
+MAX_COUNTED = 1_000  # films: a count reads them all, some 300 in a millisecond
+MAX_PEOPLE = 5  # whose films a text finds: those with the most films, where more have the name
+MAX_CREDITS = 5_000  # of theirs
+MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
+MAX_CORRECTIONS = 12  # texts tried
+
+
+Place = tuple[int, Cursor | None]
+"""The number of a list (see `Search`), and a film of it, behind which to go on."""
+START: Place = (0, None)
 
 
 @dataclass(frozen=True)
-class _Words:
-    """What a search text asks for: whole words, word sequences, and the beginning of one more word."""
+class Found:
+    """A film, and the number of the list (see `Search`) that it was found in."""
 
-    exact: list[str]
-    phrases: list[list[str]]
-    prefix: str | None
-
-
-def _parse(text: str) -> _Words:
-    """Quoted parts are phrases; the last word outside quotes may still be being typed. A lone quote means nothing."""
-    if not isinstance(text, str):
-        raise BadQuery("a search text is a string")
-    if len(text) > MAX_TEXT:
-        raise BadQuery(f"a search text has at most {MAX_TEXT} characters")
-    parts = text.split('"')
-    if len(parts) % 2 == 0:
-        parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
-    phrases = [tokens for part in parts[1::2] if (tokens := tokenize(part))]
-    words = [token for part in parts[0::2] for token in tokenize(part)]
-    if len(words) + sum(map(len, phrases)) > MAX_WORDS:
-        raise BadQuery(f"a search text has at most {MAX_WORDS} words")
-    prefix = words.pop() if words and tokenize(parts[-1]) else None
-    return _Words(words, phrases, prefix)
+    film: Row
+    part: int
 
 
-def _conditions(words: _Words) -> list[Row]:
-    # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
-    whole = dict.fromkeys([*words.exact, *(token for phrase in words.phrases for token in phrase)])
-    conditions: list[dict[str, Any]] = [{"search_tokens": token} for token in whole]
-    if words.prefix:
-        conditions.append({"search_tokens": Regex(f"^{re.escape(words.prefix)}")})
-    for phrase in words.phrases:
-        conditions.append({"title_norm": Regex(f"(^| ){re.escape(' '.join(phrase))}( |$)")})
-    return conditions
+class Search:
+    """The films that a text finds, as lists that follow one another and share no film, each in rank order:
+
+    those of exactly this title; with all the words in the title; with the last one as the beginning of a word; films of
+    people with this name. If all of these are empty, films of people with some of the words in the title.
+    """
+
+    def __init__(self, text: Any, narrow: Narrow = ANY) -> None:
+        """Raises BadQuery when the text is none or too long, or nothing can be narrowed so."""
+        self._words = parse(text)
+        self._text: str = text
+        self._tokens = tokenize(text)
+        self._narrow = search_plan.of_narrow(narrow)
+        self._parts: tuple[Callable[[], Plan | None], ...] = (
+            self._exact,
+            self._whole,
+            self._beginning,
+            self._by_people,
+            self._mixed,
+        )
+
+    @property
+    def parts(self) -> int:
+        """How many lists there are."""
+        return len(self._parts)
+
+    def best(self, limit: int, projection: Mapping[str, int], place: Place = START) -> list[Found]:
+        """Up to `limit` films, from a place on: a list, and where in it."""
+        found: list[Found] = []
+        if not self._words:
+            return found
+        first, start = place
+        for number in range(first, self.parts):
+            if number == self.parts - 1 and first < number and (found or place != START):
+                break
+            plan = self._parts[number]()
+            if plan is not None:
+                rows = plan.rows(start if number == first else None, limit - len(found), projection)
+                found += [Found(row, number) for row in rows]
+            if len(found) == limit:
+                break
+        return found
+
+    def meant(self, limit: int, projection: Mapping[str, int]) -> list[Row]:
+        """Up to `limit` films whose titles the text may be the beginning of, or of a part: exact ones, then by rank."""
+        if not self._words:
+            return []
+        every = search_plan.follow([*search_plan.of_words(self._words, self._known), *self._narrow], self._phrases())
+        rows = [*self._exact().rows(None, limit, projection), *every.rows(None, limit, projection)]
+        return list({row["_id"]: row for row in rows}.values())[:limit]
+
+    def total(self) -> tuple[int | None, bool]:
+        """How many films there are, and whether that is an estimate; None where only counting them would tell."""
+        titles = [plan for plan in (self._exact(), self._whole(), self._beginning()) if plan]
+        if sum(plan.films for plan in titles) <= MAX_COUNTED:
+            counts = [plan.count(MAX_COUNTED + 1) for plan in (*titles, self._by_people()) if plan]
+            return sum(counts), max(counts) > MAX_COUNTED
+        if len(self._tokens) == 1 and not self._narrow:
+            films = sum({**self._known.films, **(self._known.endings or {})}.values())
+            return films, True
+        return None, True
+
+    # -- the lists
+
+    @cached_property
+    def _known(self) -> search_words.Known:
+        return search_words.look_up(self._words.finished().whole, self._words.prefix)
+
+    @cached_property
+    def _exact_titles(self) -> list[str]:
+        title = " ".join(self._tokens)
+        return [title, *(f"{article} {title}" for article in ARTICLES), *(f"{title} {article}" for article in ARTICLES)]
+
+    def _exact(self) -> Plan:
+        titles = {"title_norm": {"$in": self._exact_titles}}
+        return search_plan.follow([Condition(0, search_plan.TITLES, titles, {})], self._narrow_checks)
+
+    def _whole(self) -> Plan:
+        conditions = [*search_plan.of_words(self._words.finished(), self._known), *self._narrow]
+        return search_plan.follow(conditions, [*self._phrases(), {"title_norm": {"$nin": self._exact_titles}}])
+
+    def _beginning(self) -> Plan | None:
+        prefix = self._words.prefix
+        if prefix is None:
+            return None
+        conditions = [*search_plan.of_words(self._words, self._known), *self._narrow]
+        unfinished = {"title_norm": {"$not": search_plan.has_word(prefix)["title_norm"]}}
+        return search_plan.follow(conditions, [*self._phrases(), unfinished])
+
+    def _by_people(self) -> Plan | None:
+        if len(self._text) > MAX_NAME:
+            return None
+        films = _films_of(person_directory.find(self._text, limit=MAX_PEOPLE))
+        return self._among(films, [{"$nor": [{"$and": search_plan.checks(self._words)}]}])
+
+    def _mixed(self) -> Plan | None:
+        """The first words of the text are a name and the others in the title, or the other way round."""
+        films: set[str] = set()
+        for name, title in _splits(self._tokens):
+            people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
+            of_them = self._among(_films_of(people), [search_plan.has_word(word) for word in title])
+            films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
+        return self._among(films, [])
+
+    def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
+        """Those of some films that meet the checks, and what is narrowed to."""
+        if not films:
+            return None
+        these = Condition(len(films), search_plan.IDS, {"_id": {"$in": sorted(films)}}, {})
+        return search_plan.follow([these], [*checks, *self._narrow_checks])
+
+    @property
+    def _narrow_checks(self) -> list[Row]:
+        return [condition.check for condition in self._narrow]
+
+    def _phrases(self) -> list[Row]:
+        return [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
+
+
+def _films_of(people: list[Row]) -> set[str]:
+    """The ids of these people's films."""
+    if not people:
+        return set()
+    query = {"person_id": {"$in": [row["_id"] for row in people]}}
+    credits = get_collection("credits").find(query, {"movie_id": 1, "_id": 0}).limit(MAX_CREDITS)
+    return {row["movie_id"] for row in credits}
+
+
+def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
+    """A text as the words of a name and those of a title."""
+    if len(tokens) > MAX_MIXED_WORDS:
+        return []
+    places = range(1, len(tokens))
+    return [(tokens[:i], tokens[i:]) for i in places] + [(tokens[i:], tokens[:i]) for i in places]
 
 
 @driver_errors()
-def search_movies(text: str, *, limit: int = 20, after: str | None = None) -> Page:
-    """Films with every word of `text` and every "quoted phrase" in the title, best ranked first.
+def search_movies(text: str, *, narrow: Narrow = ANY, limit: int = 24, after: str | None = None) -> Page:
+    """Films with every word of `text` and every "quoted phrase" in the title, and those of people of that name.
 
-    The last word may be the beginning of one. Case, accents and punctuation don't matter.
-    A text without any letter or digit finds nothing.
-    Raises BadQuery when the text is no string or too long, or the cursor isn't one.
+    In the order of `Search`, as `catalogue.CARD_FIELDS`. The last word may be the beginning of one. Case, accents and
+    punctuation don't matter. A text without any letter or digit finds nothing. `total` is None where only counting
+    would tell. `previous` is always None.
+    Raises BadQuery when the text is no string or too long, the cursor isn't one or nothing can be narrowed so; TooSlow
+    when it takes longer than listing.UNINDEXED_TIMEOUT_S.
     """
-    conditions = _conditions(_parse(text))
-    if not conditions:
-        check_limit(limit)
-        return Page(rows=[], next=None, previous=None, total=0, total_is_estimate=False)
-    return fetch_page("movies", {"$and": conditions}, BY_RANK, after=after, limit=limit)
+    check_limit(limit)
+
+    def read() -> Page:
+        search = Search(text, narrow)
+        found = search.best(limit + 1, CARD, START if after is None else _place(after, search.parts))
+        more, found = len(found) > limit, found[:limit]
+        total, estimate = search.total() if after is not None or more else (len(found), False)
+        return Page(
+            rows=[public(one.film) for one in found],
+            next=f"{found[-1].part}.{BY_RANK.cursor_at(found[-1].film)}" if more else None,
+            previous=None,
+            total=total,
+            total_is_estimate=estimate,
+        )
+
+    return within_limit(read)
+
+
+def _place(token: str, parts: int) -> tuple[int, Cursor]:
+    """Where a page ended. Raises BadQuery for what no page gave."""
+    number, _, cursor = token.partition(".") if isinstance(token, str) else ("", "", "")
+    if number not in map(str, range(parts)):
+        raise BadQuery("not a page cursor")
+    return int(number), BY_RANK.decode(cursor)
+
+
+@driver_errors()
+def correct(text: str) -> str | None:
+    """The nearest text that finds something, where `text` doesn't: words spelled nearly alike, taken apart or joined.
+
+    None when there isn't any. Raises BadQuery as `search_movies`.
+    """
+    if not parse(text):
+        return None
+    for other in spelling.nearest(tokenize(text), MAX_CORRECTIONS):
+        if within_limit(partial(Search(other).best, 1, {"_id": 1})):
+            return other
+    return None
 
 
 @driver_errors()

@@ -1,15 +1,126 @@
-"""The words of titles and names, with how many films and people have them: what search and suggestions go by."""
+"""The words of titles and names, with how many films and people have them: what search and suggestions go by.
 
-from pymongo import IndexModel
+Searches look at the films themselves. This says which of several words is the rarest, which words begin with the
+letters typed so far, and which are spelled nearly like one that nobody knows. Loads bring it up to date with `refresh`,
+single films with `note`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bson import Regex
+from pymongo import DeleteOne, IndexModel, UpdateOne
+
+from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.models import now
 
 NAME = "search_words"
-INDEXES: dict[str, list[IndexModel]] = {}
+# {_id: word, films, people, near, noted_at}: in how many titles and names it is; the word and what is left of it when
+# one letter is missing; and when it was taken in, if it was by itself.
+INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel("near")]}
+
+# What differs by one letter more, less, wrong or out of place from a shorter word is most often just another word.
+MIN_SPELLED = 4  # letters
+MAX_SPELLED = 30
+MAX_ENDINGS = 200  # words; MongoDB merges at most so many lists in order (internalQueryMaxScansToExplode)
+REFRESH_TIMEOUT_S = 600.0
+BATCH = 5_000  # words
 
 
+@dataclass(frozen=True)
+class Known:
+    """Word -> number of films, for those asked for, and for those that begin as the last one does.
+
+    `endings` is None when those are more than MAX_ENDINGS.
+    """
+
+    films: dict[str, int]
+    endings: dict[str, int] | None
+
+
+@driver_errors()
+def look_up(words: Iterable[str], prefix: str | None) -> Known:
+    """How many films have each of `words` in their titles, and each word that begins with `prefix`."""
+    collection = get_collection(NAME)
+    films = {row["_id"]: row["films"] for row in collection.find({"_id": {"$in": sorted(words)}}, {"films": 1})}
+    if not prefix:
+        return Known(films, {})
+    # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
+    beginning = {"_id": Regex(f"^{re.escape(prefix)}"), "films": {"$gt": 0}}
+    endings = {row["_id"]: row["films"] for row in collection.find(beginning, {"films": 1}).limit(MAX_ENDINGS + 1)}
+    return Known(films, endings if len(endings) <= MAX_ENDINGS else None)
+
+
+@driver_errors()
+def frequencies(words: Iterable[str]) -> dict[str, int]:
+    """Word -> number of films and people that have it, for those of `words` that there are."""
+    found = get_collection(NAME).find({"_id": {"$in": sorted(words)}}, {"films": 1, "people": 1})
+    return {row["_id"]: row["films"] + row["people"] for row in found}
+
+
+@driver_errors()
+def similar(words: Iterable[str], limit: int) -> dict[str, int]:
+    """As `frequencies`, of all words that one or two typing mistakes make into one of `words`; at most `limit`."""
+    variants = sorted({variant for word in words for variant in spellings(word)})
+    found = get_collection(NAME).find({"near": {"$in": variants}}, {"films": 1, "people": 1}).limit(limit)
+    return {row["_id"]: row["films"] + row["people"] for row in found}
+
+
+def spellings(word: str) -> list[str]:
+    """The word, and it with each of its letters left out.
+
+    Two words that share one of these are at most one insertion and one deletion apart: so are all that differ by a
+    single letter, or have two neighbours exchanged (the symmetric deletions of W. Garbe's SymSpell).
+    """
+    return list(dict.fromkeys([word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]))
+
+
+@driver_errors()
 def refresh() -> int:
-    """Count all words anew; returns how many changed."""
-    return 0
+    """Count all words of titles and names anew; returns how many changed. To be called after loads.
+
+    Only differences are written, so readers miss no word meanwhile. A pass over films and people.
+    """
+    words = get_collection(NAME)
+    with time_limit(REFRESH_TIMEOUT_S):
+        there = {row["_id"]: row for row in words.find({}, {"near": 0})}
+        films, people = _count("movies", "search_tokens"), _count("people", "words")
+        changes: list[UpdateOne | DeleteOne] = []
+        for word in films.keys() | people.keys():
+            counts = {"films": films.get(word, 0), "people": people.get(word, 0)}
+            old = there.get(word)
+            if old is None or {field: old[field] for field in counts} != counts:
+                changes.append(UpdateOne({"_id": word}, {"$set": {**counts, **_near(word)}}, upsert=True))
+        for word in there.keys() - films.keys() - people.keys():
+            # As it was read before the films were: one that was taken in since stays.
+            changes.append(DeleteOne({"_id": word, "noted_at": there[word].get("noted_at")}))
+        for begin in range(0, len(changes), BATCH):
+            words.bulk_write(changes[begin : begin + BATCH], ordered=False)
+    return len(changes)
 
 
-def note(tokens: list[str]) -> None:
-    """Take in the words of one film."""
+@driver_errors()
+def note(tokens: Iterable[str]) -> None:
+    """Take in the words of one film that was just written. They are counted by `refresh`."""
+    changes = [
+        UpdateOne(
+            {"_id": word},
+            {"$set": {"noted_at": now()}, "$setOnInsert": {"films": 1, "people": 0, **_near(word)}},
+            upsert=True,
+        )
+        for word in dict.fromkeys(tokens)
+    ]
+    if changes:
+        get_collection(NAME).bulk_write(changes, ordered=False)
+
+
+def _near(word: str) -> dict[str, Any]:
+    return {"near": spellings(word)} if MIN_SPELLED <= len(word) <= MAX_SPELLED else {}
+
+
+def _count(collection: str, field: str) -> dict[str, int]:
+    """Word -> in how many documents it is."""
+    stages: list[Row] = [{"$unwind": f"${field}"}, {"$group": {"_id": f"${field}", "documents": {"$sum": 1}}}]
+    return {row["_id"]: row["documents"] for row in get_collection(collection).aggregate(stages, allowDiskUse=True)}

@@ -1,0 +1,178 @@
+"""How films that meet several conditions are found in rank order without reading many that don't.
+
+An index has the films of each word, genre, country, year and type in rank order. A plan follows the shortest of these
+lists, and checks the other conditions on each film that it meets there, until it has a page: for frequent words a page
+is soon full, and a rare word has a short list. A hint names the index, and the checks are written so that they can't be
+looked up in it: left to itself, MongoDB chooses by a few trial documents, and now and then a list of 300,000.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import Regex
+
+from app.db import catalogue
+from app.db.connection import Row, get_collection
+from app.db.cursors import Cursor
+from app.db.errors import BadQuery
+from app.db.models import MAX_NAME
+from app.db.search_text import Words
+from app.db.search_words import Known
+
+Keys = list[tuple[str, int]]
+
+_BY_RANK: Keys = [("ranking_score", -1), ("_id", -1)]
+WORDS: Keys = [("search_tokens", 1), *_BY_RANK]
+TITLES: Keys = [("title_norm", 1), *_BY_RANK]
+IDS: Keys = [("_id", 1)]
+ALL: Keys = [("ranking_score", 1), ("_id", 1)]
+FACETS: dict[str, Keys] = {
+    "type": [("type", 1), ("ranking_score", 1), ("_id", 1)],
+    "genres": [("genres", 1), *_BY_RANK],
+    "release_year": [("release_year", 1), *_BY_RANK],
+    "production_countries": [("production_countries", 1), *_BY_RANK],
+}
+
+# So many films are read and sorted faster than the lists of all words that begin alike are found out and merged.
+MAX_SORTED = 1_000
+EVERYTHING = 2**62  # films: more than any list has
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """What films are narrowed to besides the words: type, genre, first year of a decade, country of production."""
+
+    kind: str | None = None
+    genre: str | None = None
+    decade: int | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that films must meet: by `look_up` in an index, or by `check` where another one is followed.
+
+    `films` is how many meet it, roughly: it decides which list is followed, and nothing else.
+    """
+
+    films: int
+    index: Keys
+    look_up: Row
+    check: Row
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query for films in rank order: the index to follow, and how many films at most lie on the way, roughly."""
+
+    query: Row
+    index: Keys
+    films: int
+
+    def rows(self, start: Cursor | None, limit: int, projection: Mapping[str, int]) -> list[Row]:
+        """Up to `limit` films beyond `start`, best ranked first."""
+        found: list[Row] = []
+        for beyond, sort in _beyond(start):
+            query = {"$and": [self.query, beyond]} if beyond else self.query
+            rows = get_collection("movies").find(query, projection).hint(self.index).sort(sort)
+            found += rows.limit(limit - len(found))
+            if len(found) == limit:
+                break
+        return found
+
+    def count(self, most: int) -> int:
+        """How many films there are; counting stops at `most`."""
+        return get_collection("movies").count_documents(self.query, hint=self.index, limit=most)
+
+
+def follow(conditions: Sequence[Condition], checks: Sequence[Row] = ()) -> Plan:
+    """The plan for films that meet all conditions and checks: along the shortest list. There is at least one."""
+    shortest = min(conditions, key=lambda condition: condition.films)
+    others = [condition.check for condition in conditions if condition is not shortest]
+    parts = [part for part in (shortest.look_up, *others, *checks) if part]
+    return Plan({"$and": parts}, shortest.index, shortest.films)
+
+
+def _beyond(start: Cursor | None) -> Iterator[tuple[Row, Keys]]:
+    """What follows a place in the order, as conditions that the index bounds, one after the other.
+
+    As one with $or, MongoDB would read everything from the start. Films without a score, while they are being loaded,
+    come last: "not at least" has them too, which "less than" hasn't.
+    """
+    if start is None:
+        yield {}, _BY_RANK
+        return
+    yield {"ranking_score": start.value, "_id": {"$lt": start.identifier}}, [("_id", -1)]
+    if start.value is not None:
+        yield {"ranking_score": {"$not": {"$gte": start.value}}}, _BY_RANK
+
+
+# -- conditions
+
+
+def has_word(word: str) -> Row:
+    """The check that a title has this word."""
+    return has_phrase([word])
+
+
+def has_phrase(words: Sequence[str]) -> Row:
+    """The check that a title has these words one after the other."""
+    return {"title_norm": Regex(f"(^| ){re.escape(' '.join(words))}( |$)")}
+
+
+def has_beginning(prefix: str) -> Row:
+    """The check that a word of the title begins so."""
+    return {"title_norm": Regex(f"(^| ){re.escape(prefix)}")}
+
+
+def checks(words: Words) -> list[Row]:
+    """What a title with these words meets, without any index."""
+    found = [has_word(word) for word in words.exact] + [has_phrase(phrase) for phrase in words.phrases]
+    return [*found, has_beginning(words.prefix)] if words.prefix else found
+
+
+def of_words(words: Words, known: Known) -> list[Condition]:
+    """The conditions that titles have these words. There is at least one word."""
+    conditions = [
+        Condition(known.films.get(word, 0), WORDS, {"search_tokens": word}, has_word(word)) for word in words.whole
+    ]
+    return [*conditions, _of_prefix(words.prefix, known.endings)] if words.prefix else conditions
+
+
+def _of_prefix(prefix: str, endings: dict[str, int] | None) -> Condition:
+    """The lists of all words with this beginning, merged; of very many words, all films are gone through instead: a
+    good part of them has one. Where they are few films, these are sorted.
+    """
+    check = has_beginning(prefix)
+    if endings is None:
+        return Condition(EVERYTHING, ALL, check, check)
+    films = sum(endings.values())
+    if films <= MAX_SORTED:
+        return Condition(films, WORDS, {"search_tokens": Regex(f"^{re.escape(prefix)}")}, check)
+    return Condition(films, WORDS, {"search_tokens": {"$in": sorted(endings)}}, check)
+
+
+def of_narrow(narrow: Narrow) -> list[Condition]:
+    """The conditions that films are so. Raises BadQuery for what can't be a type, genre, decade or country."""
+    query = catalogue.film_query(kind=narrow.kind, genre=narrow.genre, decade=narrow.decade)
+    if narrow.country is not None:
+        if not isinstance(narrow.country, str) or not 1 <= len(narrow.country) <= MAX_NAME:
+            raise BadQuery(f"a country is a name of at most {MAX_NAME} characters")
+        query["production_countries"] = narrow.country
+    if not query:
+        return []
+    films = _films_of(narrow)
+    return [Condition(films[field], FACETS[field], {field: value}, {field: value}) for field, value in query.items()]
+
+
+def _films_of(narrow: Narrow) -> dict[str, int]:
+    choices = catalogue.choices()
+    wanted: dict[str, tuple[Any, catalogue.Counts]] = {
+        "type": (narrow.kind, choices.kinds),
+        "genres": (narrow.genre, choices.genres),
+        "release_year": (narrow.decade, choices.decades),
+        "production_countries": (narrow.country, choices.countries),
+    }
+    return {field: dict(counts).get(value, 0) for field, (value, counts) in wanted.items()}

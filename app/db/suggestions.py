@@ -1,0 +1,57 @@
+"""What somebody who has typed a few letters may be looking for: titles and people."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.db import person_directory
+from app.db.connection import Row, driver_errors
+from app.db.listing import check_limit, within_limit
+from app.db.models import MAX_NAME
+from app.db.search import ARTICLES, Search
+from app.db.text import tokenize
+
+MAX_PEOPLE = 3
+CANDIDATES = 30  # films by rank, of which those that begin with the text go first
+SHOWN = {"title": 1, "title_norm": 1, "type": 1, "release_year": 1, "ranking_score": 1}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A film or a person; `detail` tells those of one name apart: year, or roles and number of films."""
+
+    kind: Literal["film", "person"]
+    id: str
+    text: str
+    detail: str
+
+
+@driver_errors()
+def suggest(text: str, limit: int = 8) -> list[Suggestion]:
+    """Up to `limit` films and people whose titles and names have all words of `text`, the last as a beginning.
+
+    Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
+    for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
+    """
+    check_limit(limit)
+    films = within_limit(lambda: Search(text).meant(CANDIDATES, SHOWN))
+    people = person_directory.find(text, limit=limit) if len(text) <= MAX_NAME else []
+    room = limit - min(len(people), MAX_PEOPLE)
+    films = sorted(films, key=lambda film: _closeness(film["title_norm"], tokenize(text)))[:room]
+    return [*map(_film, films), *map(_person, people[: limit - len(films)])]
+
+
+def _closeness(title: str, tokens: list[str]) -> int:
+    """0 for a title that is the text, 1 for one that begins so, 2 for others; articles in front don't matter."""
+    text = " ".join(tokens)
+    titles = [title, *(title.removeprefix(f"{article} ") for article in ARTICLES)]
+    return 0 if text in titles else 1 if any(one.startswith(text) for one in titles) else 2
+
+
+def _film(film: Row) -> Suggestion:
+    year = str(film.get("release_year") or "")
+    return Suggestion("film", film["_id"], film["title"], f"{year} show".strip() if film["type"] == "SHOW" else year)
+
+
+def _person(person: Row) -> Suggestion:
+    films = "1 film" if person["films"] == 1 else f"{person['films']} films"
+    return Suggestion("person", person["_id"], person["name"], ", ".join([*map(str.lower, person["roles"]), films]))
