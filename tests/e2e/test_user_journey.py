@@ -1,0 +1,211 @@
+"""A newcomer's whole way through the user app: find, like, be surprised, leave nothing behind.
+
+Pictures of each stage are kept in build/screenshots, by mode.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tour import PASSWORD, PHONE, Tour, follow, new_name, sign_up
+
+from ops.paths import ROOT
+
+PICTURES = ROOT / "build" / "screenshots"
+DESK, PHONE_AT_NIGHT = {"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}
+MODES: dict[str, dict[str, Any]] = {
+    "desk": DESK,
+    "phone-at-night": PHONE_AT_NIGHT,
+    "no-javascript": {**DESK, "java_script_enabled": False},
+}
+
+
+class Newcomer:
+    """Somebody in one window, with a camera."""
+
+    def __init__(self, tour: Tour, mode: str) -> None:
+        self.page = tour.window(**MODES[mode], accept_downloads=True)
+        self.site = tour.site.user
+        self.scripted = MODES[mode].get("java_script_enabled", True)
+        self._pictures = PICTURES / mode
+        self._taken = 0
+
+    def visit(self, path: str) -> None:
+        self.page.goto(self.site + path)
+
+    def heading(self, name: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def picture(self, name: str) -> None:
+        self._taken += 1
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=self._pictures / f"{self._taken:02}-{name}.png")
+
+    def search(self, text: str) -> None:
+        bar = self.page.get_by_label(re.compile("Search films and people"))
+        bar.fill(text)
+        follow(self.page, self.page.get_by_role("search").get_by_role("button", name="Search"))
+
+    def like(self, title: str) -> None:
+        """Press the heart of a film that isn't liked."""
+        heart = self.heart(title)
+        expect(heart).to_have_attribute("aria-pressed", "false")
+        self.press(heart)
+
+    def unlike(self, title: str) -> None:
+        heart = self.heart(title)
+        expect(heart).to_have_attribute("aria-pressed", "true")
+        self.press(heart)
+
+    def heart(self, title: str) -> Locator:
+        return self.page.get_by_role("main").get_by_role("button", name=f"Like {title}", exact=True)
+
+    def press(self, heart: Locator) -> None:
+        """Press a heart, or what undoes one; come back when that is saved."""
+        if not self.scripted:
+            follow(self.page, heart)
+            return
+        with self.page.expect_response(re.compile("/like$")) as sent:
+            heart.click()
+        assert sent.value.ok
+
+
+def titles(page: Page) -> list[str]:
+    return page.get_by_role("main").locator(".card-title").all_inner_texts()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_newcomer_finds_likes_is_surprised_and_leaves(tour: Tour, mode: str) -> None:
+    person, name = Newcomer(tour, mode), new_name()
+    film = finds_a_film(person)
+    signs_up_to_like_it(person, name, film)
+    liked = [film, *likes_the_best(person, film)]
+    looks_through_my_films(person, liked)
+    is_surprised(person, liked)
+    says_what_it_should_be(person)
+    takes_the_data_along(person, name, liked)
+    leaves_nothing_behind(person, name)
+
+
+def finds_a_film(person: Newcomer) -> str:
+    """In spite of a slip of the fingers. Returns its title."""
+    page = person.page
+    person.visit("/")
+    person.heading("What shall we watch?")
+    person.picture("home")
+    person.search("godfahter")
+    assert "Godfather" in titles(page)[0]
+    person.picture("search-with-a-slip")
+    follow(page, page.get_by_role("main").locator(".card-link").first)
+    person.heading(re.compile("^The Godfather"))
+    person.picture("film")
+    return page.get_by_role("heading", level=1).inner_text()
+
+
+def signs_up_to_like_it(person: Newcomer, name: str, film: str) -> None:
+    """Whoever isn't known is asked who they are, and then has the film among theirs."""
+    page = person.page
+    follow(page, page.get_by_role("main").get_by_role("link", name=f"Like {film}", exact=True))
+    person.heading("Log in")
+    follow(page, page.get_by_role("main").get_by_role("link", name="Sign up"))
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    person.picture("sign-up")
+    follow(page, page.get_by_role("main").get_by_role("button", name="Sign up"))
+    expect(person.heart(film)).to_have_attribute("aria-pressed", "true")
+
+
+def likes_the_best(person: Newcomer, film: str) -> list[str]:
+    """Liked films leave the catalogue, and come back when that is undone. Returns what is liked at the end."""
+    page = person.page
+    person.visit("/catalogue")
+    assert film not in titles(page)
+    best, *others = titles(page)[:3]
+    first = page.get_by_role("main").locator(".card-title").first
+    person.picture("catalogue")
+    person.like(best)
+    expect(first).to_have_text(others[0])
+    person.press(page.get_by_role("button", name="Undo"))
+    expect(first).to_have_text(best)
+    for title in (best, *others):
+        person.like(title)
+        expect(person.heart(title)).to_be_hidden()
+    return [best, *others]
+
+
+def looks_through_my_films(person: Newcomer, liked: list[str]) -> None:
+    """And takes one out."""
+    person.visit("/my-films")
+    assert sorted(titles(person.page)) == sorted(liked)
+    person.picture("my-films")
+    person.unlike(liked.pop())
+    person.visit("/my-films")
+    assert sorted(titles(person.page)) == sorted(liked)
+
+
+def is_surprised(person: Newcomer, liked: list[str]) -> None:
+    person.visit("/for-you")
+    person.picture("for-you")
+    surprises = titles(person.page)
+    assert len(surprises) >= 12
+    assert not set(liked) & set(surprises)
+    expect(person.page.get_by_role("main").locator(".card-reason").first).to_have_text(re.compile(r"\w"))
+
+
+def says_what_it_should_be(person: Newcomer) -> None:
+    page = person.page
+    person.visit("/find")
+    page.get_by_label("Genre").select_option("Drama")
+    page.get_by_label("With (actor)").fill("Al Pacino")
+    follow(page, page.get_by_role("button", name="Show the top 3"))
+    assert len(titles(page)) == 3
+    person.picture("choose")
+
+
+def takes_the_data_along(person: Newcomer, name: str, liked: list[str]) -> None:
+    person.visit("/account")
+    with person.page.expect_download() as download:
+        person.page.get_by_role("link", name="Take your data along").click()
+    kept = Path(download.value.path()).read_text(encoding="utf-8")
+    assert json.loads(kept)["account"]["username"] == name
+    assert all(json.dumps(title, ensure_ascii=False) in kept for title in liked)
+    assert "argon2" not in kept
+
+
+def leaves_nothing_behind(person: Newcomer, name: str) -> None:
+    page = person.page
+    person.visit("/account")
+    follow(page, page.get_by_role("link", name="Delete your account"))
+    page.get_by_label(re.compile("password")).first.fill(PASSWORD)
+    person.picture("leave")
+    follow(page, page.get_by_role("main").get_by_role("button", name="Delete everything"))
+    person.visit("/my-films")
+    person.heading("Log in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+
+
+def test_two_tabs_show_one_state(tour: Tour) -> None:
+    """A heart pressed in one tab is pressed in the other, and the last word counts, wherever it was said."""
+    person = Newcomer(tour, "desk")
+    sign_up(person.page, person.site, new_name())
+    person.visit("/search?q=social+network")
+    title = titles(person.page)[0]
+    other = person.page.context.new_page()
+    other.goto(person.page.url)
+    theirs = other.get_by_role("main").get_by_role("button", name=f"Like {title}", exact=True)
+    person.like(title)
+    expect(theirs).to_have_attribute("aria-pressed", "true")
+    with other.expect_response(re.compile("/like$")):
+        theirs.click()
+    expect(person.heart(title)).to_have_attribute("aria-pressed", "false")
+    person.visit("/my-films")
+    assert titles(person.page) == []
