@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from app.cli import accounts, database, transfer
+from app.cli import accounts, database, recommend, transfer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,6 +33,7 @@ for command in (
     database.load_sample,
     transfer.import_files,
     transfer.export_records,
+    recommend.recommend,
     accounts.create_admin,
     database.show_status,
 ):

@@ -1,58 +1,94 @@
 """Which films go with which: computed in the background from what people like, and swapped in whole.
 
 A generation is written beside the one in use; then one document, CURRENT, is replaced, and readers go by the new one.
-The generation before it stays until the next swap, for whoever has just read its name.
+The generation before it stays until the next swap, for whoever has just read its name. Within a generation films are
+told by their places in it, and lists are packed arrays: a film's 500 neighbours take 4 kB, and no time to decode.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from uuid import uuid4
 
+import numpy as np
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from app.db.connection import Row, driver_errors, get_collection, time_limit
 from app.db.errors import DatabaseError
 from app.db.models import now
+from app.recommender import scoring
+from app.recommender.neighbours import Neighbours, Weights
 
-NAME = "neighbours"  # {_id: "<generation>:<film>", generation, near: [[film, weight], ...]}, CURRENT and LOCK
-INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel("generation")]}
+# {_id: "<generation>:<film>", generation, place, places: packed int32, weights: packed float32}; CURRENT; LOCK
+NAME = "neighbours"
+INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel([("generation", 1), ("place", 1)])]}
 
-# {_id, generation, previous, digest, at, users, likes, films, popular: [[film, weight], ...]}
-CURRENT = "current"
+CURRENT = "current"  # {_id, in_use: generation, priors: packed float32, films, users, likes, digest, at}
 LOCK = "lock"  # {_id, owner, until}
-LEASE = timedelta(minutes=5)
-BATCH = 1_000  # documents
+LEASE = timedelta(hours=1)  # more than any part of the work takes; a process that dies blocks the next for as long
+BATCH = 1_000  # documents: 4 MB
 BATCH_TIMEOUT_S = 120.0
-
-Near = list[tuple[str, float]]  # film ids with their weights, heaviest first
+MOST_PRIORS = 50_000  # kept one by one: all others are as little liked as the last of these
+_PLACE, _WEIGHT = np.dtype("<i4"), np.dtype("<f4")
 
 
 class Busy(DatabaseError):
-    """Somebody else computes at this moment."""
+    """Another process computes neighbours at this moment."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What likes tell: the films that go with each of those asked for, and those that most people like."""
+    """What likes tell: the rows of those of the films asked for that have one, and every film's prior by its place."""
 
-    near: dict[str, Near] = field(default_factory=dict)
-    popular: Near = field(default_factory=list)
-    users: int = 0
+    generation: str = ""
+    priors: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
+    rows: dict[str, scoring.Row] = field(default_factory=dict)
+
+    @driver_errors()
+    def films(self, places: Iterable[int]) -> dict[int, str]:
+        """The ids of the films at these places."""
+        query = {"generation": self.generation, "place": {"$in": list(places)}}
+        rows = get_collection(NAME).find(query, {"place": 1})
+        return {row["place"]: row["_id"].removeprefix(f"{self.generation}:") for row in rows}
+
+    @driver_errors()
+    def places(self, film_ids: Iterable[str]) -> list[int]:
+        """The places of those of these films that have one."""
+        query = {"_id": {"$in": [f"{self.generation}:{film_id}" for film_id in film_ids]}}
+        return [row["place"] for row in get_collection(NAME).find(query, {"place": 1})]
 
 
 @driver_errors()
-def read(film_ids: Sequence[str]) -> Known:
+def read(film_ids: Iterable[str]) -> Known:
     """What is known about these films: nothing at all before the first generation."""
-    current = get_collection(NAME).find_one({"_id": CURRENT})
-    if current is None:
+    current = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1, "priors": 1, "films": 1})
+    if current is None or not current["films"]:
         return Known()
-    prefix = f"{current['generation']}:"
-    rows = get_collection(NAME).find({"_id": {"$in": [f"{prefix}{film_id}" for film_id in film_ids]}}, {"near": 1})
-    near = {row["_id"].removeprefix(prefix): [(film, weight) for film, weight in row["near"]] for row in rows}
-    return Known(near, [(film, weight) for film, weight in current["popular"]], current["users"])
+    stored = np.frombuffer(current["priors"], _WEIGHT)
+    priors = np.pad(stored, (0, current["films"] - len(stored)), mode="edge")
+    prefix = f"{current['in_use']}:"
+    found = get_collection(NAME).find({"_id": {"$in": [f"{prefix}{film_id}" for film_id in film_ids]}})
+    rows = {row["_id"].removeprefix(prefix): _unpacked(row) for row in found}
+    return Known(current["in_use"], priors, rows)
+
+
+def _unpacked(row: Row) -> scoring.Row:
+    return scoring.Row(np.frombuffer(row["places"], _PLACE), np.frombuffer(row["weights"], _WEIGHT))
+
+
+@driver_errors()
+def closest(film_id: str, limit: int) -> list[str]:
+    """The ids of the films that go best with this one, best first; none where too few like it."""
+    known = read([film_id])
+    if film_id not in known.rows:
+        return []
+    row = known.rows[film_id]
+    places = row.places[np.argsort(-row.weights, kind="stable")[:limit]].tolist()
+    films = known.films(places)
+    return [films[place] for place in places if place in films]
 
 
 @driver_errors()
@@ -63,44 +99,54 @@ def digest() -> str | None:
 
 
 class Writer:
-    """Computing alone: made by `hold`. Every method renews the lease, and raises Busy when somebody else has it."""
+    """The right to compute, which nobody else has meanwhile; see `alone`."""
 
     def __init__(self, owner: str) -> None:
-        self._owner = owner
+        self.owner = owner
 
+    @driver_errors()
     def renew(self) -> None:
-        """Say that the work goes on."""
-        own = {"_id": LOCK, "owner": self._owner}
+        """Keep the right for another LEASE. Raises Busy when it has been lost."""
+        own = {"_id": LOCK, "owner": self.owner}
         if not get_collection(NAME).update_one(own, {"$set": {"until": now() + LEASE}}).matched_count:
             raise Busy("another process has taken over")
 
-    @driver_errors()
-    def replace(self, near: Iterable[tuple[str, Near]], popular: Near, **facts: object) -> int:
-        """Put a whole new generation in place of the one in use; returns how many films it knows about."""
-        films, generation = 0, uuid4().hex
-        previous = get_collection(NAME).find_one({"_id": CURRENT}, {"generation": 1})
-        rows = (
-            {"_id": f"{generation}:{film}", "generation": generation, "near": [list(pair) for pair in pairs]}
-            for film, pairs in near
-        )
-        for batch in _batches(rows):
+    def replace(self, film_ids: Sequence[str], found: Neighbours, **facts: object) -> Iterator[int]:
+        """Put a new generation in place of the one in use; yields how many films are written, after each batch.
+
+        `film_ids` are the ids by the numbers that `found` has for films; `facts` are kept with CURRENT.
+        Raises Busy when the right has been lost: then the generation in use stays.
+        """
+        generation = uuid4().hex
+        written = 0
+        for batch in _batches(_documents(generation, film_ids, found)):
             self.renew()
-            with time_limit(BATCH_TIMEOUT_S):
+            with driver_errors(), time_limit(BATCH_TIMEOUT_S):
                 get_collection(NAME).insert_many(batch, ordered=False)
-            films += len(batch)
+            written += len(batch)
+            yield written
         self.renew()
-        current = {
-            **facts,
+        self._use(generation, films=written, priors=found.priors[:MOST_PRIORS].astype(_WEIGHT).tobytes(), **facts)
+
+    @driver_errors()
+    def _use(self, generation: str, **values: object) -> None:
+        """Switch, and remove every generation but this and the one before: also what an interrupted run left."""
+        before = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1})
+        get_collection(NAME).replace_one({"_id": CURRENT}, {"in_use": generation, "at": now(), **values}, upsert=True)
+        kept = [generation, *([before["in_use"]] if before else [])]
+        with time_limit(BATCH_TIMEOUT_S):
+            get_collection(NAME).delete_many({"generation": {"$exists": True, "$nin": kept}})
+
+
+def _documents(generation: str, film_ids: Sequence[str], found: Neighbours) -> Iterator[Row]:
+    for place, (film, (places, weights)) in enumerate(zip(found.films.tolist(), found.rows, strict=True)):
+        yield {
+            "_id": f"{generation}:{film_ids[film]}",
             "generation": generation,
-            "films": films,
-            "at": now(),
-            "popular": [list(p) for p in popular],
+            "place": place,
+            "places": places.astype(_PLACE).tobytes(),
+            "weights": weights.astype(_WEIGHT).tobytes(),
         }
-        get_collection(NAME).replace_one({"_id": CURRENT}, current, upsert=True)
-        kept = [generation, *([previous["generation"]] if previous else [])]
-        with time_limit(BATCH_TIMEOUT_S):  # also what an interrupted run has left
-            get_collection(NAME).delete_many({"generation": {"$exists": True, "$nin": kept}, "_id": {"$ne": CURRENT}})
-        return films
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -108,9 +154,19 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
+@contextmanager
+def alone() -> Iterator[Writer]:
+    """Be the only one who computes inside, or until LEASE has passed since the last `renew`. Raises Busy."""
+    writer = _hold()
+    try:
+        yield writer
+    finally:
+        with driver_errors():
+            get_collection(NAME).delete_one({"_id": LOCK, "owner": writer.owner})
+
+
 @driver_errors()
-def hold() -> Writer:
-    """Be the only one who computes, until `release` or LEASE after the last sign of life. Raises Busy."""
+def _hold() -> Writer:
     owner, moment = uuid4().hex, now()
     try:
         get_collection(NAME).update_one(
@@ -121,9 +177,3 @@ def hold() -> Writer:
     except DuplicateKeyError as error:
         raise Busy("it is being computed at this moment, by another process") from error
     return Writer(owner)
-
-
-@driver_errors()
-def release(writer: Writer) -> None:
-    """Let others compute."""
-    get_collection(NAME).delete_one({"_id": LOCK, "owner": writer._owner})

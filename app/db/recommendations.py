@@ -15,7 +15,7 @@ from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
 from app.recommender.content import Likeness, likeness
 from app.recommender.diversity import diverse
-from app.recommender.scoring import score
+from app.recommender.scoring import best
 
 PROFILE = 100  # liked films, the latest ones: taste changes
 COMPARED = 12  # of these, by content
@@ -83,19 +83,17 @@ def for_newcomer(limit: int = 24) -> list[Recommendation]:
 def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> list[Recommendation]:
     """Those that people like who like the same."""
     titles = {film["_id"]: film["title"] for film in profile}
-    known = neighbours.read(list(titles))
-    near = {film_id: known.near.get(film_id, []) for film_id in titles}
-    scores = {
-        film: found for film, found in score(near, known.popular).items() if film not in liked and found.total > 0
-    }
-    best = sorted(scores, key=lambda film: (-scores[film].total, film))[:limit]
-    films = similar.rows_of(best)
+    known = neighbours.read(titles)
+    if not len(known.priors):
+        return []
+    scored = best(known.rows, known.priors, known.places(liked), limit)
+    ids = known.films(score.place for score in scored)
+    films = similar.rows_of(ids.values())
     found = []
-    for film_id in best:
-        if film_id in films:  # else it was deleted since
-            carriers = scores[film_id].carriers()[:MOST_TITLES]
-            reason = Reason("liked", tuple(titles[film] for film in carriers)) if carriers else Reason("popular")
-            found.append(Recommendation(films[film_id], reason))
+    for score in scored:
+        if film := films.get(ids.get(score.place, "")):  # else it was deleted since
+            carriers = tuple(titles[film] for film in score.carriers()[:MOST_TITLES])
+            found.append(Recommendation(film, Reason("liked", carriers) if carriers else Reason("popular")))
     return found
 
 

@@ -31,15 +31,15 @@ class Traits:
 
 @driver_errors()
 def films(film: Row, limit: int = 12) -> list[Row]:
-    """Films like this one, most alike first; `film` is a row with `_id` and, where it has them, genres, countries, year.
+    """Films like this one, a row with `_id` and, where it has them, genres, countries and year; most alike first.
 
     Those that the same people like come first, then those that have people, genres, country and time in common.
     Raises BadQuery for a bad limit.
     """
     check_limit(limit)
-    near = neighbours.read([film["_id"]]).near.get(film["_id"], [])
-    found = rows_of([other for other, weight in near if weight > 0][:limit])
-    alike = [found[other] for other, _ in near if other in found]
+    close = neighbours.closest(film["_id"], limit)
+    found = rows_of(close)
+    alike = [found[other] for other in close if other in found]
     if len(alike) < limit:
         own = traits([film])
         others = candidates(own, excluded={film["_id"], *found})

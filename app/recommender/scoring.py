@@ -1,40 +1,61 @@
-"""From the films that somebody likes to those that they may like: sums of weights between films, and a prior."""
+"""From the films that somebody likes to those that they may like."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-Near = Iterable[tuple[str, float]]
+import numpy as np
+
+from app.recommender.neighbours import Numbers, Weights
+
+# As if everybody had begun by liking, so many times, a film that everybody likes. With few likes of their own the
+# popular films win, and give way to their neighbours as likes are added.
+PRIOR = 1.0
 
 
-@dataclass
-class Score:
-    """What a film is worth to somebody: the prior that all start from, and what each film that they like adds."""
+@dataclass(frozen=True)
+class Row:
+    """A film's neighbours: their places in ascending order, and their weights (see `app.recommender.neighbours`)."""
 
-    prior: float = 0.0
-    parts: dict[str, float] = field(default_factory=dict)
+    places: Numbers
+    weights: Weights
 
-    @property
-    def total(self) -> float:
-        return self.prior + sum(self.parts.values())
+
+@dataclass(frozen=True)
+class Scored:
+    """A film by its place, and what its score is made of: what its being popular adds, and what liked films do."""
+
+    place: int
+    popularity: float
+    parts: dict[str, float]
 
     def carriers(self) -> list[str]:
-        """The liked films that add more than nothing, and together more than the prior; those that add most first.
-
-        Empty when the prior alone says more than they do: then they are no reason.
-        """
-        adding = sorted((film for film, part in self.parts.items() if part > 0), key=lambda film: -self.parts[film])
-        return adding if sum(self.parts[film] for film in adding) > self.prior else []
+        """The liked films that add anything, most first; none where popularity says more than they do."""
+        adding = sorted(self.parts, key=lambda film: -self.parts[film])
+        return adding if sum(self.parts.values()) > self.popularity else []
 
 
-def score(near: Mapping[str, Near], popular: Near) -> dict[str, Score]:
-    """Film -> its score, for whoever likes the films that are the keys of `near`; those themselves are left out.
+def scores(liked: Iterable[Row], priors: Weights, prior: float = PRIOR) -> Weights:
+    """The score of every film, by place: `prior` times its own prior, and the weights that liked films have to it."""
+    found: Weights = priors * np.float32(prior)
+    for row in liked:
+        found[row.places] += row.weights
+    return found
 
-    `near` has each liked film's neighbours with their weights, `popular` the films that most people like with what
-    that alone makes them worth.
-    """
-    scores = {film: Score(prior) for film, prior in popular if film not in near}
-    for liked, neighbours in near.items():
-        for film, weight in neighbours:
-            if film not in near:
-                scores.setdefault(film, Score()).parts[liked] = weight
-    return scores
+
+def best(liked: Mapping[str, Row], priors: Weights, excluded: Iterable[int], limit: int) -> list[Scored]:
+    """The `limit` films that score highest, without those at the places `excluded`, best first."""
+    found = scores(liked.values(), priors)
+    found[list(excluded)] = -np.inf
+    top = np.argsort(-found, kind="stable")[:limit]
+    return [
+        Scored(place, PRIOR * float(priors[place]), _parts(liked, place)) for place in top.tolist() if found[place] > 0
+    ]
+
+
+def _parts(liked: Mapping[str, Row], place: int) -> dict[str, float]:
+    parts = {}
+    for film, row in liked.items():
+        at = int(np.searchsorted(row.places, place))
+        if at < len(row.places) and row.places[at] == place:
+            parts[film] = float(row.weights[at])
+    return parts

@@ -1,0 +1,83 @@
+"""From the likes in the database to a new generation of neighbours."""
+
+import hashlib
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.db.connection import driver_errors, get_collection
+from app.db.listing import iterate
+from app.db.neighbours import Writer, digest
+from app.recommender.neighbours import Numbers, neighbours
+
+RENEW_EVERY = 100_000  # likes: seconds of reading
+
+Report = Callable[[int], None]
+"""Is told how many are done."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was read, and how many films have neighbours by it."""
+
+    likes: int
+    users: int
+    films: int
+
+
+@dataclass(frozen=True)
+class _Likes:
+    """Pairs of a user and a film by their numbers, the films' ids by number, and a digest of all of it."""
+
+    users: Numbers
+    films: Numbers
+    user_count: int
+    film_ids: list[str]
+    digest: str
+
+
+def learn(writer: Writer, progress: Callable[[str, int], Report], *, force: bool = False) -> Learned | None:
+    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time.
+
+    `progress(what, expected)` is asked for a function that is told how far reading, and then computing, has come.
+    With `force` it computes in any case. Raises Busy when another process has taken over.
+    """
+    likes = _read(writer, progress("likes", _expected()))
+    if likes.digest == digest() and not force:
+        return None
+    found = neighbours(likes.users, likes.films)
+    report, written = progress("neighbours", len(found.films)), 0
+    facts = {"likes": len(likes.users), "users": likes.user_count, "digest": likes.digest}
+    for written in writer.replace(likes.film_ids, found, **facts):
+        report(written)
+    return Learned(likes=len(likes.users), users=likes.user_count, films=written)
+
+
+@driver_errors()
+def _expected() -> int:
+    return get_collection("user_interactions").estimated_document_count()
+
+
+def _read(writer: Writer, report: Report) -> _Likes:
+    users: dict[str, int] = {}
+    films: dict[str, int] = {}
+    user_numbers, film_numbers = array("i"), array("i")
+    content = hashlib.blake2b(digest_size=16)
+    for count, like in enumerate(iterate("user_interactions", fields=["user_id", "movie_id"]), 1):
+        user, film = like["user_id"], like["movie_id"]
+        content.update(f"{user}\0{film}\n".encode())
+        user_numbers.append(users.setdefault(user, len(users)))
+        film_numbers.append(films.setdefault(film, len(films)))
+        if count % RENEW_EVERY == 0:
+            writer.renew()
+            report(count)
+    report(len(user_numbers))
+    return _Likes(
+        users=np.asarray(user_numbers, np.int32),
+        films=np.asarray(film_numbers, np.int32),
+        user_count=len(users),
+        film_ids=list(films),
+        digest=content.hexdigest(),
+    )
