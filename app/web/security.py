@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
 
 # Everything a page needs comes from the app itself; nothing inline, nothing framed, no plug-ins.
@@ -34,7 +35,19 @@ HSTS = "max-age=31536000; includeSubDomains"  # one year, ASVS 5.0 3.4.1
 def init_app(app: Flask) -> None:
     """Check every unsafe request for its CSRF token, and send the headers with every response."""
     CSRFProtect(app)
+    app.session_interface = _NotWithPublicAnswers()
     app.after_request(_add_headers)
+
+
+class _NotWithPublicAnswers(SecureCookieSessionInterface):
+    """Keeps the cookie out of what is the same for everybody: a cache may keep that, and then whoever logs in or out.
+
+    Flask would send `Vary: Cookie` with it, as Flask-Login looks into the session at every request.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
 
 
 def _add_headers(response: Response) -> Response:

@@ -51,6 +51,16 @@ def test_every_response_has_the_security_headers(make_app: Maker, name: str) -> 
         assert "Strict-Transport-Security" not in response.headers, where
 
 
+def test_what_a_cache_may_keep_is_nobodys_in_particular(visitor: Visitor) -> None:
+    page = visitor.get("/log-in")  # which gives the visitor a cookie
+    assert "Cookie" in page.headers["Vary"]
+    style = re.search(r'href="(/static/[^"]+/base\.css)"', page.text)
+    assert style
+    answer = visitor.get(style[1])
+    assert answer.cache_control.public
+    assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
+
+
 def test_hsts_and_a_host_cookie_over_tls_only(make_app: Maker, new_name: str) -> None:
     visitor = Visitor(make_app("user", COOKIE_SECURE="1"))
     response = visitor.get("/log-in", base_url="https://localhost")

@@ -1,0 +1,171 @@
+"""Posters by way of the browser: sent by administrators, shown to everybody, kept by caches."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pictures import decoded, encoded, picture
+from web_visitor import XSS, Maker, Visitor
+from werkzeug.test import TestResponse
+
+from app.admin import posters as pages
+from app.db import audit, operations
+from ops.local_cluster import LocalCluster
+
+PAGE = "/collections/movies/P1/poster"
+JPEG = encoded(picture())
+
+
+@pytest.fixture(autouse=True)
+def _film(library: LocalCluster, visitor: Visitor, boss: Visitor) -> Iterator[None]:
+    """A film. The admin app, made last, has lent both apps its connection."""
+    operations.insert_one("movies", {"_id": "P1", "title": XSS, "type": "MOVIE", "genres": ["drama"]})
+    yield
+    with library.client() as client:
+        database = client.movie_library
+        for name, field in (
+            ("movies", "_id"),
+            ("movie_ids", "_id"),
+            ("posters", "movie_id"),
+            (audit.LOG, "document_id"),
+        ):
+            database[name].delete_many({field: "P1"})
+
+
+def send(visitor: Visitor, content: bytes = JPEG, name: str = "poster.jpg", **data: Any) -> TestResponse:
+    return visitor.send(PAGE, {"picture": (io.BytesIO(content), name), **data})
+
+
+def address(size: str = "small") -> str:
+    return f"/posters/P1/{operations.find_document('movies', 'P1')['poster']}-{size}.webp"
+
+
+def test_a_poster_is_uploaded_shown_and_removed(boss: Visitor, visitor: Visitor) -> None:
+    film = boss.get("/collections/movies/P1").text
+    assert f'href="{PAGE}">Add a poster</a>' in film
+    assert visitor.get("/films/P1").text.count("<img") == 0
+
+    answer = send(boss)
+    assert (answer.status_code, answer.location) == (303, PAGE)
+    page = boss.get(PAGE).text
+    assert "The poster is in place." in page
+    assert f'src="{address("large")}"' in page
+    assert f'src="{address()}"' in visitor.get("/films/P1").text
+
+    assert boss.send(f"{PAGE}/remove", form_on=PAGE).status_code == 303
+    assert "has no picture" in boss.get(PAGE).text
+    assert visitor.get("/films/P1").text.count("<img") == 0
+    deeds = [row["poster"] for row in audit.list_page(document_id="P1").rows]
+    assert deeds == ["removed", "added"]
+
+
+def test_who_may_see_the_log_reads_what_was_done(boss: Visitor, root: Visitor) -> None:
+    send(boss)
+    assert "Poster added" in root.get("/audit-log?document_id=P1").text
+
+
+@pytest.mark.parametrize(("size", "pixels"), [("small", (200, 300)), ("large", (400, 600))])
+def test_both_apps_send_it_to_be_kept_for_good(
+    boss: Visitor, make_app: Maker, size: str, pixels: tuple[int, int]
+) -> None:
+    send(boss)
+    path = address(size)
+    to_admin = boss.get(path)
+    to_visitor = Visitor(make_app("user")).get(path)  # read with the user app's own rights from here on
+    for answer in (to_admin, to_visitor):
+        assert (answer.status_code, answer.content_type) == (200, "image/webp")
+        assert decoded(answer.data).size == pixels
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert not {"Set-Cookie", "Vary"} & set(to_visitor.headers.keys())  # a cache may give it to everybody
+
+
+def test_who_has_it_is_not_sent_it_again(boss: Visitor, visitor: Visitor) -> None:
+    send(boss)
+    tag = visitor.get(address()).headers["ETag"]
+    again = visitor.get(address(), headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert "immutable" in again.headers["Cache-Control"]
+    assert visitor.get(address("large"), headers={"If-None-Match": tag}).status_code == 200
+    assert visitor.client.head(address()).data == b""
+
+
+def test_a_page_that_shows_the_last_version_is_led_to_the_present_one(boss: Visitor, visitor: Visitor) -> None:
+    send(boss)
+    old = address()
+    send(boss, encoded(picture(colour="red")))
+    assert old != address()
+    answer = visitor.get(old)
+    assert (answer.status_code, answer.location) == (302, address())
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ["Q1/0-small", "nothing/0-small", "P1/0-small", "bulk/0-small", f"{'x' * 99}/0-small", "P1/%24ne-%7B%7D"]
+)
+def test_where_there_is_none_nothing_is_found(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(f"/posters/{path}.webp")
+    assert answer.status_code == 404
+    assert "immutable" not in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("size", ["medium", "by", "version", "_id"])
+def test_nothing_but_the_two_sizes_is_sent(boss: Visitor, visitor: Visitor, size: str) -> None:
+    send(boss)
+    assert visitor.get(address(size)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "says"),
+    [
+        (b"", "empty.png", "is no JPEG"),
+        (b"<script>alert(1)</script>", "poster.jpg", "is no JPEG"),
+        (JPEG[:-200], f"../{XSS}.jpg", "broken or incomplete"),
+        (encoded(picture(size=(1, 1)), "PNG"), "dot.png", "1 by 1"),
+    ],
+)
+def test_what_is_no_poster_is_refused_beside_its_field(boss: Visitor, content: bytes, name: str, says: str) -> None:
+    answer = send(boss, content, name)
+    assert answer.status_code == 422
+    (problem,) = re.findall(r'<p class="field-error" id="picture-error">([^<]*)</p>', answer.text)
+    assert says in problem
+    assert "<script>alert" not in answer.text
+    assert "poster" not in operations.find_document("movies", "P1")
+
+
+def test_no_picture_is_refused(boss: Visitor) -> None:
+    assert "Choose a picture." in boss.send(PAGE, {}).text
+    assert "Choose a picture." in boss.send(PAGE, {"picture": "no file"}).text
+
+
+def test_only_who_may_edit_may_send_much(boss: Visitor, guest: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = JPEG + bytes(300_000)
+    assert send(boss, large).status_code == 303
+    assert boss.post(PAGE, {"picture": (io.BytesIO(JPEG), "x.jpg")}).status_code == 400  # no token
+    assert Visitor(guest.app).post(PAGE, {"picture": (io.BytesIO(large), "x.jpg")}).status_code in (400, 413)
+    monkeypatch.setattr(pages, "UPLOAD_MAX_BYTES", 280_000)
+    assert send(boss, large).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["nothing/poster", "nothing/poster/remove", f"{'x' * 99}/poster", "bulk/poster"])
+def test_a_film_that_is_not_there_gets_none(boss: Visitor, path: str) -> None:
+    answer = boss.send(f"/collections/movies/{path}", {"picture": (io.BytesIO(JPEG), "x.jpg")}, form_on=PAGE)
+    assert answer.status_code == 404
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.one_of(st.binary(max_size=400), st.binary(max_size=40).map(lambda tail: JPEG[:300] + tail)),
+    name=st.text(max_size=20),
+    kind=st.sampled_from(["image/jpeg", "text/html", "image/svg+xml", ""]),
+)
+def test_nothing_that_is_sent_makes_the_server_fail(boss: Visitor, content: bytes, name: str, kind: str) -> None:
+    answer = boss.send(PAGE, {"picture": (io.BytesIO(content), name, kind)})
+    assert answer.status_code in {303, 422}
