@@ -6,7 +6,7 @@ for (const input of document.querySelectorAll("[data-judge]")) {
   const verdict = document.createElement("p");
   verdict.className = "field-verdict";
   verdict.setAttribute("role", "status");
-  input.before(verdict);
+  input.after(verdict);
   let timer, asking;
 
   input.addEventListener("input", () => {

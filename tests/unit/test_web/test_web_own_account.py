@@ -1,0 +1,145 @@
+"""What people do with their own account: change the password, take the data along, delete everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from web_visitor import PASSWORD, Visitor, with_session
+
+from app.db import favourites, users
+from ops.local_cluster import LocalCluster
+
+OTHER = "four blind mice 1928"
+Find = Callable[[str], str]
+
+
+@pytest.fixture
+def member(visitor: Visitor, new_name: str) -> Visitor:
+    """Somebody with an account of the name `new_name`, logged in."""
+    users.sign_up(new_name, PASSWORD)
+    return with_session(visitor, new_name)
+
+
+def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, new_name: str) -> None:
+    other = with_session(Visitor(member.app), new_name)
+    assert other.get("/account").status_code == 200
+    sent = member.send("/account/password", {"current": PASSWORD, "password": OTHER, "repeated": OTHER})
+    assert (sent.status_code, sent.location) == (302, "/account")
+    assert "Your password is changed" in member.get("/account").text
+    assert other.get("/account").status_code == 302
+    assert other.log_in(new_name).status_code == 422
+    assert other.log_in(new_name, OTHER).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "Enter your present password"),
+        ({"current": "wrong password"}, "This isn&#39;t your password"),
+        ({"password": "short", "repeated": "short"}, "at least 8"),
+        ({"password": "sunshine1", "repeated": "sunshine1"}, "very common password"),
+        ({"repeated": OTHER + "!"}, "differ"),
+        ({"password": PASSWORD, "repeated": PASSWORD}, "the password that you have"),
+    ],
+)
+def test_a_password_that_is_not_changed_says_why(
+    member: Visitor, new_name: str, fields: dict[str, str], says: str
+) -> None:
+    form = {"current": PASSWORD, "password": OTHER, "repeated": OTHER, **fields} if fields else {}
+    answer = member.send("/account/password", form)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert not any(f'value="{secret}"' in answer.text for secret in (PASSWORD, OTHER)), "a password was sent back"
+    assert Visitor(member.app).log_in(new_name).status_code == 302
+
+
+def test_guessing_the_present_password_is_limited(member: Visitor) -> None:
+    form = {"current": "wrong password", "password": OTHER, "repeated": OTHER}
+    answers = [member.send("/account/password", form).status_code for _ in range(11)]
+    assert answers == [422] * 10 + [429]
+    answers = [member.send("/account/delete", {"current": "wrong password"}).status_code for _ in range(11)]
+    assert answers == [422] * 10 + [429]
+
+
+def test_deleting_the_account_leaves_nothing(member: Visitor, new_name: str, user_id: Find) -> None:
+    identifier = user_id(new_name)
+    favourites.like(identifier, "Q1")
+    copy = member.cookie()
+    assert "the 1 film" in member.get("/account/delete").text
+    refused = member.send("/account/delete", {"current": "wrong password"})
+    assert (refused.status_code, "This isn&#39;t your password" in refused.text) == (422, True)
+    assert member.send("/account/delete", {"current": PASSWORD}).location == "/"
+    assert "Your account is deleted" in member.get("/").text
+    thief = Visitor(member.app)
+    thief.use_cookie(copy)
+    assert thief.get("/account").status_code == 302
+    assert favourites.count(identifier) == 0
+    assert not users.exists(new_name)
+    assert member.sign_up(new_name).status_code == 302, "the name is free again"
+
+
+def test_the_data_can_be_taken_along(member: Visitor, new_name: str, user_id: Find, visitor: Visitor) -> None:
+    favourites.like(user_id(new_name), "Q1")
+    answer = member.get("/account/export")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="film-library-{new_name}.json"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    data = json.loads(answer.text)
+    assert data["account"]["name"] == new_name
+    assert [film["title"] for film in data["favourites"]] == ["The Long Film"]
+    assert "argon2" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/password", "/account/delete", "/account/export", "/my-films"])
+def test_an_account_is_its_owners(visitor: Visitor, path: str) -> None:
+    assert visitor.get(path).location.startswith("/log-in?next=")
+
+
+def test_whoever_becomes_an_administrator_is_out_at_once(member: Visitor, new_name: str, library: LocalCluster) -> None:
+    assert member.get("/account").status_code == 200
+    with library.client() as client:
+        client.movie_library.users.update_one({"username": new_name}, {"$set": {"admin_status": 1}})
+    assert member.get("/account").status_code == 302
+    assert "admin app" in member.log_in(new_name).text
+
+
+def test_a_password_is_judged_while_it_is_typed(visitor: Visitor, member: Visitor, new_name: str) -> None:
+    def judged(password: str, username: str = "") -> str | None:
+        answer = visitor.send("/password-hint", {"password": password, "username": username}, form_on="/account/delete")
+        problem: str | None = json.loads(answer.text)["problem"]
+        return problem
+
+    assert judged(OTHER) is None
+    assert "very common" in (judged("sunshine1") or "")
+    assert "user name" in (judged(f"{OTHER} {new_name}") or "")
+    assert judged(f"{OTHER} beeblebrox", "beeblebrox") is None, "logged in, the account's own name counts"
+
+
+FORMS = {
+    "/sign-up": ["username", "password", "repeated"],
+    "/log-in": ["username", "password"],
+    "/account/password": ["current", "password", "repeated"],
+    "/account/delete": ["current"],
+    "/password-hint": ["username", "password"],
+}
+
+
+@pytest.mark.parametrize("path", FORMS)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_form_is_an_error_of_ours(user_app: Flask, member: Visitor, path: str, data: st.DataObject) -> None:
+    somebody = Visitor(user_app)  # from an address of its own: nothing is limited
+    if path.startswith("/account"):
+        somebody.use_cookie(member.cookie())
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+    form = {name: data.draw(st.one_of(st.none(), texts, st.just(PASSWORD)), name) for name in FORMS[path]}
+    query = data.draw(st.sampled_from(["", "?next=//evil.example", "?like=Q1", "?like=%00", "?like=..&next=%0d"]))
+    if form.get("current") == PASSWORD:
+        return  # that would be meant
+    sent = {name: value for name, value in form.items() if value is not None}
+    answer = somebody.send(path + query, sent, form_on="/sign-up" if path == "/password-hint" else path)
+    assert answer.status_code in {200, 302, 400, 422, 429}
