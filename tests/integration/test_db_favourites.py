@@ -1,0 +1,168 @@
+"""Likes: idempotent, in one round trip, read in any order, and gone with their user."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import favourites, operations
+from app.db.errors import BadQuery
+from app.db.models import now
+
+Raw = Database[dict[str, Any]]
+Add = Callable[..., None]
+
+USER = "u1"
+NO_IDS = (None, 5, "", "x" * 65, ["f001"], {"$ne": None}, b"f001")
+NO_FILMS = (*NO_IDS, "a b", "a/b", "..", "f001\n", "$ne")
+
+
+@pytest.fixture
+def films(add_films: Add) -> None:
+    """f001 to f004, each first in one order: Zeta is the best, Alpha the first by title, émile the oldest."""
+    add_films(
+        {"title": "Alpha", "release_year": 2000, "imdb_score": 5, "imdb_votes": 1000},
+        {"title": "Zeta", "release_year": 1990, "imdb_score": 9, "imdb_votes": 1000},
+        {"title": "émile", "release_year": 1950, "imdb_score": 7, "imdb_votes": 1000},
+        {"title": "Never liked"},
+    )
+
+
+def pages(sort: str, *, descending: bool, limit: int = 2) -> list[dict[str, Any]]:
+    rows, after = [], None
+    while True:
+        page = favourites.page(USER, sort=sort, descending=descending, after=after, limit=limit)
+        rows += page.rows
+        if (after := page.next) is None:
+            return rows
+
+
+@pytest.mark.usefixtures("films")
+def test_liking_twice_is_liking_once_and_unliking_too(database: Raw) -> None:
+    favourites.like(USER, "f001")
+    (first,) = database.user_interactions.find()
+    favourites.like(USER, "f001")
+    assert list(database.user_interactions.find()) == [first]
+    assert first["created_at"] <= now()
+    for _ in range(2):
+        favourites.unlike(USER, "f001")
+        assert favourites.liked(USER) == frozenset()
+    favourites.like(USER, "f001")
+    assert favourites.liked(USER) == {"f001"}
+
+
+def test_many_who_like_at_once_make_one_document(database: Raw) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for film in range(20):
+            list(pool.map(lambda _, film=film: favourites.like(USER, f"f{film}"), range(8)))
+    assert database.user_interactions.count_documents({}) == 20
+
+
+def test_a_like_and_its_end_are_one_round_trip_each(database: Raw) -> None:
+    database.command("profile", 2)
+    favourites.like(USER, "f001")
+    favourites.unlike(USER, "f001")
+    database.command("profile", 0)
+    entries = list(database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}}))
+    database.drop_collection("system.profile")
+    assert [(entry["op"], entry.get("keysExamined", 0)) for entry in entries] == [("update", 0), ("remove", 1)]
+
+
+@pytest.mark.usefixtures("films")
+def test_the_hearts_of_a_page() -> None:
+    favourites.like(USER, "f001")
+    favourites.like(USER, "f002")
+    favourites.like("u2", "f003")
+    assert favourites.liked_among(USER, ["f001", "f003", "f004", "f001"]) == {"f001"}
+    assert favourites.liked_among(USER, []) == frozenset()
+    assert (favourites.count(USER), favourites.count("nobody")) == (2, 0)
+    with pytest.raises(BadQuery, match="at most 500"):
+        favourites.liked_among(USER, [f"f{n}" for n in range(501)])
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize(
+    ("sort", "ascending"),
+    [
+        ("liked", ["f002", "f003", "f001"]),
+        ("title", ["f001", "f003", "f002"]),
+        ("year", ["f003", "f002", "f001"]),
+        ("rating", ["f001", "f003", "f002"]),
+    ],
+)
+def test_favourites_in_every_order(database: Raw, sort: str, ascending: list[str]) -> None:
+    for film in ("f002", "f003", "f001"):
+        favourites.like(USER, film)
+    favourites.like("u2", "f004")
+    assert [film["_id"] for film in pages(sort, descending=False)] == ascending
+    rows = pages(sort, descending=True)
+    assert [film["_id"] for film in rows] == ascending[::-1]
+    liked_at = {like["movie_id"]: like["created_at"] for like in database.user_interactions.find({"user_id": USER})}
+    assert {film["_id"]: film["liked_at"] for film in rows} == liked_at
+    assert {"title", "type", "release_year", "ranking_score"} <= rows[0].keys()
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize("sort", favourites.SORTS)
+def test_a_film_deleted_meanwhile_is_left_out(database: Raw, sort: str) -> None:
+    for film in ("f001", "f002", "f003"):
+        favourites.like(USER, film)
+    database.movies.delete_one({"_id": "f002"})  # past app.db, which takes the likes along
+    assert {film["_id"] for film in pages(sort, descending=True, limit=1)} == {"f001", "f003"}
+    assert pages(sort, descending=True, limit=500) == pages(sort, descending=True, limit=1)
+
+
+@pytest.mark.usefixtures("films")
+def test_likes_go_with_their_film_and_with_their_user(database: Raw) -> None:
+    for film in ("f001", "f002"):
+        favourites.like(USER, film)
+        favourites.like("u2", film)
+    assert operations.delete_document("movies", "f001", cascade=True)
+    assert favourites.liked(USER) == {"f002"}
+    assert favourites.erase(USER) == 1
+    assert favourites.erase(USER) == 0
+    assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
+    assert favourites.page(USER).rows == []
+
+
+def test_what_is_no_id_is_refused(database: Raw) -> None:
+    for bad in NO_FILMS:
+        for call in (favourites.like, favourites.unlike):
+            with pytest.raises(BadQuery):
+                call(USER, bad)  # type: ignore[arg-type]
+        with pytest.raises(BadQuery):
+            favourites.liked_among(USER, [bad])  # type: ignore[list-item]
+    calls: list[Callable[[Any], Any]] = [
+        lambda user: favourites.like(user, "f001"),
+        lambda user: favourites.unlike(user, "f001"),
+        lambda user: favourites.liked_among(user, ["f001"]),
+        favourites.liked,
+        favourites.count,
+        favourites.page,
+        favourites.erase,
+    ]
+    for call_with in calls:
+        for bad in NO_IDS:
+            with pytest.raises(BadQuery):
+                call_with(bad)
+    assert database.user_interactions.count_documents({}) == 0
+
+
+@pytest.mark.usefixtures("films")
+def test_bad_orders_cursors_and_limits_are_refused() -> None:
+    favourites.like(USER, "f001")
+    favourites.like(USER, "f002")
+    cursor = favourites.page(USER, sort="title", limit=1).next
+    for arguments in (
+        {"sort": "_id"},
+        {"sort": ["title"]},
+        {"sort": None},
+        {"after": "nonsense"},
+        {"after": cursor},
+        {"limit": 0},
+        {"limit": 501},
+    ):
+        with pytest.raises(BadQuery):
+            favourites.page(USER, **arguments)

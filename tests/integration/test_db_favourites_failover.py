@@ -1,0 +1,130 @@
+"""Hearts pressed by many while a shard's primary dies: one document for a user and a film, in its acknowledged state.
+
+Each user has two clients, as in two windows. A film of one window has the state that this window's last acknowledged
+press gave it. On a film of both windows, presses race until each window has pressed for one and the same end.
+"""
+
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+from pymongo.database import Database
+
+from app.db import connection, favourites, schema
+from app.db.connection import Row
+from app.db.errors import DatabaseUnavailable
+from ops.local_cluster import LocalCluster
+from ops.processes import wait_for
+
+USERS = 25
+WINDOWS = ("left", "right")
+OWN_FILMS = 3  # of each window; films are the same for all users
+PRESSES = 250  # acknowledged by all together, before the kill, and again when there is a new primary
+SHARD = "shard1"
+
+
+@dataclass
+class Window:
+    """One client: presses hearts until told to stop, then those of both windows as they shall be in the end."""
+
+    user: str
+    name: str
+    stop: threading.Event
+    acknowledged: int = 0
+    state: dict[str, bool] = field(default_factory=dict)  # film -> liked, by the last acknowledged press
+
+    def run(self) -> None:
+        chance = random.Random(f"{self.user} {self.name}")
+        films = [f"{self.name}-{number}" for number in range(OWN_FILMS)] + ["both-liked", "both-not"]
+        while not self.stop.is_set():
+            self.press(chance.choice(films), liked=chance.random() < 0.6)
+        self.press("both-liked", liked=True)
+        self.press("both-not", liked=False)
+
+    def press(self, film: str, *, liked: bool) -> None:
+        """Again until it is acknowledged, as a page does that says it failed."""
+        change = favourites.like if liked else favourites.unlike
+        while True:
+            try:
+                change(self.user, film)
+            except DatabaseUnavailable:
+                continue
+            self.state[film] = liked
+            self.acknowledged += 1
+            return
+
+
+@pytest.fixture
+def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
+    """The sharded database without likes; app.db connected as the user app is."""
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    schema.install_validators()
+    schema.create_indexes()
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-user"), database="movie_library"))
+    with cluster.client() as client:
+        client.movie_library.user_interactions.delete_many({})
+        yield client.movie_library
+        client.movie_library.user_interactions.delete_many({})
+    connection.disconnect()
+
+
+@pytest.fixture
+def a_member_dies(cluster: LocalCluster) -> Iterator[None]:
+    """Whatever was killed is there again afterwards, for the tests that follow."""
+    yield
+    for process in cluster.processes:
+        if not process.alive():
+            process.start()
+            process.wait_until_listening()
+    with cluster.shard_client(SHARD) as shard:
+        wait_for("all members", lambda: _states(shard.admin.command("replSetGetStatus")) == {1: 1, 2: 2})
+
+
+def _states(status: Row) -> Counter[int]:
+    return Counter(member["state"] for member in status["members"])
+
+
+def press_until_killed(cluster: LocalCluster, windows: list[Window]) -> None:
+    """Everybody presses, the primary dies, there is another one, and everybody goes on for a while."""
+
+    def more() -> None:
+        enough = sum(window.acknowledged for window in windows) + PRESSES
+        wait_for("acknowledged presses", lambda: sum(window.acknowledged for window in windows) > enough)
+
+    with ThreadPoolExecutor(len(windows)) as pool:
+        pressing = [pool.submit(window.run) for window in windows]
+        try:
+            more()
+            cluster.primary(SHARD).stop(signal.SIGKILL)
+            cluster.primary(SHARD)
+            more()
+        finally:
+            windows[0].stop.set()
+        for window in pressing:
+            window.result()
+
+
+@pytest.mark.usefixtures("a_member_dies")
+def test_hearts_are_as_last_acknowledged_though_a_primary_dies(cluster: LocalCluster, router: Database[Row]) -> None:
+    stop = threading.Event()
+    windows = [Window(f"user{number:02}", name, stop) for number in range(USERS) for name in WINDOWS]
+    press_until_killed(cluster, windows)
+
+    expected = {(window.user, film) for window in windows for film, liked in window.state.items() if liked}
+    found = Counter((like["user_id"], like["movie_id"]) for like in router.user_interactions.find())
+    assert not expected - found.keys(), "acknowledged likes are lost"
+    assert not found.keys() - expected, "acknowledged ends of likes are lost"
+    assert set(found.values()) == {1}
+    kept = []
+    for name in ("shard1", "shard2"):
+        with cluster.shard_client(name) as shard:
+            kept.append(shard.movie_library.user_interactions.count_documents({}))
+    assert min(kept) > 0, "both shards have users"
+    assert sum(kept) == len(expected)
+    for user in {window.user for window in windows}:
+        assert favourites.liked(user) == {film for owner, film in expected if owner == user}
