@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.db import catalogue, person_directory, search_misses
-from app.db.errors import BadQuery
-from app.db.search import search_movies
+from app.db import catalogue, facets, person_directory, search_misses, suggestions
+from app.db.errors import BadQuery, TooSlow
+from app.db.search import ANY, Narrow, correct, search_movies
+from app.db.suggestions import Suggestion
+from app.user import narrowing
 from app.web.query import single
 
 HOME_SHELF = 12
 HOME_POSTERS = 3  # beside the search bar
 RESULTS_PER_PAGE = 24
+PEOPLE_SHOWN = 4
 QUERY_MAX = 200  # characters; no film's title is longer
 SUGGESTED_WORDS = 3
+SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse the suggestions for what is being typed
+
+TOO_LONG = f"That is a long one. Please use at most {QUERY_MAX} characters."
+TOO_SLOW = "So much matches that the search was given up. One more word helps, or a rarer one."
+
+Page = str | tuple[str, int]
 
 blueprint = Blueprint("films", __name__)
 
@@ -26,47 +38,109 @@ def home() -> str:
 
 
 @blueprint.get("/search")
-def search() -> str | tuple[str, int]:
-    """Films for `q`: words in any order, the last one as a prefix, "a phrase" as it stands. `after` continues."""
-    text = " ".join(single(request.args, "q").split())
+def search() -> Page:
+    """Films for `q`: words in any order, the last one as a prefix, "a phrase" as it stands. `after` continues.
+
+    `type`, `genre`, `decade` and `country` narrow it; `facets=yes` counts what else there is, for pages without
+    JavaScript, which otherwise asks for that at its own address.
+    """
+    text = _text()
     if not text:
         return render_template("user/search.html", text="", page=None)
     if len(text) > QUERY_MAX:
-        problem = f"That is a long one. Please use at most {QUERY_MAX} characters."
-        return render_template("user/search.html", text=text[:QUERY_MAX], page=None, problem=problem), 400
+        return _problem(text[:QUERY_MAX], TOO_LONG, 400)
+    narrow = narrowing.narrow_from(request.args)
     after = single(request.args, "after") or None
     try:
-        page = search_movies(text, limit=RESULTS_PER_PAGE, after=after)
+        context = _results(text, narrow, after)
+    except TooSlow:
+        return _problem(text, TOO_SLOW, 503)
     except BadQuery as error:
-        if after:  # a link that we made, tampered with
+        if after or narrow != ANY:  # a link that we made, tampered with
             raise
-        return render_template("user/search.html", text=text, page=None, problem=f"{error}."), 400
-    suggestions = []
-    if not page.rows and not after:
-        search_misses.record(text)
-        suggestions = _suggestions(text)
-    return render_template("user/search.html", text=text, page=page, continued=bool(after), suggestions=suggestions)
+        return _problem(text, f"{error}.", 400)
+    if single(request.args, "facets") == "yes":
+        context |= _facets(context["text"], narrow)
+    return render_template("user/search.html", **context)
+
+
+@blueprint.get("/search/facets")
+def search_facets() -> str:
+    """What a search can be narrowed to, with counts: a piece of HTML for the page of results."""
+    text = _text()
+    if not text or len(text) > QUERY_MAX:
+        raise BadQuery("a search text is needed")
+    return render_template("user/facets.html", **_facets(text, narrowing.narrow_from(request.args)))
 
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    """What may be meant by what is being typed: {"suggestions": [{kind, text, detail, url}]}, best first."""
-    text = " ".join(single(request.args, "q").split())
-    found = person_directory.find(text, limit=8) if len(text) <= QUERY_MAX else []
-    rows = [
-        {"kind": "person", "text": row["name"], "detail": "", "url": url_for("people.show", person_id=row["_id"])}
-        for row in found
-    ]
-    return jsonify(suggestions=rows)
+    """Films and people for what is being typed: {"suggestions": [{kind, id, text, detail, url}]}, best first."""
+    text = _text()
+    found = suggestions.suggest(text) if 0 < len(text) <= QUERY_MAX else []
+    response = jsonify(suggestions=[{**asdict(item), "url": _page_of(item)} for item in found])
+    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"
+    return response
 
 
-def _suggestions(text: str) -> list[tuple[str, int]]:
+def _page_of(item: Suggestion) -> str:
+    if item.kind == "person":
+        return url_for("people.show", person_id=item.id)
+    return url_for("film.show", film_id=item.id)
+
+
+def _text() -> str:
+    return " ".join(single(request.args, "q").split())
+
+
+def _problem(text: str, problem: str, status: int) -> tuple[str, int]:
+    return render_template("user/search.html", text=text, page=None, problem=problem), status
+
+
+def _facets(text: str, narrow: Narrow) -> dict[str, Any]:
+    counts = facets.count(text, narrow)
+    return {"facets": counts, "groups": narrowing.groups(text, narrow, counts)}
+
+
+def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
+    """What the page of results shows. A text that finds nothing is corrected where that finds something.
+
+    Raises:
+        BadQuery, TooSlow: as `search_movies`.
+    """
+    page = search_movies(text, narrow=narrow, limit=RESULTS_PER_PAGE, after=after)
+    context: dict[str, Any] = {"text": text, "page": page, "continued": bool(after)}
+    if not after:
+        context["people"] = person_directory.find(text, limit=PEOPLE_SHOWN) if narrow == ANY else []
+        if not page.rows:
+            context |= _instead(text, narrow)
+    searched = context["text"]
+    context["filters"] = narrowing.filters(searched, narrow)
+    context["arguments"] = {"q": searched, **narrowing.parameters(narrow)}
+    return context
+
+
+def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
+    """For a search that found nothing: what it finds without filters, corrected, or with fewer words."""
+    if narrow != ANY:
+        unfiltered = search_movies(text, limit=1)
+        if unfiltered.rows:
+            return {"unfiltered": unfiltered}
+    search_misses.record(text)
+    if corrected := correct(text):
+        page = search_movies(corrected, narrow=narrow, limit=RESULTS_PER_PAGE)
+        if page.rows:
+            return {"text": corrected, "typed": text, "page": page}
+    return {"suggestions": _shorter(text)}
+
+
+def _shorter(text: str) -> list[tuple[str, int | None]]:
     """Other texts for a search that found nothing: without the quotes, and its longest words one by one.
 
-    Each with the number of films it finds; those that find none either are left out.
+    Each with the number of films it finds (None: not counted); those that find none either are left out.
     """
     unquoted = " ".join(text.replace('"', " ").split())
     words = sorted(set(unquoted.split()), key=lambda word: (-len(word), word))[:SUGGESTED_WORDS]
     others = dict.fromkeys(other for other in (unquoted, *words) if other != text)
-    found = [(other, search_movies(other, limit=1).total) for other in others]
-    return [(other, count) for other, count in found if count]
+    found = [(other, search_movies(other, limit=1)) for other in others]
+    return [(other, page.total) for other, page in found if page.rows]

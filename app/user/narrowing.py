@@ -1,3 +1,112 @@
-"""What a search is narrowed to (type, genre, decade, country)."""
+"""What a search is narrowed to (type, genre, decade, country): read from the address, and put into words and links.
+
+In addresses it is `type`, `genre`, `decade` (1990) and `country`, each once at most.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import url_for
+from werkzeug.datastructures import MultiDict
+
+from app.db.errors import BadQuery
+from app.db.facets import Counts, Facets
+from app.db.search import Narrow
+from app.web.query import single
 
 KIND_WORDS = {"MOVIE": "Films", "SHOW": "Series"}
+GROUPS = {"type": "Type", "genre": "Genre", "decade": "Decade", "country": "Country"}  # parameter: heading
+DECADE_DIGITS = 4
+CHOICES_SHOWN = 30  # of each facet
+VALUE_MAX = 200  # characters; no genre or country has a longer name
+
+
+class Choice(NamedTuple):
+    """One value of a facet: its words, how many films it leaves (None: not counted), and where it leads to."""
+
+    text: str
+    films: int | None
+    chosen: bool
+    url: str
+
+
+class Group(NamedTuple):
+    """The choices of one facet under their heading."""
+
+    name: str
+    heading: str
+    choices: list[Choice]
+
+
+def narrow_from(args: MultiDict[str, str]) -> Narrow:
+    """What the address narrows the search to; empty values don't.
+
+    Raises:
+        BadQuery: a parameter given twice, too long, or a decade that isn't a year.
+    """
+    values = {name: single(args, name).strip() for name in GROUPS}
+    if too_long := [name for name, value in values.items() if len(value) > VALUE_MAX]:
+        raise BadQuery(f"{too_long[0]} is too long")
+    decade = values["decade"]
+    if decade and not (decade.isascii() and decade.isdigit() and len(decade) == DECADE_DIGITS):
+        raise BadQuery("decade must be a year like 1990")
+    return Narrow(
+        kind=values["type"] or None,
+        genre=values["genre"] or None,
+        decade=int(decade) if decade else None,
+        country=values["country"] or None,
+    )
+
+
+def parameters(narrow: Narrow) -> dict[str, Any]:
+    """The parameters of an address that narrow a search like this."""
+    values = {"type": narrow.kind, "genre": narrow.genre, "decade": narrow.decade, "country": narrow.country}
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def words(name: str, value: str | int) -> str:
+    """A value as people say it: SHOW is "Series", 1990 is "1990s"."""
+    if name == "type":
+        return KIND_WORDS.get(str(value), str(value))
+    return f"{value}s" if name == "decade" else str(value)
+
+
+def filters(text: str, narrow: Narrow) -> list[Choice]:
+    """What is chosen, each with the address of the search without it."""
+    chosen = parameters(narrow)
+    return [Choice(words(name, value), None, True, _url(text, chosen, {name: None})) for name, value in chosen.items()]
+
+
+def groups(text: str, narrow: Narrow, facets: Facets) -> list[Group]:
+    """The facets as links: to the search with a value, or without it where it is chosen.
+
+    What can't narrow the search any more is left out: values that all films have, and facets without any other.
+    """
+    chosen = parameters(narrow)
+    counted = {
+        "type": facets.kinds,
+        "genre": facets.genres,
+        "decade": sorted(facets.decades, reverse=True),
+        "country": facets.countries,
+    }
+    found = []
+    for name, heading in GROUPS.items():
+        if choices := _choices(text, chosen, name, counted[name], facets.counted):
+            found.append(Group(name, heading, choices))
+    return found
+
+
+def _choices(text: str, chosen: dict[str, Any], name: str, values: Counts, all_films: int) -> list[Choice]:
+    """Of a facet that is chosen only the value: the counts are of films that have it. Of others what leaves fewer."""
+    choices = []
+    for value, films in values:
+        on = chosen.get(name) == str(value)
+        if on or (name not in chosen and films < all_films):
+            url = _url(text, chosen, {name: None if on else str(value)})
+            choices.append(Choice(words(name, value), films, on, url))
+    return choices[:CHOICES_SHOWN]
+
+
+def _url(text: str, chosen: dict[str, Any], change: dict[str, str | None]) -> str:
+    return url_for("films.search", **{**chosen, **change, "q": text})
