@@ -40,8 +40,10 @@ def _make_room(endpoint: str | None, values: dict[str, Any] | None) -> None:
 @blueprint.get(ADDRESS)
 @requires(Action.VIEW)
 def show(film_id: str, version: str, size: str) -> Response:
-    """The picture itself."""
-    return poster_response(film_id, version, size)
+    """The picture itself; no cache gives it to whoever isn't logged in here."""
+    response = poster_response(film_id, version, size)
+    response.cache_control.public, response.cache_control.private = False, True
+    return response
 
 
 @blueprint.get("/collections/movies/<film_id>/poster")
