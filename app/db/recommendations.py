@@ -18,7 +18,7 @@ from app.recommender.diversity import diverse
 from app.recommender.scoring import best
 
 PROFILE = 100  # liked films, the latest ones: taste changes
-COMPARED = 12  # of these, by content
+COMPARED = 10  # of these, by content
 CONTENT_EVERY = 4
 POOL = 200  # best rated films that a newcomer's are chosen from
 MOST_TITLES = 2  # named in a reason
@@ -49,7 +49,7 @@ class Recommendation:
 
 @driver_errors()
 def for_user(user_id: str, limit: int = 24) -> list[Recommendation]:
-    """Up to `limit` films that the user may like, the most promising first; those for a newcomer before any like.
+    """Up to `limit` films that the user may like, the most promising first, then those that anybody may like.
 
     Raises BadQuery for what can't be an id, or a bad limit.
     """
@@ -61,14 +61,22 @@ def for_user(user_id: str, limit: int = 24) -> list[Recommendation]:
     by_taste = _by_taste(profile, liked, limit)
     excluded = liked | {found.film["_id"] for found in by_taste}
     by_content = _by_content(profile[:COMPARED], excluded)
-    return list(islice(_interleaved(by_taste, by_content), limit))
+    found = list(islice(_interleaved(by_taste, by_content), limit))
+    return found + _best(limit - len(found), liked | {one.film["_id"] for one in found})
 
 
 @driver_errors()
 def for_newcomer(limit: int = 24) -> list[Recommendation]:
     """The best films by weighted rating, diverse over genres. Raises BadQuery for a bad limit."""
     check_limit(limit)
-    pool = list(get_collection("movies").find({}, CARD).sort(BY_RANK.keys(backwards=False)).limit(max(POOL, limit)))
+    return _best(limit, frozenset())
+
+
+def _best(limit: int, excluded: Collection[str]) -> list[Recommendation]:
+    if not limit:
+        return []
+    query = {"_id": {"$nin": list(excluded)}} if excluded else {}
+    pool = list(get_collection("movies").find(query, CARD).sort(BY_RANK.keys(backwards=False)).limit(max(POOL, limit)))
     order = diverse([(film.get("ranking_score") or 0.0, film.get("genres") or []) for film in pool], limit)
     seen: set[str] = set()
     found = []

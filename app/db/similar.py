@@ -15,9 +15,9 @@ FIELDS = {**CARD, "production_countries": 1}  # what films are compared by, and 
 # A page waits for this: as many candidates as still are compared within a few milliseconds.
 MOST_PEOPLE = 60
 MOST_CREDITS = 5_000  # of those people
-MOST_BY_PEOPLE = 120
+MOST_BY_PEOPLE = 100
 MOST_GENRES = 3
-BEST_OF_GENRE = 40
+BEST_OF_GENRE = 30
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ Numbers = NDArray[np.int32]
 Weights = NDArray[np.float32]
 
 DAMPING = 0.5
-SHRINKAGE = 5.0  # s, in likes
+SHRINKAGE = 10.0  # s, in likes
 # Two films that a single person likes tell about that person, not about the films, and nobody else's business.
 LEAST_COMMON = 2  # users who like both
 LEAST_LIKES = 3  # of a film that is to have neighbours, or be one
