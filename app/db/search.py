@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from app.db import documents, person_directory, search_plan, search_words, spelling
@@ -20,7 +21,7 @@ __all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_detail
 
 ANY = Narrow()
 ARTICLES = ("the", "a", "an")  # which people leave out of a title, or put behind it
-MAX_COUNTED = 1_000  # films: a count reads them all, some 300 in a millisecond
+MAX_COUNTED = 500  # films: a count reads them all, some 300 in a millisecond
 MAX_PEOPLE = 5  # whose films a text finds: those with the most films, where more have the name
 MAX_CREDITS = 5_000  # of theirs
 MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
@@ -43,8 +44,8 @@ class Found:
 class Search:
     """The films that a text finds, as lists that follow one another and share no film, each in rank order:
 
-    those of exactly this title; with all the words in the title; with the last one as the beginning of a word; films of
-    people with this name. If all of these are empty, films of people with some of the words in the title.
+    those of exactly this title; with all the words in the title, the last one perhaps unfinished; films of people with
+    this name. If all of these are empty, films of people with some of the words in the title.
     """
 
     def __init__(self, text: Any, narrow: Narrow = ANY) -> None:
@@ -55,8 +56,7 @@ class Search:
         self._narrow = search_plan.of_narrow(narrow)
         self._parts: tuple[Callable[[], Plan | None], ...] = (
             self._exact,
-            self._whole,
-            self._beginning,
+            self._in_titles,
             self._by_people,
             self._mixed,
         )
@@ -69,10 +69,8 @@ class Search:
     def best(self, limit: int, projection: Mapping[str, int], place: Place = START) -> list[Found]:
         """Up to `limit` films, from a place on: a list, and where in it."""
         found: list[Found] = []
-        if not self._words:
-            return found
         first, start = place
-        for number in range(first, self.parts):
+        for number in range(first, self.parts) if self._words else ():
             if number == self.parts - 1 and first < number and (found or place != START):
                 break
             plan = self._parts[number]()
@@ -83,57 +81,48 @@ class Search:
                 break
         return found
 
-    def meant(self, limit: int, projection: Mapping[str, int]) -> list[Row]:
-        """Up to `limit` films whose titles the text may be the beginning of, or of a part: exact ones, then by rank."""
-        if not self._words:
-            return []
-        every = search_plan.follow([*search_plan.of_words(self._words, self._known), *self._narrow], self._phrases())
-        rows = [*self._exact().rows(None, limit, projection), *every.rows(None, limit, projection)]
-        return list({row["_id"]: row for row in rows}.values())[:limit]
+    def titles(self, limit: int, projection: Mapping[str, int]) -> list[Row]:
+        """Up to `limit` films of which the text is the title or in it."""
+        plans = [self._exact(), self._in_titles()] if self._words else []
+        return [row for plan in plans for row in plan.rows(None, limit, projection)][:limit]
 
     def total(self) -> tuple[int | None, bool]:
         """How many films there are, and whether that is an estimate; None where only counting them would tell."""
-        titles = [plan for plan in (self._exact(), self._whole(), self._beginning()) if plan]
-        if sum(plan.films for plan in titles) <= MAX_COUNTED:
-            counts = [plan.count(MAX_COUNTED + 1) for plan in (*titles, self._by_people()) if plan]
+        titles = self._in_titles()
+        if titles.films <= MAX_COUNTED:
+            counts = [plan.count(MAX_COUNTED + 1) for plan in (self._exact(), titles, self._by_people()) if plan]
             return sum(counts), max(counts) > MAX_COUNTED
-        if len(self._tokens) == 1 and not self._narrow:
-            films = sum({**self._known.films, **(self._known.endings or {})}.values())
-            return films, True
-        return None, True
+        one_list = len(self._tokens) == 1 and not self._narrow and titles.films < search_plan.EVERYTHING
+        return titles.films if one_list else None, True
 
     # -- the lists
 
     @cached_property
     def _known(self) -> search_words.Known:
-        return search_words.look_up(self._words.finished().whole, self._words.prefix)
+        return search_words.look_up(self._words.whole, self._words.prefix)
 
     @cached_property
     def _exact_titles(self) -> list[str]:
         title = " ".join(self._tokens)
-        return [title, *(f"{article} {title}" for article in ARTICLES), *(f"{title} {article}" for article in ARTICLES)]
+        with_article = ((f"{article} {title}", f"{title} {article}") for article in ARTICLES)
+        return list(dict.fromkeys([title, *chain.from_iterable(with_article)]))
 
     def _exact(self) -> Plan:
         titles = {"title_norm": {"$in": self._exact_titles}}
         return search_plan.follow([Condition(0, search_plan.TITLES, titles, {})], self._narrow_checks)
 
-    def _whole(self) -> Plan:
-        conditions = [*search_plan.of_words(self._words.finished(), self._known), *self._narrow]
-        return search_plan.follow(conditions, [*self._phrases(), {"title_norm": {"$nin": self._exact_titles}}])
-
-    def _beginning(self) -> Plan | None:
-        prefix = self._words.prefix
-        if prefix is None:
-            return None
+    def _in_titles(self) -> Plan:
         conditions = [*search_plan.of_words(self._words, self._known), *self._narrow]
-        unfinished = {"title_norm": {"$not": search_plan.has_word(prefix)["title_norm"]}}
-        return search_plan.follow(conditions, [*self._phrases(), unfinished])
+        phrases = [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
+        return search_plan.follow(conditions, [*phrases, {"title_norm": {"$nin": self._exact_titles}}])
 
     def _by_people(self) -> Plan | None:
-        if len(self._text) > MAX_NAME:
-            return None
-        films = _films_of(person_directory.find(self._text, limit=MAX_PEOPLE))
-        return self._among(films, [{"$nor": [{"$and": search_plan.checks(self._words)}]}])
+        return self._among(self._films_of_people, [{"$nor": [{"$and": search_plan.checks(self._words)}]}])
+
+    @cached_property
+    def _films_of_people(self) -> set[str]:
+        short = len(self._text) <= MAX_NAME
+        return _films_of(person_directory.find(self._text, limit=MAX_PEOPLE)) if short else set()
 
     def _mixed(self) -> Plan | None:
         """The first words of the text are a name and the others in the title, or the other way round."""
@@ -154,9 +143,6 @@ class Search:
     @property
     def _narrow_checks(self) -> list[Row]:
         return [condition.check for condition in self._narrow]
-
-    def _phrases(self) -> list[Row]:
-        return [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
 
 
 def _films_of(people: list[Row]) -> set[str]:

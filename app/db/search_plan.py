@@ -36,7 +36,7 @@ FACETS: dict[str, Keys] = {
 }
 
 # So many films are read and sorted faster than the lists of all words that begin alike are found out and merged.
-MAX_SORTED = 1_000
+MAX_SORTED = 500
 EVERYTHING = 2**62  # films: more than any list has
 
 

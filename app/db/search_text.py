@@ -26,10 +26,6 @@ class Words:
         """The words that must be in a title as they are, each once; those of phrases too."""
         return list(dict.fromkeys([*self.exact, *(word for phrase in self.phrases for word in phrase)]))
 
-    def finished(self) -> "Words":
-        """The same with the last word complete."""
-        return Words((*self.exact, self.prefix), self.phrases) if self.prefix else self
-
 
 def parse(text: Any) -> Words:
     """The words of `text`. Quoted parts are phrases; the last word outside quotes may still be being typed, and a lone

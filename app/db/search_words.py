@@ -44,7 +44,10 @@ class Known:
 def look_up(words: Iterable[str], prefix: str | None) -> Known:
     """How many films have each of `words` in their titles, and each word that begins with `prefix`."""
     collection = get_collection(NAME)
-    films = {row["_id"]: row["films"] for row in collection.find({"_id": {"$in": sorted(words)}}, {"films": 1})}
+    wanted = sorted(words)
+    films: dict[str, int] = {}
+    if wanted:
+        films = {row["_id"]: row["films"] for row in collection.find({"_id": {"$in": wanted}}, {"films": 1})}
     if not prefix:
         return Known(films, {})
     # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 
-from rapidfuzz.distance import DamerauLevenshtein
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
 from app.db import search_words
 from app.db.search_words import MAX_SPELLED
@@ -17,7 +17,8 @@ MIN_PART = 2  # letters of a word that was written together with another
 
 
 def nearest(tokens: list[str], limit: int) -> list[str]:
-    """Up to `limit` texts of known words, those with the fewest changes first, then those with the commonest words.
+    """Up to `limit` texts of known words: those with the fewest changes first, then those that look most alike, then
+    those with the commonest words.
 
     A change is a letter more, less, wrong or exchanged with its neighbour (the Damerau-Levenshtein distance), or a
     space more or less.
@@ -27,16 +28,23 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     known = search_words.frequencies({*tokens, *_joined(tokens), *(part for word in tokens for part in _parts(word))})
     similar = search_words.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
     options = [_options(word, known, similar) for word in tokens]
-    texts = {
-        " ".join(words): (sum(distances), -min(frequencies))
-        for choice in product(*options)
-        for words, distances, frequencies in [tuple(zip(*choice, strict=True))]
-    }
+    typed = " ".join(tokens)
+    texts = {}  # text -> its distance, and the frequency of its rarest word
+    for choice in product(*options):
+        words, distances, frequencies = zip(*choice, strict=True)
+        texts[" ".join(words)] = (sum(distances), min(frequencies))
     for i, word in enumerate(_joined(tokens)):
         if word in known:
-            texts[" ".join([*tokens[:i], word, *tokens[i + 2 :]])] = (1, -known[word])
-    texts.pop(" ".join(tokens), None)
-    return heapq.nsmallest(limit, texts, key=lambda text: texts[text])
+            texts[" ".join([*tokens[:i], word, *tokens[i + 2 :]])] = (1, known[word])
+    texts.pop(typed, None)
+    return heapq.nsmallest(limit, texts, key=lambda text: (texts[text][0], -_alike(typed, text), -texts[text][1]))
+
+
+def _alike(one: str, other: str) -> float:
+    """How alike two texts of one distance look, 0 to 1: mistakes are rare at the beginning, so "matrx" is "matrix" and
+    not "marx" (the Jaro-Winkler similarity). Rounded, so that the commoner word wins where it hardly matters.
+    """
+    return round(JaroWinkler.similarity(one, other), 2)
 
 
 def _options(word: str, known: Mapping[str, int], similar: Mapping[str, int]) -> list[tuple[str, int, int]]:
@@ -50,7 +58,9 @@ def _options(word: str, known: Mapping[str, int], similar: Mapping[str, int]) ->
     for first, second in _pairs(word):
         if first in known and second in known:
             found[f"{first} {second}"] = (1, min(known[first], known[second]))
-    ordered = heapq.nsmallest(MAX_OPTIONS, found, key=lambda other: (found[other][0], -found[other][1]))
+    ordered = heapq.nsmallest(
+        MAX_OPTIONS, found, key=lambda other: (found[other][0], -_alike(word, other), -found[other][1])
+    )
     return [(other, *found[other]) for other in ordered]
 
 

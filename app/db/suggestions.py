@@ -33,7 +33,7 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
     """
     check_limit(limit)
-    films = within_limit(lambda: Search(text).meant(CANDIDATES, SHOWN))
+    films = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
     people = person_directory.find(text, limit=limit) if len(text) <= MAX_NAME else []
     room = limit - min(len(people), MAX_PEOPLE)
     films = sorted(films, key=lambda film: _closeness(film["title_norm"], tokenize(text)))[:room]
