@@ -81,7 +81,8 @@ def _bare(app: Flask, template: str, context: Context) -> Flask:
         bare.register_blueprint(blueprint)
     bare.jinja_env.filters.update(app.jinja_env.filters)
     known = {name: value for name, value in app.jinja_env.globals.items() if name not in _OF_A_REQUEST}
-    bare.jinja_env.globals.update(known | {"current_user": AnonymousUserMixin(), "csrf_token": lambda: ""})
+    nobody = {"current_user": AnonymousUserMixin(), "liked": lambda: None, "csrf_token": lambda: ""}
+    bare.jinja_env.globals.update(known | nobody)
     own = {name: value for name, value in context.items() if name not in _OF_A_REQUEST}
     bare.view_functions["catalogue.show"] = lambda: render_template(template, **own)
     return bare
