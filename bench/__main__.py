@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 
 import click
 
-from bench import lists, loading, pages
+from bench import lists, loading, pages, searching
 from bench.library import library
 from bench.measure import show
 
-SUBJECTS = ("imports", "lists", "pages")
+SUBJECTS = ("imports", "lists", "search", "pages")
+CREDITS = 2  # for each film of the library
+SMALLER = 10  # times: the library that the search is compared with
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,13 +31,25 @@ def main(subjects: tuple[str, ...], films: int, imported: int) -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}; synthetic films, one mongod")
     if not subjects or "imports" in subjects:
         show(f"Import of {imported:,} films", loading.measure(imported))
-    if not subjects or "lists" in subjects:
-        with library(films) as full:
-            show(f"The admin app's list at {films:,} films", lists.measure(full))
-    if not subjects or "pages" in subjects:
-        with library(films) as full:
-            show(f"The user app's pages at {films:,} films", pages.measure(full))
+    chosen = subjects or SUBJECTS
+    if set(chosen) - {"imports"}:
+        _measure_library(chosen, films)
     print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def _measure_library(subjects: Sequence[str], films: int) -> None:
+    """What is measured in a library, all of it in one: loading it takes minutes."""
+    smaller: searching.Times = {}
+    if "search" in subjects:
+        with library(films // SMALLER, films // SMALLER * CREDITS) as small:
+            smaller = searching.times(small)
+    with library(films, films * CREDITS) as full:
+        if "lists" in subjects:
+            show(f"The admin app's list at {films:,} films", lists.measure(full))
+        if "search" in subjects:
+            show(f"Search at {films:,} films and {full.credits:,} credits", searching.measure(full, smaller))
+        if "pages" in subjects:
+            show(f"The user app's pages at {films:,} films", pages.measure(full))
 
 
 if __name__ == "__main__":

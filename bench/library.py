@@ -14,7 +14,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from app import admin
-from app.db import bulk, connection, ranking, schema, sessions, users
+from app.db import bulk, connection, derived, ranking, schema, sessions, users
 from app.db.connection import Row
 from app.db.sample import Sample
 from app.progress import Progress
@@ -57,6 +57,7 @@ def library(films: int, credits: int = 0) -> Iterator[Library]:
         if credits:
             with schema.deferred_indexes("credits"):
                 _load("credits", synthetic.credits(sample, films, credits), credits)
+        derived.refresh()
         yield Library(config.uri, config.database, films, sample, credits)
 
 
