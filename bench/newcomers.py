@@ -1,0 +1,79 @@
+"""The questions that recommenders are asked: what else does a new user like, of whom a few likes are known?
+
+Users are split into folds; those of a fold are new to whoever learned from the others. Of each, k likes are given,
+drawn at random or the first ones by time, and the others are to be found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import peer
+
+FOLDS = 5
+GIVEN = (1, 3, 5, 10)
+ORDERS = ("random", "by time")
+DRAWS = {"random": 3, "by time": 1}  # random draws of each user's likes; their results are averaged
+LEAST_LIKES = 3  # of a film: fewer say nothing to anybody
+LEAST_OF_USER = max(GIVEN) + 3  # so that with all given as many are left as are recommended
+SEED = 1927
+
+
+@dataclass(frozen=True)
+class Questions:
+    """`likes` (users x films, 0 or 1), each user's `fold`; and by question its user, its fold, k, its place in ORDERS,
+    and the films given (filled up with -1)."""
+
+    likes: NDArray[np.float32]
+    fold: NDArray[np.int32]
+    user: NDArray[np.int32]
+    k: NDArray[np.int32]
+    order: NDArray[np.int32]
+    given: NDArray[np.int32]
+
+    @property
+    def question_fold(self) -> NDArray[np.int32]:
+        return self.fold[self.user]
+
+    def given_matrix(self, asked: NDArray[Any]) -> NDArray[np.float32]:
+        """The likes given in these questions: questions x films, 0 or 1."""
+        matrix = np.zeros((len(asked), self.likes.shape[1] + 1), np.float32)
+        np.put_along_axis(matrix, self.given[asked], 1, axis=1)
+        return matrix[:, :-1]  # without the column where every -1 went
+
+    def found(self, top: NDArray[np.int32]) -> NDArray[Any]:
+        """How many of the films recommended (questions x 3) their users like: one number a question."""
+        liked: NDArray[Any] = self.likes[self.user[:, None], top]
+        return np.asarray(liked.sum(axis=1), float)
+
+
+def questions() -> Questions:
+    """All questions on MovieLens."""
+    data = peer.run("movielens")
+    users, films, times = (np.array(data[name]) for name in ("users", "films", "times"))
+    known, count = np.unique(films, return_counts=True)
+    kept = np.isin(films, known[count >= LEAST_LIKES])
+    users, films, times = users[kept], films[kept], times[kept]
+    user_number, film_number = (np.unique(ids, return_inverse=True)[1] for ids in (users, films))
+    likes = np.zeros((user_number.max() + 1, film_number.max() + 1), np.float32)
+    likes[user_number, film_number] = 1
+    when = np.zeros(likes.shape)
+    when[user_number, film_number] = times
+
+    chance = np.random.default_rng(SEED)
+    fold = chance.permutation(np.arange(len(likes)) % FOLDS).astype(np.int32)
+    rows = []
+    for user in np.flatnonzero(likes.sum(axis=1) >= LEAST_OF_USER):
+        own = np.flatnonzero(likes[user])
+        for number, order in enumerate(ORDERS):
+            for _ in range(DRAWS[order]):
+                drawn = chance.permutation(own)
+                if order == "by time":  # ties stay as they were drawn
+                    drawn = drawn[np.argsort(when[user, drawn], kind="stable")]
+                rows += [(user, k, number, *drawn[:k], *[-1] * (max(GIVEN) - k)) for k in GIVEN]
+    table = np.array(rows, np.int32)
+    return Questions(likes, fold, table[:, 0], table[:, 1], table[:, 2], table[:, 3:])

@@ -1,0 +1,128 @@
+"""Ours and its peers, each with the settings to choose from: what they recommend in answer to `bench.newcomers`.
+
+- popularity: what most people like
+- cosine: item to item, c_ij / (sqrt(c_i c_j) + s), the textbook's, with its shrinkage s tuned
+- EASE: Steck, WWW 2019, with its lambda tuned; in its dual form, whose matrix is users x users
+- iALS: the package implicit, in the peers' environment
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.recommender import scoring
+from app.recommender.neighbours import neighbours
+from bench import peer
+from bench.newcomers import Questions
+
+TOP = 3
+SHRINKAGES = (0, 10, 30, 70, 150)
+LAMBDAS = (100, 200, 500, 1000, 2500)
+OUR_SHRINKAGES = (5, 10, 20)
+OUR_PRIORS = (0.5, 0.75, 1.0)
+
+Matrix = NDArray[Any]
+Answers = dict[str, NDArray[np.int32]]
+"""Setting -> the films recommended: questions x 3."""
+Recommender = Callable[[Matrix], dict[str, Callable[[Matrix], Matrix]]]
+"""From likes (users x films) to, by setting, a function from given likes (questions x films) to scores of films."""
+
+
+def popularity(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
+    """One setting: there is nothing to tune."""
+    count = likes.sum(axis=0)
+    return {"": lambda given: np.tile(count, (len(given), 1))}
+
+
+def cosine(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
+    """Item-to-item cosine."""
+    common = likes.T @ likes
+    count = common.diagonal().copy()
+    np.fill_diagonal(common, 0)
+    norms = np.sqrt(np.outer(count, count))
+
+    def with_shrinkage(shrinkage: float) -> Callable[[Matrix], Matrix]:
+        weights = common / np.maximum(norms + shrinkage, 1e-9)
+        return lambda given: given @ weights
+
+    return {f"shrinkage {s}": with_shrinkage(s) for s in SHRINKAGES}
+
+
+def ease(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
+    """Embarrassingly shallow autoencoder: B = I - P / diag(P), where P = (X'X + lambda I)^-1.
+
+    By Woodbury's identity P = (I - X' M X) / lambda with M = (lambda I + X X')^-1.
+    """
+    gram = likes @ likes.T
+
+    def with_lambda(weight: float) -> Callable[[Matrix], Matrix]:
+        inverse = np.linalg.inv(gram + weight * np.eye(len(likes), dtype=np.float32))
+        projected = inverse @ likes
+        diagonal = (1 - (likes * projected).sum(axis=0)) / weight
+        return lambda given: -((given - given @ likes.T @ projected) / weight) / diagonal
+
+    return {f"lambda {weight}": with_lambda(weight) for weight in LAMBDAS}
+
+
+def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
+    """`app.recommender`, through the functions that the user app calls."""
+    users, films = (numbers.astype(np.int32) for numbers in np.nonzero(likes))
+
+    def with_shrinkage(shrinkage: float) -> Callable[[Matrix, float], Matrix]:
+        found = neighbours(users, films, shrinkage=shrinkage)
+        rows = {film: scoring.Row(*row) for film, row in zip(found.films.tolist(), found.rows, strict=True)}
+
+        def score(given: Matrix, prior: float) -> Matrix:
+            scores = np.full(given.shape, -1.0, np.float32)
+            for number, liked in enumerate(given):
+                known = [rows[film] for film in np.flatnonzero(liked).tolist() if film in rows]
+                scores[number, found.films] = scoring.scores(known, found.priors, prior)
+            return scores
+
+        return score
+
+    settings = {}
+    for shrinkage in OUR_SHRINKAGES:
+        score = with_shrinkage(shrinkage)
+        for prior in OUR_PRIORS:
+            settings[f"shrinkage {shrinkage}, prior {prior}"] = _with_prior(score, prior)
+    return settings
+
+
+def _with_prior(score: Callable[[Matrix, float], Matrix], prior: float) -> Callable[[Matrix], Matrix]:
+    return lambda given: score(given, prior)
+
+
+def answers(recommender: Recommender, questions: Questions) -> Answers:
+    """Learn from all but a fold's users, answer for these, fold by fold."""
+    found: Answers = {}
+    for fold in np.unique(questions.fold):
+        asked = np.flatnonzero(questions.question_fold == fold)
+        given = questions.given_matrix(asked)
+        for setting, score in recommender(questions.likes[questions.fold != fold]).items():
+            top = found.setdefault(setting, np.zeros((len(questions.user), TOP), np.int32))
+            scores = np.where(given > 0, -np.inf, score(given))
+            top[asked] = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+    return found
+
+
+def ials_answers(questions: Questions) -> Answers:
+    """As `answers`, in the peers' environment."""
+    with tempfile.TemporaryDirectory() as directory:
+        task, result = Path(directory, "task.npz"), Path(directory, "result.npz")
+        arrays: dict[str, Any] = {
+            "likes": questions.likes,
+            "fold": questions.fold,
+            "question_fold": questions.question_fold,
+            "given": questions.given,
+        }
+        np.savez(task, **arrays)
+        settings = peer.run("ials", str(task), str(result))
+        with np.load(result) as loaded:
+            return dict(zip(settings, loaded["top"], strict=True))
