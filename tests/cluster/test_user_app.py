@@ -1,0 +1,76 @@
+"""What people do in the user app, through nginx, the app's own database user, the router and both shards."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+
+import pytest
+
+from ops.topology import USER_APP_PORT
+from tests.deployed import Inventory
+
+PASSWORD = "three blind mice 1927"
+
+
+class Person:
+    """Somebody with a browser that keeps cookies, and an account."""
+
+    def __init__(self, site: str) -> None:
+        self.name = f"cluster-{secrets.token_hex(4)}"
+        self._site = site
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+
+    def get(self, path: str) -> str:
+        with self._opener.open(self._site + path, timeout=60) as response:
+            return response.read().decode()
+
+    def send(self, path: str, form_on: str, **fields: str) -> str:
+        """Send a form with the token of the page that it is on."""
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(form_on))
+        assert found, f"no form on {form_on}"
+        data = urllib.parse.urlencode({"csrf_token": found[1], **fields}).encode()
+        with self._opener.open(self._site + path, data, timeout=60) as response:
+            return response.read().decode()
+
+
+@pytest.fixture
+def person(inventory: Inventory) -> Iterator[Person]:
+    """Signed up for the test, and gone with all that is theirs afterwards."""
+    somebody = Person(f"http://{inventory.address(inventory.groups['web'][0])}:{USER_APP_PORT}")
+    somebody.send("/sign-up", "/sign-up", username=somebody.name, password=PASSWORD, repeated=PASSWORD)
+    yield somebody
+    somebody.send("/account/delete", "/account/delete", current=PASSWORD)
+    assert "Log in" in somebody.get("/my-films")
+
+
+def test_likes_are_kept_and_lead_to_others(person: Person) -> None:
+    liked = re.findall(r'class="heart"[^>]*formaction="/films/([^"/]+)/like"', person.get("/catalogue"))[:3]
+    assert len(liked) == 3
+    for film in liked:
+        person.send(f"/films/{film}/like", "/catalogue", like="yes", next="/catalogue")
+    assert set(liked) <= set(re.findall(r"/films/([^\"/]+)/like", person.get("/my-films")))
+    assert not set(liked) & set(re.findall(r"/films/([^\"/]+)/like", person.get("/catalogue")))
+    assert "card-reason" in person.get("/for-you")
+    kept = json.loads(person.get("/account/export"))
+    assert {favourite["film"] for favourite in kept["favourites"]} == set(liked)
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [
+        ("/search?q=godfahter", "The Godfather"),
+        ("/search?q=kubrick", "Dr. Strangelove"),
+        ("/search/facets?q=the", "comedy"),
+        ("/suggest?q=godf", "The Godfather"),
+        ("/find?genre=drama&actor=al+pacino", "The Godfather"),
+        ("/catalogue?genre=western&decade=1960", "1960"),
+    ],
+)
+def test_what_is_looked_for_is_found(person: Person, path: str, shows: str) -> None:
+    assert shows in person.get(path)
