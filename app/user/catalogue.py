@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from app.db import catalogue
 from app.db.errors import BadQuery
+from app.user.cards import face
 from app.user.favourites import liked
 from app.web.query import single
 
@@ -15,6 +16,7 @@ ROWS = 100
 MAX_RANK = 10**9
 
 blueprint = Blueprint("catalogue", __name__)
+blueprint.add_app_template_global(face)
 
 
 @blueprint.get("/catalogue")
