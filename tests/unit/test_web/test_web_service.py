@@ -45,7 +45,9 @@ def test_without_the_database_the_app_is_alive_but_not_ready(stranded: Visitor) 
     assert int(response.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("path", ["/", "/catalogue", "/search?q=film", "/films/Q1"])
+@pytest.mark.parametrize(
+    "path", ["/", "/catalogue", "/search?q=film", "/find?genre=drama", "/films/Q1", "/people/p1", "/suggest?q=film"]
+)
 def test_without_the_database_pages_ask_for_patience(stranded: Visitor, path: str) -> None:
     response = stranded.get(path)
     assert response.status_code == 503
@@ -53,6 +55,19 @@ def test_without_the_database_pages_ask_for_patience(stranded: Visitor, path: st
     assert "Try again in a few seconds" in response.text
     assert "Traceback" not in response.text
     assert "localhost:1" not in response.text
+    assert '<a class="button" href="">Try again</a>' in response.text
+    assert "retry.js" in response.text
+
+
+def test_without_the_database_what_was_sent_is_not_sent_again_by_a_link(
+    stranded: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stranded.app.config, "WTF_CSRF_ENABLED", False)
+    response = stranded.post("/log-in", {"username": "ann", "password": PASSWORD})
+    assert response.status_code == 503
+    assert "it isn&#39;t certain whether" in response.text
+    assert "Try again</a>" not in response.text
+    assert "retry.js" not in response.text
 
 
 def test_without_the_database_somebody_logged_in_gets_a_page_too(stranded: Visitor) -> None:
