@@ -115,6 +115,9 @@ def test_who_was_taken_for_whom_is_said() -> None:
     assert (result.actor.text, result.actor.more, result.unknown) == ("hanks", False, [])
     assert preferences.find(actor="nobody", director="lee").unknown == ["nobody"]
     assert preferences.find(genre="drama").actor is None
+    director = preferences.find(director="hanks").director
+    assert director is not None
+    assert [person["name"] for person in director.people] == ["Tom Hanks"]  # Colin directed nothing
 
 
 @pytest.mark.usefixtures("library")
