@@ -56,7 +56,8 @@ def test_a_poster_is_uploaded_shown_and_removed(boss: Visitor, visitor: Visitor)
     page = boss.get(PAGE).text
     assert "The poster is in place." in page
     assert f'src="{address("large")}"' in page
-    assert f'src="{address()}"' in visitor.get("/films/P1").text
+    assert f'src="{address("large")}"' in visitor.get("/films/P1").text
+    assert f'src="{address()}" srcset="{address("large")} 2x"' in visitor.get("/search?q=alert+sons").text
 
     assert boss.send(f"{PAGE}/remove", form_on=PAGE).status_code == 303
     assert "has no picture" in boss.get(PAGE).text
