@@ -125,12 +125,17 @@ class Search:
         return _films_of(person_directory.find(self._text, limit=MAX_PEOPLE)) if short else set()
 
     def _mixed(self) -> Plan | None:
-        """The first words of the text are a name and the others in the title, or the other way round."""
+        """The first words of the text are a name and the others in the title, or the other way round.
+
+        A name's words must be whole, and among those that are known: most texts that find nothing end here.
+        """
+        names = search_words.of_names(self._tokens) if 1 < len(self._tokens) <= MAX_MIXED_WORDS else set()
         films: set[str] = set()
         for name, title in _splits(self._tokens):
-            people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
-            of_them = self._among(_films_of(people), [search_plan.has_word(word) for word in title])
-            films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
+            if names.issuperset(name):
+                people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
+                of_them = self._among(_films_of(people), [search_plan.has_beginning(word) for word in title])
+                films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
         return self._among(films, [])
 
     def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
@@ -156,8 +161,6 @@ def _films_of(people: list[Row]) -> set[str]:
 
 def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
     """A text as the words of a name and those of a title."""
-    if len(tokens) > MAX_MIXED_WORDS:
-        return []
     places = range(1, len(tokens))
     return [(tokens[:i], tokens[i:]) for i in places] + [(tokens[i:], tokens[:i]) for i in places]
 

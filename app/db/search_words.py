@@ -57,6 +57,15 @@ def look_up(words: Iterable[str], prefix: str | None) -> Known:
 
 
 @driver_errors()
+def of_names(words: Iterable[str]) -> set[str]:
+    """Those of `words` that are in names of people."""
+    return {
+        row["_id"]
+        for row in get_collection(NAME).find({"_id": {"$in": sorted(words)}, "people": {"$gt": 0}}, {"_id": 1})
+    }
+
+
+@driver_errors()
 def frequencies(words: Iterable[str]) -> dict[str, int]:
     """Word -> number of films and people that have it, for those of `words` that there are."""
     found = get_collection(NAME).find({"_id": {"$in": sorted(words)}}, {"films": 1, "people": 1})
