@@ -102,6 +102,18 @@ def test_unit_is_hardened(deployment: Deployment, web: str, app: str) -> None:
     assert exposure(host, unit) < 3
 
 
+def test_recommendations_are_computed_by_a_timer_as_hardened_as_the_apps(deployment: Deployment, web: str) -> None:
+    host = deployment.host(web)
+    timer, unit = host.service("film-library-recommend.timer"), "film-library-recommend.service"
+    assert timer.is_running
+    assert timer.is_enabled
+    host.check_output("systemctl start %s", unit)  # waits for the end, and fails when it does
+    shown = properties(host, unit)
+    assert {name: shown[name] for name in HARDENING} == HARDENING
+    assert (shown["User"], shown["Nice"], shown["Result"]) == ("film-library-admin", "19", "success"), log(host, unit)
+    assert exposure(host, unit) < 3
+
+
 @app_names
 def test_runs_and_starts_at_boot(deployment: Deployment, web: str, app: str) -> None:
     for unit in (f"film-library-{app}.service", f"film-library-{app}.socket", "nginx.service"):
