@@ -32,6 +32,7 @@ SHOWN = {"name": 1, "roles": 1, "films": 1}
 MAX_WORDS = 20  # of a name that is looked for
 MAX_COUNTED = 3  # words whose people are counted to find the rarest: the longest ones
 MANY = 2_000  # people; as many are put in order within 5 ms
+WELL_KNOWN = 5_000  # people with the most films, among whom several unfinished words are looked for
 MAX_NAMESAKES = 100  # among whom somebody of exactly a name is looked for
 MAX_CREDITS = 1_000  # of a person that are shown
 BATCH = 1_000  # people
@@ -42,15 +43,16 @@ REFRESH_TIMEOUT_S = 120.0  # for one batch
 
 
 @driver_errors()
-def find(text: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
+def find(text: str, *, role: str | None = None, limit: int = 8, unfinished: bool = False) -> list[Row]:
     """The people whose names have all words of `text` in any order, the last as a prefix; most films first.
 
-    Each is {_id, name, roles, films}. A text without any letter or digit finds nobody.
+    With `unfinished` each word is a prefix ("leo di"); where all of these are common, only among the WELL_KNOWN people
+    with the most films. Each person is {_id, name, roles, films}. A text without any letter or digit finds nobody.
     Raises BadQuery for a text that is none or too long, a role that isn't in CREDIT_ROLES, a bad limit.
     """
     words = name_words(text)
     check_limit(limit)
-    return _find([*map(_whole, words[:-1]), *map(_beginning, words[-1:])], role, limit)
+    return _find([*map(_beginning if unfinished else _whole, words[:-1]), *map(_beginning, words[-1:])], role, limit)
 
 
 @driver_errors()
@@ -127,13 +129,28 @@ def _find(words: list[_Word], role: str | None, limit: int) -> list[Row]:
     rarest, count = _rarest(words)
     if not count:
         return []
-    # A beginning's people aren't in order: where they are many, going through all people by films finds some soon.
-    by_films = rarest.is_beginning and count == MANY
-    conditions: list[Row] = [{"name_norm": word.in_name} for word in words if by_films or word is not rarest]
-    conditions += [] if by_films else [{"words": rarest.indexed}]
-    conditions += [] if role is None else [{"roles": role}]
-    found = get_collection(NAME).find({"$and": conditions}, SHOWN, hint=_BY_FILMS if by_films else _BY_WORD)
+    if rarest.is_beginning and count == MANY:
+        conditions, index = _down_all(words), _BY_FILMS
+    else:
+        others = [{"name_norm": word.in_name} for word in words if word is not rarest]
+        conditions, index = [{"words": rarest.indexed}, *others], _BY_WORD
+    if role is not None:
+        conditions.append({"roles": role})
+    found = get_collection(NAME).find({"$and": conditions}, SHOWN, hint=index)
     return list(found.sort(_BY_FILMS).limit(limit))
+
+
+def _down_all(words: list[_Word]) -> list[Row]:
+    """The conditions for going down the list of all people, most films first.
+
+    The people of a beginning aren't in that order; where they are many, this finds some soon. Those of several
+    beginnings together may be so few that it goes past everybody, so it ends after the WELL_KNOWN.
+    """
+    conditions: list[Row] = [{"name_norm": word.in_name} for word in words]
+    if len(words) > 1:
+        last = get_collection(NAME).find({}, {"films": 1}).sort(_BY_FILMS).skip(WELL_KNOWN - 1).limit(1)
+        conditions += [{"films": {"$gte": row["films"]}} for row in last]
+    return conditions
 
 
 def _rarest(words: list[_Word]) -> tuple[_Word, int]:

@@ -113,6 +113,18 @@ def test_where_a_word_or_a_beginning_is_common_the_same_people_are_found(monkeyp
 
 
 @pytest.mark.usefixtures("known")
+def test_with_unfinished_words_each_is_a_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        names(find("t hanks", unfinished=True)) == names(find("ha to", unfinished=True)) == ["Tom Hanks", "Tom Hankson"]
+    )
+    assert names(find("t ha n", unfinished=True)) == []
+    monkeypatch.setattr(person_directory, "MANY", 1)  # all beginnings are common
+    assert names(find("t ha", unfinished=True)) == ["Tom Hanks", "Tom Hankson"]
+    monkeypatch.setattr(person_directory, "WELL_KNOWN", 1)
+    assert names(find("t ha", unfinished=True)) == ["Tom Hanks"]
+
+
+@pytest.mark.usefixtures("known")
 def test_a_person_is_shown_with_films_by_role_best_first(database: Raw) -> None:
     identifier = find("tom hanks")[0]["_id"]
     database.credits.update_one({"person_id": identifier, "movie_id": "f003"}, {"$set": {"character": "Forrest"}})
