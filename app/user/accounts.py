@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
@@ -130,9 +132,9 @@ def delete() -> Page:
 @login_required  # type: ignore[untyped-decorator]
 def export() -> Response:
     """All that is kept about the signed-in person, as a JSON file."""
-    response = jsonify(own_account.export(current_user.user_id))
-    response.headers["Content-Disposition"] = f'attachment; filename="film-library-{current_user.username}.json"'
-    return response
+    text = json.dumps(own_account.export(current_user.user_id), ensure_ascii=False, indent=2)
+    disposition = f'attachment; filename="film-library-{current_user.username}.json"'
+    return Response(text, mimetype="application/json", headers={"Content-Disposition": disposition})
 
 
 def _say(form: FlaskForm, error: ValidationFailed) -> None:

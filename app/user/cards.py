@@ -27,23 +27,12 @@ class Face(NamedTuple):
 
 
 def face(film: dict[str, Any]) -> Face:
-    """The face of a film, a row with at least FIELDS, kept from before or rendered."""
-    return _kept(tuple(map(film.get, FIELDS)), _genres(film))
+    """The face of a film, a row with at least FIELDS as far as there are any: kept from before, or rendered."""
+    return _rendered(tuple(map(film.get, FIELDS)), tuple((film.get("genres") or ())[:GENRES]))
 
 
-def rendered(film: dict[str, Any]) -> Face:
-    """As `face`, without looking for one that was kept."""
-    return _render(tuple(map(film.get, FIELDS)), _genres(film))
-
-
-def _genres(film: dict[str, Any]) -> tuple[str, ...]:
-    return tuple((film.get("genres") or ())[:GENRES])
-
-
-def _render(values: tuple[Any, ...], genres: tuple[str, ...]) -> Face:
+@lru_cache(KEPT)
+def _rendered(values: tuple[Any, ...], genres: tuple[str, ...]) -> Face:
     film = dict(zip(FIELDS, values, strict=True), genres=genres)
     macros: Any = current_app.jinja_env.get_template("user/face.html").module
     return Face(macros.picture(film), macros.words(film))
-
-
-_kept = lru_cache(KEPT)(_render)
