@@ -27,14 +27,15 @@ class Suggestion:
 
 @driver_errors()
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
-    """Up to `limit` films and people whose titles and names have all words of `text`, the last as a beginning.
+    """Up to `limit` films whose titles have all words of `text`, the last as a beginning, and people ("leo di") whose
+    names have all of them as beginnings.
 
     Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
     """
     check_limit(limit)
     films = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
-    people = person_directory.find(text, limit=limit) if len(text) <= MAX_NAME else []
+    people = person_directory.find(text, limit=limit, unfinished=True) if len(text) <= MAX_NAME else []
     room = limit - min(len(people), MAX_PEOPLE)
     films = sorted(films, key=lambda film: _closeness(film["title_norm"], tokenize(text)))[:room]
     return [*map(_film, films), *map(_person, people[: limit - len(films)])]

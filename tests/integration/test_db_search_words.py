@@ -1,0 +1,137 @@
+"""The words of titles and names: counted, taken in one by one, and what they help with while somebody types."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import derived, facets, operations, search_words, suggestions
+from app.db.errors import BadQuery
+from app.db.search import Narrow, correct
+
+Add = Callable[..., None]
+Raw = Database[dict[str, Any]]
+
+NO_TEXT = ({"$ne": None}, ["x"], None, 5, b"x", "x" * 201, "a " * 100)
+
+
+def counts(database: Raw) -> dict[str, tuple[int, int]]:
+    return {row["_id"]: (row["films"], row["people"]) for row in database.search_words.find()}
+
+
+@pytest.fixture
+def films(add_films: Add) -> None:
+    add_films(
+        {"title": "The Godfather", "release_year": 1972, "imdb_score": 9, "imdb_votes": 1000, "genres": ["drama"]},
+        {"title": "God Bless", "release_year": 1990, "imdb_score": 8, "imdb_votes": 1000, "genres": ["drama", "war"]},
+        {"title": "The Rag of Gods", "type": "SHOW", "release_year": 1999, "imdb_score": 9.5, "imdb_votes": 1000},
+        {"title": "Spider Man", "production_countries": ["US", "FR"]},
+        {"title": "Matrix"},
+        {"title": "Marx"},
+    )
+    operations.insert_credit({"movie_id": "f001", "name": "Godric Marlowe", "role": "ACTOR"})
+    operations.insert_credit({"movie_id": "f002", "name": "Godric Marlowe", "role": "DIRECTOR"})
+    derived.refresh()
+
+
+@pytest.mark.usefixtures("films")
+def test_words_are_counted_in_titles_and_names(database: Raw) -> None:
+    found = counts(database)
+    assert (found["the"], found["god"], found["marlowe"]) == ((2, 0), (1, 0), (0, 1))
+    assert search_words.refresh() == 0
+    assert database.search_words.find_one({"_id": "marx"}, {"near": 1}) == {
+        "_id": "marx",
+        "near": ["marx", "arx", "mrx", "max", "mar"],
+    }
+
+
+@pytest.mark.usefixtures("films")
+def test_words_follow_the_films(database: Raw) -> None:
+    operations.insert_one("movies", {"_id": "n", "title": "Matrix Unbound", "type": "MOVIE"})
+    assert counts(database)["unbound"] == (1, 0)
+    operations.delete_document("movies", "n")
+    operations.delete_document("movies", "f006")
+    assert search_words.refresh() == 2
+    assert counts(database).keys().isdisjoint({"unbound", "marx"})
+
+
+def test_a_word_that_is_taken_in_while_all_are_counted_stays(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    search_words.note(["old", "older"])
+    real = search_words._count
+
+    def count(collection: str, field: str) -> dict[str, int]:
+        if collection == "movies":
+            search_words.note(["old", "new"])
+        return real(collection, field)
+
+    monkeypatch.setattr(search_words, "_count", count)
+    search_words.refresh()
+    assert counts(database).keys() == {"old", "new"}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("godfahter", "godfather"),
+        ("the godfther", "the godfather"),
+        ("the GODFATEHR", "the godfather"),
+        ("matrx", "matrix"),  # and not "marx", though that is as near
+        ("marlow godrick", "marlowe godric"),
+        ("spiderman", "spider man"),
+        ("god father", "godfather"),
+        ("god matrix", None),  # known words, and no title has all, nor has one that is like it
+        ("xyzzy", None),
+        ("", None),
+        ("...", None),
+        ("one two three four five six seven", None),
+        ("x" * 200, None),
+    ],
+)
+@pytest.mark.usefixtures("films")
+def test_the_nearest_text_that_finds_something_is_offered(text: str, meant: str | None) -> None:
+    assert correct(text) == meant
+
+
+@pytest.mark.usefixtures("films")
+def test_titles_and_people_are_suggested_by_what_is_typed() -> None:
+    assert suggestions.suggest("god") == [
+        suggestions.Suggestion("film", "f001", "The Godfather", "1972"),  # begins so, as "The" doesn't count
+        suggestions.Suggestion("film", "f002", "God Bless", "1990"),
+        suggestions.Suggestion("film", "f003", "The Rag of Gods", "1999 show"),
+        suggestions.Suggestion(
+            "person", suggestions.suggest("godric")[0].id, "Godric Marlowe", "director, actor, 2 films"
+        ),
+    ]
+    assert [one.text for one in suggestions.suggest("god", limit=2)] == ["The Godfather", "Godric Marlowe"]
+    assert [one.text for one in suggestions.suggest("god bless")] == ["God Bless"]
+    assert [one.text for one in suggestions.suggest("mar god")] == ["Godric Marlowe"]
+    for nothing in ("", "  ", "...", "xyzzy"):
+        assert suggestions.suggest(nothing) == []
+
+
+@pytest.mark.usefixtures("films")
+def test_what_a_search_finds_is_counted_by_facets() -> None:
+    found = facets.count("god")
+    assert (found.kinds, found.genres) == ([("MOVIE", 2), ("SHOW", 1)], [("drama", 2), ("war", 1)])
+    assert (found.decades, found.counted, found.complete) == ([(1990, 2), (1970, 1)], 3, True)
+    assert facets.count("spider").countries == [("FR", 1), ("US", 1)]
+    assert facets.count("god", Narrow(genre="war")).decades == [(1990, 1)]
+    assert facets.count("xyzzy") == facets.Facets([], [], [], [], 0, True)
+
+
+@pytest.mark.usefixtures("films")
+def test_facets_say_when_there_are_more_films_than_were_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facets, "MAX_COUNTED", 2)
+    found = facets.count("god")
+    assert (found.counted, found.complete, found.genres) == (2, False, [("drama", 1)])
+    monkeypatch.setattr(facets, "MAX_COUNTED", 3)
+    assert facets.count("god").complete
+
+
+@pytest.mark.parametrize("call", [correct, suggestions.suggest, facets.count])
+@pytest.mark.usefixtures("database")
+def test_what_is_no_text_is_refused(call: Callable[[Any], object]) -> None:
+    for text in NO_TEXT:
+        with pytest.raises(BadQuery):
+            call(text)
