@@ -5,7 +5,8 @@ for (const input of document.querySelectorAll("input[type=password]")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "link-button reveal";
-  button.textContent = "Show password";
+  button.textContent = "Show";
+  button.setAttribute("aria-label", "Show password");
   button.setAttribute("aria-pressed", "false");
   button.setAttribute("aria-controls", input.id);
   button.addEventListener("click", () => {
