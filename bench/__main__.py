@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from bench import lists, loading, pages, searching
+from bench import choosing, lists, loading, pages, searching
 from bench.library import library
 from bench.measure import show
 
-SUBJECTS = ("imports", "lists", "search", "pages")
+SUBJECTS = ("imports", "lists", "search", "choosing", "pages")
 CREDITS = 2  # for each film of the library
 SMALLER = 10  # times: the library that the search is compared with
 
@@ -48,6 +48,8 @@ def _measure_library(subjects: Sequence[str], films: int) -> None:
             show(f"The admin app's list at {films:,} films", lists.measure(full))
         if "search" in subjects:
             show(f"Search at {films:,} films and {full.credits:,} credits", searching.measure(full, smaller))
+        if "choosing" in subjects:
+            show(f"Choosing among {films:,} films", choosing.measure(full))
         if "pages" in subjects:
             show(f"The user app's pages at {films:,} films", pages.measure(full))
 
