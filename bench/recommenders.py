@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,9 @@ from bench.newcomers import Questions
 TOP = 3
 SHRINKAGES = (0, 10, 30, 70, 150)
 LAMBDAS = (100, 200, 500, 1000, 2500)
+OUR_DAMPINGS = (0.25, 0.5)
 OUR_SHRINKAGES = (5, 10, 20)
-OUR_PRIORS = (0.5, 0.75, 1.0)
+OUR_PRIORS = (0.4, 0.6, 0.8, 1.0)
 
 Matrix = NDArray[Any]
 Answers = dict[str, NDArray[np.int32]]
@@ -74,8 +76,8 @@ def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
     """`app.recommender`, through the functions that the user app calls."""
     users, films = (numbers.astype(np.int32) for numbers in np.nonzero(likes))
 
-    def with_shrinkage(shrinkage: float) -> Callable[[Matrix, float], Matrix]:
-        found = neighbours(users, films, shrinkage=shrinkage)
+    def with_weights(shrinkage: float, damping: float) -> Callable[[Matrix, float], Matrix]:
+        found = neighbours(users, films, shrinkage=shrinkage, damping=damping)
         rows = {film: scoring.Row(*row) for film, row in zip(found.films.tolist(), found.rows, strict=True)}
 
         def score(given: Matrix, prior: float) -> Matrix:
@@ -88,11 +90,16 @@ def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
         return score
 
     settings = {}
-    for shrinkage in OUR_SHRINKAGES:
-        score = with_shrinkage(shrinkage)
+    for damping, shrinkage in itertools.product(OUR_DAMPINGS, OUR_SHRINKAGES):
+        score = with_weights(shrinkage, damping)
         for prior in OUR_PRIORS:
-            settings[f"shrinkage {shrinkage}, prior {prior}"] = _with_prior(score, prior)
+            settings[our_setting(damping, shrinkage, prior)] = _with_prior(score, prior)
     return settings
+
+
+def our_setting(damping: float, shrinkage: float, prior: float) -> str:
+    """What a setting of ours is called."""
+    return f"damping {damping:g}, shrinkage {shrinkage:g}, prior {prior:g}"
 
 
 def _with_prior(score: Callable[[Matrix, float], Matrix], prior: float) -> Callable[[Matrix], Matrix]:

@@ -7,7 +7,9 @@ users of the other folds. Peers are chosen for each k and order by itself, ours 
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.recommender import scoring
-from app.recommender.neighbours import SHRINKAGE
+from app.recommender.neighbours import DAMPING, SHRINKAGE
 from bench import recommenders
 from bench.newcomers import FOLDS, GIVEN, ORDERS, Questions, questions
 from bench.recommenders import TOP, Answers
@@ -33,23 +35,37 @@ class Result:
     chosen: list[str]
 
 
-def chosen_elsewhere(asked: Questions, answers: Answers, *, once: bool) -> Result:
-    """For each fold the answers by the setting that is best for the users of the others.
+def kinds(asked: Questions) -> list[Array]:
+    """Which questions are of each k and order: a mask for each pair."""
+    return [(asked.k == k) & (asked.order == order) for k in GIVEN for order in range(len(ORDERS))]
 
-    Best for each k and order by itself, or, with `once`, on average over these.
-    """
-    found = {setting: asked.found(top).astype(float) for setting, top in answers.items()}
+
+def each_chosen(asked: Questions, answers: Answers) -> Result:
+    """For each fold, k and order the answers by the setting that is best there for the users of the other folds."""
+    found = {setting: asked.found(top) for setting, top in answers.items()}
     result, chosen = np.zeros(len(asked.user)), []
-    kinds = [(asked.k == k) & (asked.order == order) for k in GIVEN for order in range(len(ORDERS))]
+    for fold, kind in itertools.product(range(FOLDS), kinds(asked)):
+        own = asked.question_fold == fold
+        setting = max(found, key=lambda name: found[name][kind & ~own].mean())
+        result[kind & own] = found[setting][kind & own]
+        chosen.append(setting)
+    return Result(result, chosen)
+
+
+def once_chosen(asked: Questions, answers: Answers, peers: Sequence[Answers]) -> Result:
+    """For each fold the answers by one setting for every k and order: the one whose smallest lead over the best of the
+    peers' settings is the largest, for the users of the other folds."""
+    found = {setting: asked.found(top) for setting, top in answers.items()}
+    theirs = [asked.found(top) for peer in peers for top in peer.values()]
+    result, chosen = np.zeros(len(asked.user)), []
     for fold in range(FOLDS):
         own = asked.question_fold == fold
-        groups = [kinds] if once else [[kind] for kind in kinds]
-        for group in groups:
-            means = {s: np.mean([values[kind & ~own].mean() for kind in group]) for s, values in found.items()}
-            setting = max(means, key=lambda s: means[s])
-            chosen.append(setting)
-            for kind in group:
-                result[kind & own] = found[setting][kind & own]
+        others = [kind & ~own for kind in kinds(asked)]
+        best = np.array([max(values[kind].mean() for values in theirs) for kind in others])
+        leads = {name: min(np.array([values[k].mean() for k in others]) - best) for name, values in found.items()}
+        setting = max(leads, key=lambda name: leads[name])
+        result[own] = found[setting][own]
+        chosen.append(setting)
     return Result(result, chosen)
 
 
@@ -109,18 +125,20 @@ def main() -> None:
         "iALS": recommenders.ials_answers(asked),
         "ours": recommenders.answers(recommenders.ours, asked),
     }
-    results = {name: chosen_elsewhere(asked, found, once=name == "ours") for name, found in answers.items()}
+    peers = {name: found for name, found in answers.items() if name != "ours"}
+    results = {name: each_chosen(asked, found) for name, found in peers.items()}
+    results["ours"] = once_chosen(asked, answers["ours"], list(peers.values()))
     met = show(asked, results)
     print(f"\nAs good as the best at every k: {'met' if met else 'MISSED'}")
     print(f"Chosen for ours, by fold: {'; '.join(results['ours'].chosen)}")
-    deployed = f"shrinkage {SHRINKAGE:g}, prior {scoring.PRIOR}"
+    deployed = recommenders.our_setting(DAMPING, SHRINKAGE, scoring.PRIOR)
     print(f"Deployed: {deployed}: {_summary(asked, answers['ours'][deployed])}")
     print(f"{time.monotonic() - began:.0f} s")
 
 
 def _summary(asked: Questions, top: NDArray[np.int32]) -> str:
     """P@3 by order and k."""
-    found = asked.found(top).astype(float)
+    found = asked.found(top)
     return "; ".join(
         f"{title} " + " ".join(f"{by_user(asked, found, k, order).mean() / TOP:.3f}" for k in GIVEN)
         for order, title in enumerate(ORDERS)

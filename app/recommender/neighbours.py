@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int32]
 Weights = NDArray[np.float32]
 
-DAMPING = 0.5
+DAMPING = 0.25
 SHRINKAGE = 10.0  # s, in likes
 # Two films that a single person likes tell about that person, not about the films, and nobody else's business.
 LEAST_COMMON = 2  # users who like both

@@ -9,7 +9,7 @@ from app.recommender.neighbours import Numbers, Weights
 
 # As if everybody had begun by liking, so many times, a film that everybody likes. With few likes of their own the
 # popular films win, and give way to their neighbours as likes are added.
-PRIOR = 0.75
+PRIOR = 0.6
 
 
 @dataclass(frozen=True)
