@@ -1,5 +1,6 @@
-"""Hearts pressed by many while a shard's primary dies: one document for a user and a film, in its acknowledged state.
+"""Films chosen and liked on two shards, and hearts pressed by many while a shard's primary dies.
 
+Then there is one document for a user and a film, in its acknowledged state.
 Each user has two clients, as in two windows. A film of one window has the state that this window's last acknowledged
 press gave it. On a film of both windows, presses race until each window has pressed for one and the same end.
 """
@@ -8,16 +9,18 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from pymongo.database import Database
 
-from app.db import connection, favourites, schema
+from app.db import catalogue, connection, favourites, operations, person_directory, preferences, schema
 from app.db.connection import Row
 from app.db.errors import DatabaseUnavailable
+from app.db.listing import Page
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
 
@@ -71,6 +74,64 @@ def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
         yield client.movie_library
         client.movie_library.user_interactions.delete_many({})
     connection.disconnect()
+
+
+@pytest.fixture
+def films(router: Database[Row], cluster: LocalCluster) -> Iterator[list[str]]:
+    """The ids of twelve films on both shards, the best first, all with the same actor and director."""
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    emptied = ("movies", "movie_ids", "credits", "people", "catalogue_values")
+    for name in emptied:
+        router[name].delete_many({})
+    ids = [f"f{number:02}" for number in range(12)]
+    operations.insert_documents(
+        "movies",
+        (
+            {
+                "_id": film,
+                "title": f"Title {film}",
+                "type": "MOVIE",
+                "genres": ["drama"],
+                "release_year": 1990 + number % 2,
+                "imdb_score": 9 - number / 2,
+                "imdb_votes": 1000,
+            }
+            for number, film in enumerate(ids)
+        ),
+    )
+    operations.insert_documents(
+        "credits",
+        ({"movie_id": film, "name": f"Ann {role}", "role": role} for film in ids for role in ("ACTOR", "DIRECTOR")),
+    )
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-user"), database="movie_library"))
+    yield ids
+    for name in emptied:
+        router[name].delete_many({})
+
+
+def all_pages(read: Callable[..., Page], **narrow: Any) -> list[str]:
+    """The ids on all pages, of five films each."""
+    found, after = [], None
+    while True:
+        page = read(**narrow, after=after, limit=5)
+        found += [film["_id"] for film in page.rows]
+        if (after := page.next) is None:
+            return found
+
+
+def test_films_are_chosen_in_one_order_from_both_shards(films: list[str]) -> None:
+    """With the rights of the user app."""
+    assert all_pages(catalogue.page) == all_pages(catalogue.page, genre="drama", decade=1990) == films
+    assert all_pages(lambda **narrow: preferences.find(actor="ann actor", director="ann", **narrow).page) == films
+    assert catalogue.genres() == [("drama", 12)]
+    (actor,) = person_directory.find("actor ann")
+    assert [film["_id"] for film in person_directory.person(actor["_id"])["works"]["ACTOR"]] == films
+    for film in films[::-1]:
+        favourites.like("user", film)
+    for sort in favourites.SORTS:
+        found = all_pages(favourites.page, user_id="user", sort=sort)
+        assert sorted(found) == films
+        assert found == {"title": films[::-1], "year": films[1::2][::-1] + films[::2][::-1]}.get(sort, films)
 
 
 @pytest.fixture
