@@ -111,7 +111,7 @@ def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
     page = search_movies(text, narrow=narrow, limit=RESULTS_PER_PAGE, after=after)
     context: dict[str, Any] = {"text": text, "page": page, "continued": bool(after)}
     if not after:
-        context["people"] = person_directory.find(text, limit=PEOPLE_SHOWN) if narrow == ANY else []
+        context["people"] = person_directory.named(text, limit=PEOPLE_SHOWN) if narrow == ANY else []
         if not page.rows:
             context |= _instead(text, narrow)
     searched = context["text"]

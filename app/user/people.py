@@ -26,9 +26,9 @@ def show(person_id: str) -> str:
 
 @blueprint.get("/suggest/people")
 def suggest() -> Response:
-    """{"people": [{id, name, detail}]} of the `role` whose names have the words of `q`, most films first."""
+    """{"people": [{id, name, detail}]} of the `role` whose names have words that begin so, most films first."""
     role, text = single(request.args, "role"), single(request.args, "q")
-    found = person_directory.find(text, role=role or None, limit=SUGGESTIONS)
+    found = person_directory.find(text, role=role or None, limit=SUGGESTIONS, unfinished=True)
     people = [{"id": row["_id"], "name": row["name"], "detail": plural(row["films"], "film")} for row in found]
     response = jsonify(people=people)
     response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"

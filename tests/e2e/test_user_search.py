@@ -133,6 +133,9 @@ def test_what_finding_opens_is_sound_too(tour: Tour, mode: str) -> None:
     expect(options(page).first).to_be_visible()
     page.keyboard.press("ArrowDown")
     assert faults(page) == []
+    page.goto(f"{tour.site.user}/search?q=david+fincher")
+    follow(page, page.get_by_role("link", name="David Fincher"))
+    assert faults(page) == []
     for path in (
         "/search?q=the&facets=yes",
         "/search?q=sociel+netwrok",

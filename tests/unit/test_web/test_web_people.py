@@ -27,8 +27,13 @@ def test_nobody_is_a_page_that_helps(visitor: Visitor) -> None:
     assert 'href="/"' in response.text
 
 
+@pytest.mark.parametrize("person_id", ["$ne", "x" * 99, "%00", "p3%20", "%7B%22$gt%22:%22%22%7D"])
+def test_what_is_nobody_s_id_is_nobody_s_page(visitor: Visitor, person_id: str) -> None:
+    assert visitor.get(f"/people/{person_id}").status_code in {400, 404}
+
+
 def test_names_are_offered_by_role(visitor: Visitor) -> None:
-    response = visitor.get("/suggest/people?q=DIRECTOR+da&role=DIRECTOR")
+    response = visitor.get("/suggest/people?q=DIR+da&role=DIRECTOR")
     assert response.json == {"people": [{"id": "p3", "name": "Dan Director", "detail": "1 film"}]}
     assert "max-age" in response.headers["Cache-Control"]
     assert visitor.get("/suggest/people?q=dan&role=ACTOR").json == {"people": []}
