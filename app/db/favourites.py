@@ -14,7 +14,7 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from app.db.catalogue import CARD
+from app.db.catalogue import CARD, MAX_EXCLUDED
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.cursors import Order
 from app.db.errors import BadQuery
@@ -22,7 +22,7 @@ from app.db.listing import MAX_LIMIT, Page, check_limit, fetch_page
 from app.db.models import ID_PATTERN, MAX_ID, now
 
 NAME = "user_interactions"
-MAX_LIKES = 10_000  # of a user that are read, so that nobody's page grows without bound
+MAX_LIKES = MAX_EXCLUDED  # of a user that are read, so that nobody's page grows without bound
 
 # What `page` sorts by -> (collection, its field).
 SORTS = {

@@ -21,9 +21,9 @@ from app.db.listing import check_limit, iterate
 from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
 from app.db.text import tokenize
 
-NAME = "people"
 # {_id: person_id, name, name_norm, words, roles, films}: the commonest spelling of the name and its tokens, the roles
 # in the order of CREDIT_ROLES, and the number of films.
+NAME = "people"
 _BY_FILMS = [("films", -1), ("_id", 1)]
 _BY_WORD = [("words", 1), *_BY_FILMS]
 INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel(_BY_WORD), IndexModel(_BY_FILMS)]}
