@@ -9,13 +9,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from tour import PHONE, Tour, log_in, new_name, sign_up
 
-USER_PAGES = ["/", "/catalogue", "/search", "/search?q=the+man", "/search?q=zzz+love", "/films/Q24815", "/nope"]
+MISSING = "/nope"
+USER_PAGES = ["/", "/catalogue", "/search", "/search?q=the+man", "/search?q=zzz+love", "/films/Q185888", MISSING]
 USER_FORMS = ["/log-in", "/sign-up"]
 ADMIN_PAGES = [
-    *("/", "/system", "/import", "/jobs", "/audit-log", "/nope"),
+    *("/", "/system", "/import", "/jobs", "/audit-log", MISSING),
     *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions")),
     *(f"/collections/{name}/new" for name in ("movies", "credits", "users")),
-    *(f"/collections/movies/Q24815{part}" for part in ("", "/edit", "/delete")),
+    *(f"/collections/movies/Q185888{part}" for part in ("", "/edit", "/delete")),
     *(f"/collections/movies?filter={condition}" for condition in ("title.contains.the", "runtime.eq.x")),
 ]
 
@@ -41,8 +42,11 @@ def faults(page: Page) -> list[str]:
 
 
 def faults_of(page: Page, site: str, paths: list[str]) -> Iterator[str]:
+    """The faults of several pages, each of which is there but for MISSING."""
     for path in paths:
-        page.goto(site + path)
+        answer = page.goto(site + path)
+        if answer is None or (answer.status == 404) != (path == MISSING):
+            yield f"{path} isn't the page that it should be"
         yield from (f"{path}: {fault}" for fault in faults(page))
 
 
