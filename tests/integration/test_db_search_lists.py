@@ -84,6 +84,17 @@ def test_a_page_link_leads_on_in_its_list_whatever_matches_meanwhile() -> None:
     assert titles("steven l") == ["Steven L."]
 
 
+@pytest.mark.usefixtures("credited")
+def test_a_page_that_was_emptied_meanwhile_is_empty_and_not_of_something_else() -> None:
+    operations.insert_one("movies", {"_id": "other", "title": "Spielberg: Big Fish", "type": "MOVIE"})
+    operations.insert_one("movies", {"_id": "another", "title": "Big Fish and Spielberg", "type": "MOVIE"})
+    link = search.search_movies("spielberg big fish", limit=1).next
+    operations.delete_document("movies", "other")
+    operations.delete_document("movies", "another")
+    assert titles("spielberg big fish", after=link) == []
+    assert titles("spielberg big fish") == ["The Big Fish"]
+
+
 def test_films_are_narrowed_by_each_facet_and_by_all(add_films: Add) -> None:
     one = {"genres": ["drama", "war"], "release_year": 1994, "production_countries": ["FR", "DE"]}
     add_films(
