@@ -56,8 +56,9 @@ def find(
 ) -> Preferences:
     """The films that are all that is asked for, best ranked first, as `catalogue.CARD_FIELDS`. None or "": no matter.
 
-    `actor` and `director` are people's ids or names. A name that several people have means any of them. The films of a
-    person are counted, others aren't: then `total` is known only when this page is all there is.
+    `actor` and `director` are people's ids or names. A name that several people have means any of them, of whom
+    MAX_CREDITS credits at most are looked at. The films of people are counted, others aren't: then `total` is known
+    only when this page is all there is.
     Raises BadQuery for another kind, a genre or a name that can't be one, a bad cursor or limit.
     """
     check_limit(limit)

@@ -1,6 +1,7 @@
 """The directory of people: found by name, shown with their films, and in step with the credits."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -179,6 +180,17 @@ def test_a_second_refresh_changes_nothing_and_whatever_is_wrong_is_mended(
     database.credits.delete_many({})
     assert person_directory.refresh() == 7
     assert directory(database) == []
+
+
+@pytest.mark.usefixtures("known")
+def test_several_refreshes_at_once_are_as_good_as_one(database: Raw) -> None:
+    right = directory(database)
+    for _ in range(5):
+        database.people.delete_many({})
+        database.people.insert_one({"_id": "gone", "name": "Gone", "words": ["gone"]})
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: person_directory.refresh(), range(4)))
+        assert directory(database) == right
 
 
 def test_the_commonest_spelling_is_the_name(database: Raw, add_credits: Credits) -> None:
