@@ -59,7 +59,7 @@ def search() -> Page:
         if after or narrow != ANY:  # a link that we made, tampered with
             raise
         return _problem(text, f"{error}.", 400)
-    if single(request.args, "facets") == "yes":
+    if single(request.args, "facets") == "yes" and context["page"].rows:
         context |= _facets(context["text"], narrow)
     return render_template("user/search.html", **context)
 

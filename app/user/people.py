@@ -8,7 +8,7 @@ from app.db import person_directory
 from app.web.filters import plural
 from app.web.query import single
 
-# Heading of a role's films, in the order in which a person's page has them.
+# Heading of a role's films.
 ROLES = {"DIRECTOR": "Directed", "WRITER": "Written", "ACTOR": "Acted in"}
 CARDS = 12  # of each role; further films are a list of titles, which keeps the page small
 SUGGESTIONS = 8
@@ -19,9 +19,10 @@ blueprint = Blueprint("people", __name__)
 
 @blueprint.get("/people/<person_id>")
 def show(person_id: str) -> str:
-    """A person's films, by what they did in them."""
+    """A person's films, by what they did in them; what they did most comes first."""
     person = person_directory.person(person_id)
-    return render_template("user/person.html", person=person, roles=ROLES, cards=CARDS)
+    works = sorted(person["works"].items(), key=lambda work: -len(work[1]))
+    return render_template("user/person.html", person=person, works=works, headings=ROLES, cards=CARDS)
 
 
 @blueprint.get("/suggest/people")
