@@ -13,6 +13,7 @@ from app.db.passwords import check_password, hash_password, needs_rehash, passwo
         ("correct horse", None),
         ("ünder dem Blumenbeet", None),
         ("correct horse battery staple " * 4, None),  # judged by its beginning
+        ("password" * 4 + "xK9#mQ2$vL7!", "Repeats"),  # and by no more of it than can be judged in no time
         ("short12", "at least 8 characters"),
         ("abc" * 43, "at most 128 characters"),
         ("PassWord1", "very common password"),
