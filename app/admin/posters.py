@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 
@@ -63,6 +63,8 @@ def upload(film_id: str) -> Response | tuple[str, int]:
     try:
         picture = poster_images.picture(form.picture.data.stream)
     except Refused as error:
+        # With what the decoder said: a picture refused as broken that isn't would be our mistake.
+        current_app.logger.info("a picture was refused: %r", error.__cause__ or error)
         form.picture.errors = [str(error)]
         return _page(film, form), 422
     posters.store(film_id, picture, actor=actor())

@@ -161,7 +161,7 @@ def test_a_film_that_is_not_there_gets_none(boss: Visitor, path: str) -> None:
     assert answer.status_code == 404
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(st.binary(max_size=400), st.binary(max_size=40).map(lambda tail: JPEG[:300] + tail)),
     name=st.text(max_size=20),
