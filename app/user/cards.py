@@ -14,7 +14,7 @@ from flask import current_app
 from markupsafe import Markup
 
 # What a face shows of a film, beside its genres.
-FIELDS = ("_id", "title", "release_year", "imdb_score", "critics_score", "tmdb_score", "poster")
+FIELDS = ("_id", "title", "type", "release_year", "imdb_score", "critics_score", "tmdb_score", "poster")
 GENRES = 3
 KEPT = 4096  # faces; some 4 MB in each worker
 

@@ -26,12 +26,12 @@ class Sort(NamedTuple):
 
 
 SORTS = {
-    "newest": Sort("liked", True, "Liked last first"),
-    "first": Sort("liked", False, "Liked first first"),
+    "newest": Sort("liked", True, "Liked most recently"),
+    "first": Sort("liked", False, "Liked longest ago"),
     "title": Sort("title", False, "Title, A to Z"),
-    "rating": Sort("rating", True, "Best rated first"),
-    "latest": Sort("year", True, "Latest year first"),
-    "earliest": Sort("year", False, "Earliest year first"),
+    "rating": Sort("rating", True, "Best rated"),
+    "latest": Sort("year", True, "Latest films"),
+    "earliest": Sort("year", False, "Earliest films"),
 }
 _LIKED = Markup(
     'Added to <a href="{mine}">your films</a>. '
