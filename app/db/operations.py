@@ -214,6 +214,8 @@ def delete_document(
     """
     _check_writable(collection)
 
+    gone_with_it: list[Row] = []
+
     def work(session: ClientSession) -> Row | None:
         try:
             current = documents.find(collection, document_id, session)
@@ -221,14 +223,15 @@ def delete_document(
             return None
         check_version(current, version)
         along = documents.hanging(session, collection, current["_id"], audit.MAX_ALONG) if cascade and actor else {}
+        gone_with_it[:] = along.get("credits", [])
         gone = documents.delete(session, collection, current, cascade=cascade)
         if actor is not None:
             audit.record_deletion(actor, collection, current, gone, along, session=session)
         return current
 
     deleted = in_transaction(work)
-    if deleted is not None and collection == "credits":
-        derived.note(collection, deleted)
+    if deleted is not None:
+        derived.note("credits", *([deleted] if collection == "credits" else gone_with_it))
     return deleted is not None
 
 

@@ -16,7 +16,7 @@ ADMIN_PAGES = [
     *("/", "/system", "/import", "/jobs", "/audit-log", MISSING),
     *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions")),
     *(f"/collections/{name}/new" for name in ("movies", "credits", "users")),
-    *(f"/collections/movies/Q185888{part}" for part in ("", "/edit", "/delete")),
+    *(f"/collections/movies/Q185888{part}" for part in ("", "/edit", "/delete", "/poster")),
     *(f"/collections/movies?filter={condition}" for condition in ("title.contains.the", "runtime.eq.x")),
 ]
 

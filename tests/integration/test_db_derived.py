@@ -1,0 +1,74 @@
+"""Words, people and values to choose from follow what is written to films and credits."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from app.db import catalogue, connection, derived, imports, operations, person_directory, suggestions
+from app.db.audit import Actor
+from app.db.connection import DatabaseConfig
+from ops.local_cluster import LocalCluster
+
+pytestmark = pytest.mark.usefixtures("database")
+
+EDITOR = Actor("u1", "editor")
+FILM = {"_id": "f1", "title": "Quixotic Zebras", "type": "MOVIE", "genres": ["heist"], "release_year": 1937}
+CREDIT = {"movie_id": "f1", "person_id": "p1", "name": "Ada Zimmer", "role": "ACTOR"}
+
+
+def people(text: str) -> list[tuple[str, int]]:
+    return [(person["name"], person["films"]) for person in person_directory.find(text)]
+
+
+def offered(text: str) -> list[str]:
+    return [suggestion.text for suggestion in suggestions.suggest(text)]
+
+
+def test_a_single_film_is_offered_and_its_values_can_be_chosen_at_once() -> None:
+    operations.insert_one("movies", FILM)
+    assert offered("quix") == ["Quixotic Zebras"]
+    assert "heist" in dict(catalogue.genres())
+    operations.update_document("movies", "f1", {"title": "Xylophones", "genres": ["farce"]})
+    assert offered("xyl") == ["Xylophones"]
+    assert "farce" in dict(catalogue.genres())
+
+
+def test_people_follow_their_credits() -> None:
+    operations.insert_one("movies", FILM)
+    credit = operations.insert_one("credits", CREDIT)
+    assert people("zimmer") == [("Ada Zimmer", 1)]
+    operations.update_document("credits", credit, {"person_id": "p2", "name": "Bea Young"})
+    assert (people("zimmer"), people("young")) == ([], [("Bea Young", 1)])
+    operations.delete_document("credits", credit)
+    assert people("young") == []
+
+
+def test_people_of_a_deleted_film_are_people_of_the_others_only() -> None:
+    operations.insert_one("movies", FILM)
+    operations.insert_one("movies", {**FILM, "_id": "f2"})
+    for credit in (CREDIT, {**CREDIT, "movie_id": "f2"}, {**CREDIT, "person_id": "p2", "name": "Bea Young"}):
+        operations.insert_one("credits", credit)
+    operations.delete_document("movies", "f1", cascade=True, actor=EDITOR)
+    assert (people("zimmer"), people("young")) == ([("Ada Zimmer", 1)], [])
+
+
+@pytest.mark.parametrize(("rows", "look"), [([FILM], "quix"), ([CREDIT], "zimm")], ids=["films", "credits"])
+def test_an_import_brings_all_of_it_up_to_date(
+    rows: list[dict[str, object]], look: str, add_films: Callable[..., None]
+) -> None:
+    if rows == [CREDIT]:
+        operations.insert_one("movies", FILM)
+    assert offered(look) == []
+    imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json")
+    assert len(offered(look)) == 1
+
+
+def test_what_cannot_be_noted_does_not_undo_what_was_written(mongodb: LocalCluster) -> None:
+    """The user app's database user may read what is derived, not write it."""
+    connection.connect(DatabaseConfig(mongodb.uri("film-library-user"), database="movie_library"))
+    derived.note("movies", {**FILM, "search_tokens": ["quixotic"]})
+    derived.note("credits", CREDIT)
