@@ -2,7 +2,7 @@
 
 A generation is written beside the one in use; then one document, CURRENT, is replaced, and readers go by the new one.
 The generation before it stays until the next swap, for whoever has just read its name. Within a generation films are
-told by their places in it, and lists are packed arrays: a film's 500 neighbours take 4 kB, and no time to decode.
+told by their places in it, and lists are packed arrays: a film's thousand neighbours take 8 kB, and no time to decode.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel([("generation", 1), ("
 CURRENT = "current"  # {_id, in_use: generation, priors: packed float32, films, users, likes, digest, at}
 LOCK = "lock"  # {_id, owner, until}
 LEASE = timedelta(hours=1)  # more than any part of the work takes; a process that dies blocks the next for as long
-BATCH = 1_000  # documents: 4 MB
+BATCH = 1_000  # documents: 8 MB
 BATCH_TIMEOUT_S = 120.0
 MOST_PRIORS = 50_000  # kept one by one: all others are as little liked as the last of these
 _PLACE, _WEIGHT = np.dtype("<i4"), np.dtype("<f4")

@@ -8,7 +8,6 @@ from app.db import neighbours
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
-from app.db.models import CREDIT_ROLES
 from app.recommender.content import Features, likeness
 
 FIELDS = {**CARD, "production_countries": 1}  # what films are compared by, and shown
@@ -93,7 +92,9 @@ def candidates(liked: Traits, excluded: Collection[str]) -> Traits:
 
 def _features(row: Row, people: Mapping[str, Collection[str]]) -> Features:
     return Features(
-        people={role: frozenset(ids) for role, ids in people.items()},
+        directors=frozenset(people.get("DIRECTOR", ())),
+        writers=frozenset(people.get("WRITER", ())),
+        actors=frozenset(people.get("ACTOR", ())),
         genres=frozenset(row.get("genres") or ()),
         countries=frozenset(row.get("production_countries") or ()),
         year=row.get("release_year"),
@@ -104,11 +105,11 @@ def _most_telling(films: Iterable[Features]) -> list[str]:
     """Up to MOST_PEOPLE ids: directors, then others; among these those with most of the films."""
     count: Counter[str] = Counter()
     rank: dict[str, int] = {}
-    for features in films:
-        for role, people in features.people.items():
+    for film in films:
+        for level, people in enumerate((film.directors, film.writers, film.actors)):
             count.update(people)
             for person in people:
-                rank[person] = min(CREDIT_ROLES.index(role), rank.get(person, len(CREDIT_ROLES)))
+                rank[person] = min(level, rank.get(person, level))
     return sorted(count, key=lambda person: (rank[person] > 0, -count[person], rank[person], person))[:MOST_PEOPLE]
 
 

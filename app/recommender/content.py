@@ -3,8 +3,8 @@
 It needs nobody's likes, so it reaches the films that nobody has liked yet.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
 Kind = Literal["director", "cast", "genre"]
@@ -18,16 +18,14 @@ FADING_YEARS = 20  # films this far apart have no time in common any more
 
 @dataclass(frozen=True)
 class Features:
-    """A film's traits: person ids by role, genres, countries, and the year if it is known."""
+    """A film's traits: the ids of its people by role, its genres and countries, and the year if it is known."""
 
-    people: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    directors: frozenset[str] = frozenset()
+    writers: frozenset[str] = frozenset()
+    actors: frozenset[str] = frozenset()
     genres: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     year: int | None = None
-
-    def in_role(self, role: str) -> frozenset[str]:
-        """The ids of those who had this role in the film."""
-        return self.people.get(role, frozenset())
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,19 @@ class Likeness:
 
 def likeness(one: Features, other: Features) -> Likeness:
     """Compare two films; the order doesn't matter."""
-    directors = one.in_role("DIRECTOR") & other.in_role("DIRECTOR")
-    actors = one.in_role("ACTOR") & other.in_role("ACTOR")
-    writers = one.in_role("WRITER") & other.in_role("WRITER")
-    genres = one.genres & other.genres
-    parts: dict[Kind, float] = {
-        "director": DIRECTOR * bool(directors),
-        "cast": ACTOR * min(len(actors), MOST_ACTORS),
-        "genre": GENRES * len(genres) / len(one.genres | other.genres) if genres else 0.0,
-    }
-    kind = max(parts, key=lambda part: parts[part])
-    shared = {"director": directors, "cast": actors, "genre": genres}[kind]
-    rest = WRITER * bool(writers) + COUNTRY * bool(one.countries & other.countries) + YEARS * _nearness(one, other)
-    return Likeness(sum(parts.values()) + rest, kind, shared)
+    directors, actors, genres = one.directors & other.directors, one.actors & other.actors, one.genres & other.genres
+    parts: list[tuple[float, Kind, frozenset[str]]] = [
+        (DIRECTOR if directors else 0.0, "director", directors),
+        (ACTOR * min(len(actors), MOST_ACTORS), "cast", actors),
+        (GENRES * len(genres) / len(one.genres | other.genres) if genres else 0.0, "genre", genres),
+    ]
+    _, kind, shared = max(parts, key=itemgetter(0))
+    score = sum(part for part, _, _ in parts) + YEARS * _nearness(one, other)
+    if not one.writers.isdisjoint(other.writers):
+        score += WRITER
+    if not one.countries.isdisjoint(other.countries):
+        score += COUNTRY
+    return Likeness(score, kind, shared)
 
 
 def _nearness(one: Features, other: Features) -> float:

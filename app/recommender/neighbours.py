@@ -26,7 +26,7 @@ SHRINKAGE = 10.0  # s, in likes
 LEAST_COMMON = 2  # users who like both
 LEAST_LIKES = 3  # of a film that is to have neighbours, or be one
 MOST_LIKES = 2_000  # of a user: more is no taste but a program, and each like is paired with all the others
-MOST_NEIGHBOURS = 500  # of a film
+MOST_NEIGHBOURS = 1_000  # of a film
 
 
 @dataclass(frozen=True)

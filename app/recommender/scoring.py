@@ -47,15 +47,10 @@ def best(liked: Mapping[str, Row], priors: Weights, excluded: Iterable[int], lim
     found = scores(liked.values(), priors)
     found[list(excluded)] = -np.inf
     top = np.argsort(-found, kind="stable")[:limit]
-    return [
-        Scored(place, PRIOR * float(priors[place]), _parts(liked, place)) for place in top.tolist() if found[place] > 0
-    ]
-
-
-def _parts(liked: Mapping[str, Row], place: int) -> dict[str, float]:
-    parts = {}
+    top = top[found[top] > 0]
+    parts: list[dict[str, float]] = [{} for _ in top]
     for film, row in liked.items():
-        at = int(np.searchsorted(row.places, place))
-        if at < len(row.places) and row.places[at] == place:
-            parts[film] = float(row.weights[at])
-    return parts
+        _, ours, theirs = np.intersect1d(top, row.places, assume_unique=True, return_indices=True)
+        for number, weight in zip(ours.tolist(), row.weights[theirs].tolist(), strict=True):
+            parts[number][film] = weight
+    return [Scored(place, PRIOR * float(priors[place]), own) for place, own in zip(top.tolist(), parts, strict=True)]

@@ -119,9 +119,9 @@ def test_a_score_is_the_sum_of_the_parts_that_reasons_are_given_by(weights: list
 
 
 def test_a_shared_director_says_more_than_a_shared_genre() -> None:
-    alien = Features({"DIRECTOR": frozenset({"scott"})}, frozenset({"horror", "sci-fi"}), frozenset({"UK"}), 1979)
-    runner = Features({"DIRECTOR": frozenset({"scott"})}, frozenset({"sci-fi"}), frozenset({"US"}), 1982)
-    thing = Features({"DIRECTOR": frozenset({"carpenter"})}, frozenset({"horror", "sci-fi"}), frozenset({"US"}), 1982)
+    alien = Features(directors=frozenset({"scott"}), genres=frozenset({"horror", "sci-fi"}), year=1979)
+    runner = Features(directors=frozenset({"scott"}), genres=frozenset({"sci-fi"}), year=1982)
+    thing = Features(directors=frozenset({"carpenter"}), genres=frozenset({"horror", "sci-fi"}), year=1982)
     same_director, same_genres = likeness(alien, runner), likeness(alien, thing)
     assert same_director.score > same_genres.score
     assert (same_director.kind, same_director.shared) == ("director", frozenset({"scott"}))
