@@ -10,6 +10,7 @@ from contextlib import suppress
 from app.db import catalogue, person_directory, search_words
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import DatabaseError
+from app.db.text import tokenize
 
 
 def refresh(*collections: str) -> int:
@@ -43,3 +44,4 @@ def note(collection: str, *rows: Row) -> None:
                 search_words.note(row["search_tokens"])
             elif collection == "credits":
                 person_directory.note(row)
+                search_words.note(tokenize(row["name"]), of_name=True)

@@ -88,9 +88,9 @@ class Search:
 
     def total(self) -> tuple[int | None, bool]:
         """How many films there are, and whether that is an estimate; None where only counting them would tell."""
-        titles = self._in_titles()
+        titles = self._titles  # exact ones too: these have the words
         if titles.films <= MAX_COUNTED:
-            counts = [plan.count(MAX_COUNTED + 1) for plan in (self._exact(), titles, self._by_people()) if plan]
+            counts = [plan.count(MAX_COUNTED + 1) for plan in (titles, self._by_people()) if plan]
             return sum(counts), max(counts) > MAX_COUNTED
         one_list = len(self._tokens) == 1 and not self._narrow and titles.films < search_plan.EVERYTHING
         return titles.films if one_list else None, True
@@ -98,8 +98,14 @@ class Search:
     # -- the lists
 
     @cached_property
-    def _known(self) -> search_words.Known:
-        return search_words.look_up(self._words.whole, self._words.prefix)
+    def _counts(self) -> dict[str, search_words.Count]:
+        return search_words.counts(self._tokens)
+
+    @cached_property
+    def _titles(self) -> Plan:
+        conditions = [*search_plan.of_words(self._words, self._counts), *self._narrow]
+        phrases = [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
+        return search_plan.follow(conditions, phrases)
 
     @cached_property
     def _exact_titles(self) -> list[str]:
@@ -112,27 +118,29 @@ class Search:
         return search_plan.follow([Condition(0, search_plan.TITLES, titles, {})], self._narrow_checks)
 
     def _in_titles(self) -> Plan:
-        conditions = [*search_plan.of_words(self._words, self._known), *self._narrow]
-        phrases = [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
-        return search_plan.follow(conditions, [*phrases, {"title_norm": {"$nin": self._exact_titles}}])
+        return self._titles.but({"title_norm": {"$nin": self._exact_titles}})
 
     def _by_people(self) -> Plan | None:
         return self._among(self._films_of_people, [{"$nor": [{"$and": search_plan.checks(self._words)}]}])
 
     @cached_property
     def _films_of_people(self) -> set[str]:
-        short = len(self._text) <= MAX_NAME
-        return _films_of(person_directory.find(self._text, limit=MAX_PEOPLE)) if short else set()
+        may_be_name = len(self._text) <= MAX_NAME and self._names.issuperset(self._tokens[:-1])
+        return _films_of(person_directory.find(self._text, limit=MAX_PEOPLE)) if may_be_name else set()
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """Those of the words that are in names of people, by far not all: most texts need no look at the people."""
+        return {word for word, count in self._counts.items() if count.people}
 
     def _mixed(self) -> Plan | None:
         """The first words of the text are a name and the others in the title, or the other way round.
 
-        A name's words must be whole, and among those that are known: most texts that find nothing end here.
+        A name's words must be whole here.
         """
-        names = search_words.of_names(self._tokens) if 1 < len(self._tokens) <= MAX_MIXED_WORDS else set()
         films: set[str] = set()
         for name, title in _splits(self._tokens):
-            if names.issuperset(name):
+            if self._names.issuperset(name):
                 people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
                 of_them = self._among(_films_of(people), [search_plan.has_beginning(word) for word in title])
                 films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
@@ -161,6 +169,8 @@ def _films_of(people: list[Row]) -> set[str]:
 
 def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
     """A text as the words of a name and those of a title."""
+    if len(tokens) > MAX_MIXED_WORDS:
+        return []
     places = range(1, len(tokens))
     return [(tokens[:i], tokens[i:]) for i in places] + [(tokens[i:], tokens[:i]) for i in places]
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from bson import Regex
 
-from app.db import catalogue
+from app.db import catalogue, search_words
 from app.db.connection import Row, get_collection
 from app.db.cursors import Cursor
 from app.db.errors import BadQuery
 from app.db.models import MAX_NAME
 from app.db.search_text import Words
-from app.db.search_words import Known
+from app.db.search_words import Count
 
 Keys = list[tuple[str, int]]
 
@@ -37,6 +37,7 @@ FACETS: dict[str, Keys] = {
 
 # So many films are read and sorted faster than the lists of all words that begin alike are found out and merged.
 MAX_SORTED = 500
+SHORT = 100  # films: a list of so many is read through before one knows whether there is a shorter one
 EVERYTHING = 2**62  # films: more than any list has
 
 
@@ -70,6 +71,10 @@ class Plan:
     query: Row
     index: Keys
     films: int
+
+    def but(self, check: Row) -> "Plan":
+        """The plan for those of these films that meet another check."""
+        return Plan({"$and": [self.query, check]}, self.index, self.films)
 
     def rows(self, start: Cursor | None, limit: int, projection: Mapping[str, int]) -> list[Row]:
         """Up to `limit` films beyond `start`, best ranked first."""
@@ -133,12 +138,14 @@ def checks(words: Words) -> list[Row]:
     return [*found, has_beginning(words.prefix)] if words.prefix else found
 
 
-def of_words(words: Words, known: Known) -> list[Condition]:
+def of_words(words: Words, counts: Mapping[str, Count]) -> list[Condition]:
     """The conditions that titles have these words. There is at least one word."""
-    conditions = [
-        Condition(known.films.get(word, 0), WORDS, {"search_tokens": word}, has_word(word)) for word in words.whole
-    ]
-    return [*conditions, _of_prefix(words.prefix, known.endings)] if words.prefix else conditions
+    films = {word: counts[word].films if word in counts else 0 for word in words.whole}
+    conditions = [Condition(films[word], WORDS, {"search_tokens": word}, has_word(word)) for word in films]
+    if not words.prefix:
+        return conditions
+    short = bool(films) and min(films.values()) <= SHORT
+    return [*conditions, _of_prefix(words.prefix, None if short else search_words.endings(words.prefix))]
 
 
 def _of_prefix(prefix: str, endings: dict[str, int] | None) -> Condition:

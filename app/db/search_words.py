@@ -30,54 +30,35 @@ BATCH = 5_000  # words
 
 
 @dataclass(frozen=True)
-class Known:
-    """Word -> number of films, for those asked for, and for those that begin as the last one does.
+class Count:
+    """In how many titles and names a word is."""
 
-    `endings` is None when those are more than MAX_ENDINGS.
-    """
-
-    films: dict[str, int]
-    endings: dict[str, int] | None
+    films: int
+    people: int
 
 
 @driver_errors()
-def look_up(words: Iterable[str], prefix: str | None) -> Known:
-    """How many films have each of `words` in their titles, and each word that begins with `prefix`."""
-    collection = get_collection(NAME)
-    wanted = sorted(words)
-    films: dict[str, int] = {}
-    if wanted:
-        films = {row["_id"]: row["films"] for row in collection.find({"_id": {"$in": wanted}}, {"films": 1})}
-    if not prefix:
-        return Known(films, {})
+def counts(words: Iterable[str]) -> dict[str, Count]:
+    """Those of `words` that there are in titles or names."""
+    found = get_collection(NAME).find({"_id": {"$in": sorted(words)}}, {"films": 1, "people": 1})
+    return {row["_id"]: Count(row["films"], row["people"]) for row in found}
+
+
+@driver_errors()
+def endings(prefix: str) -> dict[str, int] | None:
+    """Word -> number of films, for the words of titles that begin so; None when they are more than MAX_ENDINGS."""
     # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
     beginning = {"_id": Regex(f"^{re.escape(prefix)}"), "films": {"$gt": 0}}
-    endings = {row["_id"]: row["films"] for row in collection.find(beginning, {"films": 1}).limit(MAX_ENDINGS + 1)}
-    return Known(films, endings if len(endings) <= MAX_ENDINGS else None)
+    found = list(get_collection(NAME).find(beginning, {"films": 1}).limit(MAX_ENDINGS + 1))
+    return {row["_id"]: row["films"] for row in found} if len(found) <= MAX_ENDINGS else None
 
 
 @driver_errors()
-def of_names(words: Iterable[str]) -> set[str]:
-    """Those of `words` that are in names of people."""
-    return {
-        row["_id"]
-        for row in get_collection(NAME).find({"_id": {"$in": sorted(words)}, "people": {"$gt": 0}}, {"_id": 1})
-    }
-
-
-@driver_errors()
-def frequencies(words: Iterable[str]) -> dict[str, int]:
-    """Word -> number of films and people that have it, for those of `words` that there are."""
-    found = get_collection(NAME).find({"_id": {"$in": sorted(words)}}, {"films": 1, "people": 1})
-    return {row["_id"]: row["films"] + row["people"] for row in found}
-
-
-@driver_errors()
-def similar(words: Iterable[str], limit: int) -> dict[str, int]:
-    """As `frequencies`, of all words that one or two typing mistakes make into one of `words`; at most `limit`."""
+def similar(words: Iterable[str], limit: int) -> dict[str, Count]:
+    """As `counts`, of the words that one or two typing mistakes make into one of `words`; at most `limit` of them."""
     variants = sorted({variant for word in words for variant in spellings(word)})
     found = get_collection(NAME).find({"near": {"$in": variants}}, {"films": 1, "people": 1}).limit(limit)
-    return {row["_id"]: row["films"] + row["people"] for row in found}
+    return {row["_id"]: Count(row["films"], row["people"]) for row in found}
 
 
 def spellings(word: str) -> list[str]:
@@ -114,12 +95,13 @@ def refresh() -> int:
 
 
 @driver_errors()
-def note(tokens: Iterable[str]) -> None:
-    """Take in the words of one film that was just written. They are counted by `refresh`."""
+def note(tokens: Iterable[str], *, of_name: bool = False) -> None:
+    """Take in the words of one title that was just written, or of one name. They are counted by `refresh`."""
+    field, other = ("people", "films") if of_name else ("films", "people")
     changes = [
         UpdateOne(
             {"_id": word},
-            {"$set": {"noted_at": now()}, "$setOnInsert": {"films": 1, "people": 0, **_near(word)}},
+            {"$set": {"noted_at": now()}, "$max": {field: 1}, "$setOnInsert": {other: 0, **_near(word)}},
             upsert=True,
         )
         for word in dict.fromkeys(tokens)

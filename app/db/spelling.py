@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from rapidfuzz.distance import DamerauLevenshtein, Prefix
 
 from app.db import search_words
-from app.db.search_words import MAX_SPELLED
+from app.db.search_words import MAX_SPELLED, Count
 
 MAX_WORDS = 6  # a longer text isn't corrected
 MAX_SIMILAR = 2_000  # words compared
@@ -37,7 +37,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     if not 1 <= len(tokens) <= MAX_WORDS:
         return []
     joined = [first + second for first, second in pairwise(tokens)]
-    known = search_words.frequencies(
+    known = search_words.counts(
         {*tokens, *joined, *(part for word in tokens for pair in _pairs(word) for part in pair)}
     )
     similar = search_words.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
@@ -47,7 +47,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     texts = {" ".join(words): _total([options[i][word] for i, word in enumerate(words)]) for words in product(*options)}
     for i, word in enumerate(joined):
         if word in known:
-            texts[" ".join([*tokens[:i], word, *tokens[i + 2 :]])] = _Cost(1, 0, -known[word])
+            texts[" ".join([*tokens[:i], word, *tokens[i + 2 :]])] = _Cost(1, 0, _rarity(known[word]))
     texts.pop(" ".join(tokens), None)
     return heapq.nsmallest(limit, texts, key=lambda text: texts[text])
 
@@ -58,18 +58,22 @@ def _total(costs: list[_Cost]) -> _Cost:
     )
 
 
-def _options(word: str, known: Mapping[str, int], similar: Mapping[str, int]) -> dict[str, _Cost]:
+def _rarity(count: Count) -> int:
+    return -(count.films + count.people)
+
+
+def _options(word: str, known: Mapping[str, Count], similar: Mapping[str, Count]) -> dict[str, _Cost]:
     """The likeliest known words for a word: itself, similar ones, two that it is made of. Itself if there is none."""
-    found = {word: _Cost(0, 0, -known[word])} if word in known else {}
+    found = {word: _Cost(0, 0, _rarity(known[word]))} if word in known else {}
     most = 2 if len(word) >= LONG else 1
-    for other, frequency in similar.items():
+    for other, count in similar.items():
         distance = DamerauLevenshtein.distance(word, other, score_cutoff=most)
         if 0 < distance <= most:
             strange = max(0, BEGINNING - int(Prefix.similarity(word, other)))
-            found[other] = _Cost(distance, strange, -frequency)
+            found[other] = _Cost(distance, strange, _rarity(count))
     for first, second in _pairs(word):
         if first in known and second in known:
-            found[f"{first} {second}"] = _Cost(1, 0, -min(known[first], known[second]))
+            found[f"{first} {second}"] = _Cost(1, 0, max(_rarity(known[first]), _rarity(known[second])))
     likeliest = heapq.nsmallest(MAX_OPTIONS, found, key=lambda other: found[other])
     return {other: found[other] for other in likeliest} or {word: _Cost(0, 0, 0)}
 

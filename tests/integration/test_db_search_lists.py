@@ -75,6 +75,12 @@ def test_a_name_and_words_of_the_title_are_tried_when_nothing_else_matches() -> 
     assert list(pages("steven l", 1)) == ["f002", "f005"]
 
 
+def test_a_person_is_found_as_soon_as_the_first_credit_is_in(add_films: Add) -> None:
+    add_films("Jaws")
+    operations.insert_credit({"movie_id": "f001", "name": "Roy Scheider", "role": "ACTOR"})
+    assert titles("roy scheider") == titles("scheider") == titles("roy ja") == ["Jaws"]
+
+
 @pytest.mark.usefixtures("credited")
 def test_a_page_link_leads_on_in_its_list_whatever_matches_meanwhile() -> None:
     first = search.search_movies("steven l", limit=1)
