@@ -16,6 +16,12 @@ for (const input of document.querySelectorAll("[data-judge]")) {
     else verdict.textContent = "";
   });
 
+  // The form's answer says it then, and ends the session that the question's token belongs to.
+  input.form.addEventListener("submit", () => {
+    clearTimeout(timer);
+    asking?.abort();
+  });
+
   async function judge() {
     asking = new AbortController();
     const { csrf_token, username } = input.form.elements;

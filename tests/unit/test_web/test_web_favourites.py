@@ -32,7 +32,7 @@ def titles(page: str) -> list[str]:
 
 
 def ranks(page: str) -> list[int]:
-    return [int(rank) for rank in re.findall(r"Rank </span>(\d+)", page)]
+    return [int(rank) for rank in re.findall(r'"card-rank">(\d+)', page)]
 
 
 def token(visitor: Visitor) -> str:

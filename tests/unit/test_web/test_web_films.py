@@ -28,7 +28,7 @@ def test_the_catalogue_has_the_hundred_best_in_order(visitor: Visitor) -> None:
     page = visitor.get("/catalogue").text
     assert len(titles(page)) == 100
     assert titles(page)[:2] == ["The Long Film", "A Film, Long Ago"]
-    assert re.findall(r"Rank </span>(\d+)", page) == [str(n) for n in range(1, 101)]
+    assert re.findall(r'"card-rank">(\d+)', page) == [str(n) for n in range(1, 101)]
 
 
 def test_scores_are_named_by_their_source(visitor: Visitor) -> None:
