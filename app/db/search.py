@@ -25,6 +25,7 @@ MAX_COUNTED = 500  # films: a count reads them all, some 300 in a millisecond
 MAX_PEOPLE = 5  # whose films a text finds: those with the most films, where more have the name
 MAX_CREDITS = 5_000  # of theirs
 MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
+MIN_NAME = 3  # letters of a name in such a text
 MAX_CORRECTIONS = 12  # texts tried
 
 
@@ -136,11 +137,11 @@ class Search:
     def _mixed(self) -> Plan | None:
         """The first words of the text are a name and the others in the title, or the other way round.
 
-        A name's words must be whole here.
+        A name's words must be whole here, and more than an initial or two.
         """
         films: set[str] = set()
         for name, title in _splits(self._tokens):
-            if self._names.issuperset(name):
+            if self._names.issuperset(name) and len("".join(name)) >= MIN_NAME:
                 people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
                 of_them = self._among(_films_of(people), [search_plan.has_beginning(word) for word in title])
                 films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()

@@ -12,6 +12,7 @@ from app.db.text import tokenize
 
 MAX_PEOPLE = 3
 CANDIDATES = 30  # films by rank, of which those that begin with the text go first
+ELSEWHERE = 2
 SHOWN = {"title": 1, "title_norm": 1, "type": 1, "release_year": 1, "ranking_score": 1}
 
 
@@ -27,25 +28,27 @@ class Suggestion:
 
 @driver_errors()
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
-    """Up to `limit` films whose titles have all words of `text`, the last as a beginning, and people ("leo di") whose
-    names have all of them as beginnings.
+    """Up to `limit` films and people whose titles and names have all words of `text`, the last as a beginning; of names
+    all words may be beginnings ("leo di"), unless a title begins so.
 
     Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
     """
     check_limit(limit)
-    films = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
-    people = person_directory.find(text, limit=limit, unfinished=True) if len(text) <= MAX_NAME else []
-    room = limit - min(len(people), MAX_PEOPLE)
-    films = sorted(films, key=lambda film: _closeness(film["title_norm"], tokenize(text)))[:room]
+    found = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
+    tokens = tokenize(text)
+    films = sorted(found, key=lambda film: _closeness(film["title_norm"], tokens))
+    begun = bool(films) and _closeness(films[0]["title_norm"], tokens) < ELSEWHERE  # a title: "in the" is no one's name
+    people = person_directory.find(text, limit=limit, unfinished=not begun) if len(text) <= MAX_NAME else []
+    films = films[: limit - min(len(people), MAX_PEOPLE)]
     return [*map(_film, films), *map(_person, people[: limit - len(films)])]
 
 
 def _closeness(title: str, tokens: list[str]) -> int:
-    """0 for a title that is the text, 1 for one that begins so, 2 for others; articles in front don't matter."""
+    """0 for a title that is the text, 1 for one that begins so, ELSEWHERE for others; whatever article is in front."""
     text = " ".join(tokens)
     titles = [title, *(title.removeprefix(f"{article} ") for article in ARTICLES)]
-    return 0 if text in titles else 1 if any(one.startswith(text) for one in titles) else 2
+    return 0 if text in titles else 1 if any(one.startswith(text) for one in titles) else ELSEWHERE
 
 
 def _film(film: Row) -> Suggestion:
