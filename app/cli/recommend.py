@@ -3,7 +3,7 @@
 import click
 
 from app.cli.session import UNCHANGED, database
-from app.db import catalogue, learning, neighbours, person_directory, search_words
+from app.db import derived, learning, neighbours
 from app.progress import Progress
 
 
@@ -19,18 +19,15 @@ def recommend(force: bool) -> None:
     with database():
         try:
             with neighbours.alone() as writer:
-                catalogue.refresh()
-                people = person_directory.refresh()
-                writer.renew()
-                words = search_words.refresh()
+                looked_up = derived.refresh()
                 learned = learning.learn(writer, _progress, force=force)
         except neighbours.Busy as error:
             click.echo(f"Nothing done: {error}.")
             return
-    if learned is None and not people and not words:
+    if learned is None and not looked_up:
         click.echo(UNCHANGED)
         return
-    click.echo(f"{people:,} people and {words:,} words of titles and names brought up to date")
+    click.echo(f"words, people and values to choose from: {looked_up:,} brought up to date")
     if learned is None:
         click.echo("neighbours of films: no like has come or gone")
     else:

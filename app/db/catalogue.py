@@ -149,17 +149,17 @@ def countries() -> Counts:
 
 @driver_errors()
 def refresh() -> int:
-    """Count the films of each value anew; returns how many values there are. To be called after loads.
+    """Count the films of each value anew; returns for how many fields that changed anything. To be called after loads.
 
     A pass over all films for each field; readers see the earlier counts until a field's new ones replace them.
     """
-    found = 0
+    changed = 0
     with time_limit(REFRESH_TIMEOUT_S):
         for field, expression in _EXPRESSIONS.items():
-            values = _count(expression)
-            get_collection(NAME).replace_one({"_id": field}, {"values": values}, upsert=True)
-            found += len(values)
-    return found
+            values = {"$set": {"values": _count(expression)}}  # a replacement would count as a change in any case
+            result = get_collection(NAME).update_one({"_id": field}, values, upsert=True)
+            changed += result.modified_count or result.upserted_id is not None
+    return changed
 
 
 @driver_errors()

@@ -123,17 +123,20 @@ def test_similar_films_are_those_liked_together_then_those_of_a_kind() -> None:
 
 
 def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> None:
-    add_films("The First", "The Second", "The Third")
+    add_films("The First", "The Second", "The Third", "The Fourth")
     for film, person, role in (
         ("f001", "Jane Director", "DIRECTOR"),
         ("f002", "Jane Director", "DIRECTOR"),
         ("f001", "Jack Actor", "ACTOR"),
         ("f003", "Jack Actor", "ACTOR"),
+        ("f002", "Joan Actor", "ACTOR"),
+        ("f004", "Joan Actor", "ACTOR"),
     ):
         operations.insert_credit({"movie_id": film, "name": person, "role": role})
-    like("ann", "f001")
+    like("ann", "f001", "f004")
     found = recommended("ann")
     assert list(found) == ["f002", "f003"]
+    # The Fourth shares an actor with The Second, The First the director.
     assert found["f002"] == recommendations.Reason("director", ("The First",), "Jane Director")
     assert found["f003"] == recommendations.Reason("cast", ("The First",), "Jack Actor")
     assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
@@ -141,14 +144,14 @@ def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> No
 
 def test_taste_is_what_is_more_frequent_than_in_the_library(two_tastes: None) -> None:
     catalogue.refresh()
-    like("ann", "f001", "f002", "f003", "f010")
+    like("ann", "f001", "f002", "f003", "f004", "f005", "f006")
     for film in ("f001", "f002"):
         operations.insert_credit({"movie_id": film, "name": "Jane Director", "role": "DIRECTOR"})
     profile = taste.profile("ann")
     assert profile is not None
-    assert profile.films == 4
-    # 3 of 4 are westerns, of 10 films in all 5 are: 0.75 / 0.5.
-    assert profile.genres == [taste.Trait("western", 3, 1.5)]
+    assert profile.films == 6
+    # 4 of 6 are westerns, of all 10 films 5: (4/6) / (5/10). Musicals are 2 of 6, and of all films 4 of 10: no taste.
+    assert profile.genres == [taste.Trait("western", 4, 1.3)]
     assert profile.directors == [taste.Trait("Jane Director", 2)]
     assert profile.actors == []
     assert taste.profile("nobody") is None

@@ -8,7 +8,23 @@ from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from app.db import connection, figures, listing, operations, rate_limit, schema, search, search_misses, sessions, users
+from app.db import (
+    connection,
+    favourites,
+    figures,
+    learning,
+    listing,
+    neighbours,
+    operations,
+    rate_limit,
+    recommendations,
+    schema,
+    search,
+    search_misses,
+    sessions,
+    taste,
+    users,
+)
 from app.db.errors import DatabaseError, DatabaseUnavailable
 from ops.local_cluster import LocalCluster
 
@@ -37,6 +53,8 @@ def test_the_admin_app_may_change_records(catalogue: LocalCluster) -> None:
     assert sessions.session_user(sessions.open_session(admin["_id"], "admin"), "admin") == admin
     assert listing.list_page("users").total == 1
     assert figures.refresh()
+    with neighbours.alone() as writer:
+        assert learning.learn(writer, lambda what, expected: lambda done: None)
 
 
 def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -> None:
@@ -52,6 +70,10 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     assert [row["_id"] for row in search_misses.most_wanted()] == ["nothing like it"]
     assert len(search.top_movies()) == 1
     assert len(search.movie_details("f1")["credits"]) == 1
+    assert len(recommendations.for_user(ada["_id"])) == 1
+    favourites.like(ada["_id"], "f1")
+    assert recommendations.for_user(ada["_id"]) == []
+    assert taste.profile(ada["_id"]) is not None
     for write in (
         lambda: operations.insert_one("movies", {"_id": "f2", "title": "Beta", "type": "MOVIE"}),
         lambda: operations.update_document("movies", "f1", {"runtime": 1}),
