@@ -84,12 +84,15 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt a
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
 
 ##@ Speed
-.PHONY: bench bench-recommend
+.PHONY: bench bench-recommend lighthouse
 bench: tools ## Measure imports, lists, search and pages at 1,000,000 synthetic films beside their peers (BENCH="--films 100000 lists")
 	@$(PYTHON) -m bench $(BENCH)
 
 bench-recommend: tools ## Evaluate the recommendations on MovieLens beside popularity, cosine, EASE and iALS
 	@$(PYTHON) -m bench.recommending
+
+lighthouse: test-tools ## Judge the user app's pages by Lighthouse (npm, headless Chromium), and weigh them
+	@$(PYTHON) -m bench.lighthouse
 
 # What each kind of target needs; done in a moment when it is there.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools
