@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,6 @@ from bench.newcomers import Questions
 TOP = 3
 SHRINKAGES = (0, 10, 30, 70, 150)
 LAMBDAS = (100, 200, 500, 1000, 2500)
-OUR_DAMPINGS = (0.25, 0.5)
 OUR_SHRINKAGES = (5, 10, 20)
 OUR_PRIORS = (0.4, 0.6, 0.8, 1.0)
 
@@ -76,8 +74,8 @@ def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
     """`app.recommender`, through the functions that the user app calls."""
     users, films = (numbers.astype(np.int32) for numbers in np.nonzero(likes))
 
-    def with_weights(shrinkage: float, damping: float) -> Callable[[Matrix, float], Matrix]:
-        found = neighbours(users, films, shrinkage=shrinkage, damping=damping)
+    def with_shrinkage(shrinkage: float) -> Callable[[Matrix, float], Matrix]:
+        found = neighbours(users, films, shrinkage=shrinkage)
         rows = {film: scoring.Row(*row) for film, row in zip(found.films.tolist(), found.rows, strict=True)}
 
         def score(given: Matrix, prior: float) -> Matrix:
@@ -90,16 +88,16 @@ def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
         return score
 
     settings = {}
-    for damping, shrinkage in itertools.product(OUR_DAMPINGS, OUR_SHRINKAGES):
-        score = with_weights(shrinkage, damping)
+    for shrinkage in OUR_SHRINKAGES:
+        score = with_shrinkage(shrinkage)
         for prior in OUR_PRIORS:
-            settings[our_setting(damping, shrinkage, prior)] = _with_prior(score, prior)
+            settings[our_setting(shrinkage, prior)] = _with_prior(score, prior)
     return settings
 
 
-def our_setting(damping: float, shrinkage: float, prior: float) -> str:
+def our_setting(shrinkage: float, prior: float) -> str:
     """What a setting of ours is called."""
-    return f"damping {damping:g}, shrinkage {shrinkage:g}, prior {prior:g}"
+    return f"shrinkage {shrinkage:g}, prior {prior:g}"
 
 
 def _with_prior(score: Callable[[Matrix, float], Matrix], prior: float) -> Callable[[Matrix], Matrix]:
