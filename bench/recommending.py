@@ -23,7 +23,7 @@ from bench.newcomers import FOLDS, GIVEN, ORDERS, Questions, questions
 from bench.recommenders import TOP, Answers
 from ops.progress import table
 
-ERRORS = 2.0  # standard errors by which a difference must exceed nothing to be one
+ERRORS = 2.0  # a difference of fewer standard errors than these is none
 Array = NDArray[Any]
 
 
