@@ -89,7 +89,7 @@ bench: tools ## Measure imports, lists, search and pages at 1,000,000 synthetic 
 	@$(PYTHON) -m bench $(BENCH)
 
 bench-recommend: tools ## Evaluate the recommendations on MovieLens beside popularity, cosine, EASE and iALS
-	@$(PYTHON) -m bench.recommending
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) -m bench.recommending
 
 lighthouse: test-tools ## Judge the user app's pages by Lighthouse (npm, headless Chromium), and weigh them
 	@$(PYTHON) -m bench.lighthouse
