@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ops.artifacts import mongod_path
 from ops.local_cluster import LocalCluster
 
 # A shell that runs the tests in the background makes them, and all that they start, deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example has a deadline: how long one takes depends on what else the machine does.
+settings.register_profile("film-library", deadline=None)
+settings.load_profile("film-library")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from web_visitor import Maker, Visitor, with_session
 
+from app.admin import dashboards
 from app.db import figures
 from app.db.models import now
 from ops.local_cluster import LocalCluster
@@ -31,8 +32,10 @@ def counted(boss: Visitor) -> Visitor:
     return boss
 
 
-def test_the_first_visit_counts(boss: Visitor) -> None:
-    assert "Films by year" in boss.get("/").text  # a hundred films are counted while the page waits
+def test_the_first_visit_counts(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the page waits: as long as it takes here, where the machine may be busy."""
+    monkeypatch.setattr(dashboards, "FIRST_COUNT_WAIT", 60.0)
+    assert "Films by year" in boss.get("/").text
 
 
 def test_every_column_has_a_title_and_a_row_in_the_table(counted: Visitor) -> None:
