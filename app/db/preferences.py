@@ -7,6 +7,8 @@ from app.db.catalogue import BY_RANK, CARD, film_query
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import Page, check_limit, fetch_page
 from app.db.models import MAX_ID
+from app.db.person_directory import SHOWN
+from app.db.text import tokenize
 
 MAX_PEOPLE = 20  # whom one typed name can mean; those with the most films
 MAX_CREDITS = 20_000  # of these people together
@@ -16,7 +18,7 @@ _NOTHING = Page(rows=[], next=None, previous=None, total=0, total_is_estimate=Fa
 
 @dataclass(frozen=True)
 class Sought:
-    """A person as asked for, by id or by name, and who that is: nobody, one, or several of that name.
+    """A person as asked for, by name or by id, and who that is: nobody, one, or several of that name.
 
     With `more` there are more than MAX_PEOPLE; these are those with the most films.
     """
@@ -51,19 +53,22 @@ def find(
     genre: str | None = None,
     actor: str | None = None,
     director: str | None = None,
+    actor_id: str | None = None,
+    director_id: str | None = None,
     limit: int = 3,
     after: str | None = None,
 ) -> Preferences:
     """The films that are all that is asked for, best ranked first, as `catalogue.CARD_FIELDS`. None or "": no matter.
 
-    `actor` and `director` are people's ids or names. A name that several people have means any of them, of whom
-    MAX_CREDITS credits at most are looked at. The films of people are counted, others aren't: then `total` is known
+    `actor` and `director` are people's names or ids. A name that several people have means any of them, of whom
+    MAX_CREDITS credits at most are looked at, or the one of `actor_id` or `director_id` if it is that person's name:
+    an id means nothing along with another name. The films of people are counted, others aren't: then `total` is known
     only when this page is all there is.
     Raises BadQuery for another kind, a genre or a name that can't be one, a bad cursor or limit.
     """
     check_limit(limit)
     films = film_query(kind=kind or None, genre=genre or None)
-    actors, directors = _sought(actor, "ACTOR"), _sought(director, "DIRECTOR")
+    actors, directors = _sought(actor, actor_id, "ACTOR"), _sought(director, director_id, "DIRECTOR")
     if not (films or actors or directors):
         return Preferences(_NOTHING, given=False)
     if actors is None and directors is None:
@@ -79,14 +84,16 @@ def find(
     return Preferences(page, actor=actors, director=directors)
 
 
-def _sought(text: str | None, role: str) -> Sought | None:
+def _sought(text: str | None, chosen: str | None, role: str) -> Sought | None:
     if text is None or text == "":
         return None
-    person_directory.name_words(text)  # raises BadQuery
-    if len(text) <= MAX_ID:
-        known = get_collection(person_directory.NAME).find_one({"_id": text}, person_directory.SHOWN)
-        if known is not None:
-            return Sought(text, [known])
+    words = person_directory.name_words(text)  # raises BadQuery
+    ids = [one for one in (chosen, text) if isinstance(one, str) and len(one) <= MAX_ID]
+    known = {row["_id"]: row for row in get_collection(person_directory.NAME).find({"_id": {"$in": ids}}, SHOWN)}
+    if chosen in known and tokenize(known[chosen]["name"]) == words:
+        return Sought(text, [known[chosen]])
+    if text in known:
+        return Sought(text, [known[text]])
     people = person_directory.named(text, role=role, limit=MAX_PEOPLE + 1)
     return Sought(text, people[:MAX_PEOPLE], more=len(people) > MAX_PEOPLE)
 

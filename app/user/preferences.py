@@ -23,7 +23,10 @@ blueprint = Blueprint("preferences", __name__)
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the form asks for, empty where it doesn't matter; a person chosen from the list has an id, too."""
+    """What the form asks for, empty where it doesn't matter; a person chosen from the list has an id, too.
+
+    Without JavaScript the id stays in the form when the name is changed, so it counts only along with its name.
+    """
 
     type: str
     genre: str
@@ -41,8 +44,8 @@ class Wishes:
         ways = {
             "type": KIND_WORDS.get(self.type, self.type),
             "genre": self.genre,
-            "actor": f"with {self.actor or self.actor_id}" if self.actor or self.actor_id else "",
-            "director": f"directed by {self.director or self.director_id}" if self.director or self.director_id else "",
+            "actor": f"with {self.actor}" if self.actor else "",
+            "director": f"directed by {self.director}" if self.director else "",
         }
         return {name: words for name, words in ways.items() if words}
 
@@ -51,8 +54,10 @@ class Wishes:
         return preferences.find(
             kind=self.type,
             genre=self.genre,
-            actor=self.actor_id or self.actor,
-            director=self.director_id or self.director,
+            actor=self.actor,
+            actor_id=self.actor_id,
+            director=self.director,
+            director_id=self.director_id,
             limit=limit,
             after=after,
         )
@@ -88,10 +93,15 @@ def find() -> str:
 
 
 def _with_names(wishes: Wishes, answer: Preferences) -> Wishes:
-    """Whoever can only be one person goes by the name in the library, however it was typed, and by the id."""
+    """Whoever can only be one person goes by the name in the library, however it was typed, and by the id.
+
+    No other id stays.
+    """
     for name, sought in (("actor", answer.actor), ("director", answer.director)):
         if sought and len(sought.people) == 1:
             wishes = _with_person(wishes, name, sought.people[0])
+        else:
+            wishes = replace(wishes, **{f"{name}_id": ""})
     return wishes
 
 

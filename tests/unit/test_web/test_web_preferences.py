@@ -6,22 +6,14 @@ import re
 from html import unescape
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from web_form import Form
-from web_visitor import Visitor
-
-
-def titles(page: str) -> list[str]:
-    return [unescape(title) for title in re.findall(r'card-title">([^<]*)<', page)]
-
-
-def find(visitor: Visitor, **wishes: str) -> str:
-    response = visitor.get("/find", query_string=wishes)
-    assert response.status_code == 200
-    return response.text
+from web_visitor import Visitor, titles
 
 
 def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
-    page = find(visitor)
+    page = visitor.page("/find")
     assert titles(page) == []
     assert set(Form(page, "/find").values.values()) == {""}
     assert re.search(r'<option value="drama">drama</option>', page), "genres come from the data"
@@ -29,7 +21,7 @@ def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
 
 def test_empty_wishes_are_none(visitor: Visitor) -> None:
     """In the original an empty name matched everybody."""
-    page = find(visitor, type="", genre="", actor=" ", director="", actor_id="")
+    page = visitor.page("/find", type="", genre="", actor=" ", director="", actor_id="")
     assert titles(page) == []
     assert "Begin anew" not in page
 
@@ -40,7 +32,9 @@ def test_empty_wishes_are_none(visitor: Visitor) -> None:
         ({"genre": "drama"}, ["The Long Film"]),
         ({"actor": "ann actor"}, ["The Long Film"]),
         ({"actor": "ACTOR"}, ["The Long Film"]),
-        ({"actor_id": "p2"}, ["The Long Film"]),
+        ({"actor_id": "p2", "actor": "Ann ACTOR"}, ["The Long Film"]),
+        ({"actor_id": "p2", "actor": "Ann Other"}, ["Numbered 1"]),
+        ({"actor_id": "p2", "genre": "comedy"}, ["A Film, Long Ago"]),
         ({"director": "Dan Director", "actor": "Ann Actor", "genre": "drama", "type": "MOVIE"}, ["The Long Film"]),
         ({"genre": "comedy", "actor": "Ann Actor"}, []),
         ({"actor": "Dan Director"}, []),
@@ -49,11 +43,11 @@ def test_empty_wishes_are_none(visitor: Visitor) -> None:
 )
 def test_all_wishes_hold_at_once(visitor: Visitor, wishes: dict[str, str], found: list[str]) -> None:
     """In the original an actor or a director was enough."""
-    assert titles(find(visitor, **wishes)) == found
+    assert titles(visitor.page("/find", **wishes)) == found
 
 
 def test_the_three_best_and_then_the_others(visitor: Visitor) -> None:
-    page = find(visitor, type="MOVIE")
+    page = visitor.page("/find", type="MOVIE")
     best = titles(page)
     assert best[:2] == ["The Long Film", "A Film, Long Ago"]
     assert len(best) == 3
@@ -65,7 +59,7 @@ def test_the_three_best_and_then_the_others(visitor: Visitor) -> None:
 
 
 def test_what_was_asked_for_stays_in_the_form(visitor: Visitor) -> None:
-    page = find(visitor, genre="drama", actor="ann act")
+    page = visitor.page("/find", genre="drama", actor="ann act")
     assert Form(page, "/find").values == {
         "type": "",
         "genre": "drama",
@@ -77,14 +71,44 @@ def test_what_was_asked_for_stays_in_the_form(visitor: Visitor) -> None:
     assert "Films and series: drama, with Ann Actor" in page
 
 
+def test_somebody_else_is_found_when_the_name_is_changed_without_a_script(visitor: Visitor) -> None:
+    """The id of whoever was found before is still in the form then."""
+    form = Form(visitor.page("/find", actor="ann actor", type="MOVIE"), "/find").values
+    assert form["actor_id"] == "p2"
+    page = visitor.page("/find", **form | {"actor": "Ann Other"})
+    assert titles(page) == ["Numbered 1"]
+    assert Form(page, "/find").values["actor_id"] == "p5"
+    page = visitor.page("/find", **form | {"actor": ""})
+    assert titles(page) == titles(visitor.page("/find", type="MOVIE"))
+    assert Form(page, "/find").values["actor_id"] == ""
+    assert Form(visitor.page("/find", **form | {"actor": "ann"}), "/find").values["actor_id"] == ""
+
+
+NAMES = st.sampled_from(["", "ann", "Ann Actor", "ann other", "Dan Director", "dan", "<i>Eve</i>", "nobody", "p2"])
+FILLED_IN = st.fixed_dictionaries(
+    {}, optional={"actor": NAMES, "director": NAMES, "type": st.sampled_from(["", "MOVIE"])}
+)
+
+
+@given(times=st.lists(FILLED_IN, min_size=2, max_size=4))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_form_sent_again_asks_for_what_can_be_read_in_it(visitor: Visitor, times: list[dict[str, str]]) -> None:
+    page = visitor.page("/find")
+    for filled_in in times:
+        sent = Form(page, "/find").values | filled_in
+        page = visitor.page("/find", **sent)
+        read = {name: value for name, value in sent.items() if not name.endswith("_id")}
+        assert titles(page) == titles(visitor.page("/find", **read))
+
+
 def test_an_unknown_name_is_said_beside_its_box(visitor: Visitor) -> None:
-    page = find(visitor, director="Nobody Atall", genre="drama")
+    page = visitor.page("/find", director="Nobody Atall", genre="drama")
     assert re.search(r'id="find-director"[^>]*aria-invalid="true" aria-describedby="find-director-error"', page)
     assert "Nobody of this name" in page
 
 
 def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:
-    page = find(visitor, genre="comedy", actor="Ann Actor")
+    page = visitor.page("/find", genre="comedy", actor="Ann Actor")
     assert "No film is all of that" in page
     ways = dict(re.findall(r'<li><a href="(/find[^"]+)">([^<]+)</a>', page))
     assert sorted(ways.values()) == ["Films and series: comedy (1 film)", "Films and series: with Ann Actor (1 film)"]
@@ -93,7 +117,7 @@ def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:
 
 
 def test_a_name_of_several_people_means_all_of_them_and_says_so(visitor: Visitor) -> None:
-    page = find(visitor, actor="ann")
+    page = visitor.page("/find", actor="ann")
     assert titles(page) == ["The Long Film", "Numbered 1"]
     assert "may be several people" in page
     ways = re.findall(r'<a href="(/find[^"]+)">Ann (?:Actor|Other) \(1 film\)</a>', page)

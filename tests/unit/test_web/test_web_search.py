@@ -9,20 +9,9 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from web_visitor import Visitor
+from web_visitor import Visitor, titles
 
 from app.db import listing
-
-
-def titles(page: str) -> list[str]:
-    return [unescape(title) for title in re.findall(r'card-title">([^<]*)<', page)]
-
-
-def search(visitor: Visitor, **query: str) -> str:
-    response = visitor.get("/search", query_string=query)
-    assert response.status_code == 200
-    return response.text
-
 
 # -- suggestions
 
@@ -60,7 +49,7 @@ def facets(page: str) -> dict[str, tuple[str, str]]:
 
 
 def test_a_search_is_narrowed_and_widened_by_links(visitor: Visitor) -> None:
-    page = search(visitor, q="long film", facets="yes")
+    page = visitor.page("/search", q="long film", facets="yes")
     assert {words: count for words, (count, _) in facets(page).items()} == {
         "comedy": "1",
         "drama": "1",
@@ -75,7 +64,7 @@ def test_a_search_is_narrowed_and_widened_by_links(visitor: Visitor) -> None:
 
 
 def test_facets_come_as_a_piece_of_a_page(visitor: Visitor) -> None:
-    page = search(visitor, q="numbered", decade="1950")
+    page = visitor.page("/search", q="numbered", decade="1950")
     address = re.search(r'data-facets="([^"]+)"', page)
     assert address
     piece = visitor.get(unescape(address[1])).text
@@ -87,13 +76,13 @@ def test_facets_come_as_a_piece_of_a_page(visitor: Visitor) -> None:
 
 
 def test_filters_that_leave_nothing_can_be_taken_off(visitor: Visitor) -> None:
-    page = search(visitor, q="long film", genre="western")
+    page = visitor.page("/search", q="long film", genre="western")
     assert "No film matches" in page
     assert re.search(r'Without the filter there would be some: <a href="/search\?q=long\+film">2 films', page)
 
 
 def test_pages_stay_narrow(visitor: Visitor) -> None:
-    page = search(visitor, q="numbered", type="MOVIE")
+    page = visitor.page("/search", q="numbered", type="MOVIE")
     link = re.search(r'rel="next" href="([^"]+)"', page)
     assert link
     assert "type=MOVIE" in link[1]
@@ -112,13 +101,13 @@ def test_bad_filters(visitor: Visitor, query: str) -> None:
 
 
 def test_people_of_the_name_come_with_their_films(visitor: Visitor) -> None:
-    page = search(visitor, q="ann actor")
+    page = visitor.page("/search", q="ann actor")
     assert re.search(r'<a href="/people/p2">Ann Actor <span class="quiet">1 film', page)
     assert titles(page) == ["The Long Film"]
 
 
 def test_a_typing_mistake_is_forgiven_and_said(visitor: Visitor) -> None:
-    page = search(visitor, q="numbreed")
+    page = visitor.page("/search", q="numbreed")
     assert "Nothing matches <q>numbreed</q>. These are the films for <q>numbered</q>" in page
     assert len(titles(page)) == 24
     assert re.search(r'rel="next" href="[^"]*[?;]q=numbered"', page), "further pages are those of the corrected text"

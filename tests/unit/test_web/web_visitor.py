@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping
+from html import unescape
 from typing import Any
 
 from flask import Flask
@@ -34,6 +35,12 @@ class Visitor:
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.client.get(path, environ_base={"REMOTE_ADDR": self.address}, **options)
+
+    def page(self, path: str, **query: str) -> str:
+        """The page there, which must be one."""
+        response = self.get(path, query_string=query)
+        assert response.status_code == 200
+        return response.text
 
     def post(self, path: str, data: Mapping[str, Any] | None = None, **options: Any) -> TestResponse:
         """A POST as it comes, without a token."""
@@ -67,3 +74,8 @@ def with_session(visitor: Visitor, name: str) -> Visitor:
     with visitor.client.session_transaction() as session:
         session["_user_id"] = open_session(user["_id"], visitor.app.config["APP_NAME"])
     return visitor
+
+
+def titles(page: str) -> list[str]:
+    """Those of the films whose cards are on a page."""
+    return [unescape(title) for title in re.findall(r'card-title">([^<]*)<', page)]
