@@ -28,6 +28,8 @@ PING_TIMEOUT_S = 2.0
 
 # AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
 _UNAVAILABLE = frozenset({18, 133})
+# BadValue with this text: a query names an index that `film-library init-db` of this release has yet to build.
+_BAD_VALUE, _NO_INDEX = 2, "hint provided does not correspond to an existing index"
 DOCUMENT_VALIDATION_FAILURE = 121
 REFUSED = "is refused by the collection's validator"
 
@@ -158,9 +160,11 @@ def driver_errors() -> Iterator[None]:
         code = getattr(error, "code", None)
         if code == DOCUMENT_VALIDATION_FAILURE:
             raise ValidationFailed(dict.fromkeys(refused_fields(error), REFUSED)) from error
-        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE:
-            raise DatabaseUnavailable(_plain(error)) from error
-        raise DatabaseError(_plain(error)) from error
+        reason = _plain(error)
+        lacks_index = code == _BAD_VALUE and _NO_INDEX in reason
+        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE or lacks_index:
+            raise DatabaseUnavailable(reason) from error
+        raise DatabaseError(reason) from error
 
 
 def _plain(error: driver.PyMongoError) -> str:

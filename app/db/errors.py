@@ -9,7 +9,7 @@ class DatabaseError(Exception):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """No answer in time: no primary, no network, or a log-in refused. Trying again later may help."""
+    """No answer now: no primary, no network, a log-in refused, an index still being built. Later there may be one."""
 
 
 class NotFound(DatabaseError):
