@@ -1,0 +1,22 @@
+"""What a database that an earlier release has left lacks, and how a new release's `init-db` mends it."""
+
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from app.db import schema, search
+from app.db.errors import DatabaseUnavailable
+
+Raw = Database[dict[str, Any]]
+NEW_INDEX = "search_tokens_1_ranking_score_-1__id_-1"
+
+
+def test_a_search_whose_index_is_yet_to_be_built_says_to_try_again(database: Raw) -> None:
+    database.movies.drop_index(NEW_INDEX)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="index"):
+            search.search_movies("matrix")
+    finally:
+        assert schema.create_indexes() == [f"movies.{NEW_INDEX}"]
+    assert search.search_movies("matrix").rows == []
