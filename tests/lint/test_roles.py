@@ -130,3 +130,17 @@ def test_molecule_has_no_inventory_of_its_own() -> None:
     for file in (ROOT / "molecule").glob("*/molecule.yml"):
         assert "inventory" not in load(file).get("provisioner", {}), file
     assert load(ROOT / ".config/molecule/config.yml")["platforms"] == []
+
+
+def test_a_release_prepares_the_database_before_it_runs() -> None:
+    """Its searches name indexes that the release before didn't have."""
+    text = (ANSIBLE / "roles/webapps/tasks/main.yml").read_text()
+    assert text.index("database.yml") < text.index("activate.yml")
+
+
+def test_what_runs_out_of_a_release_is_restarted_with_a_new_one() -> None:
+    units = load(ANSIBLE / "roles/webapps/vars/main.yml")["_webapps_units"]
+    templates = ANSIBLE / "roles/webapps/templates"
+    bound = [name for name in units if name.endswith((".service", ".timer")) and name != "nginx.service"]
+    assert "_webapps_current" in (templates / "recommend.service.j2").read_text()
+    assert [name for name in bound if "{{ _webapps_current }}" not in units[name]] == []

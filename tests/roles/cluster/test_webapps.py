@@ -157,6 +157,15 @@ def test_command_line_runs_as_the_admin_app(deployment: Deployment, web: str) ->
     assert as_user.rc != 0
 
 
+def test_command_line_can_be_that_of_a_release_that_does_not_run_yet(deployment: Deployment, web: str) -> None:
+    """With it a deployment prepares the database before it switches."""
+    host = deployment.host(web)
+    current = host.check_output("readlink /opt/film-library/current")
+    host.check_output("FILM_LIBRARY_RELEASE=%s film-library status", current)
+    other = host.run("FILM_LIBRARY_RELEASE=/opt/film-library/releases/none film-library status")
+    assert "/opt/film-library/releases/none/bin/film-library" in other.stderr
+
+
 def test_host_needs_no_package_index(deployment: Deployment, web: str) -> None:
     """Everything in the release is one of the wheels that came with it."""
     host = deployment.host(web)
