@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from app.cli.session import UNCHANGED, database, end, summary
-from app.db import claims, sample, schema, status
+from app.db import claims, derived, sample, schema, status
 from app.db.bulk import Settled
 from app.db.connection import ping
 from app.progress import Progress
@@ -17,11 +17,15 @@ from app.progress import Progress
 def init_db() -> None:
     """Make the validators and indexes that are missing or outdated; says "unchanged" when none are.
 
-    Also gives up the ids that an import claimed for films which never came.
+    Also makes what searches look things up in where there is nothing yet, and gives up the ids that an import claimed
+    for films which never came.
     """
     with database():
         made = [f"validator {name}" for name in schema.install_validators()]
         made += [f"index {name}" for name in schema.create_indexes()]
+        made += [f"index {name}: dropped, another one has replaced it" for name in schema.drop_replaced_indexes()]
+        if derived.missing() and (looked_up := derived.refresh()):
+            made.append(f"words, people and values to choose from: {looked_up:,} made")
         swept = claims.sweep()
     for line in made:
         click.echo(line)

@@ -12,6 +12,8 @@ from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import DatabaseError
 from app.db.text import tokenize
 
+_SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", search_words.NAME: "movies"}
+
 
 def refresh(*collections: str) -> int:
     """Make all of it anew that comes from these collections, by default from all; returns how many documents changed.
@@ -26,10 +28,16 @@ def refresh(*collections: str) -> int:
     return changed + search_words.refresh()
 
 
+@driver_errors()
 def missing() -> bool:
-    """Whether nothing has been derived yet. Raises DatabaseError."""
-    with driver_errors():
-        return get_collection(search_words.NAME).find_one({}, {"_id": 1}) is None
+    """Whether a derived collection is empty though there is what it comes from: an earlier release didn't have it, or
+    it has never been made. Raises DatabaseError.
+    """
+    return any(_is_empty(name) and not _is_empty(source) for name, source in _SOURCES.items())
+
+
+def _is_empty(name: str) -> bool:
+    return get_collection(name).find_one({}, {"_id": 1}) is None
 
 
 def note(collection: str, *rows: Row) -> None:

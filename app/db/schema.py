@@ -28,6 +28,8 @@ INDEX_TIMEOUT_S = 600.0
 
 # Written in transactions and without indexes of their own, which would bring them into being.
 _PLAIN = (claims.NAME, users.LOCKS)
+# Earlier releases' indexes with what took their place, which serves all that they did. To be dropped once it is there.
+_REPLACED = {"movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"}}
 _EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document when the time in the field has come
 
 
@@ -67,6 +69,18 @@ def create_indexes() -> list[str]:
         for name, indexes in missing_indexes().items():
             made += [f"{name}.{index}" for index in get_collection(name).create_indexes(indexes)]
     return made
+
+
+@driver_errors()
+def drop_replaced_indexes() -> list[str]:
+    """Drop the indexes that better ones have replaced, which cost writes and memory; returns "collection.index" each."""
+    dropped = []
+    for name, replaced in _REPLACED.items():
+        there = get_collection(name).index_information()
+        for index in [old for old, new in replaced.items() if old in there and new in there]:
+            get_collection(name).drop_index(index)
+            dropped.append(f"{name}.{index}")
+    return dropped
 
 
 def install_validators() -> list[str]:
