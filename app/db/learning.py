@@ -9,8 +9,8 @@ import numpy as np
 
 from app.db.connection import driver_errors, get_collection
 from app.db.listing import iterate
-from app.db.neighbours import Writer, digest
-from app.recommender.neighbours import Numbers, neighbours
+from app.db.neighbours import FORMAT, MOST_PRIORS, Writer, digest
+from app.recommender.neighbours import Numbers, method, neighbours
 
 RENEW_EVERY = 100_000  # likes: seconds of reading
 
@@ -29,7 +29,9 @@ class Learned:
 
 @dataclass(frozen=True)
 class _Likes:
-    """Pairs of a user and a film by their numbers, the films' ids by number, and a digest of all of it."""
+    """Pairs of a user and a film by their numbers, the films' ids by number, and a digest of the pairs and of how
+    neighbours are made of them.
+    """
 
     users: Numbers
     films: Numbers
@@ -39,7 +41,8 @@ class _Likes:
 
 
 def learn(writer: Writer, progress: Callable[[str, int], Report], *, force: bool = False) -> Learned | None:
-    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time.
+    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time,
+    and they would be made in the same way.
 
     `progress(what, expected)` is asked for a function that is told how far reading, and then computing, has come.
     With `force` it computes in any case. Raises Busy when another process has taken over.
@@ -64,7 +67,7 @@ def _read(writer: Writer, report: Report) -> _Likes:
     users: dict[str, int] = {}
     films: dict[str, int] = {}
     user_numbers, film_numbers = array("i"), array("i")
-    content = hashlib.blake2b(digest_size=16)
+    content = hashlib.blake2b(f"{FORMAT} {MOST_PRIORS} {method()}\n".encode(), digest_size=16)
     for count, like in enumerate(iterate("user_interactions", fields=["user_id", "movie_id"]), 1):
         user, film = like["user_id"], like["movie_id"]
         content.update(f"{user}\0{film}\n".encode())

@@ -32,6 +32,7 @@ LEASE = timedelta(hours=1)  # more than any part of the work takes; a process th
 BATCH = 1_000  # documents: 8 MB
 BATCH_TIMEOUT_S = 120.0
 MOST_PRIORS = 50_000  # kept one by one: all others are as little liked as the last of these
+FORMAT = 1  # a number for how it is stored; another one makes what is stored outdated
 _PLACE, _WEIGHT = np.dtype("<i4"), np.dtype("<f4")
 
 

@@ -27,6 +27,12 @@ LEAST_COMMON = 2  # users who like both
 LEAST_LIKES = 3  # of a film that is to have neighbours, or be one
 MOST_LIKES = 2_000  # of a user: more is no taste but a program, and each like is paired with all the others
 MOST_NEIGHBOURS = 1_000  # of a film
+FORMULAS = 1  # a number for how it is calculated; another one makes what was calculated before outdated
+
+
+def method() -> str:
+    """All that results depend on but the likes: they are outdated when it is another text."""
+    return f"{FORMULAS} {DAMPING} {SHRINKAGE} {LEAST_COMMON} {LEAST_LIKES} {MOST_LIKES} {MOST_NEIGHBOURS}"
 
 
 @dataclass(frozen=True)
