@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from pymongo.errors import PyMongoError
 from app.db import filters
 from app.db.connection import Row, driver_errors, get_collection, ping, time_limit
 from app.db.cursors import Cursor, Order
-from app.db.errors import BadQuery, TooSlow
+from app.db.errors import BadQuery, DatabaseUnavailable, TooSlow
 from app.db.filters import Condition
 from app.db.models import fields_of, get_model, sortable_fields
 from app.db.validation import converted_id
@@ -219,14 +220,19 @@ def _page(
 
 
 def within_limit(read: Callable[[], T]) -> T:
-    """What `read` returns. Raises TooSlow after UNINDEXED_TIMEOUT_S, DatabaseUnavailable if that wasn't the reading."""
+    """What `read` returns. Raises TooSlow after UNINDEXED_TIMEOUT_S, DatabaseUnavailable if that wasn't the reading.
+
+    A limit around several of these holds for all of them together.
+    """
     try:
         with time_limit(UNINDEXED_TIMEOUT_S):
             return read()
-    except PyMongoError as error:
-        if not error.timeout:
+    except (PyMongoError, DatabaseUnavailable) as error:
+        cause = error if isinstance(error, PyMongoError) else error.__cause__
+        if not (isinstance(cause, PyMongoError) and cause.timeout):
             raise
-        ping()  # a database without a primary is late for another reason
+        # A database without a primary is late for another reason. Asked without the limit that is over, and any around.
+        Context().run(ping)
         raise TooSlow(f"not found within {UNINDEXED_TIMEOUT_S:.0f} s") from error
 
 

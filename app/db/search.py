@@ -10,14 +10,14 @@ from app.db import documents, person_directory, search_plan, search_words, spell
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.cursors import Cursor
-from app.db.errors import BadQuery
+from app.db.errors import BadQuery, TooSlow
 from app.db.listing import Page, check_limit, public, within_limit
-from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME, MOVIE_TYPES
+from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
 from app.db.search_plan import Condition, Narrow, Plan
-from app.db.search_text import MAX_TEXT, MAX_WORDS, parse
+from app.db.search_text import MAX_TEXT, MAX_WORDS, Words, parse
 from app.db.text import tokenize
 
-__all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_details", "search_movies", "top_movies"]
+__all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_details", "people_named", "search_movies"]
 
 ANY = Narrow()
 ARTICLES = ("the", "a", "an")  # which people leave out of a title, or put behind it
@@ -26,7 +26,7 @@ MAX_PEOPLE = 5  # whose films a text finds: those with the most films, where mor
 MAX_CREDITS = 5_000  # of theirs
 MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
 MIN_NAME = 3  # letters of a name in such a text
-MAX_CORRECTIONS = 12  # texts tried
+MAX_CORRECTIONS = 8  # texts tried
 
 
 Place = tuple[int, Cursor | None]
@@ -46,7 +46,8 @@ class Search:
     """The films that a text finds, as lists that follow one another and share no film, each in rank order:
 
     those of exactly this title; with all the words in the title, the last one perhaps unfinished; films of people with
-    this name. If all of these are empty, films of people with some of the words in the title.
+    this name. If all of these are empty, films of people with some of the words in the title; but a quoted phrase
+    stays together, in one title or one name.
     """
 
     def __init__(self, text: Any, narrow: Narrow = ANY) -> None:
@@ -87,11 +88,18 @@ class Search:
         plans = [self._exact(), self._in_titles()] if self._words else []
         return [row for plan in plans for row in plan.rows(None, limit, projection)][:limit]
 
+    def hits(self) -> bool:
+        """Whether there is a title or a name with these words."""
+        plans = (self._exact, self._in_titles, self._by_people) if self._words else ()
+        return any(plan.rows(None, 1, {"_id": 1}) for find in plans if (plan := find()))
+
     def total(self) -> tuple[int | None, bool]:
         """How many films there are, and whether that is an estimate; None where only counting them would tell."""
         titles = self._titles  # exact ones too: these have the words
         if titles.films <= MAX_COUNTED:
             counts = [plan.count(MAX_COUNTED + 1) for plan in (titles, self._by_people()) if plan]
+            if not any(counts) and (mixed := self._mixed()):
+                counts = [mixed.count(MAX_COUNTED + 1)]
             return sum(counts), max(counts) > MAX_COUNTED
         one_list = len(self._tokens) == 1 and not self._narrow and titles.films < search_plan.EVERYTHING
         return titles.films if one_list else None, True
@@ -105,8 +113,12 @@ class Search:
     @cached_property
     def _titles(self) -> Plan:
         conditions = [*search_plan.of_words(self._words, self._counts), *self._narrow]
-        phrases = [search_plan.has_phrase(phrase) for phrase in self._words.phrases if len(phrase) > 1]
-        return search_plan.follow(conditions, phrases)
+        return search_plan.follow(conditions, [search_plan.has_phrase(phrase) for phrase in self._long_phrases])
+
+    @property
+    def _long_phrases(self) -> list[tuple[str, ...]]:
+        """Those of several words; the others are just words."""
+        return [phrase for phrase in self._words.phrases if len(phrase) > 1]
 
     @cached_property
     def _exact_titles(self) -> list[str]:
@@ -127,7 +139,8 @@ class Search:
     @cached_property
     def _films_of_people(self) -> set[str]:
         may_be_name = len(self._text) <= MAX_NAME and self._names.issuperset(self._tokens[:-1])
-        return _films_of(person_directory.find(self._text, limit=MAX_PEOPLE)) if may_be_name else set()
+        found = person_directory.find(self._text, limit=MAX_PEOPLE) if may_be_name else []
+        return _films_of(_with_phrases(found, self._words))
 
     @cached_property
     def _names(self) -> set[str]:
@@ -135,17 +148,21 @@ class Search:
         return {word for word, count in self._counts.items() if count.people}
 
     def _mixed(self) -> Plan | None:
+        return self._among(self._mixed_films, [])
+
+    @cached_property
+    def _mixed_films(self) -> set[str]:
         """The first words of the text are a name and the others in the title, or the other way round.
 
         A name's words must be whole here, and more than an initial or two.
         """
         films: set[str] = set()
-        for name, title in _splits(self._tokens):
+        for name, title in [] if self._long_phrases else _splits(self._tokens):
             if self._names.issuperset(name) and len("".join(name)) >= MIN_NAME:
                 people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
                 of_them = self._among(_films_of(people), [search_plan.has_beginning(word) for word in title])
                 films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
-        return self._among(films, [])
+        return films
 
     def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
         """Those of some films that meet the checks, and what is narrowed to."""
@@ -166,6 +183,13 @@ def _films_of(people: list[Row]) -> set[str]:
     query = {"person_id": {"$in": [row["_id"] for row in people]}}
     credits = get_collection("credits").find(query, {"movie_id": 1, "_id": 0}).limit(MAX_CREDITS)
     return {row["movie_id"] for row in credits}
+
+
+def _with_phrases(people: list[Row], words: Words) -> list[Row]:
+    """Those in whose names the phrases are as they stand."""
+    names = [f" {' '.join(tokenize(person['name']))} " for person in people]
+    phrases = [f" {' '.join(phrase)} " for phrase in words.phrases]
+    return [person for person, name in zip(people, names, strict=True) if all(phrase in name for phrase in phrases)]
 
 
 def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
@@ -213,30 +237,33 @@ def _place(token: str, parts: int) -> tuple[int, Cursor]:
 
 
 @driver_errors()
-def correct(text: str) -> str | None:
-    """The nearest text that finds something, where `text` doesn't: words spelled nearly alike, taken apart or joined.
+def people_named(text: str, limit: int) -> list[Row]:
+    """The people whom `text` names, as `person_directory.named`; those with its quoted phrases as they stand.
 
-    None when there isn't any. Raises BadQuery as `search_movies`.
+    Raises BadQuery and TooSlow as `search_movies`.
     """
-    if not parse(text):
-        return None
-    for other in spelling.nearest(tokenize(text), MAX_CORRECTIONS):
-        if within_limit(partial(Search(other).best, 1, {"_id": 1})):
-            return other
-    return None
+    words = parse(text)
+    return _with_phrases(within_limit(partial(person_directory.named, text, limit=limit)), words)
 
 
 @driver_errors()
-def top_movies(limit: int = 100, kind: str | None = None) -> list[Row]:
-    """The best ranked films, or only those of `kind` "MOVIE" or "SHOW".
+def correct(text: str) -> str | None:
+    """The nearest text that finds titles or people, where `text` doesn't find anything: words spelled nearly alike,
+    taken apart or joined.
 
-    Raises BadQuery for another kind or a bad limit.
+    None when there isn't any, or none within listing.UNINDEXED_TIMEOUT_S. Raises BadQuery as `search_movies`.
     """
-    check_limit(limit)
-    if kind is not None and kind not in MOVIE_TYPES:
-        raise BadQuery(f"kind must be one of {', '.join(MOVIE_TYPES)}")
-    query = {} if kind is None else {"type": kind}
-    return list(get_collection("movies").find(query).sort(BY_RANK.keys(backwards=False)).limit(limit))
+    if not parse(text):
+        return None
+
+    def read() -> str | None:
+        texts = spelling.nearest(tokenize(text), MAX_CORRECTIONS)
+        return next((other for other in texts if Search(other).hits()), None)
+
+    try:
+        return within_limit(read)
+    except TooSlow:
+        return None
 
 
 @driver_errors()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.db import catalogue, facets, person_directory, search_misses, suggestions
+from app.db import catalogue, facets, search_misses, suggestions
 from app.db.errors import BadQuery, TooSlow
-from app.db.search import ANY, Narrow, correct, search_movies
+from app.db.listing import within_limit
+from app.db.search import ANY, Narrow, correct, people_named, search_movies
 from app.db.suggestions import Suggestion
 from app.user import narrowing
 from app.web.query import single
@@ -52,7 +55,7 @@ def search() -> Page:
     narrow = narrowing.narrow_from(request.args)
     after = single(request.args, "after") or None
     try:
-        context = _results(text, narrow, after)
+        context = within_limit(partial(_results, text, narrow, after))
     except TooSlow:
         return _problem(text, TOO_SLOW, 503)
     except BadQuery as error:
@@ -103,7 +106,7 @@ def _facets(text: str, narrow: Narrow) -> dict[str, Any]:
 
 
 def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
-    """What the page of results shows. A text that finds nothing is corrected where that finds something.
+    """What the page of results shows. A text that finds nothing is corrected where that finds something in time.
 
     Raises:
         BadQuery, TooSlow: as `search_movies`.
@@ -111,9 +114,10 @@ def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
     page = search_movies(text, narrow=narrow, limit=RESULTS_PER_PAGE, after=after)
     context: dict[str, Any] = {"text": text, "page": page, "continued": bool(after)}
     if not after:
-        context["people"] = person_directory.named(text, limit=PEOPLE_SHOWN) if narrow == ANY else []
+        context["people"] = people_named(text, PEOPLE_SHOWN) if narrow == ANY else []
         if not page.rows:
-            context |= _instead(text, narrow)
+            with suppress(TooSlow):  # that nothing matches has been found out
+                context |= _instead(text, narrow)
     searched = context["text"]
     context["filters"] = narrowing.filters(searched, narrow)
     context["arguments"] = {"q": searched, **narrowing.parameters(narrow)}

@@ -130,7 +130,7 @@ def test_the_sample_is_loaded_whole_though_interrupted_and_a_further_run_changes
     assert (film["critics_score"], film["critics_reviews"]) == (6.8, 129)
     assert {c["name"] for c in film["credits"] if c["role"] == "DIRECTOR"} == {"Olivier Nakache", "Éric Toledano"}
     assert {c["person_id"] for c in film["credits"]} == {people.person_id(c["name"]) for c in film["credits"]}
-    assert catalogue.page(limit=1).rows[0]["title"] == "Boyhood"
+    assert values.page(limit=1).rows[0]["title"] == "Boyhood"
 
     status = json.loads(film_library(env, "status", "--json").stdout)
     assert status["documents"] == {"movies": 17_472, "credits": total, "users": 0, "user_interactions": 0}

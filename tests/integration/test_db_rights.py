@@ -16,6 +16,7 @@ from app.db import (
     listing,
     neighbours,
     operations,
+    preferences,
     rate_limit,
     recommendations,
     schema,
@@ -68,7 +69,7 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     assert search.search_movies("alp").total == 1
     search_misses.record("Nothing like it")
     assert [row["_id"] for row in search_misses.most_wanted()] == ["nothing like it"]
-    assert len(search.top_movies()) == 1
+    assert preferences.find(kind="MOVIE").page.total == 1
     assert len(search.movie_details("f1")["credits"]) == 1
     assert len(recommendations.for_user(ada["_id"])) == 1
     favourites.like(ada["_id"], "f1")

@@ -130,20 +130,6 @@ def test_a_beginning_is_looked_up_in_the_index(database: Database[dict[str, Any]
     assert entry["docsExamined"] < 5
 
 
-def test_top_films_by_kind(add_films: Add) -> None:
-    add_films(
-        {"title": "Good", "imdb_score": 9, "imdb_votes": 1000},
-        {"title": "Bad", "imdb_score": 2, "imdb_votes": 1000},
-        {"title": "Show", "imdb_score": 8, "imdb_votes": 1000, "type": "SHOW"},
-    )
-    assert [row["title"] for row in search.top_movies()] == ["Good", "Show", "Bad"]
-    assert [row["title"] for row in search.top_movies(1)] == ["Good"]
-    assert [row["title"] for row in search.top_movies(kind="SHOW")] == ["Show"]
-    for kind in ("FILM", "", {"$ne": 1}, ["SHOW"]):
-        with pytest.raises(BadQuery):
-            search.top_movies(kind=kind)  # type: ignore[arg-type]
-
-
 def test_details_hold_the_credits_in_order(add_films: Add) -> None:
     add_films("One", "Two")
     for name, role in (("Zoe", "ACTOR"), ("Al", "ACTOR"), ("Wim", "WRITER"), ("Dora", "DIRECTOR")):

@@ -73,6 +73,17 @@ def test_a_name_and_words_of_the_title_are_tried_when_nothing_else_matches() -> 
     assert titles("spielberg big") == ["Big Spielberg Documentary"]  # a title has both, so nothing is mixed
     assert titles("steven fish") == []  # not his
     assert list(pages("steven l", 1)) == ["f002", "f005"]
+    page = search.search_movies("steven l", limit=1)
+    assert (page.total, page.total_is_estimate) == (2, False)
+
+
+@pytest.mark.usefixtures("credited")
+def test_a_phrase_stays_together_in_one_title_or_one_name() -> None:
+    assert titles('"steven spielberg"') == ["Jaws", "Lincoln", "Big Spielberg Documentary", "Lost World"]
+    assert titles('"big spielberg"') == ["Big Spielberg Documentary"]
+    for text in ('"spielberg steven"', '"steven spielb"', '"spielberg big fish"', '"spielberg jaws"', '"ls" spielberg'):
+        assert (titles(text), search.people_named(text, 4)) == ([], [])
+    assert [person["name"] for person in search.people_named('"steven spielberg"', 4)] == ["Steven Spielberg"]
 
 
 def test_a_person_is_found_as_soon_as_the_first_credit_is_in(add_films: Add) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import derived, facets, operations, search_words, suggestions
+from app.db import derived, facets, listing, operations, person_directory, search_words, suggestions
 from app.db.errors import BadQuery
-from app.db.search import Narrow, correct
+from app.db.search import MAX_CORRECTIONS, Narrow, correct
 
 Add = Callable[..., None]
 Raw = Database[dict[str, Any]]
@@ -92,6 +92,22 @@ def test_a_word_that_is_taken_in_while_all_are_counted_stays(database: Raw, monk
 @pytest.mark.usefixtures("films")
 def test_the_nearest_text_that_finds_something_is_offered(text: str, meant: str | None) -> None:
     assert correct(text) == meant
+
+
+@pytest.mark.usefixtures("films")
+def test_a_correction_takes_few_look_ups_and_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = []
+    find = person_directory.find
+
+    def counted(text: str, **options: Any) -> list[dict[str, Any]]:
+        looked_for.append(text)
+        return find(text, **options)
+
+    monkeypatch.setattr(person_directory, "find", counted)
+    assert correct("godric marlowe marx godfather agani") is None
+    assert len(looked_for) <= MAX_CORRECTIONS
+    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
+    assert correct("godfahter") is None
 
 
 @pytest.mark.usefixtures("films")
