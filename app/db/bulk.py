@@ -111,11 +111,12 @@ def load(
     name: str,
     documents: Iterable[Numbered],
     *,
+    on_new: Callable[[list[Row]], None] = lambda rows: None,
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> Counts:
     """Put documents into collection `name`, skipping those that are there already. As `load_batches`."""
-    return load_batches(name, _batches(documents), on_progress=on_progress, on_reject=on_reject)
+    return load_batches(name, _batches(documents), on_new=on_new, on_progress=on_progress, on_reject=on_reject)
 
 
 def load_batches(
@@ -124,10 +125,13 @@ def load_batches(
     *,
     begin: Settled = START,
     strict: bool = False,
+    on_new: Callable[[list[Row]], None] = lambda rows: None,
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> Counts:
     """Put documents into collection `name`, skipping those that are there already. Returns `begin.counts` and more.
+
+    `on_new` is called with those that weren't there when each batch has been written, by one thread at a time.
 
     `on_reject` is called with every reason for not taking a document, then `on_progress` when its batch is settled; in
     the documents' order, by the calling thread. An error that either raises ends the load; nothing is written after.
@@ -142,9 +146,10 @@ def load_batches(
         nonlocal acknowledged
         if stop.is_set():
             return Counts(), []
-        counts, rejects = _insert_batch(name, batch.documents, strict, expect_new)
+        counts, new, rejects = _insert_batch(name, batch.documents, strict, expect_new)
         with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
             acknowledged += counts
+            on_new(new)
         return counts, rejects
 
     def settle(batch: Batch, future: "Future[tuple[Counts, list[Reject]]]") -> None:
@@ -202,7 +207,9 @@ def _batches(documents: Iterable[Numbered]) -> Iterator[Batch]:
 
 
 @driver_errors()
-def _insert_batch(name: str, batch: list[Numbered], strict: bool, expect_new: bool) -> tuple[Counts, list[Reject]]:
+def _insert_batch(
+    name: str, batch: list[Numbered], strict: bool, expect_new: bool
+) -> tuple[Counts, list[Row], list[Reject]]:
     documents: dict[int, Row] = {}  # by their place in the batch
     refused: Refused = {}
     for place, (_, item) in enumerate(batch):
@@ -225,9 +232,11 @@ def _insert_batch(name: str, batch: list[Numbered], strict: bool, expect_new: bo
             documents = {place: document for place, document in documents.items() if place < first}
             refused = {first: refused[first]}
         accepted = [document for place, document in documents.items() if place not in refused]
-        inserted = _insert_missing(name, accepted, new)
+        missing = _missing(name, accepted, new)
+        inserted = _insert_missing(name, missing, new)
     counts = Counts(inserted, len(accepted) - inserted, len(refused))
-    return counts, [reject for place in sorted(refused) for reject in _rejects(name, batch[place], refused[place])]
+    rejects = [reject for place in sorted(refused) for reject in _rejects(name, batch[place], refused[place])]
+    return counts, missing, rejects
 
 
 def _prepared(name: str, item: Any) -> Row:
@@ -249,9 +258,8 @@ def _refused_value(name: str, item: Any, field: str) -> Any:
     return next((item[given] for given in names if given in item), None)
 
 
-def _insert_missing(name: str, documents: list[Row], new: set[str]) -> int:
-    """Insert what isn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
-    missing = _missing(name, documents, new)
+def _insert_missing(name: str, missing: list[Row], new: set[str]) -> int:
+    """Insert what wasn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
     if get_model(name) is not Movie:
         return _insert(name, missing)
     adopted = [film for film in missing if film["_id"] not in new]

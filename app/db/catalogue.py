@@ -4,7 +4,7 @@ Counting the films of every genre reads all of them, so the counts are kept in `
 {_id: field, values: [{value, films}, ...]}. A load counts anew; a single film only adds the values that are new.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -163,18 +163,20 @@ def refresh() -> int:
 
 
 @driver_errors()
-def note(film: Row) -> None:
-    """See to it that the values of a film that was just written can be chosen. They are counted by `refresh`."""
+def note(films: Iterable[Row]) -> None:
+    """See to it that the values of films that were just written can be chosen. They are counted by `refresh`."""
     known = choices()
-    year = film.get("release_year")
-    written = {
-        "type": ([film.get("type")], known.kinds),
-        "genres": (film.get("genres") or [], known.genres),
-        "decade": ([year and year - year % DECADE], known.decades),
-        "production_countries": (film.get("production_countries") or [], known.countries),
-    }
-    for field, (values, counts) in written.items():
-        for value in set(values) - {None} - {value for value, _ in counts}:
+    there = {"type": known.kinds, "genres": known.genres, "decade": known.decades}
+    there["production_countries"] = known.countries
+    written: dict[str, set[Any]] = {field: set() for field in there}
+    for film in films:
+        year = film.get("release_year")
+        written["type"].add(film.get("type"))
+        written["genres"].update(film.get("genres") or [])
+        written["decade"].add(year and year - year % DECADE)
+        written["production_countries"].update(film.get("production_countries") or [])
+    for field, values in written.items():
+        for value in values - {None} - {value for value, _ in there[field]}:
             new = {"_id": field, "values.value": {"$ne": value}}
             with suppress(DuplicateKeyError):  # the document is there and has the value: somebody else was faster
                 push = {"$push": {"values": {"value": value, "films": 1}}}

@@ -5,14 +5,16 @@ It is brought up to date at once after loads and after single writes; bulk edits
 films themselves.
 """
 
-from contextlib import suppress
+import logging
 
 from app.db import catalogue, person_directory, search_words
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import DatabaseError
 from app.db.text import tokenize
 
+MOST_NOTED = 1_000  # documents of a load: a minute for everything in a large library, however few the new ones are
 _SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", search_words.NAME: "movies"}
+_log = logging.getLogger(__name__)
 
 
 def refresh(*collections: str) -> int:
@@ -20,12 +22,11 @@ def refresh(*collections: str) -> int:
 
     Raises DatabaseError.
     """
-    changed = 0
-    if not collections or "movies" in collections:
-        changed += catalogue.refresh()
-    if not collections or "credits" in collections:
+    wanted = {"movies", "credits"} & set(collections or ("movies", "credits"))
+    changed = catalogue.refresh() if "movies" in wanted else 0
+    if "credits" in wanted:
         changed += person_directory.refresh()
-    return changed + search_words.refresh()
+    return changed + search_words.refresh() if wanted else 0
 
 
 @driver_errors()
@@ -45,11 +46,40 @@ def note(collection: str, *rows: Row) -> None:
 
     Never raises for the database's sake: the write itself is done, and the next `refresh` makes up for this.
     """
-    with suppress(DatabaseError):
-        for row in rows:
-            if collection == "movies":
-                catalogue.note(row)
-                search_words.note(row["search_tokens"])
-            elif collection == "credits":
-                person_directory.note(row)
-                search_words.note(tokenize(row["name"]), of_name=True)
+    if not rows:
+        return
+    try:
+        if collection == "movies":
+            catalogue.note(rows)
+            search_words.note(token for row in rows for token in row["search_tokens"])
+        elif collection == "credits":
+            person_directory.note_all(row["person_id"] for row in rows)
+            search_words.note((token for row in rows for token in tokenize(row["name"])), of_name=True)
+    except DatabaseError as error:
+        _log.warning("not taken in, which film-library recommend makes up for: %s", error)
+
+
+class Load:
+    """What a load adds to one collection, to be taken in when it ends: by itself if it is little, or all anew.
+
+    `begun` says that another process has added documents before, of which nothing is known here.
+    """
+
+    def __init__(self, collection: str, *, begun: bool = False) -> None:
+        self._collection = collection
+        self._begun = begun
+        self._rows: list[Row] = []
+
+    def add(self, rows: list[Row]) -> None:
+        """Remember documents that have been written, as many as make a difference."""
+        self._rows += rows[: MOST_NOTED + 1 - len(self._rows)]
+
+    def take_in(self) -> None:
+        """Never raises for the database's sake, as `note`."""
+        if len(self._rows) <= MOST_NOTED and not self._begun:
+            note(self._collection, *self._rows)
+            return
+        try:
+            refresh(self._collection)
+        except DatabaseError as error:
+            _log.warning("not brought up to date, which film-library recommend makes up for: %s", error)

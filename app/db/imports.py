@@ -9,6 +9,7 @@ from app.db import bulk, derived, ranking, schema
 from app.db.bulk import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled
 from app.db.connection import driver_errors, get_collection
 from app.db.errors import BadQuery, DatabaseUnavailable
+from app.db.jobs import JobCancelled, JobStopped
 from app.db.readers import FileUnreadable, Reader
 from app.db.rejects import Rejects
 
@@ -77,6 +78,7 @@ def import_stream(
             rejects.add(reject, reader.heading)
         on_reject(reject)
 
+    load = derived.Load(collection, begun=bool(begin.counts.inserted))
     with schema.deferred_indexes(collection):
         try:
             counts = bulk.load_batches(
@@ -84,18 +86,26 @@ def import_stream(
                 chain(first, batches),
                 begin=begin,
                 strict=strict,
+                on_new=load.add,
                 on_progress=on_progress,
                 on_reject=refuse,
             )
         except LoadStopped as error:
+            # What is in shall have its place in the lists, whether or not the rest comes.
             if collection == "movies" and not isinstance(error.__cause__, DatabaseUnavailable):
-                _rank(error.counts)  # what is in shall have its place in the lists, whether or not the rest comes
+                _rank(error.counts)
+            if not _goes_on(error.__cause__):
+                load.take_in()
             raise
         if collection == "movies":
             _rank(counts)  # here, while there may be no indexes on the score to keep up to date
-    if counts.inserted:
-        derived.refresh(collection)
+    load.take_in()
     return collection, counts
+
+
+def _goes_on(cause: BaseException | None) -> bool:
+    """Whether another process completes a load that this ended, or nothing can be written now anyway."""
+    return isinstance(cause, DatabaseUnavailable | JobStopped) and not isinstance(cause, JobCancelled)
 
 
 def collection_of(stream: BinaryIO, name: str) -> str:

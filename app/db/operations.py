@@ -142,11 +142,12 @@ def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tup
     """
     _check_writable(collection)
     rejects: list[bulk.Reject] = []
-    counts = bulk.load(collection, ((i, dict(d)) for i, d in enumerate(items, 1)), on_reject=rejects.append)
+    load = derived.Load(collection)
+    documents = ((number, dict(item)) for number, item in enumerate(items, 1))
+    counts = bulk.load(collection, documents, on_new=load.add, on_reject=rejects.append)
     if get_model(collection) is Movie and counts.inserted:
         ranking.recompute()
-    if counts.inserted:
-        derived.refresh(collection)
+    load.take_in()
     return counts, rejects
 
 

@@ -1,7 +1,7 @@
 """The people of the credits, each once: what their names are, in which roles they work, and in how many films.
 
 Derived from `credits`, where finding a name in the midst of two million takes a second. A load brings the directory up
-to date with `refresh`, a single credit its person with `note`.
+to date with `refresh`, a few credits their people with `note_all`.
 """
 
 import re
@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from bson import Regex
-from pymongo import DeleteOne, IndexModel, ReplaceOne
+from pymongo import DeleteOne, IndexModel, ReplaceOne, UpdateOne
 
 from app.db.catalogue import CARD
 from app.db.connection import Row, driver_errors, get_collection, time_limit
@@ -36,6 +36,8 @@ WELL_KNOWN = 5_000  # people with the most films, among whom several unfinished 
 MAX_NAMESAKES = 100  # among whom somebody of exactly a name is looked for
 MAX_CREDITS = 1_000  # of a person that are shown
 BATCH = 1_000  # people
+ATTEMPTS = 5  # at writing people whom others write at the same moment; then they wait for the next refresh
+SOURCE = ("person_id", "name", "role", "movie_id")  # of a credit
 REFRESH_TIMEOUT_S = 120.0  # for one batch
 
 
@@ -182,24 +184,17 @@ def refresh() -> int:
     only: readers miss nobody meanwhile. Raises DatabaseError.
     """
     changed, last = 0, ""
-    people = _people(iterate("credits", sort="person_id", fields=["person_id", "name", "role", "movie_id"]))
+    people = _people(iterate("credits", sort="person_id", fields=SOURCE))
     while batch := list(islice(people, BATCH)):
         end = batch[-1]["_id"]
-        changed += _write({row["_id"]: row for row in batch}, {"$gt": last, "$lte": end})
+        changed += _update(_differences({row["_id"]: row for row in batch}, {"$gt": last, "$lte": end}))
         last = end
-    return changed + _write({}, {"$gt": last})
+    return changed + _update(_differences({}, {"$gt": last}))
 
 
-@driver_errors()
-def note(credit: Row) -> None:
-    """Bring the person of a credit up to date that was just added, changed or deleted."""
-    person_id = credit["person_id"]
-    fields = {"name": 1, "role": 1, "movie_id": 1}
-    credits = list(get_collection("credits").find({"person_id": person_id}, fields))
-    if credits:
-        get_collection(NAME).replace_one({"_id": person_id}, _row(person_id, credits), upsert=True)
-    else:
-        get_collection(NAME).delete_one({"_id": person_id})
+def note_all(person_ids: Iterable[str]) -> None:
+    """Bring people up to date some of whose credits were just added, changed or deleted. Raises DatabaseError."""
+    _update(set(person_ids))
 
 
 def _people(credits: Iterable[Row]) -> Iterator[Row]:
@@ -228,24 +223,47 @@ def _row(person_id: str, credits: Iterable[Row]) -> Row:
 
 
 @driver_errors()
-def _write(people: dict[str, Row], ids: Row) -> int:
-    """Make the directory's part between two ids hold these people; returns how many it changed."""
-    directory = get_collection(NAME)
+def _differences(people: dict[str, Row], ids: Row) -> set[str]:
+    """Those between two ids who aren't in the directory as they are here."""
     with time_limit(REFRESH_TIMEOUT_S):
-        there = {row["_id"]: row for row in directory.find({"_id": ids})}
-        new = [ReplaceOne({"_id": key}, row, upsert=True) for key, row in people.items() if there.get(key) != row]
-        gone = [DeleteOne(there[key]) for key in _without_credits(there.keys() - people.keys())]
-        if new or gone:
-            directory.bulk_write([*new, *gone], ordered=False)
-    return len(new) + len(gone)
+        there = {row["_id"]: row for row in get_collection(NAME).find({"_id": ids})}
+    return {key for key in there.keys() | people.keys() if there.get(key) != people.get(key)}
 
 
-def _without_credits(ids: Iterable[str]) -> set[str]:
-    """Those of some people who have no credit now: one may have been added, and noted, since the credits were read."""
-    doubtful = set(ids)
-    if not doubtful:
-        return doubtful
-    found = get_collection("credits").aggregate(
-        [{"$match": {"person_id": {"$in": sorted(doubtful)}}}, {"$group": {"_id": "$person_id"}}]
-    )
-    return doubtful - {row["_id"] for row in found}
+@driver_errors()
+def _update(person_ids: set[str]) -> int:
+    """Make the directory say of these people what the credits say now; returns how many it changed.
+
+    What is replaced is what was there before the credits were read. Where somebody else has written meanwhile, whose
+    credits may have been older or newer ones, they are read again.
+    """
+    changed, ids = 0, iter(sorted(person_ids))
+    while batch := list(islice(ids, BATCH)):
+        for _ in range(ATTEMPTS):
+            with time_limit(REFRESH_TIMEOUT_S):
+                changes = _changes(batch)
+                result = get_collection(NAME).bulk_write(changes, ordered=False) if changes else None
+            written = result.modified_count + result.upserted_count + result.deleted_count if result else 0
+            changed += written
+            if written == len(changes):
+                break
+    return changed
+
+
+def _changes(person_ids: list[str]) -> list[ReplaceOne[Row] | UpdateOne | DeleteOne]:
+    among = {"$in": person_ids}
+    there = {row["_id"]: row for row in get_collection(NAME).find({"_id": among})}
+    credits = get_collection("credits").find({"person_id": among}, dict.fromkeys(SOURCE, 1)).sort("person_id")
+    people = {row["_id"]: row for row in _people(credits)}
+    changes: list[ReplaceOne[Row] | UpdateOne | DeleteOne] = []
+    for key in person_ids:
+        old, new = there.get(key), people.get(key)
+        if old == new:
+            continue
+        if new is None:
+            changes.append(DeleteOne(there[key]))
+        elif old is None:
+            changes.append(UpdateOne({"_id": key}, {"$setOnInsert": new}, upsert=True))
+        else:
+            changes.append(ReplaceOne(old, new))
+    return changes

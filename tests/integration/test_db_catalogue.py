@@ -121,10 +121,10 @@ def test_what_a_new_film_brings_can_be_chosen_at_once(monkeypatch: pytest.Monkey
     before = catalogue.choices()
     film = {"title": "New", "type": "MOVIE", "genres": ["drama", "western"], "release_year": 2001}
     written = operations.find_document("movies", operations.insert_one("movies", film))
-    catalogue.note(written)
+    catalogue.note([written])
     with monkeypatch.context() as at_once:  # somebody else read the values before
         at_once.setattr(catalogue, "choices", lambda: before)
-        catalogue.note(written)
+        catalogue.note([written])
     after = catalogue.choices()
     assert after.genres == [*before.genres, ("western", 1)]
     assert after.decades == [(2000, 1), *before.decades]
@@ -134,7 +134,7 @@ def test_what_a_new_film_brings_can_be_chosen_at_once(monkeypatch: pytest.Monkey
 @pytest.mark.usefixtures("database")
 def test_the_first_film_of_a_library_can_be_chosen_by_what_it_is() -> None:
     assert catalogue.choices() == catalogue.Choices([], [], [], [])
-    catalogue.note({"type": "SHOW", "genres": ["drama"], "production_countries": None})
+    catalogue.note([{"type": "SHOW", "genres": ["drama"], "production_countries": None}])
     assert catalogue.choices() == catalogue.Choices([("SHOW", 1)], [("drama", 1)], [], [])
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
+from pymongo.database import Database
 
-from app.db import catalogue, connection, derived, imports, operations, person_directory, suggestions
+from app.db import bulk, catalogue, connection, derived, imports, operations, person_directory, suggestions
 from app.db.audit import Actor
 from app.db.connection import DatabaseConfig
 from ops.local_cluster import LocalCluster
+
+Raw = Database[dict[str, Any]]
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -65,6 +69,54 @@ def test_an_import_brings_all_of_it_up_to_date(
     assert offered(look) == []
     imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json")
     assert len(offered(look)) == 1
+
+
+def load(*rows: Mapping[str, object], strict: bool = False) -> bulk.Counts:
+    return imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json", strict=strict)[1]
+
+
+def test_only_what_a_small_import_adds_is_taken_in_and_after_a_large_one_all(
+    database: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word that no title has shows whether everything was counted anew."""
+    database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
+    load(FILM)
+    load(CREDIT)
+    assert (offered("quix"), people("zimmer")) == (["Quixotic Zebras"], [("Ada Zimmer", 1)])
+    assert database.search_words.find_one({"_id": "stale"}) is not None
+    monkeypatch.setattr(derived, "MOST_NOTED", 1)
+    load(FILM, {**FILM, "_id": "f2", "title": "Xylophones"})
+    assert database.search_words.find_one({"_id": "stale"}) is not None, "one of the two was there already"
+    load({**FILM, "_id": "f3", "title": "Yodellers"}, {**FILM, "_id": "f4", "title": "Zithers"})
+    assert offered("yodel") == ["Yodellers"]
+    assert database.search_words.find_one({"_id": "stale"}) is None
+
+
+def test_what_another_process_had_loaded_before_it_died_is_taken_in_by_the_one_that_goes_on(database: Raw) -> None:
+    load(FILM)
+    database.search_words.delete_many({})
+    rows = io.BytesIO(json.dumps([FILM, {**FILM, "_id": "f2", "title": "Xylophones"}]).encode())
+    imports.import_stream(rows, "rows.json", begin=bulk.Settled(1, 0, bulk.Counts(inserted=1)))
+    assert (offered("quix"), offered("xyl")) == (["Quixotic Zebras"], ["Xylophones"])
+
+
+def test_what_was_loaded_before_a_stop_is_taken_in() -> None:
+    with pytest.raises(bulk.LoadStopped):
+        load(FILM, {"_id": "f2", "title": ""}, strict=True)
+    assert offered("quix") == ["Quixotic Zebras"]
+
+
+@pytest.mark.parametrize("most", [0, 10])
+def test_a_complete_import_is_one_though_nothing_can_be_derived(
+    database: Raw, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, most: int
+) -> None:
+    monkeypatch.setattr(derived, "MOST_NOTED", most)
+    database.command("collMod", "search_words", validator={"films": {"$lt": 0}})
+    try:
+        assert load(FILM).inserted == 1
+    finally:
+        database.command("collMod", "search_words", validator={})
+    assert "film-library recommend makes up for" in caplog.text
 
 
 def test_what_cannot_be_noted_does_not_undo_what_was_written(mongodb: LocalCluster) -> None:

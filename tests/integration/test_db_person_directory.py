@@ -206,10 +206,10 @@ def test_a_single_credit_brings_its_person_up_to_date(database: Raw) -> None:
     identifier = operations.insert_credit(credit)
     written = operations.find_document("credits", identifier)
     for _ in range(2):
-        person_directory.note(written)
+        person_directory.note_all([written["person_id"]])
         assert [(row["roles"], row["films"]) for row in find("new face")] == [(["WRITER"], 1)]
     operations.delete_document("credits", identifier)
-    person_directory.note(written)
+    person_directory.note_all([written["person_id"]])
     assert directory(database) == before
     assert person_directory.refresh() == 0
 
@@ -223,7 +223,7 @@ def test_somebody_credited_during_a_refresh_is_kept(database: Raw, monkeypatch: 
     def add_and_write(*arguments: Any) -> int:
         if not added:
             added.append(operations.insert_credit({"movie_id": "f001", "name": "New Face", "role": "WRITER"}))
-            person_directory.note(operations.find_document("credits", added[0]))
+            person_directory.note_all([operations.find_document("credits", added[0])["person_id"]])
         return write(*arguments)
 
     monkeypatch.setattr(person_directory, "_write", add_and_write)
