@@ -1,11 +1,12 @@
 """Films' posters: their pictures, and posters made of type, colour and a shape for films that have none.
 
-The same film always gets the same one: the colours come from its first genre, the shape from its title. They are
-classes of the style sheet `posters.css`, so that a page needs neither an image nor an inline style.
+The same film always gets the same one: the colours come from its first genre, the shape from its title and year. They
+are classes of the style sheet `posters.css`, so that a page needs neither an image nor an inline style.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any, NamedTuple
 
@@ -17,20 +18,22 @@ from app.web.posters import ADDRESS, poster_response
 blueprint = Blueprint("posters", __name__)
 
 SHAPES = 10
-# Genres in the spellings of the sample and of the Netflix data set; colours that suit the mood.
+# Colours that suit the mood of genres, in the spellings of the sample and of the Netflix data set.
 PALETTES = {
-    "crimson": ("action", "war", "western"),
-    "amber": ("adventure", "history", "biography"),
-    "coral": ("comedy", "family", "music", "musical"),
-    "night": ("crime", "film-noir", "thriller", "mystery"),
-    "forest": ("documentary", "documentation", "news", "sport"),
-    "plum": ("drama", "european"),
-    "violet": ("fantasy", "animation", "short"),
-    "blood": ("horror",),
-    "rose": ("romance",),
-    "teal": ("sci-fi", "scifi", "reality", "talk-show", "adult"),
+    ("crimson", "rust"): ("action", "war", "western"),
+    ("amber", "sand"): ("adventure", "history", "biography"),
+    ("coral", "sky"): ("comedy", "family", "music", "musical"),
+    ("night", "slate"): ("crime", "film-noir", "thriller", "mystery"),
+    ("forest", "moss"): ("documentary", "documentation", "news", "sport"),
+    ("plum", "dusk", "clay"): ("drama", "european"),
+    ("violet", "lilac"): ("fantasy", "animation", "short"),
+    ("blood", "ember"): ("horror",),
+    ("rose", "berry"): ("romance",),
+    ("teal", "neon"): ("sci-fi", "scifi", "reality", "talk-show", "adult"),
 }
-_PALETTE_OF = {genre: palette for palette, genres in PALETTES.items() for genre in genres}
+_PALETTES_OF = {genre: palettes for palettes, genres in PALETTES.items() for genre in genres}
+_ALL_PALETTES = tuple(palette for palettes in PALETTES for palette in palettes)
+_LONG_WORD = re.compile(r"\w{4,}")
 # Longest title (characters) for each size of type.
 _SIZES = ((10, "xl"), (18, "l"), (32, "m"), (56, "s"))
 
@@ -54,10 +57,16 @@ def poster(film: dict[str, Any]) -> Poster:
     """The look of a film's poster, by its title, first genre and year."""
     title = film["title"]
     genre = next(iter(film.get("genres") or []), "").lower()
-    seed = zlib.crc32(f"{title} {film.get('release_year')}".encode())
-    palette = _PALETTE_OF.get(genre) or list(PALETTES)[seed % len(PALETTES)]
+    palettes = _PALETTES_OF.get(genre, _ALL_PALETTES)
+    palette = palettes[zlib.crc32(title.encode()) % len(palettes)]
     size = next((name for longest, name in _SIZES if len(title) <= longest), "xs")
     longest_word = max((len(word) for word in title.split()), default=0)
     if longest_word > 10 and size in {"xl", "l"}:
         size = "m"  # a long word can't be broken into lines
-    return Poster(palette, seed // 7 % SHAPES, size)
+    return Poster(palette, _shape(title, film.get("release_year") or 0), size)
+
+
+def _shape(title: str, year: int) -> int:
+    """Films of a series mostly share a word and stand beside each other: with each year comes the next shape."""
+    word = _LONG_WORD.search(title)
+    return (zlib.crc32((word[0] if word else title).encode()) + year) % SHAPES
