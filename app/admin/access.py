@@ -14,7 +14,13 @@ from app.db.models import USER
 from app.web.errors import CSRF_TEXT, error_page
 
 # metrics.scrape answers this host alone (see app.admin.metrics), where no one logs in.
-OPEN_ENDPOINTS = frozenset({"accounts.log_in", "assets.static", "health.alive", "health.ready", "metrics.scrape"})
+OPEN_ENDPOINTS = frozenset(
+    {
+        "accounts.log_in",
+        *(f"assets.{name}" for name in ("static", "favicon", "robots")),
+        *("health.alive", "health.ready", "metrics.scrape"),
+    }
+)
 
 
 def init_app(app: Flask) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_wtf.file import FileField, FileRequired
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from app.admin import poster_images
@@ -15,6 +16,7 @@ from app.admin.record import found
 from app.admin.rights import Action, actor, may, requires
 from app.db import posters
 from app.db.connection import Row
+from app.web.errors import error_page
 from app.web.forms import Form
 from app.web.posters import ADDRESS, poster_response
 
@@ -70,6 +72,17 @@ def upload(film_id: str) -> Response | tuple[str, int]:
     posters.store(film_id, picture, actor=actor())
     flash("The poster is in place.", "success")
     return redirect(url_for("posters.edit", film_id=film_id), 303)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(_: RequestEntityTooLarge) -> Response | tuple[str, int]:
+    """The form again: a picture that is too large is mended by choosing another one. It comes before the view."""
+    film_id = (request.view_args or {}).get("film_id", "")
+    if not may(Action.EDIT):
+        return error_page(413)
+    form = PosterForm(formdata=None)
+    form.picture.errors = [f"The picture is too large: at most {UPLOAD_MAX_BYTES >> 20} MB are taken."]
+    return _page(found(FILM, film_id), form), 413
 
 
 @blueprint.post("/collections/movies/<film_id>/poster/remove")

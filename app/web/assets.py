@@ -6,10 +6,12 @@ import functools
 import hashlib
 from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory, url_for
+from flask import Blueprint, Response, redirect, send_from_directory, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 DIRECTORY = Path(__file__).parent / "static"
 YEAR = 31_536_000  # seconds
+ROBOTS = "User-agent: *\nDisallow: /account\nDisallow: /log-in\nDisallow: /sign-up\n"
 
 blueprint = Blueprint("assets", __name__, template_folder="templates")
 
@@ -30,6 +32,18 @@ def static(version: str, filename: str) -> Response:
     current = version == fingerprint()
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "no-cache"
     return response
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> BaseResponse:
+    """Asked for by what doesn't read the page's link to the icon."""
+    return redirect(asset("icon.svg"))
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Films may be found by search engines; forms have nothing for them."""
+    return Response(ROBOTS, mimetype="text/plain")
 
 
 @blueprint.app_template_global()

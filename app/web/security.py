@@ -26,10 +26,13 @@ HEADERS = {
     # Not "no-referrer": over TLS the CSRF check compares the referrer with the host.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-HSTS = "max-age=31536000; includeSubDomains"  # one year, ASVS 5.0 3.4.1
+# Browsers heed these over TLS only; over plain HTTP they complain of the second.
+TLS_HEADERS = {
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",  # one year, ASVS 5.0 3.4.1
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -53,7 +56,7 @@ class _NotWithPublicAnswers(SecureCookieSessionInterface):
 def _add_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
-        response.headers["Strict-Transport-Security"] = HSTS
+        response.headers.update(TLS_HEADERS)
     if "Cache-Control" not in response.headers:
         # A page made for somebody (or holding a form's token) is kept by no cache; others are asked for again.
         response.headers["Cache-Control"] = "no-store" if session else "private, no-cache"

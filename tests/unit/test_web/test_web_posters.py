@@ -155,6 +155,18 @@ def test_only_who_may_edit_may_send_much(boss: Visitor, guest: Visitor, monkeypa
     assert send(boss, large).status_code == 413
 
 
+def test_who_sends_too_much_reads_how_much_may_be_sent_and_chooses_again(
+    boss: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "UPLOAD_MAX_BYTES", 1 << 20)
+    answer = send(boss, JPEG + bytes(2 << 20))
+    assert answer.status_code == 413
+    assert 'id="picture-error">The picture is too large: at most 1 MB are taken.</p>' in answer.text
+    assert f'action="{PAGE}"' in answer.text
+    stranger = Visitor(boss.app).post(PAGE, {"picture": (io.BytesIO(bytes(2 << 20)), "x.jpg")})
+    assert (stranger.status_code, "picture-error" in stranger.text) == (413, False)
+
+
 @pytest.mark.parametrize("path", ["nothing/poster", "nothing/poster/remove", f"{'x' * 99}/poster", "bulk/poster"])
 def test_a_film_that_is_not_there_gets_none(boss: Visitor, path: str) -> None:
     answer = boss.send(f"/collections/movies/{path}", {"picture": (io.BytesIO(JPEG), "x.jpg")}, form_on=PAGE)

@@ -52,6 +52,8 @@ def test_only_log_in_health_and_figures_are_open() -> None:
     assert {
         "accounts.log_in",
         "assets.static",
+        "assets.favicon",
+        "assets.robots",
         "health.alive",
         "health.ready",
         "metrics.scrape",

@@ -48,7 +48,7 @@ def test_every_response_has_the_security_headers(make_app: Maker, name: str) -> 
         assert response.headers["X-Frame-Options"] == "DENY", where
         assert "camera=()" in response.headers["Permissions-Policy"], where
         assert "Cache-Control" in response.headers, where
-        assert "Strict-Transport-Security" not in response.headers, where
+        assert not {"Strict-Transport-Security", "Cross-Origin-Opener-Policy"} & set(response.headers.keys()), where
 
 
 def test_what_a_cache_may_keep_is_nobodys_in_particular(visitor: Visitor) -> None:
@@ -61,10 +61,11 @@ def test_what_a_cache_may_keep_is_nobodys_in_particular(visitor: Visitor) -> Non
     assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
 
 
-def test_hsts_and_a_host_cookie_over_tls_only(make_app: Maker, new_name: str) -> None:
+def test_headers_of_tls_and_a_host_cookie_over_tls_only(make_app: Maker, new_name: str) -> None:
     visitor = Visitor(make_app("user", COOKIE_SECURE="1"))
     response = visitor.get("/log-in", base_url="https://localhost")
     assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     (cookie,) = response.headers.getlist("Set-Cookie")
     assert cookie.startswith("__Host-film-library-user=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
