@@ -2,7 +2,8 @@
 
 A like and its end are each one statement to one shard, and may be repeated without harm: the unique index on
 (user_id, movie_id), which begins with the shard key, lets no second document be. That leaves no room for a check that
-the film exists, nor for a limit of likes for a user; readers leave out films that are gone and read MAX_LIKES at most.
+the film exists, nor for a limit of likes for a user: the user app limits their pace. Readers leave out films that
+aren't there, and read MAX_LIKES at most.
 """
 
 import re
@@ -11,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
 from app.db.catalogue import CARD, MAX_EXCLUDED
@@ -22,6 +22,7 @@ from app.db.listing import MAX_LIMIT, Page, check_limit, fetch_page
 from app.db.models import ID_PATTERN, MAX_ID, now
 
 NAME = "user_interactions"
+BATCH = 1_000  # likes that are read or erased at a time, where all of them are meant
 MAX_LIKES = MAX_EXCLUDED  # of a user that are read, so that nobody's page grows without bound
 
 # What `page` sorts by -> (collection, its field).
@@ -71,8 +72,8 @@ def liked_among(user_id: str, ids: Iterable[str]) -> frozenset[str]:
 
 @driver_errors()
 def count(user_id: str) -> int:
-    """How many films the user likes. Raises BadQuery."""
-    return get_collection(NAME).count_documents({"user_id": _user(user_id)})
+    """How many films, of those that there are, the user likes; MAX_LIKES at most. Raises BadQuery."""
+    return get_collection("movies").count_documents({"_id": {"$in": sorted(liked(user_id))}})
 
 
 @driver_errors()
@@ -104,9 +105,15 @@ def page(
 
 
 @driver_errors()
-def erase(user_id: str, session: ClientSession | None = None) -> int:
-    """Forget all that the user likes, when the account is deleted; returns how many films. Raises BadQuery."""
-    return get_collection(NAME).delete_many({"user_id": _user(user_id)}, session=session).deleted_count
+def erase(user_id: str) -> int:
+    """Forget all that the user likes, when the account is deleted; returns how many films. Raises BadQuery.
+
+    In batches, so that no statement takes longer than it may, however many there are.
+    """
+    likes, erased = get_collection(NAME), 0
+    while batch := [row["_id"] for row in likes.find({"user_id": _user(user_id)}, {"_id": 1}).limit(BATCH)]:
+        erased += likes.delete_many({"user_id": user_id, "_id": {"$in": batch}}).deleted_count
+    return erased
 
 
 def _among(likes: list[Row]) -> Row:

@@ -168,6 +168,7 @@ class UserInteraction(Document):
         "auto_create_index": False,
         "indexes": [
             {"fields": ["user_id", "movie_id"], "unique": True},
+            {"fields": ["user_id", "-created_at", "-id"]},
             {"fields": ["movie_id", "id"]},
             {"fields": ["created_at", "id"]},
         ],

@@ -3,6 +3,9 @@
 Each asks for nothing but the user app's rights; `app.db.users` has what administrators do with the accounts of others.
 """
 
+from collections.abc import Iterator
+from itertools import islice
+
 from pymongo.client_session import ClientSession
 
 from app.db import documents, favourites, sessions
@@ -41,6 +44,8 @@ def delete(user_id: str, password: str) -> None:
     Raises ValidationFailed with a sentence for "current" when that isn't the password, and NotFound.
     """
     user = _checked(user_id, password)
+    # Before the transaction, which takes along what is liked meanwhile: it has a minute, whatever there is.
+    favourites.erase(user["_id"])
 
     def work(session: ClientSession) -> None:
         documents.delete(session, "users", user, cascade=True)
@@ -59,29 +64,31 @@ def export(user_id: str) -> Row:
     Raises NotFound.
     """
     user = public_user(_found(user_id))
-    likes = list(get_collection("user_interactions").find({"user_id": user["_id"]}).sort("created_at"))
-    ids = [like["movie_id"] for like in likes]
-    films = {
-        film["_id"]: film
-        for film in get_collection("movies").find({"_id": {"$in": ids}}, {"title": 1, "release_year": 1})
-    }
     open_sessions = get_collection("sessions").find({"user_id": user["_id"]}).sort("created_at")
     return {
         "account": {"name": user["username"], "created_at": user["created_at"].isoformat()},
-        "favourites": [
-            {
-                "film": like["movie_id"],
-                "title": films.get(like["movie_id"], {}).get("title"),
-                "release_year": films.get(like["movie_id"], {}).get("release_year"),
-                "liked_at": like["created_at"].isoformat(),
-            }
-            for like in likes
-        ],
+        "favourites": list(_favourites(user["_id"])),
         "sessions": [
             {name: session[name].isoformat() for name in ("created_at", "seen_at", "expires_at")}
             for session in open_sessions
         ],
     }
+
+
+def _favourites(user_id: str) -> Iterator[Row]:
+    """All that the user likes, the first like first, with the films' titles and years."""
+    likes = iter(get_collection(favourites.NAME).find({"user_id": user_id}).sort([("created_at", 1), ("_id", 1)]))
+    while batch := list(islice(likes, favourites.BATCH)):  # the ids of all of them may be more than a query holds
+        query = {"_id": {"$in": [like["movie_id"] for like in batch]}}
+        films = {film["_id"]: film for film in get_collection("movies").find(query, {"title": 1, "release_year": 1})}
+        for like in batch:
+            film = films.get(like["movie_id"], {})
+            yield {
+                "film": like["movie_id"],
+                "title": film.get("title"),
+                "release_year": film.get("release_year"),
+                "liked_at": like["created_at"].isoformat(),
+            }
 
 
 def _found(user_id: str) -> Row:

@@ -80,8 +80,8 @@ def log_out() -> AnyResponse:
 def password_hint() -> Response:
     """What `sign_up` would say to a password, as JSON, for password.js: {"problem": a sentence or null}.
 
-    The browser asks when typing pauses; the lists that a password is checked against are too large to send there. It
-    isn't limited as log-in is: typing must work, it tells nothing about any account, and its work is bounded.
+    The browser asks when typing pauses; the lists that a password is checked against are too large to send there.
+    Limited as nobody types (see app.user.PACES), since its work can be made much; beyond that the hint stays away.
     """
     name = current_user.username if current_user.is_authenticated else request.form.get("username", "")
     return jsonify(problem=password_problem(request.form.get("password", ""), name.strip()))

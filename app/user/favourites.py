@@ -96,6 +96,6 @@ def show() -> str:
         sorts=SORTS,
         sort=name,
         continued=bool(after),
-        count=len(liked() or ()),
+        count=favourites.count(current_user.user_id),
         profile=None if after else taste.profile(current_user.user_id),
     )

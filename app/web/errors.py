@@ -87,8 +87,8 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _too_many(_: RateLimitExceeded) -> Response:
-    limiter = next(iter(current_app.extensions["limiter"]))
-    limit = limiter.current_limit
+    limits = (limiter.current_limit for limiter in current_app.extensions["limiter"])
+    limit = next((limit for limit in limits if limit and limit.breached), None)
     wait = max(1, int(limit.reset_at - time.time())) if limit else 60
     minutes = -(-wait // 60)
     when = "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -20,6 +20,8 @@ def build_app(
     *,
     home: str,
     limited: Sequence[str],
+    limited_per_address: Sequence[str] = (),
+    paced: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Flask:
     """An app ready to be served. Nothing is connected to yet: the database is asked at the first request.
@@ -29,13 +31,16 @@ def build_app(
         name: "user" or "admin"; names the cookie, and the kind of its log-in sessions.
         blueprints: the app's own pages.
         home: endpoint of the start page.
-        limited: endpoints whose POST is limited per address and per account name tried from it.
+        limited: endpoints whose POST is limited per address and per account, against guessing.
+        limited_per_address: endpoints whose POST is limited per address alone: a refusal there is no wrong guess.
+        paced: endpoints whose POST is limited per address and per account -> to how many, as "60 per minute".
         overrides: Flask settings that win over the environment, for tests.
 
     Raises:
         SettingError: the environment lacks a setting or has a wrong one.
     """
     app = Flask(import_name, static_folder=None)
+    app.url_map.strict_slashes = False  # a slash too many at the end of an address finds the page all the same
     app.config.from_mapping(flask_settings(name))
     app.config.from_mapping(overrides or {})
     app.config["APP_NAME"] = name
@@ -53,5 +58,5 @@ def build_app(
     filters.init_app(app)
     for blueprint in (assets.blueprint, health.blueprint, *blueprints):
         app.register_blueprint(blueprint)
-    limits.init_app(app, limited)
+    limits.init_app(app, limited, limited_per_address, paced or {})
     return app

@@ -112,6 +112,22 @@ def test_a_film_deleted_meanwhile_is_left_out(database: Raw, sort: str) -> None:
     database.movies.delete_one({"_id": "f002"})  # past app.db, which takes the likes along
     assert {film["_id"] for film in pages(sort, descending=True, limit=1)} == {"f001", "f003"}
     assert pages(sort, descending=True, limit=500) == pages(sort, descending=True, limit=1)
+    assert favourites.count(USER) == 2
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_the_latest_likes_are_read_from_an_index(database: Raw, descending: bool) -> None:
+    database.user_interactions.insert_many(
+        [
+            {"user_id": USER if n % 20 == 0 else f"other{n}", "movie_id": f"f{n}", "created_at": now()}
+            for n in range(200)
+        ]
+    )
+    direction = -1 if descending else 1
+    found = database.user_interactions.find({"user_id": USER}).sort([("created_at", direction), ("_id", direction)])
+    explained = found.limit(4).explain()
+    assert "'SORT'" not in str(explained["queryPlanner"]["winningPlan"])
+    assert explained["executionStats"]["totalKeysExamined"] == 4
 
 
 @pytest.mark.usefixtures("films")
@@ -125,6 +141,15 @@ def test_likes_go_with_their_film_and_with_their_user(database: Raw) -> None:
     assert favourites.erase(USER) == 0
     assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
     assert favourites.page(USER).rows == []
+
+
+def test_likes_of_many_batches_are_all_erased(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(favourites, "BATCH", 3)
+    for film in range(7):
+        favourites.like(USER, f"f{film}")
+    favourites.like("u2", "f1")
+    assert favourites.erase(USER) == 7
+    assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
 
 
 def test_what_is_no_id_is_refused(database: Raw) -> None:

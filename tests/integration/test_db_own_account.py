@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import own_account, sessions, users
+from app.db import documents, favourites, own_account, sessions, users
 from app.db.errors import NotFound, ValidationFailed
 from app.db.models import now
 
@@ -98,6 +98,22 @@ def test_deleting_takes_likes_and_sessions_along_and_nothing_of_others(ada: str,
     users.sign_up("ada", PASSWORD)  # the name is free again
 
 
+def test_the_transaction_has_little_to_delete(ada: str, database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may live a minute only, and an account may have more likes than can be deleted in that time."""
+    delete, left = documents.delete, []
+
+    def watched(*arguments: Any, **options: Any) -> dict[str, int]:
+        left.append(database.user_interactions.count_documents({"user_id": ada}))
+        return delete(*arguments, **options)
+
+    for film in range(3):
+        like(database, ada, f"f{film}")
+    monkeypatch.setattr(documents, "delete", watched)
+    own_account.delete(ada, PASSWORD)
+    assert left == [0]
+    assert database.users.count_documents({}) == 0
+
+
 def test_a_film_liked_while_the_account_goes_leaves_nothing(
     ada: str, database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +126,23 @@ def test_a_film_liked_while_the_account_goes_leaves_nothing(
     monkeypatch.setattr(sessions, "close_others", meanwhile)
     own_account.delete(ada, PASSWORD)
     assert database.user_interactions.count_documents({}) == 0
+
+
+def test_the_export_asks_for_no_more_films_than_a_query_holds(
+    ada: str, database: Raw, add_films: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query is a document, of 16 MiB at most: some 200,000 ids."""
+    monkeypatch.setattr(favourites, "BATCH", 2, raising=False)
+    add_films(*({"title": f"Jaws {n}"} for n in range(1, 6)))
+    for n in range(1, 6):
+        like(database, ada, f"f00{n}")
+    database.command("profile", 2)
+    exported = own_account.export(ada)["favourites"]
+    database.command("profile", 0)
+    queries = list(database["system.profile"].find({"ns": f"{database.name}.movies"}))
+    database.drop_collection("system.profile")
+    assert [film["title"] for film in exported] == [f"Jaws {n}" for n in range(1, 6)]
+    assert [len(query["command"]["filter"]["_id"]["$in"]) for query in queries] == [2, 2, 1]
 
 
 def test_the_export_holds_everything_but_the_keys(ada: str, database: Raw, add_films: Callable[..., None]) -> None:

@@ -32,7 +32,7 @@ for (const input of document.querySelectorAll("[data-judge]")) {
     });
     try {
       const answer = await fetch(input.dataset.judge, { method: "POST", body, signal: asking.signal });
-      if (!answer.ok) return;
+      if (!answer.ok) return void (verdict.textContent = ""); // too many, say: what was said of another one isn't true
       const { problem } = await answer.json();
       verdict.textContent = problem ?? "A good password.";
       verdict.classList.toggle("field-verdict-good", !problem);

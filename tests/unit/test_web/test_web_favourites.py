@@ -202,6 +202,18 @@ def test_my_films_in_every_order(member: Visitor, new_name: str, user_id: Find) 
     assert titles(press(member, "Q1", "no", "/my-films")) == [script, ago]
 
 
+def test_films_that_are_not_there_are_not_counted(member: Visitor, new_name: str, user_id: Find) -> None:
+    for film in ("Q1", *(f"made-up-{n}" for n in range(49))):
+        favourites.like(user_id(new_name), film)
+    first = member.get("/my-films").text
+    assert ">1 film<" in first
+    assert ">1 film<" in member.get("/account").text
+    assert titles(first) == []
+    link = re.search(r'rel="next" href="([^"]+)"', first)
+    assert link, "the film that is there can be reached"
+    assert titles(member.get(link[1].replace("&amp;", "&")).text) == ["The Long Film"]
+
+
 def test_my_films_are_mine(member: Visitor, new_name: str, user_id: Find) -> None:
     favourites.like(user_id("ann"), "N001")
     assert "Numbered 1" not in titles(member.get("/my-films").text)

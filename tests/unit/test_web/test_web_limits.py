@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from flask import Flask
-from web_visitor import PASSWORD, SECRET, Maker, Visitor
+from web_visitor import PASSWORD, SECRET, Maker, Visitor, with_session
 
-from app.db import connection
+from app.db import connection, users
 from ops.local_cluster import LocalCluster
 
 
@@ -57,6 +58,48 @@ def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
     assert answers == [422] * 20 + [429]
 
 
+def test_an_account_is_its_own_wherever_its_password_is_guessed(user_app: Flask, new_name: str) -> None:
+    names = [new_name, f"{new_name}-neighbour"]
+    for name in names:
+        users.sign_up(name, PASSWORD)
+    guesser = with_session(Visitor(user_app), new_name)
+
+    def guess(somebody: Visitor) -> int:
+        return somebody.send("/account/delete", {"current": "wrong password"}).status_code
+
+    assert [guess(guesser) for _ in range(11)] == [422] * 10 + [429]
+    assert guess(with_session(Visitor(user_app), new_name)) == 429, "elsewhere with the same account"
+    neighbour = with_session(Visitor(user_app, guesser.address), names[1])
+    assert guess(neighbour) == 422, "at the same address with another account"
+
+
+def test_refusals_at_signing_up_are_no_wrong_guesses(visitor: Visitor, new_name: str) -> None:
+    assert [visitor.sign_up(new_name, "short").status_code for _ in range(11)] == [422] * 11
+    assert visitor.sign_up(new_name).status_code == 302
+
+
+PACED = {"/films/Q1/like": ({"like": "no"}, 120), "/password-hint": ({"password": "sunshine1"}, 60)}
+
+
+@pytest.mark.parametrize("path", PACED)
+def test_what_nobody_does_so_fast_by_hand_has_a_bound(user_app: Flask, new_name: str, path: str) -> None:
+    form, most = PACED[path]
+    users.sign_up(new_name, PASSWORD)
+    visitor = with_session(Visitor(user_app), new_name)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.get("/account").text)
+    assert token
+    sent = {"csrf_token": token[1], **form}
+    assert 429 not in {visitor.post(path, sent).status_code for _ in range(most)}
+    refused = visitor.post(path, sent)
+    assert (refused.status_code, "Please try again in a minute" in refused.text) == (429, True)
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    elsewhere = with_session(Visitor(user_app), new_name)
+    assert elsewhere.send(path, form, form_on="/account").status_code == 429, "elsewhere with the same account"
+    anybody = Visitor(user_app, visitor.address)
+    assert anybody.send(path, form, form_on="/sign-up").status_code == 429, "without one at the same address"
+    assert Visitor(user_app).send(path, form, form_on="/sign-up").status_code in {200, 302}
+
+
 def test_the_admin_app_is_limited_and_workers_count_together(make_app: Maker, new_name: str) -> None:
     """Two apps made from the same settings stand for two workers: the second goes on counting where the first was."""
     first = Visitor(make_app("admin"))
@@ -93,7 +136,8 @@ def test_a_worker_that_counted_can_stop(library: LocalCluster) -> None:
     program = """if True:
         from app.user import create_app
         app = create_app()
-        next(iter(app.extensions["limiter"])).limiter.storage.incr("key", 60)
+        for limiter in app.extensions["limiter"]:
+            limiter.limiter.storage.incr("key", 60)
         app.myself = app
     """
     environment = {
