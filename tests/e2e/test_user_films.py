@@ -85,12 +85,64 @@ def test_by_keyboard_the_focus_goes_on_to_the_film_that_moves_up(member: Page) -
     expect(member.get_by_role("button", name=f"Like {second}", exact=True)).to_be_focused()
     expect(member.locator("main .card")).to_have_count(100)
     assert ranks(member) == list(range(1, 101))
-    member.get_by_role("button", name="Undo").focus()
+    member.keyboard.press("Tab")
+    expect(member.get_by_role("button", name="Undo")).to_be_focused()
     member.keyboard.press("Enter")
     expect(member.get_by_role("button", name=f"Like {best}", exact=True)).to_be_focused()
     assert ranks(member) == list(range(1, 102))
     member.reload()
     assert titles(member)[0] == best
+
+
+def test_a_double_click_is_one_like(member: Page) -> None:
+    best = titles(member)[0]
+    member.locator("main .heart").first.dblclick()
+    expect(member.locator("main .card-title").first).not_to_have_text(best)
+    expect(member.locator(".toast")).to_contain_text(f"“{best}” is among your films.")
+    follow(member, member.get_by_role("link", name="My films"))
+    assert titles(member) == [best]
+
+
+def test_a_heart_pressed_again_while_its_film_leaves_is_as_it_was(member: Page) -> None:
+    best = member.locator("main .card").filter(has=member.get_by_text(titles(member)[0], exact=True))
+    with member.expect_response(lambda answer: "like=no" in (answer.request.post_data or "")):
+        best.locator(".heart").evaluate("heart => { heart.click(); heart.click() }")
+    expect(best.locator(".heart")).to_have_attribute("aria-pressed", "false")
+    expect(best).not_to_have_class(re.compile("card-leaving"))
+
+
+def test_a_key_held_down_likes_one_film(member: Page) -> None:
+    best, second = titles(member)[:2]
+    member.get_by_role("button", name=f"Like {best}", exact=True).focus()
+    member.keyboard.down("Enter")
+    heart = member.get_by_role("button", name=f"Like {second}", exact=True)
+    expect(heart).to_be_focused()
+    member.keyboard.down("Enter")
+    member.keyboard.up("Enter")
+    expect(heart).to_have_attribute("aria-pressed", "false")
+    expect(heart).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "log in first"), (429, "Wait a minute"), (503, "saved. Try again.")]
+)
+def test_a_heart_that_is_refused_is_as_before_in_every_tab(tour: Tour, member: Page, status: int, says: str) -> None:
+    second = member.context.new_page()
+    second.goto(f"{tour.site.user}/catalogue")
+    second.evaluate("() => { window.heard = []; window.channel = new BroadcastChannel('film-library-hearts') }")
+    second.evaluate("() => channel.addEventListener('message', ({ data }) => heard.push(data.liked))")
+    answers = iter([{"status": status, "json": {"log_in": "#"}}])  # then the real ones
+    member.route(
+        re.compile("/like$"), lambda route: route.fulfill(**a) if (a := next(answers, None)) else route.continue_()
+    )
+    heart = member.locator("main .heart").first
+    heart.click()
+    expect(member.locator(".toast")).to_contain_text(says)
+    expect(heart).to_have_attribute("aria-pressed", "false")
+    heart.click()
+    second.wait_for_function("() => heard.length > 0")
+    assert second.evaluate("() => heard") == [True]
+    tour.complaints.clear()  # of the request that was refused
 
 
 def test_a_heart_that_is_not_saved_is_taken_back_and_said(tour: Tour, member: Page) -> None:
@@ -132,9 +184,11 @@ def test_a_film_taken_out_of_my_films_can_be_put_back(member: Page) -> None:
     with member.expect_response(re.compile("/like$")):
         member.locator("main .heart").click()
     expect(member.locator("main .card")).to_have_count(0)
+    expect(member.locator(".result-count")).to_have_text("0 films")
     with member.expect_response(re.compile("/like$")):
         member.get_by_role("button", name="Undo").click()
     expect(member.locator("main .card")).to_have_count(1)
+    expect(member.locator(".result-count")).to_have_text("1 film")
     member.reload()
     expect(member.locator("main .card")).to_have_count(1)
 
@@ -147,7 +201,14 @@ def test_a_password_is_judged_while_it_is_typed_and_then_changed(tour: Tour, mem
     expect(verdict).to_contain_text("very common password")
     new.fill("four blind mice 1928")
     expect(verdict).to_have_text("A good password.")
+    member.route(re.compile("/password-hint$"), lambda route: route.fulfill(status=429))
+    new.fill("sunshine1")
+    expect(verdict).to_have_text("")
+    member.unroute(re.compile("/password-hint$"))
+    new.fill("four blind mice 1928")
+    expect(verdict).to_have_text("A good password.")
     member.get_by_label("Present password").fill(PASSWORD)
     member.get_by_label("New password again").fill("four blind mice 1928")
     follow(member, member.get_by_role("button", name="Change the password"))
     expect(member.get_by_role("main").get_by_role("status")).to_contain_text("Your password is changed")
+    tour.complaints.clear()  # of the question that was refused

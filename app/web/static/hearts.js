@@ -3,15 +3,22 @@
 
 const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150; // milliseconds, as in hearts.css
 const TOAST = 10_000; // milliseconds that an undo is offered; no shorter than WCAG's advice for what vanishes
+const REFUSED = {
+  400: "This page is too old: reload it and try again.",
+  401: "Please log in first.",
+  429: "That were very many at once. Wait a minute, then try again.",
+};
 
 const form = document.getElementById("hearts");
 const tabs = new BroadcastChannel("film-library-hearts");
 const sending = new Map(); // address -> the last request, so that quick clicks arrive in their order
 const places = new Map(); // address -> where a card was that has left its list
-const toast = document.createElement("div");
+const toast = document.createElement("div"); // lies behind the heart, so that Tab leads to what undoes it
 toast.className = "toast";
-toast.setAttribute("role", "status");
-document.body.append(toast);
+const told = document.createElement("p"); // what it says, said aloud: a live region must stay in its place
+told.className = "visually-hidden";
+told.setAttribute("aria-live", "polite");
+document.body.append(told);
 let toastEnd;
 
 const hearts = (address) => document.querySelectorAll(`.heart[formaction="${CSS.escape(address)}"]`);
@@ -22,12 +29,18 @@ if (form) {
     const heart = event.target.closest("button.heart");
     if (!heart) return;
     event.preventDefault();
+    if (event.detail > 1) return; // the second half of a double click, which means no more than one
     press(heart.getAttribute("formaction"), heart.value === "yes", nameOf(heart));
+  });
+  // A key held down presses again and again, and the focus has gone on to the next film.
+  document.addEventListener("keydown", (event) => {
+    if (event.repeat && event.key === "Enter" && event.target.closest(".heart, .toast")) event.preventDefault();
   });
   tabs.addEventListener("message", ({ data }) => paint(data.address, data.liked));
 }
 
 function press(address, liked, name) {
+  comeBack(address); // pressed twice: the card that is about to leave stays
   paint(address, liked);
   leave(address, liked, name);
   const sent = (sending.get(address) ?? Promise.resolve()).then(() => send(address, liked));
@@ -45,16 +58,16 @@ async function send(address, liked) {
   try {
     const answer = await fetch(address, { method: "POST", body, headers, keepalive: true });
     if (answer.status === 401) location.assign((await answer.json()).log_in);
-    return answer.ok || answer.status === 401 ? "done" : answer.status === 400 ? "stale" : "failed";
+    return answer.ok ? "done" : answer.status;
   } catch {
-    return "failed";
+    return null;
   }
 }
 
 function takeBack(address, liked, name, outcome) {
   comeBack(address);
   paint(address, !liked);
-  say(outcome === "stale" ? "This page is too old: reload it and try again." : `“${name}” wasn’t saved. Try again.`);
+  say(hearts(address)[0], REFUSED[outcome] ?? `“${name}” wasn’t saved. Try again.`);
 }
 
 /** Show on every heart of the film whether it is liked. */
@@ -68,20 +81,24 @@ function paint(address, liked) {
 /** Take the film's card out of a list that it leaves; on other pages only say what happened. */
 function leave(address, liked, name) {
   const said = liked ? `“${name}” is among your films.` : `“${name}” is no longer among your films.`;
-  say(said, () => {
-    comeBack(address);
+  const undo = () => {
     press(address, !liked, name);
-  });
-  const card = [...hearts(address)].map((heart) => heart.closest(".card")).find(Boolean);
+    hearts(address)[0]?.focus();
+  };
+  const all = [...hearts(address)];
+  const pressed = all.find((heart) => heart === document.activeElement) ?? all[0];
+  const card = all.map((heart) => heart.closest(".card")).find(Boolean);
   const list = card?.closest("[data-leaves]");
-  if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return;
+  if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return say(pressed, said, undo);
   const neighbour = card.nextElementSibling ?? card.previousElementSibling;
   const focused = card.contains(document.activeElement);
+  say(neighbour?.querySelector(".heart") ?? list, said, undo);
   card.classList.add("card-leaving");
   const timer = setTimeout(() => {
     places.set(address, { list, card, before: card.nextElementSibling });
     if (focused) neighbour?.querySelector(".heart")?.focus();
     card.remove();
+    recount(-1);
     list.dispatchEvent(new CustomEvent("card-left"));
   }, FADE);
   places.set(address, { card, timer });
@@ -96,11 +113,23 @@ function comeBack(address) {
   if (!place.list) return; // it hadn't left yet
   place.list.insertBefore(place.card, place.before?.isConnected ? place.before : null);
   place.card.querySelector(".heart").focus();
+  recount(1);
   place.list.dispatchEvent(new CustomEvent("card-back"));
 }
 
-function say(text, undo) {
+/** Correct how many films the page says that its list has, where it does. */
+function recount(change) {
+  const shown = document.querySelector("[data-count]");
+  if (!shown) return;
+  const count = Number(shown.dataset.count) + change;
+  shown.dataset.count = count;
+  shown.textContent = `${count.toLocaleString("en")} ${count === 1 ? "film" : "films"}`;
+}
+
+function say(place, text, undo) {
   clearTimeout(toastEnd);
+  told.textContent = text;
+  place?.after(toast);
   toast.replaceChildren(Object.assign(document.createElement("span"), { textContent: text }));
   if (undo) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
