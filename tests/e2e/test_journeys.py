@@ -96,12 +96,48 @@ def test_by_keyboard_alone(tour: Tour) -> None:
     expect(page.get_by_role("status")).to_have_text(f"Welcome, {name}.")
 
 
-def tab_to(page: Page, text: str) -> None:
-    """Press Tab until what has the focus holds the text, and see that the focus is visible on the way."""
-    for _ in range(40):
+def test_a_member_by_keyboard_alone(tour: Tour) -> None:
+    page = tour.window()
+    sign_up(page, tour.site.user, new_name())
+    page.goto(f"{tour.site.user}/search?q=the")
+    expect(page.locator(".facets").get_by_role("link", name="drama")).to_be_visible()
+    tab_to(page, "drama")
+    with page.expect_navigation(wait_until="load"):
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Remove the filter drama").first).to_be_visible()
+
+    title = page.locator("main .card-title").first.inner_text()
+    heart = page.get_by_role("button", name=f"Like {title}", exact=True)
+    tab_to(page, f"Like {title}")
+    for pressed in ("true", "false", "true"):
+        with page.expect_response(re.compile("/like$")):
+            page.keyboard.press("Enter")
+        expect(heart).to_have_attribute("aria-pressed", pressed)
         page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(heart).to_be_focused()
+
+    tab_to(page, "My films", key="Shift+Tab")
+    with page.expect_navigation(wait_until="load"):
+        page.keyboard.press("Enter")
+    heading(page, "My films")
+    tab_to(page, f"Like {title}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("0 films", exact=True)).to_be_visible()
+    tab_to(page, "Undo")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 film", exact=True)).to_be_visible()
+    expect(heart).to_be_focused()
+
+
+def tab_to(page: Page, text: str, key: str = "Tab") -> None:
+    """Press Tab until what has the focus is called so, and see that the focus is visible on the way."""
+    for _ in range(80):
+        page.keyboard.press(key)
         words, outline = page.evaluate(
-            "() => [document.activeElement.innerText, getComputedStyle(document.activeElement).outlineStyle]"
+            "() => [document.activeElement.ariaLabel ?? document.activeElement.innerText, "
+            "getComputedStyle(document.activeElement).outlineStyle]"
         )
         assert outline != "none", f"no visible focus on {words!r}"
         if text in words:
