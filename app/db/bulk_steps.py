@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db import audit, claims, jobs, posters, ranking
+from app.db import audit, claims, derived, jobs, posters, ranking
 from app.db.bulk_edit import Change, Selection, apply
 from app.db.concurrency import version
 from app.db.connection import DOCUMENT_VALIDATION_FAILURE, Row, driver_errors, get_collection, in_transaction
@@ -38,12 +38,17 @@ class Outcome:
 
     changes: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
+    noted: dict[str, list[Row]] = field(default_factory=dict)  # collection -> what `derived` is to take in
     changed: int = 0
     finished: bool = True
 
     def fail(self, collection: str, document_id: Any, reason: str) -> None:
         """Note that a record stays as it is, and why."""
         self.errors.append({"collection": collection, "document_id": str(document_id), "reason": reason})
+
+    def note(self, collection: str, rows: Sequence[Row]) -> None:
+        """Have `derived` told of records as they were and as they are, when the step is committed."""
+        self.noted.setdefault(collection, []).extend(rows)
 
 
 Item = tuple[Any, Any]
@@ -67,6 +72,7 @@ def edit(job: Row, lease: Lease) -> Steps:
                 pairs.append((row, after))
                 outcome.changes.append(_edited(collection, row, after))
         write(session, collection, pairs)
+        outcome.note(collection, derived.differing(collection, pairs))
         outcome.changed = len(pairs)
         return outcome
 
@@ -95,9 +101,12 @@ def delete(job: Row, lease: Lease) -> Steps:
             found = list(get_collection(other).find({key: {"$in": gone}}, session=session).limit(room)) if room else []
             room -= len(found)
             outcome.changes += _delete(session, other, found)
+            outcome.note(other, found)
         if room == 0:
             return Outcome(outcome.changes, finished=False)
         outcome.changes += _delete(session, collection, rows)
+        if collection == "credits":
+            outcome.note(collection, rows)
         outcome.changed = len(rows)
         return outcome
 
@@ -143,9 +152,8 @@ def _alone(job: Row, lease: Lease, step: Step, item: Item) -> Row:
 @driver_errors()
 def _commit(job: Row, lease: Lease, step: Step, items: list[Item]) -> Row:
     """One step. Raises Duplicate or ValidationFailed when the database refuses one of the records, JobStopped."""
-    result: list[Row] = []
 
-    def work(session: ClientSession) -> None:
+    def work(session: ClientSession) -> tuple[Row, Outcome]:
         with _refusals():
             outcome = step(session, [content for _, content in items])
         numbered = [
@@ -153,10 +161,12 @@ def _commit(job: Row, lease: Lease, step: Step, items: list[Item]) -> Row:
         ]
         if numbered and job["kind"] != "undo":
             get_collection(audit.CHANGES).insert_many(numbered, ordered=False, session=session)
-        result[:] = [_advance(job, lease, outcome, items, session)]
+        return _advance(job, lease, outcome, items, session), outcome
 
-    in_transaction(work)
-    return result[0]
+    job, outcome = in_transaction(work)
+    for collection, rows in outcome.noted.items():
+        derived.note(collection, *rows)
+    return job
 
 
 def _n(job: Row) -> int:

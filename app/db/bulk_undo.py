@@ -4,7 +4,7 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
-from app.db import audit, bulk_steps, claims, posters
+from app.db import audit, bulk_steps, claims, derived, posters
 from app.db.bulk_edit import Change, apply
 from app.db.bulk_steps import Item, Outcome, Steps
 from app.db.concurrency import version
@@ -66,6 +66,7 @@ def _take_back(session: ClientSession, collection: str, changes: list[Row], outc
             else:
                 taken_back.append(change)
     bulk_steps.write(session, collection, pairs)
+    outcome.note(collection, derived.differing(collection, pairs))
     returning = _returnable(session, collection, deleted, outcome)
     if returning:
         rows = [change["before"] for change in returning]
@@ -73,6 +74,7 @@ def _take_back(session: ClientSession, collection: str, changes: list[Row], outc
             rows = posters.bring_back(rows, session)
         get_collection(collection).insert_many(rows, ordered=False, session=session)
         bulk_steps.rank(session, collection, rows)
+        outcome.note(collection, rows)
     return taken_back + returning
 
 

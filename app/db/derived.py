@@ -1,11 +1,13 @@
 """What the apps look things up in and what is made from films and credits: words, people, values to choose from.
 
-It is brought up to date at once after loads and after single writes; bulk edits and bulk deletions wait for
-`film-library recommend`, which the deployment runs every day. Nothing is found wrongly meanwhile: searches look at the
-films themselves.
+It is brought up to date at once after loads and other writes, bulk edits and their undoing too; but how many films have
+a word or a value, and whether none has it any more, is counted by `film-library recommend`, which the deployment runs
+every day. That also makes up for a process that died between a write and this. Until then nothing is found wrongly, as
+searches look at the films themselves, and a film is missed by the beginning of a word at most (see `search_words`).
 """
 
 import logging
+from collections.abc import Iterable
 
 from app.db import catalogue, person_directory, search_words
 from app.db.connection import Row, driver_errors, get_collection
@@ -14,6 +16,10 @@ from app.db.text import tokenize
 
 MOST_NOTED = 1_000  # documents of a load: a minute for everything in a large library, however few the new ones are
 _SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", search_words.NAME: "movies"}
+_MADE_FROM = {
+    "movies": ("title", "type", "genres", "release_year", "production_countries"),
+    "credits": person_directory.SOURCE,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +45,13 @@ def missing() -> bool:
 
 def _is_empty(name: str) -> bool:
     return get_collection(name).find_one({}, {"_id": 1}) is None
+
+
+def differing(collection: str, pairs: Iterable[tuple[Row, Row]]) -> list[Row]:
+    """The documents, as they were and as they are, that differ in what something is made from."""
+    fields = _MADE_FROM.get(collection, ())
+    changed = (pair for pair in pairs if any(pair[0].get(name) != pair[1].get(name) for name in fields))
+    return [row for pair in changed for row in pair]
 
 
 def note(collection: str, *rows: Row) -> None:

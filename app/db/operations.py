@@ -215,25 +215,30 @@ def delete_document(
     """
     _check_writable(collection)
 
-    gone_with_it: list[Row] = []
-
-    def work(session: ClientSession) -> Row | None:
+    def work(session: ClientSession) -> tuple[bool, list[Row]]:
         try:
             current = documents.find(collection, document_id, session)
         except NotFound:
-            return None
+            return False, []
         check_version(current, version)
+        credits = [current] if collection == "credits" else _credits_of(session, collection, current)
         along = documents.hanging(session, collection, current["_id"], audit.MAX_ALONG) if cascade and actor else {}
-        gone_with_it[:] = along.get("credits", [])
         gone = documents.delete(session, collection, current, cascade=cascade)
         if actor is not None:
             audit.record_deletion(actor, collection, current, gone, along, session=session)
-        return current
+        return True, credits
 
-    deleted = in_transaction(work)
-    if deleted is not None:
-        derived.note("credits", *([deleted] if collection == "credits" else gone_with_it))
-    return deleted is not None
+    deleted, credits = in_transaction(work)
+    derived.note("credits", *credits)
+    return deleted
+
+
+def _credits_of(session: ClientSession, collection: str, row: Row) -> list[Row]:
+    """{person_id, name} of each credit of a film, which goes with it."""
+    if get_model(collection) is not Movie:
+        return []
+    found = get_collection("credits").find({"movie_id": row["_id"]}, {"person_id": 1, "name": 1}, session=session)
+    return list(found)
 
 
 def delete_documents(

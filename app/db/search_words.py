@@ -1,8 +1,9 @@
 """The words of titles and names, with how many films and people have them: what search and suggestions go by.
 
 Searches look at the films themselves. This says which of several words is the rarest, which words begin with the
-letters typed so far, and which are spelled nearly like one that nobody knows. Loads bring it up to date with `refresh`,
-single films with `note`.
+letters typed so far, and which are spelled nearly like one that nobody knows. So a film is missed by nothing but the
+beginning of a word of its title that isn't here, if other words begin so too. Loads bring it up to date with `refresh`,
+other writes with `note`.
 """
 
 import re
@@ -74,29 +75,35 @@ def spellings(word: str) -> list[str]:
 def refresh() -> int:
     """Count all words of titles and names anew; returns how many changed. To be called after loads.
 
-    Only differences are written, so readers miss no word meanwhile. A pass over films and people.
+    Only differences are written, so readers miss no word meanwhile. A pass over films and people. A word that is noted
+    meanwhile, for a film that may not have been counted, stays as it was noted.
     """
     words = get_collection(NAME)
     with time_limit(REFRESH_TIMEOUT_S):
         there = {row["_id"]: row for row in words.find({}, {"near": 0})}
         films, people = _count("movies", "search_tokens"), _count("people", "words")
         changes: list[UpdateOne | DeleteOne] = []
-        for word in films.keys() | people.keys():
+        for word in there.keys() | films.keys() | people.keys():
             counts = {"films": films.get(word, 0), "people": people.get(word, 0)}
-            old = there.get(word)
-            if old is None or {field: old[field] for field in counts} != counts:
-                changes.append(UpdateOne({"_id": word}, {"$set": {**counts, **_near(word)}}, upsert=True))
-        for word in there.keys() - films.keys() - people.keys():
-            # As it was read before the films were: one that was taken in since stays.
-            changes.append(DeleteOne({"_id": word, "noted_at": there[word].get("noted_at")}))
+            changes += _difference(word, there.get(word), counts)
         for begin in range(0, len(changes), BATCH):
             words.bulk_write(changes[begin : begin + BATCH], ordered=False)
     return len(changes)
 
 
+def _difference(word: str, old: Row | None, counts: dict[str, int]) -> list[UpdateOne | DeleteOne]:
+    """What to write about a word that was there as `old` before it was counted."""
+    if old is None:
+        return [UpdateOne({"_id": word}, {"$setOnInsert": {**counts, **_near(word)}}, upsert=True)]
+    as_read = {"_id": word, "noted_at": old.get("noted_at")}
+    if not any(counts.values()):
+        return [DeleteOne(as_read)]
+    return [] if {field: old[field] for field in counts} == counts else [UpdateOne(as_read, {"$set": counts})]
+
+
 @driver_errors()
 def note(tokens: Iterable[str], *, of_name: bool = False) -> None:
-    """Take in the words of one title that was just written, or of one name. They are counted by `refresh`."""
+    """Take in the words of titles that were just written, or of names. They are counted by `refresh`."""
     field, other = ("people", "films") if of_name else ("films", "people")
     changes = [
         UpdateOne(

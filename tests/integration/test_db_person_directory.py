@@ -215,20 +215,30 @@ def test_a_single_credit_brings_its_person_up_to_date(database: Raw) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_somebody_credited_during_a_refresh_is_kept(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between reading the credits of some people and reading what the directory has of them."""
-    write = person_directory._write
-    added: list[str] = []
+def test_what_is_written_during_a_refresh_is_kept(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody is added, somebody gets another name and somebody goes after their credits have been read."""
+    credits = {row["name"]: row for row in database.credits.find({"movie_id": {"$in": ["f008", "f009", "f007"]}})}
+    hooper, chloe, colin = (credits[name] for name in ("Tom Hooper", "Chloë O'Łódź", "Colin Hanks"))
+    database.people.update_one({"_id": hooper["person_id"]}, {"$set": {"films": 9}})
+    database.people.delete_many({"_id": {"$in": [chloe["person_id"], colin["person_id"]]}})
+    read, once = person_directory._changes, [True]
 
-    def add_and_write(*arguments: Any) -> int:
-        if not added:
-            added.append(operations.insert_credit({"movie_id": "f001", "name": "New Face", "role": "WRITER"}))
-            person_directory.note_all([operations.find_document("credits", added[0])["person_id"]])
-        return write(*arguments)
+    def read_early(person_ids: list[str]) -> Any:
+        changes = read(person_ids)
+        if once and once.pop():
+            operations.update_document("credits", str(hooper["_id"]), {"name": "New Name"})
+            operations.delete_document("credits", str(chloe["_id"]))
+            operations.insert_credit({"movie_id": "f001", "name": "Colin Hanks", "role": "WRITER"})
+            operations.insert_credit({"movie_id": "f001", "name": "New Face", "role": "WRITER"})
+        return changes
 
-    monkeypatch.setattr(person_directory, "_write", add_and_write)
+    monkeypatch.setattr(person_directory, "_changes", read_early)
     person_directory.refresh()
-    assert names(find("new face")) == ["New Face"]
+    assert not once
+    assert sorted(names(find("new"))) == ["New Face", "New Name"]
+    assert (find("hooper"), find("chloe")) == ([], [])
+    assert find("colin")[0]["films"] == 3
+    assert person_directory.refresh() == 0
 
 
 @pytest.mark.usefixtures("known")

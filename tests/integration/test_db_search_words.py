@@ -59,16 +59,21 @@ def test_words_follow_the_films(database: Raw) -> None:
 
 def test_a_word_that_is_taken_in_while_all_are_counted_stays(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     search_words.note(["old", "older"])
+    search_words.note(["counted"], of_name=True)
+    database.people.insert_many([{"_id": person, "words": ["counted"]} for person in ("p1", "p2")])
     real = search_words._count
 
     def count(collection: str, field: str) -> dict[str, int]:
         if collection == "movies":
-            search_words.note(["old", "new"])
+            search_words.note(["old", "new", "counted"])
         return real(collection, field)
 
     monkeypatch.setattr(search_words, "_count", count)
     search_words.refresh()
-    assert counts(database).keys() == {"old", "new"}
+    assert counts(database) == {"old": (1, 0), "new": (1, 0), "counted": (1, 1)}
+    monkeypatch.setattr(search_words, "_count", real)
+    search_words.refresh()
+    assert counts(database) == {"counted": (0, 2)}
 
 
 @pytest.mark.parametrize(
