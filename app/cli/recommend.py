@@ -3,7 +3,8 @@
 import click
 
 from app.cli.session import UNCHANGED, database
-from app.db import derived, learning, neighbours
+from app.db import derived, learning, neighbours, stray_likes
+from app.db.errors import DatabaseError
 from app.progress import Progress
 
 
@@ -12,26 +13,42 @@ from app.progress import Progress
 def recommend(force: bool) -> None:
     """Compute which films go together, from what people like.
 
-    Also brings what search and the pickers look things up in up to date. The user app goes by the earlier result until
-    the new one is complete. Says "unchanged" when there was nothing to do. Never runs twice at once: a second leaves
-    the work to the first, and says so.
+    Also brings what search and the pickers look things up in up to date, and forgets likes of films and accounts that
+    are no more. The user app goes by the earlier result until the new one is complete. Says "unchanged" when there was
+    nothing to do. Never runs twice at once: a second leaves the work to the first, and says so.
     """
+    done: list[str] = []
+    failed: DatabaseError | None = None
     with database():
         try:
             with neighbours.alone() as writer:
-                looked_up = derived.refresh()
+                failed = _look_up(done)  # neighbours don't depend on it
+                if swept := stray_likes.sweep(writer.renew):
+                    done.append(f"likes of films and accounts that are no more: {swept:,} removed")
                 learned = learning.learn(writer, _progress, force=force)
+                done += _told(learned) if learned or done else []
         except neighbours.Busy as error:
-            click.echo(f"Nothing done: {error}.")
-            return
-    if learned is None and not looked_up:
-        click.echo(UNCHANGED)
-        return
-    click.echo(f"words, people and values to choose from: {looked_up:,} brought up to date")
+            done.append(f"{'The rest is not done' if done else 'Nothing done'}: {error}.")
+    for line in done or [UNCHANGED] * (failed is None):
+        click.echo(line)
+    if failed is not None:
+        raise click.ClickException(f"words, people and values to choose from aren't up to date: {failed}")
+
+
+def _look_up(done: list[str]) -> DatabaseError | None:
+    """Bring up to date what things are looked up in, and add to `done` if that changed any; what went wrong, if so."""
+    try:
+        if changed := derived.refresh():
+            done.append(f"words, people and values to choose from: {changed:,} brought up to date")
+    except DatabaseError as error:
+        return error
+    return None
+
+
+def _told(learned: learning.Learned | None) -> list[str]:
     if learned is None:
-        click.echo("neighbours of films: no like has come or gone")
-    else:
-        click.echo(f"neighbours of films: {learned.films:,}, from {learned.likes:,} likes by {learned.users:,} people")
+        return ["neighbours of films: no like has come or gone"]
+    return [f"neighbours of films: {learned.films:,}, from {learned.likes:,} likes by {learned.users:,} people"]
 
 
 def _progress(label: str, expected: int) -> learning.Report:

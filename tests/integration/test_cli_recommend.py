@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from pymongo.database import Database
 
-from app.db import connection, favourites, neighbours, operations, person_directory
+from app.cli.recommend import recommend
+from app.db import connection, derived, favourites, neighbours, operations, person_directory, stray_likes, users
+from app.db.models import now
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
 
@@ -29,6 +32,13 @@ def run(mongodb: LocalCluster, database: Raw) -> Run:
         return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
     return run
+
+
+@pytest.fixture
+def run_here(mongodb: LocalCluster, database: Raw) -> Callable[[], Result]:
+    """As `run`, in this process."""
+    env = {"FILM_LIBRARY_MONGODB_URI": mongodb.uri(), "FILM_LIBRARY_DATABASE": database.name}
+    return lambda: CliRunner(env=env).invoke(recommend)
 
 
 def test_the_first_run_computes_and_the_next_has_nothing_to_do(run: Run, add_films: Callable[..., None]) -> None:
@@ -61,3 +71,54 @@ def test_a_second_run_at_once_leaves_the_work_to_the_first(run: Run) -> None:
         result = run()
     assert (result.returncode, "Nothing done: " in result.stdout) == (0, True)
     assert run().returncode == 0
+
+
+def test_likes_of_what_is_not_there_are_forgotten_unless_they_are_young(
+    run_here: Callable[[], Result], database: Raw, add_films: Callable[..., None]
+) -> None:
+    add_films("One")
+    ann = users.sign_up("ann", "three blind mice 1927")["_id"]
+    old = now() - 2 * stray_likes.GRACE
+    likes = [(ann, "f001", old), (ann, "made-up", old), ("nobody", "f001", old), (ann, "being-added", now())]
+    database.user_interactions.insert_many(
+        [{"user_id": user, "movie_id": film, "created_at": at} for user, film, at in likes]
+    )
+    assert "likes of films and accounts that are no more: 2 removed" in run_here().stdout.splitlines()
+    left = {(row["user_id"], row["movie_id"]) for row in database.user_interactions.find()}
+    assert left == {(ann, "f001"), (ann, "being-added")}
+
+
+def test_what_cannot_be_looked_up_keeps_no_neighbours_from_being_computed(
+    run_here: Callable[[], Result], database: Raw
+) -> None:
+    operations.insert_one("movies", {"title": "One", "type": "MOVIE"})
+    derived.refresh()
+    database.search_words.delete_many({})
+    database.command("collMod", "search_words", validator={"films": {"$lt": 0}})
+    try:
+        favourites.like("ann", "f001")
+        result = run_here()
+    finally:
+        database.command("collMod", "search_words", validator={})
+    assert result.stdout.splitlines() == ["neighbours of films: 0, from 1 likes by 1 people"]
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: words, people and values to choose from aren't up to date: ")
+
+
+def test_who_is_overtaken_says_what_it_did(
+    run_here: Callable[[], Result], database: Raw, add_films: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease that ran out during the first part, and was taken by another process."""
+    add_films("One")
+    favourites.like("ann", "f001")
+    refresh = derived.refresh
+
+    def refresh_for_long() -> int:
+        database.neighbours.update_one({"_id": neighbours.LOCK}, {"$set": {"owner": "another"}})
+        return refresh()
+
+    monkeypatch.setattr(derived, "refresh", refresh_for_long)
+    said = run_here().output.splitlines()
+    assert said[0].startswith("words, people and values to choose from: ")
+    assert said[1] == "The rest is not done: another process has taken over."
+    assert len(said) == 2
