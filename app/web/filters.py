@@ -9,13 +9,18 @@ from flask import Flask
 
 def init_app(app: Flask) -> None:
     """Make the filters known to the app's templates."""
-    for function in (thousands, runtime, day, score, plural):
+    for function in (thousands, rounded, runtime, day, score, plural):
         app.add_template_filter(function)
 
 
 def thousands(number: int) -> str:
     """17472 -> "17,472"."""
     return f"{number:,}"
+
+
+def rounded(number: int, digits: int = 2) -> int:
+    """An estimate to as many digits as it deserves: 5137 -> 5100."""
+    return round(number, digits - len(str(number)))
 
 
 def runtime(minutes: int) -> str:

@@ -87,6 +87,21 @@ def test_facets_come_beside_the_films_and_nothing_moves(tour: Tour) -> None:
     expect(page).to_have_url(re.compile(r"/search\?q=the$"))
 
 
+def test_facets_have_a_heading_and_show_more_when_asked(tour: Tour) -> None:
+    page = tour.window()
+    page.goto(f"{tour.site.user}/search?q=the")
+    genre = page.get_by_role("region", name="Genre")
+    links = genre.get_by_role("link")
+    expect(links).to_have_count(8)
+    assert page.locator(".facets > details > summary").evaluate("e => getComputedStyle(e).pointerEvents") == "none"
+    genre.get_by_text("more").click()
+    expect(links.nth(8)).to_be_visible()
+    cut = page.locator(".facets ul").evaluate_all(
+        "all => all.filter((e) => e.scrollHeight > e.clientHeight + 1).length"
+    )
+    assert cut == 0, "no list scrolls by itself"
+
+
 def test_facets_on_a_phone_come_when_asked_for(tour: Tour) -> None:
     page = tour.window(viewport=PHONE)
     asked: list[str] = []

@@ -161,3 +161,17 @@ def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
     assert all(line["app"] == "user" and line["milliseconds"] >= 0 for line in lines)
     for secret in ("secret wish", "my+secret", PASSWORD, "csrf", visitor.cookie()):
         assert secret not in text
+
+
+@pytest.mark.parametrize("path", ["/catalogue", "/films/Q1", "/log-in", "/find", "/search"])
+def test_a_slash_at_the_end_does_no_harm(visitor: Visitor, path: str) -> None:
+    assert visitor.get(f"{path}/").status_code == 200
+
+
+def test_what_browsers_and_search_engines_ask_for_by_themselves(visitor: Visitor, guest: Visitor) -> None:
+    for somebody in (visitor, guest):
+        icon = somebody.get("/favicon.ico")
+        assert somebody.get(icon.location).mimetype == "image/svg+xml"
+        robots = somebody.get("/robots.txt")
+        assert (robots.status_code, robots.mimetype) == (200, "text/plain")
+        assert "Disallow: /account\n" in robots.text

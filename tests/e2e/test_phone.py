@@ -1,0 +1,72 @@
+"""What a phone shows without scrolling, and with little room for words."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+from tour import PHONE, Tour, follow, new_name, sign_up
+
+FILM = "/films/Q185888"  # The Social Network
+HEADER = 170  # pixels: a row with the name and the account, one with the search, one with the pages
+
+# The parts of a text that stand in lines of their own, by the browser's own layout.
+LINES = """(elements) => elements.map((element) => {
+  const text = element.firstChild, lines = [];
+  const range = document.createRange();
+  for (let place = 0; place < text.length; place++) {
+    range.setStart(text, place);
+    range.setEnd(text, place + 1);
+    const top = range.getBoundingClientRect().top;
+    if (!lines.length || Math.abs(lines.at(-1).top - top) > 4) lines.push({ top, text: "" });
+    lines.at(-1).text += text.data[place];
+  }
+  return lines.map((line) => line.text);
+})"""
+
+
+@pytest.fixture
+def phone(tour: Tour) -> Page:
+    return tour.window(viewport=PHONE)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["visitor", "member"])
+def test_the_header_leaves_room_for_the_page(tour: Tour, phone: Page, known: bool) -> None:
+    if known:
+        sign_up(phone, tour.site.user, new_name())
+    for path in ("/", FILM):
+        phone.goto(tour.site.user + path)
+        header = phone.get_by_role("banner")
+        assert header.bounding_box()["height"] <= HEADER, path  # type: ignore[index]
+        expect(header.get_by_text("Film Library")).to_be_in_viewport()
+        account, name = phone.get_by_role("navigation", name="Account"), header.get_by_role("link", name="Film Library")
+        assert abs(account.bounding_box()["y"] - name.bounding_box()["y"]) < 5, path  # type: ignore[index]
+        pages = phone.get_by_role("navigation", name="Site").bounding_box()
+        assert pages is not None
+        assert pages["x"] < 30, "the pages begin at the left, whoever looks at them"
+
+
+def test_the_answer_is_in_view(tour: Tour, phone: Page) -> None:
+    phone.goto(f"{tour.site.user}/find")
+    phone.get_by_label("Genre").select_option("drama")
+    follow(phone, phone.get_by_role("button", name="Show the top 3"))
+    expect(phone.get_by_role("heading", name="Films and series: drama")).to_be_in_viewport()
+    expect(phone.locator(".card").first).to_be_in_viewport()
+
+
+def test_a_film_stands_beside_its_poster_and_its_heart_says_what_is_so(tour: Tour, phone: Page) -> None:
+    sign_up(phone, tour.site.user, new_name())
+    phone.goto(tour.site.user + FILM)
+    line = phone.locator(".heart-line")
+    for part in (phone.get_by_role("heading", level=1), phone.locator(".film-poster"), line):
+        expect(part).to_be_in_viewport(ratio=1)
+    heart, words = line.locator(".heart"), line.locator("> span:visible")
+    expect(words).to_have_text("Like it")
+    with phone.expect_response(lambda answer: answer.url.endswith("/like")):
+        heart.click()
+    expect(words).to_have_text("You like it")
+
+
+def test_words_stay_whole_where_they_fit(tour: Tour, phone: Page) -> None:
+    phone.goto(f"{tour.site.user}/catalogue")
+    for lines in phone.locator(".card-title").evaluate_all(LINES):
+        assert all(line.endswith((" ", "-", "\u2013", "\u00ad")) for line in lines[:-1]), lines
