@@ -127,11 +127,6 @@ def choices() -> Choices:
     return _choices(list(get_collection(NAME).find()))
 
 
-def kinds() -> Counts:
-    """The types of films that there are."""
-    return _one("type").kinds
-
-
 def genres() -> Counts:
     """The genres that there are, most films first."""
     return _one("genres").genres
@@ -140,11 +135,6 @@ def genres() -> Counts:
 def decades() -> Counts:
     """The first years of the decades that there are, the latest first."""
     return _one("decade").decades
-
-
-def countries() -> Counts:
-    """The countries of production that there are, most films first."""
-    return _one("production_countries").countries
 
 
 @driver_errors()

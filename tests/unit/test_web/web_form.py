@@ -25,7 +25,8 @@ class Form(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
-        if tag == "form" and given.get("action") == self._action and not self._done:
+        action = (given.get("action") or "").partition("#")[0]
+        if tag == "form" and action == self._action and not self._done:
             self._inside, self.values, self.errors = True, {}, {}
         if not self._inside:
             return
