@@ -11,7 +11,7 @@ from app.db.search import ARTICLES, Search
 from app.db.text import tokenize
 
 MAX_PEOPLE = 3
-CANDIDATES = 30  # films by rank, of which those that begin with the text go first
+CANDIDATES = 16  # films by rank, of which those that begin with the text go first
 ELSEWHERE = 2
 SHOWN = {"title": 1, "title_norm": 1, "type": 1, "release_year": 1, "ranking_score": 1}
 
@@ -29,7 +29,8 @@ class Suggestion:
 @driver_errors()
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     """Up to `limit` films and people whose titles and names have all words of `text`, the last as a beginning; of names
-    all words may be beginnings ("leo di"), unless a title begins so.
+    all words may be beginnings ("leo di"), unless titles enough are found: "in the" is no one's name, and looking for
+    people by beginnings that so many have takes longer than a pause in typing.
 
     Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
@@ -38,8 +39,8 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     found = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
     tokens = tokenize(text)
     films = sorted(found, key=lambda film: _closeness(film["title_norm"], tokens))
-    begun = bool(films) and _closeness(films[0]["title_norm"], tokens) < ELSEWHERE  # a title: "in the" is no one's name
-    people = person_directory.find(text, limit=limit, unfinished=not begun) if len(text) <= MAX_NAME else []
+    few = len(films) < limit and not (films and _closeness(films[0]["title_norm"], tokens) < ELSEWHERE)
+    people = person_directory.find(text, limit=limit, unfinished=few) if len(text) <= MAX_NAME else []
     films = films[: limit - min(len(people), MAX_PEOPLE)]
     return [*map(_film, films), *map(_person, people[: limit - len(films)])]
 
