@@ -83,12 +83,14 @@ def _unpacked(row: Row) -> scoring.Row:
 @driver_errors()
 def closest(film_id: str, limit: int) -> list[str]:
     """The ids of the films that go best with this one, best first; none where too few like it."""
-    known = read([film_id])
-    if film_id not in known.rows:
+    # Without the priors, which are most of CURRENT and say nothing about one film.
+    current = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1})
+    stored = current and get_collection(NAME).find_one({"_id": f"{current['in_use']}:{film_id}"})
+    if not current or not stored:
         return []
-    row = known.rows[film_id]
+    row = _unpacked(stored)
     places = row.places[np.argsort(-row.weights, kind="stable")[:limit]].tolist()
-    films = known.films(places)
+    films = Known(current["in_use"]).films(places)
     return [films[place] for place in places if place in films]
 
 

@@ -65,6 +65,12 @@ def _still_good(in_use: list[Row], measured: list[Row]) -> bool:
     )
 
 
+@driver_errors()
+def mean() -> float:
+    """C by the parameters in use: the score of a film that nobody rated."""
+    return round(_mean(list(get_collection(NAME).find())), DECIMALS)
+
+
 def rank(movie_id: str, title_hash: int, session: ClientSession) -> None:
     """Give one film its score by the parameters of the last `recompute`, within the transaction that writes it."""
     _apply({"_id": movie_id, "title_hash": title_hash}, list(get_collection(NAME).find(session=session)), session)

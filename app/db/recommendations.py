@@ -1,25 +1,32 @@
 """What somebody may like, and why: from what people with the same taste like, and from what the films are.
 
-The first can say nothing of a film that hardly anybody has liked: every CONTENT_EVERY-th place goes to the second, and
-all the places that the first can't fill. Liked films are in neither.
+The first can say nothing of a film that hardly anybody has liked: every CONTENT_EVERY-th place goes to the second. In a
+new library, where the first has nothing to say at all, the second has the whole page once there are ENOUGH likes; with
+fewer the best rated films lead it. Liked films are in none of these.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-from app.db import favourites, neighbours, similar
+from app.db import favourites, neighbours, ranking, similar
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
+from app.recommender import content
 from app.recommender.content import Likeness, likeness
-from app.recommender.diversity import diverse
+from app.recommender.diversity import diverse, in_turns
 from app.recommender.scoring import best
 
 PROFILE = 100  # liked films, the latest ones: taste changes
+ENOUGH = 3  # of these: with fewer, the best rated films say more than content does
 COMPARED = 10  # of these, by content
 CONTENT_EVERY = 4
+CONTENT_EVERY_OF_BEST = 3  # these are nobody's taste, so that there are more by content among them
+MOST_OF_PERSON = 2  # of the films by content: one person in common
+LEAST_OF_LIKED = 3  # of the films by content may be for one liked film, more where few films are liked
 POOL = 200  # best rated films that a newcomer's are chosen from
 MOST_TITLES = 2  # named in a reason
 
@@ -29,12 +36,13 @@ class Reason:
     """Why a film is recommended; what it names really is what contributed most.
 
     - "liked": people who like `titles` like it, too
-    - "director", "cast", "genre": it has `name` (a person, or a genre) in common with `titles`, which the user likes
+    - "director", "cast", "genre", "writer": it has `name` (a person, or a genre) in common with `titles`, which the
+      user likes
     - "popular": many people like it
     - "best": it is among the best rated, and brings in the genre `name`
     """
 
-    kind: Literal["liked", "director", "cast", "genre", "popular", "best"]
+    kind: Literal["liked", "popular", "best"] | content.Kind
     titles: tuple[str, ...] = ()
     name: str = ""
 
@@ -55,14 +63,22 @@ def for_user(user_id: str, limit: int = 24) -> list[Recommendation]:
     """
     check_limit(limit)
     profile = favourites.page(user_id, limit=PROFILE).rows
-    if not profile:
-        return for_newcomer(limit)
     liked = favourites.liked(user_id)
+    if not profile:
+        return _best(limit, liked)
     by_taste = _by_taste(profile, liked, limit)
-    excluded = liked | {found.film["_id"] for found in by_taste}
-    by_content = _by_content(profile[:COMPARED], excluded)
-    found = list(islice(_interleaved(by_taste, by_content), limit))
-    return found + _best(limit - len(found), liked | {one.film["_id"] for one in found})
+    by_content = _by_content(profile[:COMPARED], liked | _films(by_taste), limit)
+    every = CONTENT_EVERY if by_taste else CONTENT_EVERY_OF_BEST
+    if len(profile) < ENOUGH:
+        by_content = by_content[: limit // every]
+        missing = limit - len(by_taste) - len(by_content)
+        by_taste += _best(missing, liked | _films(by_taste) | _films(by_content))
+    found = list(islice(_interleaved(by_taste, by_content, every), limit))
+    return found + _best(limit - len(found), liked | _films(found))
+
+
+def _films(recommendations: Iterable[Recommendation]) -> set[str]:
+    return {one.film["_id"] for one in recommendations}
 
 
 @driver_errors()
@@ -73,7 +89,7 @@ def for_newcomer(limit: int = 24) -> list[Recommendation]:
 
 
 def _best(limit: int, excluded: Collection[str]) -> list[Recommendation]:
-    if not limit:
+    if limit <= 0:
         return []
     query = {"_id": {"$nin": list(excluded)}} if excluded else {}
     pool = list(get_collection("movies").find(query, CARD).sort(BY_RANK.keys(backwards=False)).limit(max(POOL, limit)))
@@ -105,29 +121,52 @@ def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> lis
     return found
 
 
-def _by_content(profile: Sequence[Row], excluded: Collection[str]) -> list[Recommendation]:
-    """Those that have people, genres, country and time in common with what the user likes, good ones first."""
+def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -> list[Recommendation]:
+    """Those that have people or genres in common with what the user likes, good ones first.
+
+    Of those that are at least as good as the library is on the whole. The kinds of reasons take turns, and neither one
+    person nor one liked film brings in most of them.
+    """
     own = similar.traits(profile)
     others = similar.candidates(own, excluded)
-    ranked = []
+    least = ranking.mean()
+    ranked: list[tuple[float, str, str, Likeness]] = []
     for film_id, row in others.rows.items():
         found = {liked: likeness(own.features[liked], others.features[film_id]) for liked in own.rows}
-        # Squares: much in common with one film says more than a little in common with each.
-        worth = sum(alike.score**2 for alike in found.values()) * similar.quality(row)
-        carrier = max(found, key=lambda liked: found[liked].score)
-        ranked.append((-worth, film_id, Recommendation(row, _reason(own, carrier, found[carrier]))))
-    return [recommendation for _, _, recommendation in sorted(ranked, key=lambda entry: entry[:2])]
+        carrier = max(found, key=lambda liked: (found[liked].kind is not None, found[liked].score))
+        if found[carrier].kind is not None and (row.get("ranking_score") or 0.0) >= least:
+            # Squares: much in common with one film says more than a little in common with each.
+            worth = sum(alike.score**2 for alike in found.values()) * similar.quality(row)
+            ranked.append((-worth, film_id, carrier, found[carrier]))
+    ranked.sort(key=lambda entry: entry[:2])
+    of_liked = max(LEAST_OF_LIKED, -(-limit // len(own.rows)))
+    labels = [
+        (alike.kind, {("liked", carrier): of_liked, **dict.fromkeys(alike.people, MOST_OF_PERSON)})
+        for _, _, carrier, alike in ranked
+    ]
+    chosen = [ranked[position][1:] for position in in_turns(labels, limit)]
+    reasons = _reasons(own, [(carrier, alike) for _, carrier, alike in chosen])
+    return [Recommendation(others.rows[film_id], why) for (film_id, *_), why in zip(chosen, reasons, strict=True)]
 
 
-def _reason(own: similar.Traits, liked: str, alike: Likeness) -> Reason:
-    first = min(alike.shared, default="")
-    return Reason(alike.kind, (own.rows[liked]["title"],), own.names.get(first, first))
+def _reasons(own: similar.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:
+    """Of several people in common the one with the most films is named, of genres the one that is named least."""
+    people = {person for _, alike in found for person in alike.people}
+    films = similar.appearances(people) if people else {}
+    named: Counter[str] = Counter()
+    for liked, alike in found:
+        name = min(alike.shared, key=lambda shared: (-films.get(shared, 0), named[shared], shared))
+        named[name] += 1
+        if alike.kind is not None:  # as candidates are
+            yield Reason(alike.kind, (own.rows[liked]["title"],), own.names[name] if alike.people else name)
 
 
-def _interleaved(by_taste: Sequence[Recommendation], by_content: Sequence[Recommendation]) -> Iterator[Recommendation]:
+def _interleaved(
+    leading: Sequence[Recommendation], by_content: Sequence[Recommendation], every: int
+) -> Iterator[Recommendation]:
     content = iter(by_content)
-    for place, recommendation in enumerate(by_taste, 1):
+    for place, recommendation in enumerate(leading, 1):
         yield recommendation
-        if place % (CONTENT_EVERY - 1) == 0:
+        if place % (every - 1) == 0:
             yield from islice(content, 1)
     yield from chain(content)

@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.db import neighbours
+from app.db import neighbours, person_directory
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
 from app.recommender.content import Features, likeness
+from app.recommender.diversity import in_turns
 
 FIELDS = {**CARD, "production_countries": 1}  # what films are compared by, and shown
 # A page waits for this: as many candidates as still are compared within a few milliseconds.
@@ -17,6 +18,7 @@ MOST_CREDITS = 5_000  # of those people
 MOST_BY_PEOPLE = 100
 MOST_GENRES = 3
 BEST_OF_GENRE = 30
+MOST_OF_PERSON = 3  # films with the same person in common, of those that are like one film by what they are
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,29 @@ class Traits:
 def films(film: Row, limit: int = 12) -> list[Row]:
     """Films like this one, a row with `_id` and, where it has them, genres, countries and year; most alike first.
 
-    Those that the same people like come first, then those that have people, genres, country and time in common.
+    Those that the same people like come first, then those that have people, genres, country and time in common: the
+    kinds of what they have in common take turns, and one person is in MOST_OF_PERSON, as long as there are others.
     Raises BadQuery for a bad limit.
     """
     check_limit(limit)
     close = neighbours.closest(film["_id"], limit)
     found = rows_of(close)
     alike = [found[other] for other in close if other in found]
-    if len(alike) < limit:
-        own = traits([film])
-        others = candidates(own, excluded={film["_id"], *found})
-        scores = {
-            other: likeness(own.features[film["_id"]], others.features[other]).score * quality(row)
-            for other, row in others.rows.items()
-        }
-        alike += [others.rows[other] for other in sorted(scores, key=lambda other: (-scores[other], other))]
-    return alike[:limit]
+    return alike + _by_content(film, {film["_id"], *found}, limit - len(alike))
+
+
+def _by_content(film: Row, excluded: Collection[str], limit: int) -> list[Row]:
+    if limit <= 0:
+        return []
+    own = traits([film])
+    others = candidates(own, excluded)
+    compared = {other: likeness(own.features[film["_id"]], features) for other, features in others.features.items()}
+    worth = {other: alike.score * quality(others.rows[other]) for other, alike in compared.items()}
+    ranked = sorted(worth, key=lambda other: (-worth[other], other))
+    labels = [(compared[other].kind, dict.fromkeys(compared[other].people, MOST_OF_PERSON)) for other in ranked]
+    order = in_turns(labels, limit)
+    order += sorted(set(range(len(ranked))) - set(order))
+    return [others.rows[ranked[position]] for position in order[:limit]]
 
 
 def quality(row: Row) -> float:
@@ -71,6 +80,12 @@ def traits(films: Sequence[Row]) -> Traits:
         people[credit["movie_id"]][credit["role"]].add(credit["person_id"])
         names[credit["person_id"]] = credit["name"]
     return Traits(rows, {film_id: _features(row, people[film_id]) for film_id, row in rows.items()}, names)
+
+
+def appearances(people: Iterable[str]) -> dict[str, int]:
+    """In how many films of the library each of these people has a part, as far as the directory knows them."""
+    found = get_collection(person_directory.NAME).find({"_id": {"$in": sorted(people)}}, {"films": 1})
+    return {person["_id"]: person["films"] for person in found}
 
 
 def candidates(liked: Traits, excluded: Collection[str]) -> Traits:

@@ -9,7 +9,10 @@ from app.db.catalogue import DECADE
 from app.db.connection import Row, driver_errors, get_collection
 
 PROFILE = 200  # liked films, the latest ones
-LEAST_FILMS = 2  # that have a trait: one film is no taste
+# How many of the films have to have a trait for it to be one: two of one genre are chance, two by one person aren't.
+LEAST_FILMS = 3
+LEAST_OF_PERSON = 2
+MANY = 1 / 3  # of the films: a decade that fewer are of says little, as there are few decades
 LEAST_TIMES = 1.2  # as frequent as in the library
 MOST_TRAITS = 3  # of each sort
 
@@ -32,7 +35,7 @@ class Profile:
 
     films: int
     genres: list[Trait]
-    decades: list[Trait]  # by their first years: "1970"
+    decades: list[Trait]  # by their first years: "1970"; only those of which MANY are
     countries: list[Trait]
     directors: list[Trait]
     actors: list[Trait]
@@ -47,10 +50,11 @@ def profile(user_id: str) -> Profile | None:
     fields = {"genres": 1, "production_countries": 1, "release_year": 1}
     films = list(get_collection("movies").find({"_id": {"$in": ids}}, fields))
     library = catalogue.choices()
+    decades = _traits((_decade(film) for film in films), library.decades, library.kinds)
     return Profile(
         films=len(films),
         genres=_traits((film.get("genres") or [] for film in films), library.genres, library.kinds),
-        decades=_traits((_decade(film) for film in films), library.decades, library.kinds),
+        decades=[decade for decade in decades if decade.films >= MANY * len(films)],
         countries=_traits((film.get("production_countries") or [] for film in films), library.countries, library.kinds),
         directors=_people(ids, "DIRECTOR"),
         actors=_people(ids, "ACTOR"),
@@ -91,5 +95,5 @@ def _people(film_ids: list[str], role: str) -> list[Trait]:
     for credit in credits:
         films.setdefault(credit["person_id"], set()).add(credit["movie_id"])
         names[credit["person_id"]] = credit["name"]
-    several = [Trait(names[person], len(made)) for person, made in films.items() if len(made) >= LEAST_FILMS]
+    several = [Trait(names[person], len(made)) for person, made in films.items() if len(made) >= LEAST_OF_PERSON]
     return sorted(several, key=lambda trait: (-trait.films, trait.name))[:MOST_TRAITS]

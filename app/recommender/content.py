@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
 
-Kind = Literal["director", "cast", "genre"]
+Kind = Literal["director", "cast", "genre", "writer"]
 
 # What each trait in common is worth. A shared director says most, and of a cast of hundreds two are as good as ten. The
 # proportions are a judgement; they are measured as a whole (docs/recommendations.md).
@@ -30,28 +30,37 @@ class Features:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two films are (0 and up), and what contributes most: a kind of trait, and which people or genres."""
+    """How alike two films are (0 and up), and the traits that contribute most, of those that can be named.
+
+    `kind` says what these are and `shared` which people or genres; it is None, and nothing shared, for films that have
+    at most their country or their time in common.
+    """
 
     score: float
-    kind: Kind
+    kind: Kind | None
     shared: frozenset[str]
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The ids of the people in `shared`: none where these are genres."""
+        return frozenset() if self.kind == "genre" else self.shared
 
 
 def likeness(one: Features, other: Features) -> Likeness:
     """Compare two films; the order doesn't matter."""
-    directors, actors, genres = one.directors & other.directors, one.actors & other.actors, one.genres & other.genres
+    directors, writers = one.directors & other.directors, one.writers & other.writers
+    actors, genres = one.actors & other.actors, one.genres & other.genres
     parts: list[tuple[float, Kind, frozenset[str]]] = [
         (DIRECTOR if directors else 0.0, "director", directors),
         (ACTOR * min(len(actors), MOST_ACTORS), "cast", actors),
         (GENRES * len(genres) / len(one.genres | other.genres) if genres else 0.0, "genre", genres),
+        (WRITER if writers else 0.0, "writer", writers),
     ]
-    _, kind, shared = max(parts, key=itemgetter(0))
+    most, kind, shared = max(parts, key=itemgetter(0))
     score = sum(part for part, _, _ in parts) + YEARS * _nearness(one, other)
-    if not one.writers.isdisjoint(other.writers):
-        score += WRITER
     if not one.countries.isdisjoint(other.countries):
         score += COUNTRY
-    return Likeness(score, kind, shared)
+    return Likeness(score, kind if most else None, shared)
 
 
 def _nearness(one: Features, other: Features) -> float:

@@ -1,7 +1,8 @@
 """A list that is good as a whole: the best first, but not all of one kind."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
 
 # How many points of score a film loses when all chosen so far have its genres. Scores of the best films lie within one.
 PENALTY = 2.0
@@ -28,3 +29,29 @@ def diverse(items: Sequence[tuple[float, Collection[str]]], limit: int) -> list[
         chosen.append(best)
         shown.update(set(items[best][1]))
     return chosen
+
+
+def in_turns(items: Sequence[tuple[Hashable, Mapping[Any, int]]], limit: int) -> list[int]:
+    """Positions of up to `limit` items, each a group and labels, in the order in which they are chosen.
+
+    The groups take turns, the one of the first item first, each with its first item that may still be chosen: a label
+    comes with the number of chosen ones that may have it.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for position, (group, _) in enumerate(items):
+        groups.setdefault(group, []).append(position)
+    waiting = [iter(positions) for positions in groups.values()]
+    chosen: list[int] = []
+    shown: Counter[Hashable] = Counter()
+    while waiting and len(chosen) < limit:
+        for left in list(waiting):
+            # What is passed over is so for good: its labels won't have been seen less often later.
+            for position in left:
+                labels = items[position][1]
+                if all(shown[label] < most for label, most in labels.items()):
+                    chosen.append(position)
+                    shown.update(labels.keys())
+                    break
+            else:
+                waiting.remove(left)
+    return chosen[:limit]

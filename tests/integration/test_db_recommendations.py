@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from pymongo.database import Database
 
-from app.db import catalogue, favourites, learning, neighbours, operations, recommendations, similar, taste
+from app.db import (
+    catalogue,
+    favourites,
+    learning,
+    neighbours,
+    operations,
+    recommendations,
+    similar,
+    taste,
+)
 from app.db.connection import get_collection
 from app.db.errors import BadQuery
 from app.db.models import now
@@ -142,6 +151,20 @@ def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> No
     assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
 
 
+def test_liked_films_stay_away_though_the_latest_likes_are_deleted_films(
+    two_tastes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommendations, "PROFILE", 2)
+    like("ann", "f009", "gone1", "gone2")
+    assert "f009" not in recommended("ann")
+
+
+@pytest.mark.usefixtures("two_tastes")
+def test_a_film_page_reads_no_priors(database: Raw) -> None:
+    database.neighbours.update_one({"_id": neighbours.CURRENT}, {"$unset": {"priors": 1}})
+    assert set(neighbours.closest("f001", 4)) == {"f002", "f003", "f004", "f010"}
+
+
 def test_taste_is_what_is_more_frequent_than_in_the_library(two_tastes: None) -> None:
     catalogue.refresh()
     like("ann", "f001", "f002", "f003", "f004", "f005", "f006")
@@ -155,6 +178,29 @@ def test_taste_is_what_is_more_frequent_than_in_the_library(two_tastes: None) ->
     assert profile.directors == [taste.Trait("Jane Director", 2)]
     assert profile.actors == []
     assert taste.profile("nobody") is None
+
+
+def test_two_films_of_many_are_no_taste(add_films: AddFilms) -> None:
+    """12 liked of 48: 2 westerns, 3 of the 1950s; 3 French and 4 of the 1960s, which says enough."""
+    years = [1951] * 3 + [1961] * 4 + [1971, 1981, 1991, 2001, 2011] + [1941] * 36
+    add_films(
+        *(
+            {
+                "title": f"Film {n}",
+                "genres": ["western"] if n < 3 else ["drama"],
+                "production_countries": ["France"] if n < 4 else ["Spain"] if n < 6 else ["Italy"],
+                "release_year": year,
+            }
+            for n, year in enumerate(years, 1)
+        )
+    )
+    catalogue.refresh()
+    like("ann", *(f"f{number:03}" for number in range(1, 13)))
+    profile = taste.profile("ann")
+    assert profile is not None
+    assert profile.genres == []
+    assert [trait.name for trait in profile.decades] == ["1960"]
+    assert [trait.name for trait in profile.countries] == ["France"]
 
 
 @pytest.mark.usefixtures("two_tastes")

@@ -229,7 +229,8 @@ def test_what_to_watch_next_says_why(visitor: Visitor, new_name: str, user_id: F
     assert "liked a film yet" in visitor.get("/for-you").text
     favourites.like(user_id(new_name), "Q1")
     page = visitor.get("/for-you").text
-    assert "From the 1 film that" in page
+    assert "what goes with the 1 film that" in page
+    assert "From the third heart on" in page
     assert "The Long Film" not in titles(page)
     assert page.count('class="card-reason"') == len(titles(page)) > 0
 
