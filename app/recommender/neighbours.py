@@ -27,6 +27,9 @@ LEAST_COMMON = 2  # users who like both
 LEAST_LIKES = 3  # of a film that is to have neighbours, or be one
 MOST_LIKES = 2_000  # of a user: more is no taste but a program, and each like is paired with all the others
 MOST_NEIGHBOURS = 1_000  # of a film
+# Pairs are sorted where films are so many times more, and else counted in an array of all films, made for each film. At
+# about this both take the same time.
+SORTED_BELOW = 60
 FORMULAS = 1  # a number for how it is calculated; another one makes what was calculated before outdated
 
 
@@ -58,7 +61,8 @@ def neighbours(
 ) -> Neighbours:
     """From the pairs of a user and a film that this user likes, each pair once, numbered from 0 in any order.
 
-    Memory is 40 bytes a like; time grows with the sum of the squares of the users' numbers of likes.
+    Memory is 40 bytes a like. Time grows with the sum of the squares of the users' numbers of likes: these are the
+    pairs of films. Those of each film are sorted or, where they are many, counted in an array of all films.
     """
     users, films = _kept(users, films)
     likes = np.bincount(users)
@@ -76,10 +80,10 @@ def neighbours(
     matrix = _Matrix(users, place[films], weights)
 
     def row(film: int) -> tuple[Numbers, Weights]:
-        common, weighted = matrix.common(film)
-        common[film] = 0
-        places = np.flatnonzero(common >= LEAST_COMMON)
-        close = weighted[places] / (norms[places] * norms[film])
+        places, common, weighted = matrix.common(film)
+        kept = (common >= LEAST_COMMON) & (places != film)
+        places = places[kept]
+        close = weighted[kept] / (norms[places] * norms[film])
         if len(places) > most:
             strongest = np.sort(np.argpartition(-close, most)[:most])
             places, close = places[strongest], close[strongest]
@@ -111,8 +115,10 @@ class _Matrix:
         self._of_film = users[np.argsort(places, kind="stable")]
         self._film_starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=self._films))])
 
-    def common(self, film: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """For each film, how many like it among those who like this one, and the sum of their weights."""
+    def common(self, film: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Places of films in ascending order, how many like each among those who like this one, and the sum of their
+        weights: of all that anybody of these likes, and maybe others.
+        """
         users = self._of_film[self._film_starts[film] : self._film_starts[film + 1]]
         starts, lengths = self._user_starts[users], np.diff(self._user_starts)[users]
         # The positions of all these users' likes: from each one's start onwards, without a loop over them.
@@ -120,4 +126,8 @@ class _Matrix:
         positions = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
         places = self._of_user[positions]
         weights = np.repeat(self._weights[users], lengths)
-        return np.bincount(places, minlength=self._films), np.bincount(places, weights, minlength=self._films)
+        if len(places) * SORTED_BELOW < self._films:
+            found, inverse, counts = np.unique(places, return_inverse=True, return_counts=True)
+            return found, counts, np.bincount(inverse, weights)
+        counts = np.bincount(places, minlength=self._films)
+        return np.arange(self._films), counts, np.bincount(places, weights, minlength=self._films)

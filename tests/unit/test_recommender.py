@@ -44,14 +44,18 @@ def by_definition(
     return priors, weights
 
 
-@given(LIKES)
-def test_priors_and_weights_follow_the_formulas(likes: set[tuple[int, int]]) -> None:
-    found = found_by(likes, shrinkage=2.0)
+@pytest.mark.parametrize("sorted_below", [1_000, 0], ids=["counted", "sorted"])
+@given(likes=LIKES)
+def test_priors_and_weights_follow_the_formulas(likes: set[tuple[int, int]], sorted_below: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SORTED_BELOW", sorted_below)
+        found = found_by(likes, shrinkage=2.0)
+        rows = list(found.rows)
     priors, weights = by_definition(likes, 2.0)
     films = found.films.tolist()
     assert dict(zip(films, found.priors.tolist(), strict=True)) == pytest.approx(priors, rel=1e-5)
     assert sorted(found.priors.tolist(), reverse=True) == found.priors.tolist(), "the most liked first"
-    for film, (places, values) in zip(films, found.rows, strict=True):
+    for film, (places, values) in zip(films, rows, strict=True):
         assert (np.diff(places) > 0).all()
         neighbours_of = {films[place]: value for place, value in zip(places.tolist(), values.tolist(), strict=True)}
         assert neighbours_of == pytest.approx(weights[film], rel=1e-5)
