@@ -58,6 +58,7 @@ def error_page(status: int, text: str | None = None, *, retry_after: int | None 
             message=text or default,
             reference=g.get("request_id"),
             again=request.method == "GET" and status in {500, 503},
+            anew=request.method == "GET" and status == 400 and bool(request.endpoint and request.query_string),
             waits=request.method == "GET" and retry_after is not None and status == 503,
         )
         response = make_response(page, status)

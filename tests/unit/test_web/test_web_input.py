@@ -46,6 +46,16 @@ def test_bad_queries_of_the_user_app(visitor: Visitor, address: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "query"), [("/catalogue", "after=x"), ("/films/Q1", ""), ("/find", "genre=a&after=x")]
+)
+def test_a_link_that_is_no_longer_good_leads_to_its_page_without_it(visitor: Visitor, page: str, query: str) -> None:
+    answer = visitor.get(f"{page}?{query}")
+    assert (answer.status_code == 400) == bool(query)
+    assert ("This link is no longer good: begin anew." in answer.text) == bool(query)
+    assert (f'href="{page}">Begin anew</a>' in answer.text) == bool(query)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "sort=password_hash",
