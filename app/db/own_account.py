@@ -52,7 +52,8 @@ def delete(user_id: str, password: str) -> None:
 
     in_transaction(work)
     sessions.close_others(user["_id"], "user")
-    # A film liked in another tab meanwhile: no transaction sees what comes after it, and now nobody is logged in.
+    # What was liked in another tab meanwhile: no transaction sees what comes after it. What a request under way likes
+    # even now belongs to nobody, and goes with the next `film-library recommend` (app.db.stray_likes).
     favourites.erase(user["_id"])
 
 
