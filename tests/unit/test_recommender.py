@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.recommender import neighbours as module
 from app.recommender import scoring
 from app.recommender.content import Features, likeness
-from app.recommender.diversity import diverse
+from app.recommender.diversity import diverse, in_turns
 from app.recommender.neighbours import Neighbours, neighbours
 
 LIKES = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 6)), max_size=50)
@@ -136,6 +136,24 @@ def test_a_shared_director_says_more_than_a_shared_genre() -> None:
 def test_films_with_nothing_in_common_are_not_alike() -> None:
     assert likeness(Features(), Features()).score == 0
     assert likeness(Features(year=1950), Features(year=2000)).score == 0
+    near = likeness(Features(year=1950, countries=frozenset({"Italy"})), Features(countries=frozenset({"Italy"})))
+    assert near.score > 0
+    assert (near.kind, near.shared) == (None, frozenset()), "there is nothing to name"
+
+
+IDS = st.frozensets(st.sampled_from("ABC"), max_size=2)
+FILMS = st.builds(Features, IDS, IDS, IDS, IDS, IDS, st.none() | st.integers(1900, 2000))
+
+
+@given(FILMS, FILMS)
+def test_what_films_are_said_to_share_both_have(one: Features, other: Features) -> None:
+    alike = likeness(one, other)
+    of = {"director": "directors", "cast": "actors", "genre": "genres", "writer": "writers"}
+    common = {kind: getattr(one, field) & getattr(other, field) for kind, field in of.items()}
+    assert (alike.kind is None) == (not any(common.values()))
+    assert alike.shared == (common[alike.kind] if alike.kind else frozenset())
+    assert alike.kind is None or alike.shared
+    assert likeness(other, one) == alike
 
 
 def test_a_diverse_list_brings_in_other_genres_before_the_next_best_of_the_same() -> None:
@@ -143,3 +161,10 @@ def test_a_diverse_list_brings_in_other_genres_before_the_next_best_of_the_same(
     assert diverse(items, 3) == [0, 3, 1]
     assert sorted(diverse(items, 99)) == [0, 1, 2, 3, 4]
     assert diverse([], 5) == []
+
+
+def test_groups_take_turns_and_a_label_comes_no_more_often_than_it_may() -> None:
+    items = [("a", {"x": 2}), ("a", {"x": 2}), ("b", {"x": 2}), ("b", {"y": 1}), ("b", {"y": 1}), ("a", {"z": 1})]
+    assert in_turns(items, 9) == [0, 2, 5, 3]
+    assert in_turns(items, 3) == [0, 2, 5]
+    assert in_turns([], 3) == []
