@@ -40,6 +40,7 @@ def test_every_palette_is_in_the_style_sheet_and_readable(palette: str) -> None:
 def test_films_of_a_series_differ(series: list[tuple[str, int]]) -> None:
     looks = [poster({"title": title, "release_year": year, "genres": ["crime"]}) for title, year in series]
     assert len({look.shape for look in looks}) == len(looks)
+    assert all(one.palette != other.palette for one, other in pairwise(looks[-2:]))
 
 
 def test_neighbours_of_one_genre_and_year_differ_in_colours_or_shape() -> None:
