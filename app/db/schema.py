@@ -73,7 +73,7 @@ def create_indexes() -> list[str]:
 
 @driver_errors()
 def drop_replaced_indexes() -> list[str]:
-    """Drop the indexes that better ones have replaced, which cost writes and memory; returns "collection.index" each."""
+    """Drop the indexes that better ones replaced, which cost writes and memory; returns "collection.index" each."""
     dropped = []
     for name, replaced in _REPLACED.items():
         there = get_collection(name).index_information()
