@@ -60,8 +60,11 @@ def _by_content(film: Row, excluded: Collection[str], limit: int) -> list[Row]:
 
 
 def quality(row: Row) -> float:
-    """How good a film is, from 0 to 1: among films equally alike, the better one comes first."""
-    return float(row.get("ranking_score") or 0.0) / 10
+    """How good a film is, from 0 to 1: among films about equally alike, the better one comes first.
+
+    The square of its score: scores lie within a few points of each other, and so would count for little.
+    """
+    return (float(row.get("ranking_score") or 0.0) / 10) ** 2
 
 
 def rows_of(film_ids: Iterable[str]) -> dict[str, Row]:
