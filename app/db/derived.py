@@ -14,7 +14,10 @@ from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import DatabaseError
 from app.db.text import tokenize
 
-MOST_NOTED = 1_000  # documents of a load: a minute for everything in a large library, however few the new ones are
+# Of a load of a few documents only these are taken in where there are many: all anew takes a minute for a million
+# films, and less than a second below LARGE.
+MOST_NOTED = 1_000
+LARGE = 10_000
 _SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", search_words.NAME: "movies"}
 _MADE_FROM = {
     "movies": ("title", "type", "genres", "release_year", "production_countries"),
@@ -45,6 +48,11 @@ def missing() -> bool:
 
 def _is_empty(name: str) -> bool:
     return get_collection(name).find_one({}, {"_id": 1}) is None
+
+
+@driver_errors()
+def _documents(name: str) -> int:
+    return get_collection(name).estimated_document_count()
 
 
 def differing(collection: str, pairs: Iterable[tuple[Row, Row]]) -> list[Row]:
@@ -89,10 +97,12 @@ class Load:
 
     def take_in(self) -> None:
         """Never raises for the database's sake, as `note`."""
-        if len(self._rows) <= MOST_NOTED and not self._begun:
-            note(self._collection, *self._rows)
+        if not self._rows and not self._begun:
             return
         try:
-            refresh(self._collection)
+            if len(self._rows) <= MOST_NOTED and not self._begun and _documents(self._collection) > LARGE:
+                note(self._collection, *self._rows)
+            else:
+                refresh(self._collection)
         except DatabaseError as error:
             _log.warning("not brought up to date, which film-library recommend makes up for: %s", error)

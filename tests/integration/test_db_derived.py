@@ -71,6 +71,13 @@ def test_an_import_brings_all_of_it_up_to_date(
     assert len(offered(look)) == 1
 
 
+def test_of_a_small_library_all_is_counted_anew(database: Raw) -> None:
+    database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
+    load(FILM, {**FILM, "_id": "f2"})
+    assert catalogue.genres() == [("heist", 2)]
+    assert database.search_words.find_one({"_id": "stale"}) is None
+
+
 def load(*rows: Mapping[str, object], strict: bool = False) -> bulk.Counts:
     return imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json", strict=strict)[1]
 
@@ -79,6 +86,7 @@ def test_only_what_a_small_import_adds_is_taken_in_and_after_a_large_one_all(
     database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A word that no title has shows whether everything was counted anew."""
+    monkeypatch.setattr(derived, "LARGE", -1)  # this library is
     database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
     load(FILM)
     load(CREDIT)
@@ -111,6 +119,7 @@ def test_a_complete_import_is_one_though_nothing_can_be_derived(
     database: Raw, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, most: int
 ) -> None:
     monkeypatch.setattr(derived, "MOST_NOTED", most)
+    monkeypatch.setattr(derived, "LARGE", -1)
     database.command("collMod", "search_words", validator={"films": {"$lt": 0}})
     try:
         assert load(FILM).inserted == 1
