@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ from ops.local_cluster import LocalCluster
 # A shell that runs the tests in the background makes them, and all that they start, deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No example has a deadline: how long one takes depends on what else the machine does.
-settings.register_profile("film-library", deadline=None)
+# The same examples every time, so that a run fails for what was changed; HYPOTHESIS_EXPLORE=1 looks for new ones. None
+# has a deadline: how long one takes depends on what else the machine does.
+settings.register_profile("film-library", deadline=None, derandomize=not os.environ.get("HYPOTHESIS_EXPLORE"))
 settings.load_profile("film-library")
 
 

@@ -251,7 +251,8 @@ def _items(value: Any) -> list[Any]:
     if isinstance(value, str):
         if len(value) > MAX_ITEMS * MAX_VALUE:
             raise ValueError("has too long a list of values")
-        parts = (part.strip() for part in value.split("\n" if "\n" in value.strip() else ","))
+        # A line for each, also where there is one: a value with a comma can be said by ending its line.
+        parts = (part.strip() for part in value.split("\n" if "\n" in value else ","))
         items: list[Any] = [part for part in parts if part]
     elif isinstance(value, list | tuple | set | frozenset):
         items = list(value)

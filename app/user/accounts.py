@@ -95,7 +95,7 @@ def account() -> str:
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
-@login_required  # type: ignore[untyped-decorator]
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def change_password() -> Page:
     """Another password; whoever is logged in elsewhere has to log in again with it."""
     form = ChangePasswordForm()
@@ -113,7 +113,7 @@ def change_password() -> Page:
 
 
 @blueprint.route("/account/delete", methods=["GET", "POST"])
-@login_required  # type: ignore[untyped-decorator]
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def delete() -> Page:
     """The end of an account and of all that is kept with it."""
     form = DeleteAccountForm()
@@ -130,7 +130,7 @@ def delete() -> Page:
 
 
 @blueprint.get("/account/export")
-@login_required  # type: ignore[untyped-decorator]
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def export() -> Response:
     """All that is kept about the signed-in person, as a JSON file."""
     text = json.dumps(own_account.export(current_user.user_id), ensure_ascii=False, indent=2)

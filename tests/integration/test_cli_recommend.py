@@ -111,6 +111,7 @@ def test_who_is_overtaken_says_what_it_did(
     """A lease that ran out during the first part, and was taken by another process."""
     add_films("One")
     favourites.like("ann", "f001")
+    database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
     refresh = derived.refresh
 
     def refresh_for_long() -> int:

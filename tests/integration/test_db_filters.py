@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
@@ -119,6 +119,7 @@ def conditions(draw: Any) -> Meaning:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(wanted=[(Condition("title", "in", "Beta, a Film\n"), lambda row: row["title"] == "Beta, a Film")])
 @given(wanted=st.lists(conditions(), max_size=4))
 def test_filters_find_what_they_say(catalogue: list[Row], wanted: list[Meaning]) -> None:
     asked = [condition for condition, _ in wanted]
