@@ -63,7 +63,8 @@ def test_users_have_their_roles_and_no_other(
         # None of them would do harm if it were allowed.
         ("movie_library", {"update": "movies", "updates": [{"q": {"_id": "there is none"}, "u": {"$set": {"a": 1}}}]}),
         ("movie_library", {"delete": "credits", "deletes": [{"q": {"_id": "there is none"}, "limit": 1}]}),
-        ("movie_library", {"delete": "users", "deletes": [{"q": {"_id": "there is none"}, "limit": 1}]}),
+        ("movie_library", {"delete": "people", "deletes": [{"q": {"_id": "there is none"}, "limit": 1}]}),
+        ("movie_library", {"delete": "posters", "deletes": [{"q": {"movie_id": "there is none"}, "limit": 1}]}),
         ("movie_library", {"find": "admin_sessions"}),
         ("movie_library", {"drop": "there-is-none"}),
         ("another", {"dropDatabase": 1}),
