@@ -1,5 +1,7 @@
 """Lists of what meets conditions: their pages, their counts, streaming them, and what happens when that takes long."""
 
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from pymongo.database import Database
 from app.db import connection, listing, operations, users
 from app.db.errors import BadQuery, DatabaseUnavailable, TooSlow
 from app.db.filters import Condition
+from ops.local_cluster import LocalCluster
 from ops.processes import free_port
 
 Raw = Database[dict[str, Any]]
@@ -97,11 +100,27 @@ def test_what_takes_too_long_without_an_index_is_given_up(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("films")
 def test_a_database_that_is_away_is_not_called_slow(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 300)
     connection.connect(connection.DatabaseConfig(f"mongodb://localhost:{free_port()}/", database=database.name))
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 0.05)
     monkeypatch.setattr(connection, "PING_TIMEOUT_S", 0.05)
     with pytest.raises(DatabaseUnavailable):
         listing.list_page("movies", conditions=[WITH_A])
+
+
+@pytest.mark.usefixtures("films")
+def test_a_database_that_comes_back_is_waited_for(mongodb: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As during an election: longer than the limit and the question whether the database is there."""
+    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "PING_TIMEOUT_S", 0.1)
+    (frozen,) = mongodb.processes
+    back = threading.Timer(1.5, frozen.send, [signal.SIGCONT])
+    frozen.send(signal.SIGSTOP)
+    back.start()
+    try:
+        assert listing.list_page("movies", conditions=[WITH_A]).total
+    finally:
+        back.join()
 
 
 @pytest.mark.usefixtures("films")
