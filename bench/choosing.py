@@ -68,6 +68,7 @@ _TYPED: list[Callable[[str], str]] = [person_id, str, _surname]
 
 def _preference_figures(library: Library) -> list[Figure]:
     asked = wanted(library)
+    # A dictionary's values have one type, the arguments have several.
     ours = _times([partial(preferences.find, **one) for one in asked])  # type: ignore[arg-type]
     named = [one for number, one in enumerate(asked) if number % len(_TYPED) and "director" in one]  # not by ids
     original = [partial(_by_regex, one) for one in named[:PEER_PAIRS]]

@@ -36,10 +36,10 @@ def test_the_header_leaves_room_for_the_page(tour: Tour, phone: Page, known: boo
     for path in ("/", FILM):
         phone.goto(tour.site.user + path)
         header = phone.get_by_role("banner")
-        assert header.bounding_box()["height"] <= HEADER, path  # type: ignore[index]
+        assert header.bounding_box()["height"] <= HEADER, path  # type: ignore[index]  # it is in view
         expect(header.get_by_text("Film Library")).to_be_in_viewport()
         account, name = phone.get_by_role("navigation", name="Account"), header.get_by_role("link", name="Film Library")
-        assert abs(account.bounding_box()["y"] - name.bounding_box()["y"]) < 5, path  # type: ignore[index]
+        assert abs(account.bounding_box()["y"] - name.bounding_box()["y"]) < 5, path  # type: ignore[index]  # both are in view
         pages = phone.get_by_role("navigation", name="Site").bounding_box()
         assert pages is not None
         assert pages["x"] < 30, "the pages begin at the left, whoever looks at them"
