@@ -5,12 +5,21 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from pymongo import MongoClient
+
+from ops.processes import wait_for
 from tests.ansible_modules.conftest import ADMIN, PASSWORD, Members, Module, direct
 
 
 def arguments(hosts: list[str], **options: Any) -> dict[str, Any]:
     login = {"login_user": ADMIN, "login_password": PASSWORD}
     return {"name": "films", "members": hosts, "timeout": 60} | login | options
+
+
+def health(client: MongoClient[dict[str, Any]], host: str) -> float:
+    """1 while the member that is asked believes `host` to be up, else 0."""
+    found = {member["name"]: member["health"] for member in client.admin.command("replSetGetStatus")["members"]}
+    return float(found[host])
 
 
 def test_waits_for_every_member_and_its_last_write(run_module: Module, members: Members) -> None:
@@ -39,7 +48,14 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     assert not tolerated["failed"]
     assert not run_module("replica_set_whole", **arguments(hosts))["failed"]
 
+    # The primary believes in a frozen member for the ten seconds that a heartbeat may take.
+    members.processes[hosts[1]].send(signal.SIGSTOP)
+    frozen = run_module("replica_set_whole", **arguments(hosts, timeout=1, max_lag=600))
+    assert f"{hosts[1]}: no answer" in frozen["msg"]
+
     members.processes[hosts[1]].stop(signal.SIGKILL)
+    with direct(hosts[0]) as client:
+        wait_for(f"heartbeat without {hosts[1]}", lambda: health(client, hosts[1]) == 0)
     # A cloud's inventory doesn't list a machine that is off; the set misses it all the same.
     lacking = run_module("replica_set_whole", **arguments(hosts[::2], timeout=6, max_lag=600))
     assert f"{hosts[1]}: (not reachable/healthy)" in lacking["msg"]

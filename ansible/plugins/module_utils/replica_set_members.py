@@ -87,6 +87,20 @@ def lacking(connection: MongoClient[Document], members: list[str], max_lag: floa
     return found
 
 
+def denying(members: list[str]) -> dict[str, str]:
+    """Those of the members that don't call themselves primary or secondary at this moment -> what they say.
+
+    The primary knows of another member what the last heartbeat said (one in two seconds by default): a member that has
+    stopped or restarted since is healthy to it. Raises nothing.
+    """
+    greetings = {host: hello(host) for host in members}
+    return {
+        host: "no answer" if greeting is None else "neither primary nor secondary"
+        for host, greeting in greetings.items()
+        if greeting is None or not (greeting.get("isWritablePrimary") or greeting.get("secondary"))
+    }
+
+
 def settled(connection: MongoClient[Document], added: str | None) -> bool:
     """Whether a majority has the newest configuration and the member that it added, if any, has its data."""
     try:

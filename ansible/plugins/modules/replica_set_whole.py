@@ -22,6 +22,7 @@ short_description: Wait until a replica set has a primary and every member is up
 description:
   - Asks the primary until every member, listed or not, is primary or secondary and has the primary's last write, and
     fails with what is lacking when that takes too long. Changes nothing.
+  - Listed members are asked themselves, too, because the primary doesn't know at once that one has stopped.
   - community.mongodb.mongodb_status isn't used because it doesn't look at how far a secondary is behind.
 options:
   name: {description: Name of the set, type: str, required: true}
@@ -72,7 +73,10 @@ def main() -> None:
         """The primary of the set when nothing is lacking."""
         nonlocal lacking
         try:
-            lacking = members.lacking(connection, options["members"], options["max_lag"])
+            # The members' own word first: one that has restarted may call itself secondary before it has every write.
+            lacking = members.denying(options["members"]) or members.lacking(
+                connection, options["members"], options["max_lag"]
+            )
             return None if lacking else members.primary(connection)
         except PyMongoError as error:
             if code_of(error) == AUTHENTICATION_FAILED:
