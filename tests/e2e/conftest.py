@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from serving import served
 from tour import PASSWORD, Site, Tour
 
 from app.db import bulk, connection, derived, ranking, schema, users
@@ -24,7 +18,6 @@ from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
 
 WELL_KNOWN = 200  # critics' reviews; some 400 films of the sample have as many
-START_TIMEOUT = 20.0  # seconds
 
 # What a browser does by itself (updates, sync, probes) has no place in a test.
 CHROMIUM_ARGUMENTS = [
@@ -37,11 +30,10 @@ CHROMIUM_ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[Site]:
-    """The well-known films of the sample with their credits, an admin "boss", a superadmin "rootadmin"; both apps."""
-    with ExitStack() as stack:
-        directory = tmp_path_factory.mktemp("e2e")
-        cluster = stack.enter_context(LocalCluster(directory / "mongodb", mongod=mongod, shards=0, members=1))
+def cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """The well-known films of the sample with their credits, an admin "boss" and a superadmin "rootadmin"."""
+    directory = tmp_path_factory.mktemp("e2e-mongodb")
+    with LocalCluster(directory / "data", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
         schema.create_indexes()
         sample = Sample(sample_wheel())
@@ -54,47 +46,18 @@ def site(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[Sit
         users.create_admin("boss", PASSWORD)
         users.create_admin("rootadmin", PASSWORD, superadmin=True)
         connection.disconnect()
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, cluster: LocalCluster) -> Iterator[Site]:
+    """Both apps on the films of `cluster`."""
+    directory = tmp_path_factory.mktemp("e2e")
+    with ExitStack() as stack:
         yield Site(
             user=stack.enter_context(served("user", cluster, directory)),
             admin=stack.enter_context(served("admin", cluster, directory)),
         )
-
-
-@contextmanager
-def served(name: str, cluster: LocalCluster, directory: Path) -> Iterator[str]:
-    """One app under gunicorn; gives its address when it is ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "FILM_LIBRARY_MONGODB_URI": cluster.uri(f"film-library-{name}"),
-        "FILM_LIBRARY_SECRET_KEY": "end-to-end-tests-secret-key-of-40-chars!",
-        "FILM_LIBRARY_COOKIE_SECURE": "0",
-        "FILM_LIBRARY_TRUSTED_HOSTS": "127.0.0.1",
-    }
-    command = [sys.executable, "-m", "gunicorn", f"app.{name}:create_app()", "--bind", f"127.0.0.1:{port}"]
-    command += ["--threads", "4", "--no-control-socket"]
-    with (directory / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_until_ready(process, address, Path(log.name))
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)  # between two questions, not instead of one
-    pytest.fail(f"{address} did not become ready:\n{log.read_text()[-3000:]}")
 
 
 @pytest.fixture(scope="session")
