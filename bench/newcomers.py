@@ -25,10 +25,11 @@ SEED = 1927
 
 @dataclass(frozen=True)
 class Questions:
-    """`likes` (users x films, 0 or 1), each user's `fold`; and by question its user, its fold, k, its place in ORDERS,
-    and the films given (filled up with -1)."""
+    """`likes` (users x films, 0 or 1), `genres` (films x genres), each user's `fold`; and by question its user, its
+    fold, k, its place in ORDERS, and the films given (filled up with -1)."""
 
     likes: NDArray[np.float32]
+    genres: NDArray[np.bool_]
     fold: NDArray[np.int32]
     user: NDArray[np.int32]
     k: NDArray[np.int32]
@@ -58,7 +59,8 @@ def questions() -> Questions:
     known, count = np.unique(films, return_counts=True)
     kept = np.isin(films, known[count >= LEAST_LIKES])
     users, films, times = users[kept], films[kept], times[kept]
-    user_number, film_number = (np.unique(ids, return_inverse=True)[1] for ids in (users, films))
+    user_number = np.unique(users, return_inverse=True)[1]
+    film_ids, film_number = np.unique(films, return_inverse=True)
     likes = np.zeros((user_number.max() + 1, film_number.max() + 1), np.float32)
     likes[user_number, film_number] = 1
     when = np.zeros(likes.shape)
@@ -76,4 +78,10 @@ def questions() -> Questions:
                     drawn = drawn[np.argsort(when[user, drawn], kind="stable")]
                 rows += [(user, k, number, *drawn[:k], *[-1] * (max(GIVEN) - k)) for k in GIVEN]
     table = np.array(rows, np.int32)
-    return Questions(likes, fold, table[:, 0], table[:, 1], table[:, 2], table[:, 3:])
+    genres = _genres([data["genres"][str(film)] for film in film_ids])
+    return Questions(likes, genres, fold, table[:, 0], table[:, 1], table[:, 2], table[:, 3:])
+
+
+def _genres(by_film: list[list[str]]) -> NDArray[np.bool_]:
+    names = sorted({name for own in by_film for name in own})
+    return np.array([[name in own for name in names] for own in by_film])

@@ -4,10 +4,13 @@
 - cosine: item to item, c_ij / (sqrt(c_i c_j) + s), the textbook's, with its shrinkage s tuned
 - EASE: Steck, WWW 2019, with its lambda tuned; in its dual form, whose matrix is users x users
 - iALS: the package implicit, in the peers' environment
+
+None of the peers knows the genres of films, as ours does: what it makes of likes alone is among its settings.
 """
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +29,7 @@ SHRINKAGES = (0, 10, 30, 70, 150)
 LAMBDAS = (100, 200, 500, 1000, 2500)
 OUR_SHRINKAGES = (5, 10, 20)
 OUR_PRIORS = (0.4, 0.6, 0.8, 1.0)
+OUR_GENRES = (0.0, 0.1, 0.2, 0.3)
 
 Matrix = NDArray[Any]
 Answers = dict[str, NDArray[np.int32]]
@@ -70,12 +74,16 @@ def ease(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
     return {f"lambda {weight}": with_lambda(weight) for weight in LAMBDAS}
 
 
-def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
-    """`app.recommender`, through the functions that the user app calls."""
+def ours(genres: Matrix) -> Recommender:
+    """`app.recommender`, through the functions that the user app calls, for films of these genres (films x genres)."""
+    return lambda likes: _ours(likes, genres)
+
+
+def _ours(likes: Matrix, genres: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
     users, films = (numbers.astype(np.int32) for numbers in np.nonzero(likes))
 
-    def with_shrinkage(shrinkage: float) -> Callable[[Matrix, float], Matrix]:
-        found = neighbours(users, films, shrinkage=shrinkage)
+    def learned(shrinkage: float, genre_weight: float) -> Callable[[Matrix, float], Matrix]:
+        found = neighbours(users, films, genres=genres, shrinkage=shrinkage, genre_weight=genre_weight)
         rows = {film: scoring.Row(*row) for film, row in zip(found.films.tolist(), found.rows, strict=True)}
 
         def score(given: Matrix, prior: float) -> Matrix:
@@ -88,16 +96,21 @@ def ours(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
         return score
 
     settings = {}
-    for shrinkage in OUR_SHRINKAGES:
-        score = with_shrinkage(shrinkage)
+    for shrinkage, genre_weight in itertools.product(OUR_SHRINKAGES, OUR_GENRES):
+        score = learned(shrinkage, genre_weight)
         for prior in OUR_PRIORS:
-            settings[our_setting(shrinkage, prior)] = _with_prior(score, prior)
+            settings[our_setting(shrinkage, prior, genre_weight)] = _with_prior(score, prior)
     return settings
 
 
-def our_setting(shrinkage: float, prior: float) -> str:
+def our_setting(shrinkage: float, prior: float, genre_weight: float) -> str:
     """What a setting of ours is called."""
-    return f"shrinkage {shrinkage:g}, prior {prior:g}"
+    return f"shrinkage {shrinkage:g}, prior {prior:g}, genres {genre_weight:g}"
+
+
+def our_settings_without_genres() -> list[str]:
+    """Those by which ours goes by likes alone, as its peers do."""
+    return [our_setting(shrinkage, prior, 0) for shrinkage, prior in itertools.product(OUR_SHRINKAGES, OUR_PRIORS)]
 
 
 def _with_prior(score: Callable[[Matrix, float], Matrix], prior: float) -> Callable[[Matrix], Matrix]:

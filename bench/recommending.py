@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.recommender import scoring
-from app.recommender.neighbours import SHRINKAGE
+from app.recommender.neighbours import GENRES, SHRINKAGE
 from bench import recommenders
 from bench.newcomers import FOLDS, GIVEN, ORDERS, Questions, questions
 from bench.recommenders import TOP, Answers
@@ -121,7 +121,7 @@ def main() -> None:
         "cosine": recommenders.answers(recommenders.cosine, asked),
         "EASE": recommenders.answers(recommenders.ease, asked),
         "iALS": recommenders.ials_answers(asked),
-        "ours": recommenders.answers(recommenders.ours, asked),
+        "ours": recommenders.answers(recommenders.ours(asked.genres), asked),
     }
     peers = {name: found for name, found in answers.items() if name != "ours"}
     results = {name: each_chosen(asked, found) for name, found in peers.items()}
@@ -129,14 +129,15 @@ def main() -> None:
     met = show(asked, results)
     print(f"\nAs good as the best at every k, within the error: {'met' if met else 'MISSED'}")
     print(f"Chosen for ours, by fold: {'; '.join(results['ours'].chosen)}")
-    deployed = recommenders.our_setting(SHRINKAGE, scoring.PRIOR)
-    print(f"Deployed: {deployed}: {_summary(asked, answers['ours'][deployed])}")
+    by_likes = {name: answers["ours"][name] for name in recommenders.our_settings_without_genres()}
+    print(f"Without genres: {_summary(asked, once_chosen(asked, by_likes).found)}")
+    deployed = recommenders.our_setting(SHRINKAGE, scoring.PRIOR, GENRES)
+    print(f"Deployed: {deployed}: {_summary(asked, asked.found(answers['ours'][deployed]))}")
     print(f"{time.monotonic() - began:.0f} s")
 
 
-def _summary(asked: Questions, top: NDArray[np.int32]) -> str:
+def _summary(asked: Questions, found: Array) -> str:
     """P@3 by order and k."""
-    found = asked.found(top)
     return "; ".join(
         f"{title} " + " ".join(f"{by_user(asked, found, k, order).mean() / TOP:.3f}" for k in GIVEN)
         for order, title in enumerate(ORDERS)

@@ -9,7 +9,7 @@ from app.progress import Progress
 
 
 @click.command("recommend")
-@click.option("--force", is_flag=True, help="Compute even if no like has come or gone since the last time.")
+@click.option("--force", is_flag=True, help="Compute even if likes and genres are what they were the last time.")
 def recommend(force: bool) -> None:
     """Compute which films go together, from what people like.
 
@@ -47,7 +47,7 @@ def _look_up(done: list[str]) -> DatabaseError | None:
 
 def _told(learned: learning.Learned | None) -> list[str]:
     if learned is None:
-        return ["neighbours of films: no like has come or gone"]
+        return ["neighbours of films: likes and genres are what they were"]
     return [f"neighbours of films: {learned.films:,}, from {learned.likes:,} likes by {learned.users:,} people"]
 
 

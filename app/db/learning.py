@@ -1,8 +1,8 @@
-"""From the likes in the database to a new generation of neighbours."""
+"""From the likes in the database, and the genres of films, to a new generation of neighbours."""
 
 import hashlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from app.db.connection import driver_errors, get_collection
 from app.db.listing import iterate
 from app.db.neighbours import FORMAT, MOST_PRIORS, Writer, digest
-from app.recommender.neighbours import Numbers, method, neighbours
+from app.recommender.neighbours import Flags, Numbers, method, neighbours
 
 RENEW_EVERY = 100_000  # likes: seconds of reading
+BATCH = 1_000  # films whose genres are read at a time
 
 Report = Callable[[int], None]
 """Is told how many are done."""
@@ -29,20 +30,21 @@ class Learned:
 
 @dataclass(frozen=True)
 class _Likes:
-    """Pairs of a user and a film by their numbers, the films' ids by number, and a digest of the pairs and of how
-    neighbours are made of them.
+    """Pairs of a user and a film by their numbers, the films' ids and genres (films x genres) by number, and a digest
+    of all this and of how neighbours are made of it.
     """
 
     users: Numbers
     films: Numbers
     user_count: int
     film_ids: list[str]
+    genres: Flags
     digest: str
 
 
 def learn(writer: Writer, progress: Callable[[str, int], Report], *, force: bool = False) -> Learned | None:
-    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time,
-    and they would be made in the same way.
+    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time, no
+    genre of a liked film either, and they would be made in the same way.
 
     `progress(what, expected)` is asked for a function that is told how far reading, and then computing, has come.
     With `force` it computes in any case. Raises Busy when another process has taken over.
@@ -50,7 +52,7 @@ def learn(writer: Writer, progress: Callable[[str, int], Report], *, force: bool
     likes = _read(writer, progress("likes", _expected()))
     if likes.digest == digest() and not force:
         return None
-    found = neighbours(likes.users, likes.films)
+    found = neighbours(likes.users, likes.films, genres=likes.genres)
     report, written = progress("neighbours", len(found.films)), 0
     facts = {"likes": len(likes.users), "users": likes.user_count, "digest": likes.digest}
     for written in writer.replace(likes.film_ids, found, **facts):
@@ -77,10 +79,34 @@ def _read(writer: Writer, report: Report) -> _Likes:
             writer.renew()
             report(count)
     report(len(user_numbers))
+    film_ids = list(films)
+    genres = _genres(film_ids)
+    for film in film_ids:
+        content.update("\0".join([film, *genres[film]]).encode() + b"\n")
     return _Likes(
         users=np.asarray(user_numbers, np.int32),
         films=np.asarray(film_numbers, np.int32),
         user_count=len(users),
-        film_ids=list(films),
+        film_ids=film_ids,
+        genres=_flags([genres[film] for film in film_ids]),
         digest=content.hexdigest(),
     )
+
+
+def _genres(film_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The genres of each of these films, in one order: none of those that are no more."""
+    found: dict[str, list[str]] = {film: [] for film in film_ids}
+    for start in range(0, len(film_ids), BATCH):
+        with driver_errors():
+            query = {"_id": {"$in": film_ids[start : start + BATCH]}}
+            for film in get_collection("movies").find(query, {"genres": 1}):
+                found[film["_id"]] = sorted(set(film.get("genres") or ()))
+    return found
+
+
+def _flags(genres: Sequence[Sequence[str]]) -> Flags:
+    names = {name: number for number, name in enumerate(sorted({name for own in genres for name in own}))}
+    flags = np.zeros((len(genres), len(names)), np.bool_)
+    for number, own in enumerate(genres):
+        flags[number, [names[name] for name in own]] = True
+    return flags

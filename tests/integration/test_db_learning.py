@@ -1,11 +1,12 @@
 """When neighbours are computed anew."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
-from app.db import favourites, learning, neighbours
+from app.db import favourites, learning, neighbours, operations
 from app.recommender import neighbours as calculation
 
 Raw = Database[dict[str, Any]]
@@ -21,6 +22,7 @@ def learn() -> learning.Learned | None:
     ("module", "constant", "value"),
     [
         (calculation, "SHRINKAGE", 99.0),
+        (calculation, "GENRES", 9.0),
         (calculation, "LEAST_COMMON", 1),
         (calculation, "FORMULAS", 0),
         (learning, "FORMAT", 0),
@@ -36,3 +38,21 @@ def test_a_release_that_calculates_or_stores_otherwise_computes_anew(
     monkeypatch.setattr(module, constant, value)
     assert learn() is not None
     assert learn() is None
+
+
+def test_a_liked_film_of_other_genres_makes_it_compute_anew(
+    monkeypatch: pytest.MonkeyPatch, add_films: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(learning, "BATCH", 2)  # films are read in several
+    add_films(*({"title": f"Film {number}", "genres": ["war", "drama"]} for number in range(1, 7)))
+    for film in ("f001", "f002", "f003", "f004", "f005", "gone"):
+        favourites.like("ann", film)
+    assert learn() is not None
+    for film, changes, anew in (
+        ("f005", {"title": "Another", "genres": ["drama", "war"]}, False),
+        ("f006", {"genres": ["crime"]}, False),
+        ("f005", {"genres": ["drama"]}, True),
+        ("f001", {"genres": []}, True),
+    ):
+        operations.update_document("movies", film, changes)
+        assert (learn() is not None) == anew, (film, changes)

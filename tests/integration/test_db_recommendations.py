@@ -74,6 +74,15 @@ def test_films_that_people_of_ones_taste_like_come_first_and_say_so(two_tastes: 
     assert list(found).index("f003") < list(found).index("f005")
 
 
+def test_of_two_liked_films_the_one_with_the_same_genres_is_the_reason(two_tastes: None) -> None:
+    """As many people like f010 with the one as with the other."""
+    like("ann", "f001", "f005")
+    for genre, titles in (("western", ("Film 1", "Film 5")), ("musical", ("Film 5", "Film 1"))):
+        operations.update_document("movies", "f010", {"genres": [genre]})
+        assert learn() is not None
+        assert recommended("ann")["f010"] == recommendations.Reason("liked", titles)
+
+
 def test_a_film_that_nobody_likes_is_reached_by_what_it_is(two_tastes: None) -> None:
     like("ann", "f001")
     reason = recommended("ann", limit=5)["f009"]

@@ -14,15 +14,17 @@ from app.recommender.diversity import diverse, in_turns
 from app.recommender.neighbours import Neighbours, neighbours
 
 LIKES = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 6)), max_size=50)
+GENRES = st.lists(st.frozensets(st.integers(0, 3)), min_size=7, max_size=7)  # of the films 0 to 6
 
 
-def found_by(likes: set[tuple[int, int]], **options: Any) -> Neighbours:
+def found_by(likes: set[tuple[int, int]], genres: list[frozenset[int]] | None = None, **options: Any) -> Neighbours:
     pairs = np.array(sorted(likes), np.int32).reshape(-1, 2)
-    return neighbours(pairs[:, 0], pairs[:, 1], **options)
+    flags = None if genres is None else np.array([[genre in own for genre in range(4)] for own in genres])
+    return neighbours(pairs[:, 0], pairs[:, 1], genres=flags, **options)
 
 
 def by_definition(
-    likes: set[tuple[int, int]], shrinkage: float
+    likes: set[tuple[int, int]], genres: list[frozenset[int]], shrinkage: float
 ) -> tuple[dict[int, float], dict[int, dict[int, float]]]:
     """Priors, and weights film by film, from the formulas of the module's docstring, one sum after the other."""
     counts = {film: sum(1 for _, other in likes if other == film) for _, film in likes}
@@ -36,6 +38,7 @@ def by_definition(
     weights = {
         i: {
             j: sum(weight[u] * scale for u in fans[i] & fans[j]) / np.sqrt((c[i] + shrinkage) * (c[j] + shrinkage))
+            + module.GENRES * len(genres[i] & genres[j]) / max(len(genres[i] | genres[j]), 1) * priors[j]
             for j in films - {i}
             if len(fans[i] & fans[j]) >= module.LEAST_COMMON
         }
@@ -45,13 +48,15 @@ def by_definition(
 
 
 @pytest.mark.parametrize("sorted_below", [1_000, 0], ids=["counted", "sorted"])
-@given(likes=LIKES)
-def test_priors_and_weights_follow_the_formulas(likes: set[tuple[int, int]], sorted_below: int) -> None:
+@given(likes=LIKES, genres=GENRES)
+def test_priors_and_weights_follow_the_formulas(
+    likes: set[tuple[int, int]], genres: list[frozenset[int]], sorted_below: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SORTED_BELOW", sorted_below)
-        found = found_by(likes, shrinkage=2.0)
+        found = found_by(likes, genres, shrinkage=2.0)
         rows = list(found.rows)
-    priors, weights = by_definition(likes, 2.0)
+    priors, weights = by_definition(likes, genres, 2.0)
     films = found.films.tolist()
     assert dict(zip(films, found.priors.tolist(), strict=True)) == pytest.approx(priors, rel=1e-5)
     assert sorted(found.priors.tolist(), reverse=True) == found.priors.tolist(), "the most liked first"
@@ -59,6 +64,13 @@ def test_priors_and_weights_follow_the_formulas(likes: set[tuple[int, int]], sor
         assert (np.diff(places) > 0).all()
         neighbours_of = {films[place]: value for place, value in zip(places.tolist(), values.tolist(), strict=True)}
         assert neighbours_of == pytest.approx(weights[film], rel=1e-5)
+
+
+@given(likes=LIKES)
+def test_films_whose_genres_are_unknown_go_by_likes_alone(likes: set[tuple[int, int]]) -> None:
+    unknown, none = found_by(likes), found_by(likes, [frozenset()] * 7)
+    for one, other in zip(unknown.rows, none.rows, strict=True):
+        assert [values.tolist() for values in one] == [values.tolist() for values in other]
 
 
 def test_only_the_strongest_neighbours_are_kept() -> None:
