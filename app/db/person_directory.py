@@ -91,6 +91,14 @@ def person(person_id: str) -> Row:
     return {"_id": person_id, **{field: row[field] for field in SHOWN}, "films": len(films), "works": works}
 
 
+@driver_errors()
+def appearances(person_ids: Iterable[str]) -> dict[str, int]:
+    """In how many films of the library each of these people has a part, as far as the directory knows them."""
+    ids = sorted(person_ids)
+    found = get_collection(NAME).find({"_id": {"$in": ids}}, {"films": 1}) if ids else ()
+    return {person["_id"]: person["films"] for person in found}
+
+
 def name_words(text: Any) -> list[str]:
     """The words of a name as people type it. Raises BadQuery when it is no string, or longer than any name."""
     if not isinstance(text, str) or len(text) > MAX_NAME:

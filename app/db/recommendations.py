@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-from app.db import favourites, neighbours, ranking, similar
+from app.db import favourites, neighbours, person_directory, ranking, similar
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
@@ -152,7 +152,7 @@ def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -
 def _reasons(own: similar.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:
     """Of several people in common the one with the most films is named, of genres the one that is named least."""
     people = {person for _, alike in found for person in alike.people}
-    films = similar.appearances(people) if people else {}
+    films = person_directory.appearances(people)
     named: Counter[str] = Counter()
     for liked, alike in found:
         name = min(alike.shared, key=lambda shared: (-films.get(shared, 0), named[shared], shared))

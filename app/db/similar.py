@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.db import neighbours, person_directory
+from app.db import neighbours
 from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.listing import check_limit
@@ -83,12 +83,6 @@ def traits(films: Sequence[Row]) -> Traits:
         people[credit["movie_id"]][credit["role"]].add(credit["person_id"])
         names[credit["person_id"]] = credit["name"]
     return Traits(rows, {film_id: _features(row, people[film_id]) for film_id, row in rows.items()}, names)
-
-
-def appearances(people: Iterable[str]) -> dict[str, int]:
-    """In how many films of the library each of these people has a part, as far as the directory knows them."""
-    found = get_collection(person_directory.NAME).find({"_id": {"$in": sorted(people)}}, {"films": 1})
-    return {person["_id"]: person["films"] for person in found}
 
 
 def candidates(liked: Traits, excluded: Collection[str]) -> Traits:

@@ -131,20 +131,23 @@ def test_a_beginning_is_looked_up_in_the_index(database: Database[dict[str, Any]
 
 
 def test_details_hold_the_credits_in_order(add_films: Add) -> None:
-    add_films("One", "Two")
-    for name, role in (("Zoe", "ACTOR"), ("Al", "ACTOR"), ("Wim", "WRITER"), ("Dora", "DIRECTOR")):
+    """By role, then the best known first."""
+    add_films("One", "Two", "Three")
+    for name, role in (("Zoe", "ACTOR"), ("Bo", "ACTOR"), ("Al", "ACTOR"), ("Wim", "WRITER"), ("Dora", "DIRECTOR")):
         operations.insert_credit({"movie_id": "f001", "name": name, "role": role})
+    operations.insert_credit({"movie_id": "f003", "name": "Zoe", "role": "ACTOR"})
     film = search.movie_details("f001")
     assert film["title"] == "One"
     assert [(c["role"], c["name"]) for c in film["credits"]] == [
         ("DIRECTOR", "Dora"),
         ("WRITER", "Wim"),
-        ("ACTOR", "Al"),
         ("ACTOR", "Zoe"),
+        ("ACTOR", "Al"),
+        ("ACTOR", "Bo"),
     ]
     assert search.movie_details("f002")["credits"] == []
     with pytest.raises(NotFound):
-        search.movie_details("f003")
+        search.movie_details("f004")
     for bad in ({"$ne": None}, None, 5, "x" * 65):
         with pytest.raises(BadQuery):
             search.movie_details(bad)  # type: ignore[arg-type]
