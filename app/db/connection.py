@@ -87,8 +87,10 @@ def connect(config: DatabaseConfig) -> None:
         host=config.uri,
         tz_aware=True,
         uuidRepresentation="standard",
+        connect=False,
         **client_options(config.application),
     )
+    mongoengine.get_connection()  # now: two threads that came first at once would make a client each
     _config = config
 
 

@@ -12,14 +12,14 @@ from app.db import documents, favourites, sessions
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import NotFound, ValidationFailed
 from app.db.models import public_user
-from app.db.passwords import check_password, hash_password, password_problem
+from app.db.passwords import check_password, credential_of, hash_password, password_problem
 
 WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
 
 
 @driver_errors()
-def change_password(user_id: str, current: str, new: str, *, keep: str | None = None) -> None:
-    """Give an account a new password, and end its sessions but for the one of the token `keep`.
+def change_password(user_id: str, current: str, new: str) -> Row:
+    """Give an account a new password, which ends all of its sessions; returns it as `users.authenticate` does.
 
     Raises ValidationFailed with a sentence for "current", or for "password", the new one, and NotFound.
     """
@@ -29,12 +29,14 @@ def change_password(user_id: str, current: str, new: str, *, keep: str | None = 
     if new == current:
         raise ValidationFailed({"password": "This is the password that you have. Choose another one."})
     # The old hash in the filter: of two changes at once the second finds that its `current` is no more.
+    hashed = hash_password(new)
     changed = get_collection("users").update_one(
-        {"_id": user["_id"], "password_hash": user["password_hash"]}, {"$set": {"password_hash": hash_password(new)}}
+        {"_id": user["_id"], "password_hash": user["password_hash"]}, {"$set": {"password_hash": hashed}}
     )
     if not changed.matched_count:
         raise ValidationFailed({"current": WRONG_PASSWORD})
-    sessions.close_others(user["_id"], "user", keep)
+    sessions.close_others(user["_id"], "user")  # they are over already: this only clears them away
+    return public_user(user) | {"credential": credential_of(hashed)}
 
 
 @driver_errors()

@@ -1,5 +1,6 @@
 """How passwords are kept, and which are taken."""
 
+import hashlib
 import threading
 
 from argon2 import PasswordHasher
@@ -39,6 +40,11 @@ def check_password(password_hash: str, password: str) -> bool:
 def needs_rehash(password_hash: str) -> bool:
     """Whether the hash was made with other parameters than today's."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+def credential_of(password_hash: str) -> str:
+    """What a session keeps of the password that opened it: the digest of its salted hash, of which nothing follows."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()
 
 
 def password_problem(password: str, username: str) -> str | None:

@@ -1,5 +1,6 @@
 """Log-in sessions, kept in the database so that logging out ends them for whoever holds a copy of the cookie.
 
+Each belongs to the password that it was opened with: with another one it is over, whatever else failed meanwhile.
 Each kind has a collection of its own: the user app's database user has no rights on the administrators' one.
 """
 
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.errors import BadQuery
 from app.db.models import USER, now, public_user
+from app.db.passwords import credential_of
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,23 @@ def _expiry(created_at: datetime, seen_at: datetime, kind: _Kind) -> datetime:
 
 
 @driver_errors()
-def open_session(user_id: str, kind: str) -> str:
-    """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits)."""
+def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
+    """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits).
+
+    `credential` is the one that `users.authenticate` found right, by default the account's own of now.
+    """
     checked = _checked(kind)
     if not isinstance(user_id, str):
         raise BadQuery("a user's id is a string")
+    if credential is None:
+        user = get_collection("users").find_one({"_id": user_id}, {"password_hash": 1})
+        credential = credential_of(user["password_hash"]) if user else ""
     token, moment = secrets.token_urlsafe(32), now()
     get_collection(checked.collection).insert_one(
         {
             "_id": _key(token),
             "user_id": user_id,
+            "credential": credential,
             "created_at": moment,
             "seen_at": moment,
             "expires_at": _expiry(moment, moment, checked),
@@ -65,7 +74,8 @@ def open_session(user_id: str, kind: str) -> str:
 
 @driver_errors()
 def session_user(token: str, kind: str) -> Row | None:
-    """The user whose open session of this kind the token names, or None: unknown, expired, closed, user gone.
+    """The user whose open session of this kind the token names, or None: unknown, expired, closed, user gone, or with
+    another password since.
 
     An admin session also ceases to count when its user is no admin any more, and a user session when its user becomes
     one: what an administrator's account may do is not left open on a sofa for 30 days.
@@ -81,6 +91,8 @@ def session_user(token: str, kind: str) -> Row | None:
         return None
     user = get_collection("users").find_one({"_id": session["user_id"]})
     if user is None or (kind == "admin") != (user["admin_status"] > USER):
+        return None
+    if session.get("credential") != credential_of(user["password_hash"]):
         return None
     if moment - session["seen_at"] >= TOUCH_EVERY:
         expires_at = _expiry(session["created_at"], moment, checked)

@@ -15,7 +15,14 @@ from app.db.concurrency import check_version
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
 from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
 from app.db.models import ADMIN, MAX_ID, SUPERADMIN, USER, now, public_user
-from app.db.passwords import MAX_PASSWORD, check_password, hash_password, needs_rehash, password_problem
+from app.db.passwords import (
+    MAX_PASSWORD,
+    check_password,
+    credential_of,
+    hash_password,
+    needs_rehash,
+    password_problem,
+)
 
 MAX_USERNAME = 64
 LOCKS = "locks"  # {_id: what is decided by one transaction after the other}
@@ -159,7 +166,10 @@ def _leave_a_superadmin(user_id: str, session: ClientSession) -> None:
 
 @driver_errors()
 def authenticate(username: str, password: str) -> Row | None:
-    """The user with these credentials, or None, which comes after the same time whether or not the name exists."""
+    """The user with these credentials, or None, which comes after the same time whether or not the name exists.
+
+    Its "credential" is what a session is to be opened with, so that it ends with the password that was right.
+    """
     if not isinstance(username, str) or not isinstance(password, str) or len(password) > MAX_PASSWORD:
         return None
     user = get_collection("users").find_one({"username": _normalized(username)})
@@ -170,11 +180,12 @@ def authenticate(username: str, password: str) -> Row | None:
         return None
     if needs_rehash(user["password_hash"]):
         # The old hash in the filter: a password that is being changed at this moment is not undone.
-        get_collection("users").update_one(
-            {"_id": user["_id"], "password_hash": user["password_hash"]},
-            {"$set": {"password_hash": hash_password(password)}},
-        )
-    return public_user(user)
+        hashed = hash_password(password)
+        query = {"_id": user["_id"], "password_hash": user["password_hash"]}
+        if not get_collection("users").update_one(query, {"$set": {"password_hash": hashed}}).matched_count:
+            return authenticate(username, password)
+        user["password_hash"] = hashed
+    return public_user(user) | {"credential": credential_of(user["password_hash"])}
 
 
 @cache

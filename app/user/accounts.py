@@ -102,12 +102,11 @@ def change_password() -> Page:
     if not form.validate_on_submit():
         return _form("user/password.html", form)
     try:
-        own_account.change_password(
-            current_user.user_id, form.current.data, form.password.data, keep=current_user.get_id()
-        )
+        user = own_account.change_password(current_user.user_id, form.current.data, form.password.data)
     except ValidationFailed as error:
         _say(form, error)
         return _form("user/password.html", form)
+    sign_in(user)  # with a new token: a copy of the old one is worth nothing
     flash("Your password is changed. Other devices have to log in again.", "success")
     return redirect(url_for("accounts.account"))
 

@@ -49,12 +49,12 @@ def init_app(app: Flask) -> None:
 
 
 def sign_in(user: dict[str, Any]) -> None:
-    """Start a new session for a user whose password was right.
+    """Start a new session for a user whose password was right: as `users.authenticate` returned it, or just made.
 
     Raises:
         DatabaseUnavailable: the session can't be stored.
     """
-    token = sessions.open_session(user["_id"], current_app.config["APP_NAME"])
+    token = sessions.open_session(user["_id"], current_app.config["APP_NAME"], user.get("credential"))
     session.clear()  # whatever the browser brought along was given to somebody not yet known
     login_user(Account(user, token))
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from app.db import documents, favourites, own_account, sessions, users
-from app.db.errors import NotFound, ValidationFailed
+from app.db.errors import DatabaseUnavailable, NotFound, ValidationFailed
 from app.db.models import now
 
 Raw = Database[dict[str, Any]]
@@ -26,16 +26,38 @@ def like(database: Raw, user_id: str, movie_id: str) -> None:
     database.user_interactions.insert_one({"user_id": user_id, "movie_id": movie_id, "created_at": now()})
 
 
-def test_a_new_password_ends_the_other_sessions(ada: str) -> None:
-    mine, other = sessions.open_session(ada, "user"), sessions.open_session(ada, "user")
+def test_a_new_password_ends_all_sessions(ada: str, database: Raw) -> None:
+    tokens = [sessions.open_session(ada, "user") for _ in range(2)]
     bob = str(users.sign_up("bob", PASSWORD)["_id"])
     bobs = sessions.open_session(bob, "user")
-    own_account.change_password(ada, PASSWORD, OTHER, keep=mine)
-    assert sessions.session_user(mine, "user") is not None
-    assert sessions.session_user(other, "user") is None
+    changed = own_account.change_password(ada, PASSWORD, OTHER)
+    assert [sessions.session_user(token, "user") for token in tokens] == [None, None]
+    assert database.sessions.count_documents({"user_id": ada}) == 0
     assert sessions.session_user(bobs, "user") is not None
     assert users.authenticate("ada", PASSWORD) is None
-    assert users.authenticate("ada", OTHER) is not None
+    assert users.authenticate("ada", OTHER) == changed
+    assert sessions.session_user(sessions.open_session(ada, "user", changed["credential"]), "user") is not None
+
+
+def test_a_new_password_ends_the_sessions_even_when_the_database_goes_away_before_they_are_deleted(
+    ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> int:
+        raise DatabaseUnavailable("no primary")
+
+    token = sessions.open_session(ada, "user")
+    monkeypatch.setattr(sessions, "close_others", away)
+    with pytest.raises(DatabaseUnavailable):
+        own_account.change_password(ada, PASSWORD, OTHER)
+    assert sessions.session_user(token, "user") is None
+
+
+def test_a_log_in_overtaken_by_a_new_password_opens_nothing(ada: str) -> None:
+    overtaken = users.authenticate("ada", PASSWORD)
+    assert overtaken is not None
+    own_account.change_password(ada, PASSWORD, OTHER)
+    token = sessions.open_session(ada, "user", overtaken["credential"])
+    assert sessions.session_user(token, "user") is None
 
 
 @pytest.mark.parametrize(

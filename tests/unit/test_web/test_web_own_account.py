@@ -28,10 +28,15 @@ def member(visitor: Visitor, new_name: str) -> Visitor:
 def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, new_name: str) -> None:
     other = with_session(Visitor(member.app), new_name)
     assert other.get("/account").status_code == 200
+    with member.client.session_transaction() as session:
+        copied = session["_user_id"]
     sent = member.send("/account/password", {"current": PASSWORD, "password": OTHER, "repeated": OTHER})
     assert (sent.status_code, sent.location) == (302, "/account")
     assert "Your password is changed" in member.get("/account").text
     assert other.get("/account").status_code == 302
+    with other.client.session_transaction() as session:
+        session["_user_id"] = copied
+    assert other.get("/account").status_code == 302, "a copied cookie outlives the password"
     assert other.log_in(new_name).status_code == 422
     assert other.log_in(new_name, OTHER).status_code == 302
 
