@@ -6,7 +6,7 @@ to date with `refresh`, a few credits their people with `note_all`.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
@@ -35,6 +35,7 @@ MANY = 2_000  # people; as many are put in order within 5 ms
 WELL_KNOWN = 5_000  # people with the most films, among whom several unfinished words are looked for
 MAX_NAMESAKES = 100  # among whom somebody of exactly a name is looked for
 MAX_CREDITS = 1_000  # of a person that are shown
+DIRECTING = 3  # parts in a cast, which is a dozen people: directors who like to be seen are still known for directing
 BATCH = 1_000  # people
 ATTEMPTS = 5  # at writing people whom others write at the same moment; then they wait for the next refresh
 SOURCE = ("person_id", "name", "role", "movie_id")  # of a credit
@@ -73,7 +74,8 @@ def named(name: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
 
 @driver_errors()
 def person(person_id: str) -> Row:
-    """{_id, name, roles, films, works}: `works` has for each role the person's films, the best first.
+    """{_id, name, roles, films, works}: `works` has for each role the person's films, the best first; and what the
+    person is known for comes first.
 
     A film is as `catalogue.CARD_FIELDS`, an actor's also with `character` where that is known. More than MAX_CREDITS
     credits are cut off; `films` counts those shown.
@@ -88,7 +90,17 @@ def person(person_id: str) -> Row:
     ids = sorted({credit["movie_id"] for credit in credits})
     films = {film["_id"]: film for film in get_collection("movies").find({"_id": {"$in": ids}}, CARD)}
     works = {role: _films(films, [credit for credit in credits if credit["role"] == role]) for role in row["roles"]}
+    works = {role: works[role] for role in known_for({role: len(own) for role, own in works.items()})}
     return {"_id": person_id, **{field: row[field] for field in SHOWN}, "films": len(films), "works": works}
+
+
+def known_for(films: Mapping[str, int]) -> list[str]:
+    """Somebody's roles, of which `films` says in how many films each, in the order of what they are known for."""
+
+    def weight(role: str) -> int:
+        return films[role] * (DIRECTING if role == "DIRECTOR" else 1)
+
+    return sorted(films, key=lambda role: (-weight(role), CREDIT_ROLES.index(role)))
 
 
 @driver_errors()

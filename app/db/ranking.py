@@ -71,6 +71,11 @@ def mean() -> float:
     return round(_mean(list(get_collection(NAME).find())), DECIMALS)
 
 
+def is_rated(movie: Row) -> bool:
+    """Whether the film's ranking score is its own, and not the mean of all because nobody rated it."""
+    return any(movie.get(score) is not None and movie.get(count) is not None for score, count in SOURCES.values())
+
+
 def rank(movie_id: str, title_hash: int, session: ClientSession) -> None:
     """Give one film its score by the parameters of the last `recompute`, within the transaction that writes it."""
     _apply({"_id": movie_id, "title_hash": title_hash}, list(get_collection(NAME).find(session=session)), session)

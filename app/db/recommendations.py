@@ -29,6 +29,7 @@ MOST_OF_PERSON = 2  # of the films by content: one person in common
 LEAST_OF_LIKED = 3  # of the films by content may be for one liked film, more where few films are liked
 POOL = 200  # best rated films that a newcomer's are chosen from
 MOST_TITLES = 2  # named in a reason
+SHOWN_GENRES = 3  # of a film, on its card: the reason is one of them
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _best(limit: int, excluded: Collection[str]) -> list[Recommendation]:
     found = []
     for film in (pool[position] for position in order):
         genres = film.get("genres") or []
-        name = next((genre for genre in genres if genre not in seen), "")
+        name = next((genre for genre in genres[:SHOWN_GENRES] if genre not in seen), "")
         seen |= set(genres)
         found.append(Recommendation(film, Reason("best", name=name)))
     return found
@@ -124,17 +125,15 @@ def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> lis
 def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -> list[Recommendation]:
     """Those that have people or genres in common with what the user likes, good ones first.
 
-    Of those that are at least as good as the library is on the whole. The kinds of reasons take turns, and neither one
-    person nor one liked film brings in most of them.
+    The kinds of reasons take turns, and neither one person nor one liked film brings in most of them.
     """
     own = similar.traits(profile)
     others = similar.candidates(own, excluded)
-    least = ranking.mean()
     ranked: list[tuple[float, str, str, Likeness]] = []
-    for film_id, row in others.rows.items():
+    for film_id, row in _good(others.rows).items():
         found = {liked: likeness(own.features[liked], others.features[film_id]) for liked in own.rows}
         carrier = max(found, key=lambda liked: (found[liked].kind is not None, found[liked].score))
-        if found[carrier].kind is not None and (row.get("ranking_score") or 0.0) >= least:
+        if found[carrier].kind is not None:
             # Squares: much in common with one film says more than a little in common with each.
             worth = sum(alike.score**2 for alike in found.values()) * similar.quality(row)
             ranked.append((-worth, film_id, carrier, found[carrier]))
@@ -147,6 +146,18 @@ def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -
     chosen = [ranked[position][1:] for position in in_turns(labels, limit)]
     reasons = _reasons(own, [(carrier, alike) for _, carrier, alike in chosen])
     return [Recommendation(others.rows[film_id], why) for (film_id, *_), why in zip(chosen, reasons, strict=True)]
+
+
+def _good(films: dict[str, Row]) -> dict[str, Row]:
+    """Those that are better than the library is on the whole.
+
+    Films that nobody has rated have exactly its mean; they are taken only where nothing is better, as in a library
+    without any ratings.
+    """
+    mean = ranking.mean()
+    scores = {film_id: film.get("ranking_score") or 0.0 for film_id, film in films.items()}
+    better = {film_id: film for film_id, film in films.items() if scores[film_id] > mean}
+    return better or {film_id: film for film_id, film in films.items() if scores[film_id] == mean}
 
 
 def _reasons(own: similar.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:

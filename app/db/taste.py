@@ -1,10 +1,11 @@
 """What somebody's favourites have in common that the library as a whole hasn't."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
-from app.db import catalogue, favourites
+from app.db import catalogue, favourites, person_directory
 from app.db.catalogue import DECADE
 from app.db.connection import Row, driver_errors, get_collection
 
@@ -44,21 +45,30 @@ class Profile:
 @driver_errors()
 def profile(user_id: str) -> Profile | None:
     """The taste that a user's favourites show; None before any. Raises BadQuery for what can't be an id."""
-    ids = [film["_id"] for film in favourites.page(user_id, limit=PROFILE).rows]
+    ids = _latest(user_id)
     if not ids:
         return None
     fields = {"genres": 1, "production_countries": 1, "release_year": 1}
     films = list(get_collection("movies").find({"_id": {"$in": ids}}, fields))
     library = catalogue.choices()
+    people = _people(ids)
     decades = _traits((_decade(film) for film in films), library.decades, library.kinds)
     return Profile(
         films=len(films),
         genres=_traits((film.get("genres") or [] for film in films), library.genres, library.kinds),
         decades=[decade for decade in decades if decade.films >= MANY * len(films)],
         countries=_traits((film.get("production_countries") or [] for film in films), library.countries, library.kinds),
-        directors=_people(ids, "DIRECTOR"),
-        actors=_people(ids, "ACTOR"),
+        directors=people["DIRECTOR"],
+        actors=people["ACTOR"],
     )
+
+
+def _latest(user_id: str) -> list[str]:
+    """The films liked last; further back only as long as all of them have been deleted."""
+    page = favourites.page(user_id, limit=PROFILE)
+    while not page.rows and page.next:
+        page = favourites.page(user_id, limit=PROFILE, after=page.next)
+    return [film["_id"] for film in page.rows]
 
 
 def _decade(film: Row) -> list[int]:
@@ -85,15 +95,27 @@ def _traits(values: Iterable[Iterable[object]], library: catalogue.Counts, kinds
     return [trait for _, trait in found[:MOST_TRAITS]]
 
 
-def _people(film_ids: list[str], role: str) -> list[Trait]:
-    """Those who have this role in several of the films, the most frequent first."""
-    credits = get_collection("credits").find(
-        {"movie_id": {"$in": film_ids}, "role": role}, {"_id": 0, "movie_id": 1, "person_id": 1, "name": 1}
-    )
-    films: dict[str, set[str]] = {}
+def _people(film_ids: list[str]) -> dict[str, list[Trait]]:
+    """By role those who have it in several of the films, each in what they are known for by these.
+
+    The most frequent first; of equally frequent ones the best known, whom nobody has to look up.
+    """
+    query = {"movie_id": {"$in": film_ids}, "role": {"$in": ["DIRECTOR", "ACTOR"]}}
+    films: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     names = {}
-    for credit in credits:
-        films.setdefault(credit["person_id"], set()).add(credit["movie_id"])
+    fields = {"_id": 0, "movie_id": 1, "person_id": 1, "name": 1, "role": 1}
+    for credit in get_collection("credits").find(query, fields):
+        films[credit["person_id"]][credit["role"]].add(credit["movie_id"])
         names[credit["person_id"]] = credit["name"]
-    several = [Trait(names[person], len(made)) for person, made in films.items() if len(made) >= LEAST_OF_PERSON]
-    return sorted(several, key=lambda trait: (-trait.films, trait.name))[:MOST_TRAITS]
+    several: dict[str, dict[str, int]] = {"DIRECTOR": {}, "ACTOR": {}}
+    for person, made in films.items():
+        role = person_directory.known_for({role: len(own) for role, own in made.items()})[0]
+        if len(made[role]) >= LEAST_OF_PERSON:
+            several[role][person] = len(made[role])
+    known = person_directory.appearances(chain.from_iterable(several.values()))
+
+    def listed(counts: dict[str, int]) -> list[Trait]:
+        people = sorted(counts, key=lambda person: (-counts[person], -known.get(person, 0), names[person]))
+        return [Trait(names[person], counts[person]) for person in people[:MOST_TRAITS]]
+
+    return {role: listed(counts) for role, counts in several.items()}

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from app.db import similar
+from app.db import ranking, similar
 from app.db.search import movie_details
 
 CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
+SHOWN = 15  # people of a role; the others are folded away
 SIMILAR = 12
 
 blueprint = Blueprint("film", __name__)
@@ -24,6 +25,8 @@ def show(film_id: str) -> str:
         "user/film.html",
         film=details,
         credit_groups=_by_role(details.get("credits", [])),
+        rated=ranking.is_rated(details),
+        shown=SHOWN,
         similar=similar.films(details, SIMILAR),
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.db import person_directory
+from app.db.listing import within_limit
 from app.web.filters import plural
 from app.web.query import single
 
@@ -19,17 +22,17 @@ blueprint = Blueprint("people", __name__)
 
 @blueprint.get("/people/<person_id>")
 def show(person_id: str) -> str:
-    """A person's films, by what they did in them; what they did most comes first."""
+    """A person's films, by what they did in them; what they are known for comes first."""
     person = person_directory.person(person_id)
-    works = sorted(person["works"].items(), key=lambda work: -len(work[1]))
-    return render_template("user/person.html", person=person, works=works, headings=ROLES, cards=CARDS)
+    return render_template("user/person.html", person=person, headings=ROLES, cards=CARDS)
 
 
 @blueprint.get("/suggest/people")
 def suggest() -> Response:
     """{"people": [{id, name, detail}]} of the `role` whose names have words that begin so, most films first."""
     role, text = single(request.args, "role"), single(request.args, "q")
-    found = person_directory.find(text, role=role or None, limit=SUGGESTIONS, unfinished=True)
+    find = partial(person_directory.find, text, role=role or None, limit=SUGGESTIONS, unfinished=True)
+    found = within_limit(find)
     people = [{"id": row["_id"], "name": row["name"], "detail": plural(row["films"], "film")} for row in found]
     response = jsonify(people=people)
     response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"

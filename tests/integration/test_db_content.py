@@ -52,6 +52,18 @@ def test_with_one_like_in_a_new_library_the_best_lead_and_content_is_mixed_in_fr
     assert {reason.kind for reason in recommended("ann").values()} == {"best"}, "f010 is below the library's mean"
 
 
+def test_what_nobody_rated_is_not_good_enough(add_films: AddFilms, database: Raw) -> None:
+    """f005 has the mean of all. Where nothing is better, as in a library without ratings, it is as good as any."""
+    rated = [{"imdb_score": score, "imdb_votes": 100} for score in (9.0, 5.0, 7.0, 8.0)]
+    add_films(*({"title": "A film", **score} for score in [*rated, {}]))
+    ranking.recompute()
+    add_credits(database, *((n, "Jane Director", "DIRECTOR") for n in range(1, 6)))
+    like("ann", "f001", "f002", "f003")
+    assert {film: reason.kind for film, reason in recommended("ann").items()} == {"f004": "director", "f005": "best"}
+    database.movies.delete_one({"_id": "f004"})
+    assert {film: reason.kind for film, reason in recommended("ann").items()} == {"f005": "director"}
+
+
 @pytest.fixture
 def four_careers(add_films: AddFilms, database: Raw) -> None:
     """f001 to f004, each with a director of 9 further films, an actor of 4 and a genre of one."""

@@ -96,6 +96,12 @@ def test_a_typed_name_means_those_of_that_name_then_of_its_words_then_of_its_beg
     assert names(named(text, limit=1)) == found[:1]
 
 
+def test_who_has_exactly_the_name_goes_before_who_has_more_films(add_credits: Credits) -> None:
+    add_credits(("Al Pacino", "ACTOR", [1]), ("Al Pacino Junior", "ACTOR", [1, 2]))
+    assert names(named("al pacino")) == ["Al Pacino"]
+    assert names(find("al pacino")) == ["Al Pacino Junior", "Al Pacino"]
+
+
 @pytest.mark.usefixtures("known")
 def test_people_are_found_by_role() -> None:
     assert set(names(find("tom", role="ACTOR"))) == {"Tom Hanks"}
@@ -133,6 +139,7 @@ def test_a_person_is_shown_with_films_by_role_best_first(database: Raw) -> None:
     assert (person["name"], person["roles"], person["films"]) == ("Tom Hanks", ["DIRECTOR", "ACTOR"], 5)
     works = {role: [film["_id"] for film in films] for role, films in person["works"].items()}
     assert works == {"DIRECTOR": ["f001"], "ACTOR": ["f005", "f004", "f003", "f002", "f001"]}
+    assert list(works) == ["ACTOR", "DIRECTOR"]
     third = person["works"]["ACTOR"][2]
     assert (third["character"], third["title"], "description" in third) == ("Forrest", "Film 3", False)
     database.movies.delete_one({"_id": "f005"})  # past app.db, which takes the credits along
@@ -140,6 +147,19 @@ def test_a_person_is_shown_with_films_by_role_best_first(database: Raw) -> None:
     for gone in ("nobody", "", "\x00"):
         with pytest.raises(NotFound):
             person_directory.person(gone)
+
+
+@pytest.mark.parametrize(
+    ("films", "first"),
+    [
+        ({"DIRECTOR": 30, "WRITER": 3, "ACTOR": 31}, "DIRECTOR"),  # Hitchcock, whom one sees in each
+        ({"DIRECTOR": 10, "WRITER": 15, "ACTOR": 26}, "DIRECTOR"),  # Tarantino
+        ({"DIRECTOR": 2, "WRITER": 2, "ACTOR": 44}, "ACTOR"),  # Pacino
+        ({"WRITER": 2, "ACTOR": 2}, "WRITER"),
+    ],
+)
+def test_who_directs_is_known_for_it_and_who_tried_it_twice_is_not(films: dict[str, int], first: str) -> None:
+    assert person_directory.known_for(films)[0] == first
 
 
 @pytest.mark.usefixtures("database")

@@ -14,6 +14,7 @@ from app.db import (
     learning,
     neighbours,
     operations,
+    ranking,
     recommendations,
     similar,
     taste,
@@ -112,6 +113,12 @@ def test_a_newcomer_gets_the_best_of_each_genre(two_tastes: None) -> None:
         recommendations.for_newcomer(0)
 
 
+def test_the_genre_that_is_named_is_one_that_the_card_shows(add_films: AddFilms) -> None:
+    genres = ["drama", "war", "crime", "western"]
+    add_films(*({"title": "A film", "genres": own} for own in (genres, genres[:3])))
+    assert [one.reason.name for one in recommendations.for_newcomer(2)] == ["drama", ""]
+
+
 def test_an_empty_library_recommends_nothing(database: Raw) -> None:
     like("ann", "gone")
     assert recommendations.for_user("ann") == []
@@ -160,6 +167,19 @@ def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> No
     assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
 
 
+def test_of_films_about_equally_alike_the_better_one_comes_first(add_films: AddFilms) -> None:
+    """The worse one is of the same year."""
+    years, scores = (1950, 1960, 1950), (7.0, 8.0, 3.0)
+    add_films(
+        *(
+            {"title": "A film", "genres": ["war"], "release_year": year, "imdb_score": score, "imdb_votes": 100}
+            for year, score in zip(years, scores, strict=True)
+        )
+    )
+    ranking.recompute()
+    assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
+
+
 def test_liked_films_stay_away_though_the_latest_likes_are_deleted_films(
     two_tastes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,29 +207,6 @@ def test_taste_is_what_is_more_frequent_than_in_the_library(two_tastes: None) ->
     assert profile.directors == [taste.Trait("Jane Director", 2)]
     assert profile.actors == []
     assert taste.profile("nobody") is None
-
-
-def test_two_films_of_many_are_no_taste(add_films: AddFilms) -> None:
-    """12 liked of 48: 2 westerns, 3 of the 1950s; 3 French and 4 of the 1960s, which says enough."""
-    years = [1951] * 3 + [1961] * 4 + [1971, 1981, 1991, 2001, 2011] + [1941] * 36
-    add_films(
-        *(
-            {
-                "title": f"Film {n}",
-                "genres": ["western"] if n < 3 else ["drama"],
-                "production_countries": ["France"] if n < 4 else ["Spain"] if n < 6 else ["Italy"],
-                "release_year": year,
-            }
-            for n, year in enumerate(years, 1)
-        )
-    )
-    catalogue.refresh()
-    like("ann", *(f"f{number:03}" for number in range(1, 13)))
-    profile = taste.profile("ann")
-    assert profile is not None
-    assert profile.genres == []
-    assert [trait.name for trait in profile.decades] == ["1960"]
-    assert [trait.name for trait in profile.countries] == ["France"]
 
 
 @pytest.mark.usefixtures("two_tastes")

@@ -1,0 +1,39 @@
+"""The page of a film: what it says of ratings and people, and what there is where a film isn't."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from web_visitor import Visitor
+
+from app.db import operations
+from ops.local_cluster import LocalCluster
+
+CAST = 17
+
+
+@pytest.fixture
+def unrated(library: LocalCluster, visitor: Visitor, boss: Visitor) -> Iterator[str]:
+    """The page of a film that nobody rated, with a large cast. The admin app, made last, has lent its connection."""
+    operations.insert_one("movies", {"_id": "F1", "title": "Unseen", "type": "MOVIE"})
+    for number in range(CAST):
+        operations.insert_credit({"movie_id": "F1", "name": f"Extra {number:02}", "role": "ACTOR"})
+    yield visitor.page("/films/F1")
+    with library.client() as client:
+        for name, field in (("movies", "_id"), ("movie_ids", "_id"), ("credits", "movie_id")):
+            client.movie_library[name].delete_many({field: "F1"})
+        client.movie_library.people.delete_many({"name": {"$regex": "^Extra "}})
+
+
+def test_what_nobody_rated_has_no_rating(unrated: str, visitor: Visitor) -> None:
+    assert "Not rated yet" in unrated
+    assert "rating-value" not in unrated
+    assert "Not rated yet" not in visitor.page("/films/Q1")
+
+
+def test_of_a_large_cast_the_less_known_are_folded_away(unrated: str) -> None:
+    before, folded = unrated.split("<details", 1)
+    assert f"<summary>Show all {CAST}</summary>" in folded
+    assert [len(re.findall(r">Extra \d", part)) for part in (before, folded)] == [15, 2]
