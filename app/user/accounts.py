@@ -33,7 +33,7 @@ blueprint = Blueprint("accounts", __name__)
 def sign_up() -> Page:
     """Make an account and be logged in with it."""
     if current_user.is_authenticated:
-        return redirect(url_for("accounts.account"))
+        return _already(url_for("accounts.account"))
     form = SignUpForm()
     if not form.validate_on_submit():
         return _entrance("user/sign_up.html", form)
@@ -54,7 +54,7 @@ def sign_up() -> Page:
 def log_in() -> Page:
     """Start a session; then on to where the person wanted to go."""
     if current_user.is_authenticated:
-        return redirect(_target())
+        return _already(_target())
     form = LogInForm()
     if not form.validate_on_submit():
         return _entrance("user/log_in.html", form)
@@ -155,6 +155,17 @@ def _entrance(template: str, form: LogInForm | SignUpForm, problem: str | None =
     film = _film_to_like()
     onward = {"next": _target(default="") or None, "like": film["_id"] if film else None}
     return _form(template, form, problem=problem, onward=onward, film=film)
+
+
+def _already(onward: str) -> AnyResponse:
+    """Lead on who has logged in meanwhile, in another tab. Following a link likes nothing: the heart is for that."""
+    film = _film_to_like()
+    if film is None:
+        return redirect(onward)
+    identifier = str(film["_id"])
+    if not favourites.liked_among(current_user.user_id, [identifier]):
+        flash(f"You are logged in now. Press the heart again, and “{film['title']}” is among your films.", "info")
+    return redirect(url_for("film.show", film_id=identifier))
 
 
 def _target(default: str | None = None) -> str:

@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 from flask import Blueprint, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
+from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app.db import favourites, taste
-from app.db.errors import BadQuery
+from app.db.errors import BadQuery, NotFound
+from app.db.operations import find_document
 from app.web.accounts import local_target
+from app.web.errors import CSRF_TEXT, error_page
 from app.web.query import once, single
 
 FILMS_PER_PAGE = 48
@@ -34,11 +37,11 @@ SORTS = {
     "earliest": Sort("year", False, "Earliest films"),
 }
 _LIKED = Markup(
-    'Added to <a href="{mine}">your films</a>. '
+    '{film} is among <a href="{mine}">your films</a>. '
     '<button class="link-button" form="hearts" formaction="{action}" name="like" value="no">Undo</button>'
 )
 _UNLIKED = Markup(
-    "Removed from your films. "
+    "{film} is no longer among your films. "
     '<button class="link-button" form="hearts" formaction="{action}" name="like" value="yes">Undo</button>'
 )
 
@@ -65,17 +68,42 @@ def like(film_id: str) -> Response | tuple[Response, int]:
     if wanted not in {"yes", "no"}:
         raise BadQuery("like must be yes or no")
     here = local_target(once(request.form, "next"), url_for("film.show", film_id=film_id))
-    in_script = request.headers.get("X-Requested-With") == "hearts"
     if not current_user.is_authenticated:
-        log_in = url_for("accounts.log_in", next=here, like=film_id if wanted == "yes" else None)
-        return (jsonify(log_in=log_in), 401) if in_script else redirect(log_in)
+        return _log_in_first(film_id, here)
     change, said = (favourites.like, _LIKED) if wanted == "yes" else (favourites.unlike, _UNLIKED)
     change(current_user.user_id, film_id)
-    if in_script:
+    if _in_script():
         return jsonify(liked=wanted == "yes")
     action, mine = url_for("favourites.like", film_id=film_id), url_for("favourites.show")
-    flash(said.format(action=action, mine=mine), "success")
+    flash(said.format(film=_name(film_id), action=action, mine=mine), "success")
     return redirect(here)
+
+
+@blueprint.errorhandler(CSRFError)
+def too_old(_: CSRFError) -> Response | tuple[Response, int]:
+    """A token ends with its session: whoever has logged out in another tab is to log in, not to load the page anew."""
+    view_args = request.view_args or {}
+    if current_user.is_authenticated or "film_id" not in view_args:
+        return error_page(400, CSRF_TEXT)
+    here = local_target(request.form.get("next"), url_for("film.show", **view_args))
+    return _log_in_first(view_args["film_id"], here)
+
+
+def _log_in_first(film_id: str, here: str) -> Response | tuple[Response, int]:
+    like_then = film_id if request.form.get("like") == "yes" else None
+    log_in = url_for("accounts.log_in", next=here, like=like_then)
+    return (jsonify(log_in=log_in), 401) if _in_script() else redirect(log_in)
+
+
+def _in_script() -> bool:
+    return request.headers.get("X-Requested-With") == "hearts"
+
+
+def _name(film_id: str) -> str:
+    try:
+        return f"“{find_document('movies', film_id)['title']}”"
+    except NotFound:  # deleted a moment ago; a like doesn't ask
+        return "The film"
 
 
 @blueprint.get("/my-films")

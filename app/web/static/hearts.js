@@ -6,12 +6,12 @@ const TOAST = 10_000; // milliseconds that an undo is offered; no shorter than W
 const REFUSED = {
   400: "This page is too old: reload it and try again.",
   401: "Please log in first.",
-  429: "That were very many at once. Wait a minute, then try again.",
+  429: "Those were very many at once. Wait a minute, then try again.",
 };
 
 const form = document.getElementById("hearts");
 const tabs = new BroadcastChannel("film-library-hearts");
-const sending = new Map(); // address -> the last request, so that quick clicks arrive in their order
+const sending = new Map(); // address -> {name, saved, sent, wanted}: a film whose heart is on its way to the server
 const places = new Map(); // address -> where a card was that has left its list
 const toast = document.createElement("div"); // lies behind the heart, so that Tab leads to what undoes it
 toast.className = "toast";
@@ -19,7 +19,7 @@ const told = document.createElement("p"); // what it says, said aloud: a live re
 told.className = "visually-hidden";
 told.setAttribute("aria-live", "polite");
 document.body.append(told);
-let toastEnd;
+let toastEnd, following;
 
 const hearts = (address) => document.querySelectorAll(`.heart[formaction="${CSS.escape(address)}"]`);
 const nameOf = (heart) => heart.getAttribute("aria-label").replace(/^Like /, "");
@@ -36,19 +36,43 @@ if (form) {
   document.addEventListener("keydown", (event) => {
     if (event.repeat && event.key === "Enter" && event.target.closest(".heart, .toast")) event.preventDefault();
   });
-  tabs.addEventListener("message", ({ data }) => paint(data.address, data.liked));
+  tabs.addEventListener("message", ({ data }) => {
+    const film = sending.get(data.address);
+    if (film) film.saved = data.liked;
+    else paint(data.address, data.liked);
+  });
+  // What waits for the answer to an earlier press can wait no longer.
+  window.addEventListener("pagehide", () => {
+    for (const [address, film] of sending) {
+      if (film.sent !== film.wanted) send(address, (film.sent = film.wanted));
+    }
+  });
 }
 
 function press(address, liked, name) {
   comeBack(address); // pressed twice: the card that is about to leave stays
   paint(address, liked);
   leave(address, liked, name);
-  const sent = (sending.get(address) ?? Promise.resolve()).then(() => send(address, liked));
-  sending.set(address, sent);
-  sent.then((outcome) => {
-    if (outcome === "done") tabs.postMessage({ address, liked });
-    else if (sending.get(address) === sent) takeBack(address, liked, name, outcome);
-  });
+  const film = sending.get(address);
+  if (film) film.wanted = liked;
+  else deliver(address, { name, saved: !liked, wanted: liked });
+}
+
+/** Send what is wanted, one request after the other, until it is what was sent last; or show what is saved. */
+async function deliver(address, film) {
+  sending.set(address, film);
+  let outcome;
+  do {
+    const liked = (film.sent = film.wanted);
+    outcome = await send(address, liked);
+    if (outcome === "done") {
+      film.saved = liked;
+      tabs.postMessage({ address, liked });
+    }
+  } while (film.sent !== film.wanted);
+  sending.delete(address);
+  if (outcome === "done") follow();
+  else takeBack(address, film, outcome);
 }
 
 async function send(address, liked) {
@@ -64,10 +88,29 @@ async function send(address, liked) {
   }
 }
 
-function takeBack(address, liked, name, outcome) {
+function takeBack(address, film, outcome) {
   comeBack(address);
-  paint(address, !liked);
-  say(hearts(address)[0], REFUSED[outcome] ?? `“${name}” wasn’t saved. Try again.`);
+  paint(address, film.saved);
+  say(hearts(address)[0], REFUSED[outcome] ?? `“${film.name}” wasn’t saved. Try again.`);
+}
+
+/** Show anew what a page says about all that is liked. */
+async function follow() {
+  const parts = document.querySelectorAll("[data-follows-hearts]");
+  if (!parts.length) return;
+  following?.abort();
+  following = new AbortController();
+  try {
+    const answer = await fetch(location.href, { signal: following.signal });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of parts) {
+      const fresh = page.getElementById(part.id);
+      if (fresh && !part.contains(document.activeElement)) part.replaceWith(fresh);
+    }
+  } catch {
+    // A later heart, or no network: what is there stays.
+  }
 }
 
 /** Show on every heart of the film whether it is liked. */
@@ -91,12 +134,11 @@ function leave(address, liked, name) {
   const list = card?.closest("[data-leaves]");
   if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return say(pressed, said, undo);
   const neighbour = card.nextElementSibling ?? card.previousElementSibling;
-  const focused = card.contains(document.activeElement);
   say(neighbour?.querySelector(".heart") ?? list, said, undo);
   card.classList.add("card-leaving");
   const timer = setTimeout(() => {
-    places.set(address, { list, card, before: card.nextElementSibling });
-    if (focused) neighbour?.querySelector(".heart")?.focus();
+    places.set(address, { list, card, before: card.nextElementSibling, after: card.previousElementSibling });
+    if (card.contains(document.activeElement)) neighbour?.querySelector(".heart")?.focus();
     card.remove();
     recount(-1);
     list.dispatchEvent(new CustomEvent("card-left"));
@@ -111,8 +153,9 @@ function comeBack(address) {
   clearTimeout(place.timer);
   place.card.classList.remove("card-leaving");
   if (!place.list) return; // it hadn't left yet
-  place.list.insertBefore(place.card, place.before?.isConnected ? place.before : null);
-  place.card.querySelector(".heart").focus();
+  if (place.before?.isConnected) place.before.before(place.card);
+  else if (place.after?.isConnected) place.after.after(place.card);
+  else place.list.append(place.card);
   recount(1);
   place.list.dispatchEvent(new CustomEvent("card-back"));
 }

@@ -51,7 +51,7 @@ def press(visitor: Visitor, film: str, like: str = "yes", next: str = "/catalogu
 def test_a_film_that_is_liked_leaves_the_catalogue_and_the_others_move_up(member: Visitor) -> None:
     assert titles(member.get("/catalogue").text)[0] == "The Long Film"
     page = press(member, "Q1")
-    assert "Added to" in page
+    assert '“The Long Film” is among <a href="/my-films">your films</a>' in page
     assert "The Long Film" not in titles(page)
     assert titles(page)[0] == "A Film, Long Ago"
     assert ranks(page) == list(range(1, 101)), "the place is filled"
@@ -60,7 +60,10 @@ def test_a_film_that_is_liked_leaves_the_catalogue_and_the_others_move_up(member
     assert kept.count('aria-pressed="true"') == 1
     undo = re.search(r'form="hearts" formaction="/films/Q1/like" name="like" value="no">Undo<', page)
     assert undo, "it can be undone without JavaScript"
-    assert titles(press(member, "Q1", "no"))[0] == "The Long Film"
+    page = press(member, "Q1", "no")
+    assert "“The Long Film” is no longer among your films" in page
+    assert titles(page)[0] == "The Long Film"
+    assert "The film is among" in press(member, "made-up")
 
 
 def test_liking_twice_is_liking_once(member: Visitor, new_name: str, user_id: Find, library: LocalCluster) -> None:
@@ -79,11 +82,28 @@ def test_scripts_get_an_answer_and_not_a_page(member: Visitor, new_name: str, us
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (200, {"liked": True})
     assert favourites.liked(user_id(new_name)) == {"Q1"}
-    assert "Added to" not in member.get("/catalogue").text, "hearts.js says it itself"
+    assert "is among" not in member.get("/catalogue").text, "hearts.js says it itself"
     with member.client.session_transaction() as session:
         session.pop("_user_id")
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (401, {"log_in": "/log-in?next=/&like=Q1"})
+
+
+def test_a_heart_of_a_session_that_has_ended_leads_to_the_log_in_page(
+    member: Visitor, new_name: str, user_id: Find
+) -> None:
+    """Its token went with the session, and yet nobody is told to reload a page that would do no better."""
+    form = {"csrf_token": token(member), "like": "yes", "next": "/catalogue"}
+    stale = {**form, "csrf_token": "another session's"}
+    assert member.post("/films/Q1/like", stale, headers=SCRIPT).status_code == 400, "logged in, the token counts"
+    with member.client.session_transaction() as session:
+        session.clear()
+    log_in = "/log-in?next=/catalogue&like=Q1"
+    answer = member.post("/films/Q1/like", form, headers=SCRIPT)
+    assert (answer.status_code, json.loads(answer.text)) == (401, {"log_in": log_in})
+    assert member.post("/films/Q1/like", form).location == log_in
+    assert member.post("/films/Q1/like", {**form, "next": ["//evil.example", "/"]}).status_code == 302
+    assert favourites.count(user_id(new_name)) == 0
 
 
 @pytest.mark.parametrize(
@@ -133,8 +153,13 @@ def test_a_film_to_like_that_there_is_not(visitor: Visitor, new_name: str, user_
 def test_a_link_to_the_log_in_page_likes_nothing_for_who_is_logged_in(
     member: Visitor, new_name: str, user_id: Find
 ) -> None:
-    assert member.get("/log-in?like=Q1").status_code == 302
+    for path in ("/log-in", "/sign-up"):
+        answer = member.get(f"{path}?like=Q1&next=/catalogue")
+        assert (answer.status_code, answer.location) == (302, "/films/Q1")
+        assert "Press the heart again, and “The Long Film” is among your films" in member.get(answer.location).text
     assert favourites.count(user_id(new_name)) == 0
+    favourites.like(user_id(new_name), "Q1")
+    assert "again" not in member.get(member.get("/log-in?like=Q1").location).text
 
 
 @pytest.mark.parametrize(
