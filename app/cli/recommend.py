@@ -1,5 +1,8 @@
 """Computing in the background what the user app goes by."""
 
+import os
+import sys
+
 import click
 
 from app.cli.session import UNCHANGED, database
@@ -15,10 +18,12 @@ def recommend(force: bool) -> None:
 
     Also brings what search and the pickers look things up in up to date, and forgets likes of films and accounts that
     are no more. The user app goes by the earlier result until the new one is complete. Says "unchanged" when there was
-    nothing to do. Never runs twice at once: a second leaves the work to the first, and says so.
+    nothing to do. Never runs twice at once: a second leaves the work to the first, says so, and ends with 75, "try
+    again": the first may have died, and then keeps others out for up to an hour.
     """
     done: list[str] = []
     failed: DatabaseError | None = None
+    busy = False
     with database():
         try:
             with neighbours.alone() as writer:
@@ -28,11 +33,14 @@ def recommend(force: bool) -> None:
                 learned = learning.learn(writer, _progress, force=force)
                 done += _told(learned) if learned or done else []
         except neighbours.Busy as error:
+            busy = True
             done.append(f"{'The rest is not done' if done else 'Nothing done'}: {error}.")
     for line in done or [UNCHANGED] * (failed is None):
         click.echo(line)
     if failed is not None:
         raise click.ClickException(f"words, people and values to choose from aren't up to date: {failed}")
+    if busy:
+        sys.exit(os.EX_TEMPFAIL)
 
 
 def _look_up(done: list[str]) -> DatabaseError | None:

@@ -129,16 +129,27 @@ class Writer:
             written += len(batch)
             yield written
         self.renew()
-        self._use(generation, films=written, priors=found.priors[:MOST_PRIORS].astype(_WEIGHT).tobytes(), **facts)
+        before = _use(generation, films=written, priors=found.priors[:MOST_PRIORS].astype(_WEIGHT).tobytes(), **facts)
+        self._keep(generation, *before)
 
-    @driver_errors()
-    def _use(self, generation: str, **values: object) -> None:
-        """Switch, and remove every generation but this and the one before: also what an interrupted run left."""
-        before = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1})
-        get_collection(NAME).replace_one({"_id": CURRENT}, {"in_use": generation, "at": now(), **values}, upsert=True)
-        kept = [generation, *([before["in_use"]] if before else [])]
-        with time_limit(BATCH_TIMEOUT_S):
-            get_collection(NAME).delete_many({"generation": {"$exists": True, "$nin": kept}})
+    def _keep(self, *generations: str) -> None:
+        """Remove every generation but these: also what an interrupted run left."""
+        others = {"generation": {"$exists": True, "$nin": list(generations)}}
+        with driver_errors():
+            gone = get_collection(NAME).find(others, {"_id": 1})
+            for batch in _batches(gone):
+                self.renew()
+                with time_limit(BATCH_TIMEOUT_S):
+                    get_collection(NAME).delete_many({"_id": {"$in": [row["_id"] for row in batch]}})
+
+
+@driver_errors()
+def _use(generation: str, **values: object) -> list[str]:
+    """Switch; returns the generation that was in use, if any, for whoever has just read its name."""
+    before = get_collection(NAME).find_one_and_replace(
+        {"_id": CURRENT}, {"in_use": generation, "at": now(), **values}, projection={"in_use": 1}, upsert=True
+    )
+    return [before["in_use"]] if before else []
 
 
 def _documents(generation: str, film_ids: Sequence[str], found: Neighbours) -> Iterator[Row]:
@@ -152,7 +163,8 @@ def _documents(generation: str, film_ids: Sequence[str], found: Neighbours) -> I
         }
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rows = iter(rows)
     while batch := list(islice(rows, BATCH)):
         yield batch
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 
+from pymongo.read_concern import ReadConcern
+
 from app.db.connection import Row, driver_errors, get_collection, time_limit
 from app.db.listing import iterate
 from app.db.models import now
@@ -33,13 +35,21 @@ def sweep(renew: Callable[[], None]) -> int:
 def _remove(likes: list[Row]) -> int:
     with time_limit(BATCH_TIMEOUT_S):
         films, users = _there("movies", likes, "movie_id"), _there("users", likes, "user_id")
-        stray = [like["_id"] for like in likes if like["movie_id"] not in films or like["user_id"] not in users]
+        stray = {like["_id"] for like in likes if like["movie_id"] not in films or like["user_id"] not in users}
         if not stray:
             return 0
-        return get_collection("user_interactions").delete_many({"_id": {"$in": stray}}).deleted_count
+        # The users, too: their likes lie with them, and only those shards are asked.
+        whose = list({like["user_id"] for like in likes if like["_id"] in stray})
+        query = {"user_id": {"$in": whose}, "_id": {"$in": list(stray)}}
+        return get_collection("user_interactions").delete_many(query).deleted_count
 
 
 def _there(collection: str, likes: list[Row], field: str) -> set[str]:
-    """Those of the documents that likes refer to that there are."""
+    """Those of the documents that likes refer to that there are.
+
+    At one point in time on all shards: otherwise a film that moves to another one, because its title changes, may be
+    missed on both, and all of its likes would be lost.
+    """
     wanted = {"_id": {"$in": list({like[field] for like in likes})}}
-    return {row["_id"] for row in get_collection(collection).find(wanted, {"_id": 1})}
+    documents = get_collection(collection).with_options(read_concern=ReadConcern("snapshot"))
+    return {row["_id"] for row in documents.find(wanted, {"_id": 1})}

@@ -69,7 +69,7 @@ def test_the_first_run_computes_and_the_next_has_nothing_to_do(run: Run, add_fil
 def test_a_second_run_at_once_leaves_the_work_to_the_first(run: Run) -> None:
     with neighbours.alone():
         result = run()
-    assert (result.returncode, "Nothing done: " in result.stdout) == (0, True)
+    assert (result.returncode, "Nothing done: " in result.stdout) == (os.EX_TEMPFAIL, True)
     assert run().returncode == 0
 
 
@@ -119,7 +119,9 @@ def test_who_is_overtaken_says_what_it_did(
         return refresh()
 
     monkeypatch.setattr(derived, "refresh", refresh_for_long)
-    said = run_here().output.splitlines()
+    result = run_here()
+    assert result.exit_code == os.EX_TEMPFAIL
+    said = result.output.splitlines()
     assert said[0].startswith("words, people and values to choose from: ")
     assert said[1] == "The rest is not done: another process has taken over."
     assert len(said) == 2

@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from app.db import bulk, claims, connection, filters, listing, operations, posters, schema
+from app.db import bulk, claims, connection, filters, listing, operations, posters, schema, stray_likes
 from app.db.audit import Actor
 from app.db.bulk import Counts
 from app.db.errors import Duplicate, ValidationFailed
@@ -129,6 +129,7 @@ def test_a_film_that_changes_shards_is_never_missed_nor_seen_twice(sharded: dict
     done = threading.Event()
     seen: list[str] = []
     copies: list[int] = []
+    with_likes: list[set[str]] = []
     snapshot = connection.get_collection("movies").with_options(read_concern=ReadConcern("snapshot"))
 
     def look() -> None:
@@ -136,18 +137,23 @@ def test_a_film_that_changes_shards_is_never_missed_nor_seen_twice(sharded: dict
             seen.append(operations.find_document("movies", "mover")["title"])
             copies.append(len(list(snapshot.find({"_id": "mover"}))))
 
+    def sweep() -> None:
+        while not done.is_set():
+            with_likes.append(stray_likes._there("movies", [{"movie_id": "mover"}], "movie_id"))
+
     def move() -> None:
         try:
-            for number in range(20):
+            for number in range(30):
                 operations.update_document("movies", "mover", {"title": (there, here)[number % 2]})
         finally:
             done.set()
 
-    with ThreadPoolExecutor(3) as pool:
-        for task in [pool.submit(look), pool.submit(look), pool.submit(move)]:
+    with ThreadPoolExecutor(4) as pool:
+        for task in [pool.submit(look), pool.submit(sweep), pool.submit(sweep), pool.submit(move)]:
             task.result()
     assert set(seen) == {here, there}
     assert set(copies) == {1}
+    assert set() not in with_likes, "its likes would have been swept"
 
 
 def test_bringing_a_film_again_while_its_title_changes_makes_no_second_one(
