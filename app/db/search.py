@@ -14,7 +14,7 @@ from app.db.errors import BadQuery, TooSlow
 from app.db.listing import Page, check_limit, public, within_limit
 from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
 from app.db.search_plan import Condition, Narrow, Plan
-from app.db.search_text import MAX_TEXT, MAX_WORDS, Words, parse
+from app.db.search_text import MAX_TEXT, MAX_WORDS, Words, parse, without_and
 from app.db.text import tokenize
 
 __all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_details", "people_named", "search_movies"]
@@ -46,8 +46,8 @@ class Search:
     """The films that a text finds, as lists that follow one another and share no film, each in rank order:
 
     those of exactly this title; with all the words in the title, the last one perhaps unfinished; films of people with
-    this name. If all of these are empty, films of people with some of the words in the title; but a quoted phrase
-    stays together, in one title or one name.
+    this name. If all of these are empty, films of people with some of the words in the title or in the name of
+    somebody else; but a quoted phrase stays together, in one title or one name.
     """
 
     def __init__(self, text: Any, narrow: Narrow = ANY) -> None:
@@ -55,6 +55,7 @@ class Search:
         self._words = parse(text)
         self._text: str = text
         self._tokens = tokenize(text)
+        self._but_and = self._tokens if self._words.phrases else without_and(self._tokens)
         self._narrow = search_plan.of_narrow(narrow)
         self._parts: tuple[Callable[[], Plan | None], ...] = (
             self._exact,
@@ -113,7 +114,8 @@ class Search:
     @cached_property
     def _titles(self) -> Plan:
         conditions = [*search_plan.of_words(self._words, self._counts), *self._narrow]
-        return search_plan.follow(conditions, [search_plan.has_phrase(phrase) for phrase in self._long_phrases])
+        phrases = [search_plan.has_phrase(phrase) for phrase in self._long_phrases]
+        return search_plan.follow(conditions, [*phrases, *(search_plan.has_and(*pair) for pair in self._words.joined)])
 
     @property
     def _long_phrases(self) -> list[tuple[str, ...]]:
@@ -122,9 +124,11 @@ class Search:
 
     @cached_property
     def _exact_titles(self) -> list[str]:
-        title = " ".join(self._tokens)
-        with_article = ((f"{article} {title}", f"{title} {article}") for article in ARTICLES)
-        return list(dict.fromkeys([title, *chain.from_iterable(with_article)]))
+        exact = []
+        for title in (" ".join(self._tokens), " ".join(self._but_and)):
+            with_article = ((f"{article} {title}", f"{title} {article}") for article in ARTICLES)
+            exact += [title, *chain.from_iterable(with_article)]
+        return list(dict.fromkeys(exact))
 
     def _exact(self) -> Plan:
         titles = {"title_norm": {"$in": self._exact_titles}}
@@ -152,17 +156,25 @@ class Search:
 
     @cached_property
     def _mixed_films(self) -> set[str]:
-        """The first words of the text are a name and the others in the title, or the other way round.
+        """The first words are a name and the others in the title, or the other way round, or both are names.
 
         A name's words must be whole here, and more than an initial or two.
         """
         films: set[str] = set()
-        for name, title in [] if self._long_phrases else _splits(self._tokens):
-            if self._names.issuperset(name) and len("".join(name)) >= MIN_NAME:
-                people = person_directory.find(" ".join(name), limit=MAX_PEOPLE)
-                of_them = self._among(_films_of(people), [search_plan.has_beginning(word) for word in title])
-                films |= {row["_id"] for row in of_them.rows(None, MAX_CREDITS, {"_id": 1})} if of_them else set()
+        for first, second in [] if self._long_phrases else _splits(self._but_and):
+            of_first, of_second = self._films_named(first), self._films_named(second)
+            films |= of_first & of_second | self._titled(of_first, second) | self._titled(of_second, first)
         return films
+
+    def _films_named(self, name: list[str]) -> set[str]:
+        if not self._names.issuperset(name) or len("".join(name)) < MIN_NAME:
+            return set()
+        return _films_of(person_directory.find(" ".join(name), limit=MAX_PEOPLE))
+
+    def _titled(self, films: set[str], words: list[str]) -> set[str]:
+        """Those of the films with words in the title that begin so."""
+        plan = self._among(films, [search_plan.has_beginning(word) for word in words])
+        return {row["_id"] for row in plan.rows(None, MAX_CREDITS, {"_id": 1})} if plan else set()
 
     def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
         """Those of some films that meet the checks, and what is narrowed to."""
@@ -193,11 +205,9 @@ def _with_phrases(people: list[Row], words: Words) -> list[Row]:
 
 
 def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
-    """A text as the words of a name and those of a title."""
-    if len(tokens) > MAX_MIXED_WORDS:
-        return []
-    places = range(1, len(tokens))
-    return [(tokens[:i], tokens[i:]) for i in places] + [(tokens[i:], tokens[:i]) for i in places]
+    """A text taken apart in two, at each place where that can be."""
+    places = range(1, len(tokens)) if len(tokens) <= MAX_MIXED_WORDS else ()
+    return [(tokens[:i], tokens[i:]) for i in places]
 
 
 @driver_errors()

@@ -18,7 +18,7 @@ from app.db.connection import Row, get_collection
 from app.db.cursors import Cursor
 from app.db.errors import BadQuery
 from app.db.models import MAX_NAME
-from app.db.search_text import Words
+from app.db.search_text import AND, Words
 from app.db.search_words import Count
 
 Keys = list[tuple[str, int]]
@@ -132,9 +132,15 @@ def has_beginning(prefix: str) -> Row:
     return {"title_norm": Regex(f"(^| ){re.escape(prefix)}")}
 
 
+def has_and(first: str, second: str) -> Row:
+    """The check that a title has an "and", or a sign for it: then nothing is between the words around it."""
+    return {"title_norm": Regex(f"(^| )({AND}( |$)|{re.escape(f'{first} {second}')})")}
+
+
 def checks(words: Words) -> list[Row]:
     """What a title with these words meets, without any index."""
     found = [has_word(word) for word in words.exact] + [has_phrase(phrase) for phrase in words.phrases]
+    found += [has_and(*pair) for pair in words.joined]
     return [*found, has_beginning(words.prefix)] if words.prefix else found
 
 

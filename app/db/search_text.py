@@ -8,15 +8,21 @@ from app.db.text import tokenize
 
 MAX_TEXT = 200  # characters
 MAX_WORDS = 20
+AND = "and"  # many titles have a sign instead, which isn't a word: "Fast & Furious"
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))  # phones type curly ones
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: those that must be in a title, phrases (word sequences), and the beginning of one more."""
+    """The words of a text: those that must be in a title, phrases (word sequences), and the beginning of one more.
+
+    `joined` are the two words around each "and", which itself isn't among the others then.
+    """
 
     exact: tuple[str, ...] = ()
     phrases: tuple[tuple[str, ...], ...] = ()
     prefix: str | None = None
+    joined: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.exact or self.phrases or self.prefix)
@@ -27,6 +33,20 @@ class Words:
         return list(dict.fromkeys([*self.exact, *(word for phrase in self.phrases for word in phrase)]))
 
 
+def straight(text: str) -> str:
+    """The text with typographic quotes as plain ones."""
+    return text.translate(_QUOTES)
+
+
+def without_and(words: list[str]) -> list[str]:
+    """The words without each "and" between two of them."""
+    return [word for i, word in enumerate(words) if not _joins(words, i)]
+
+
+def _joins(words: list[str], i: int) -> bool:
+    return words[i] == AND and 0 < i < len(words) - 1 and AND not in (words[i - 1], words[i + 1])
+
+
 def parse(text: Any) -> Words:
     """The words of `text`. Quoted parts are phrases; the last word outside quotes may still be being typed, and a lone
     quote means nothing. Raises BadQuery when it is no string, longer than MAX_TEXT or of more than MAX_WORDS words.
@@ -35,12 +55,14 @@ def parse(text: Any) -> Words:
         raise BadQuery("a search text is a string")
     if len(text) > MAX_TEXT:
         raise BadQuery(f"a search text has at most {MAX_TEXT} characters")
-    parts = text.split('"')
+    parts = straight(text).split('"')
     if len(parts) % 2 == 0:
         parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
     phrases = tuple(tuple(tokens) for part in parts[1::2] if (tokens := tokenize(part)))
-    words = [token for part in parts[0::2] for token in tokenize(part)]
+    outside = [tokenize(part) for part in parts[0::2]]
+    joined = tuple((words[i - 1], words[i + 1]) for words in outside for i in range(len(words)) if _joins(words, i))
+    words = [word for words in outside for word in without_and(words)]
     if len(words) + sum(map(len, phrases)) > MAX_WORDS:
         raise BadQuery(f"a search text has at most {MAX_WORDS} words")
     prefix = words.pop() if words and tokenize(parts[-1]) else None
-    return Words(tuple(words), phrases, prefix)
+    return Words(tuple(words), phrases, prefix, joined)

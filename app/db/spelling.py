@@ -3,12 +3,15 @@
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 
 from rapidfuzz.distance import DamerauLevenshtein, Prefix
 
-from app.db import search_words
+from app.db import person_directory, search_words
+from app.db.connection import driver_errors, get_collection
+from app.db.search_text import straight
 from app.db.search_words import MAX_SPELLED, Count
+from app.db.text import tokenize
 
 MAX_WORDS = 6  # a longer text isn't corrected
 MAX_SIMILAR = 2_000  # words compared
@@ -16,6 +19,13 @@ MAX_OPTIONS = 4  # for each word
 LONG = 5  # letters: words that have so many may have two mistakes, others one
 BEGINNING = 3  # letters in which mistakes are rare: "matrx" is "matrix" and not "marx"
 MIN_PART = 2  # letters of a word that was written together with another
+MAX_NAMES = 8  # texts tried as a name
+FREQUENT = 0.01  # of all films, and at least MIN_FREQUENT: a word that so many titles have tells little
+MIN_FREQUENT = 100  # films
+MAX_SHORTER = 3  # texts of each length tried
+
+ROMAN = {"2": "ii", "3": "iii", "4": "iv", "5": "v", "6": "vi", "7": "vii", "8": "viii", "9": "ix"}  # of sequels
+NUMERALS = ROMAN | {roman: arabic for arabic, roman in ROMAN.items()}
 
 
 @dataclass(frozen=True, order=True)
@@ -31,14 +41,19 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     """Up to `limit` texts of known words: those with the fewest changes first, then those that begin alike, then those
     with the commonest words.
 
-    A change is a letter more, less, wrong or exchanged with its neighbour (the Damerau-Levenshtein distance), or a
-    space more or less.
+    A change is a letter more, less, wrong or exchanged with its neighbour (the Damerau-Levenshtein distance), a space
+    more or less, or a number from 2 to 9 written the other way (4, IV).
     """
     if not 1 <= len(tokens) <= MAX_WORDS:
         return []
     joined = [first + second for first, second in pairwise(tokens)]
     known = search_words.counts(
-        {*tokens, *joined, *(part for word in tokens for pair in _pairs(word) for part in pair)}
+        {
+            *tokens,
+            *joined,
+            *(NUMERALS[word] for word in tokens if word in NUMERALS),
+            *(part for word in tokens for pair in _pairs(word) for part in pair),
+        }
     )
     similar = search_words.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
     options = [_options(word, known, similar) for word in tokens[:-1]]
@@ -50,6 +65,38 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
             texts[" ".join([*tokens[:i], word, *tokens[i + 2 :]])] = _Cost(1, 0, _rarity(known[word]))
     texts.pop(" ".join(tokens), None)
     return heapq.nsmallest(limit, texts, key=lambda text: texts[text])
+
+
+@driver_errors()
+def nearest_name(text: str, role: str) -> str | None:
+    """The name in the library that `text`, which is nobody's, is most like; of somebody who works in this role.
+
+    Raises BadQuery as `person_directory.named`.
+    """
+    for other in nearest(person_directory.name_words(text), MAX_NAMES):
+        if people := person_directory.named(other, role=role, limit=1):
+            return str(people[0]["name"])
+    return None
+
+
+@driver_errors()
+def shorter(text: str) -> list[str]:
+    """Texts to try where `text` finds nothing, likeliest first: without quotes; without the words that tell little; of
+    these with one left out, unknown ones first; neighbours; and each word alone, the rarest first.
+    """
+    words = list(dict.fromkeys(straight(text).replace('"', " ").split()))
+    tokens = {word: tokenize(word) for word in words}
+    known = search_words.counts(token for found in tokens.values() for token in found)
+    many = max(MIN_FREQUENT, FREQUENT * get_collection("movies").estimated_document_count())
+    nowhere = Count(0, 0)
+    telling = [w for w in words if any(len(t) > 1 and known.get(t, nowhere).films <= many for t in tokens[w])]
+    common = {word: -sum(_rarity(known.get(token, nowhere)) for token in tokens[word]) for word in telling}
+    rarest = sorted(telling, key=lambda word: common[word])
+    fewer = [[word for word in telling if word != out] for out in rarest]
+    alone = [[word] for word in sorted(rarest, key=lambda word: not common[word])]
+    tried = (each[:MAX_SHORTER] for each in ([words, telling], fewer, [*map(list, pairwise(telling))][::-1], alone))
+    texts = dict.fromkeys(" ".join(others) for others in chain.from_iterable(tried) if others)
+    return [other for other in texts if other != text]
 
 
 def _total(costs: list[_Cost]) -> _Cost:
@@ -71,6 +118,8 @@ def _options(word: str, known: Mapping[str, Count], similar: Mapping[str, Count]
         if 0 < distance <= most:
             strange = max(0, BEGINNING - int(Prefix.similarity(word, other)))
             found[other] = _Cost(distance, strange, _rarity(count))
+    if (numeral := NUMERALS.get(word, "")) in known:
+        found[numeral] = _Cost(1, 0, _rarity(known[numeral]))
     for first, second in _pairs(word):
         if first in known and second in known:
             found[f"{first} {second}"] = _Cost(1, 0, max(_rarity(known[first]), _rarity(known[second])))

@@ -1,6 +1,7 @@
 """What somebody who has typed a few letters may be looking for: titles and people."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from app.db import person_directory
@@ -36,13 +37,25 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
     """
     check_limit(limit)
-    found = within_limit(lambda: Search(text).titles(CANDIDATES, SHOWN))
+    return within_limit(partial(_suggest, text, limit))
+
+
+def _suggest(text: str, limit: int) -> list[Suggestion]:
+    found = Search(text).titles(CANDIDATES, SHOWN)
     tokens = tokenize(text)
-    films = sorted(found, key=lambda film: _closeness(film["title_norm"], tokens))
+    films = sorted(_series(found), key=lambda film: _closeness(film["title_norm"], tokens))
     few = len(films) < limit and not (films and _closeness(films[0]["title_norm"], tokens) < ELSEWHERE)
     people = person_directory.find(text, limit=limit, unfinished=few) if len(text) <= MAX_NAME else []
     films = films[: limit - min(len(people), MAX_PEOPLE)]
     return [*map(_film, films), *map(_person, people[: limit - len(films)])]
+
+
+def _series(films: list[Row]) -> list[Row]:
+    """Each film before those whose titles go on where its own ends: The Godfather before its second part."""
+    titles = [f"{film['title_norm']} " for film in films]
+    places = [next(i for i, title in enumerate(titles) if title.startswith(own)) for own in titles]
+    order = sorted(range(len(films)), key=lambda i: (places[i], len(titles[i])))
+    return [films[i] for i in order]
 
 
 def _closeness(title: str, tokens: list[str]) -> int:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.db import catalogue, facets, search_misses, suggestions
+from app.db import catalogue, facets, search_misses, spelling, suggestions
 from app.db.errors import BadQuery, TooSlow
 from app.db.listing import within_limit
 from app.db.search import ANY, Narrow, correct, people_named, search_movies
 from app.db.suggestions import Suggestion
+from app.db.text import tokenize
 from app.user import narrowing
+from app.web.errors import sentence
 from app.web.query import single
 
 HOME_SHELF = 12
@@ -22,7 +25,7 @@ HOME_POSTERS = 3  # beside the search bar
 RESULTS_PER_PAGE = 24
 PEOPLE_SHOWN = 4
 QUERY_MAX = 200  # characters; no film's title is longer
-SUGGESTED_WORDS = 3
+SUGGESTED_TEXTS = 3
 SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse the suggestions for what is being typed
 
 TOO_LONG = f"That is a long one. Please use at most {QUERY_MAX} characters."
@@ -48,10 +51,10 @@ def search() -> Page:
     JavaScript, which otherwise asks for that at its own address.
     """
     text = _text()
-    if not text:
-        return render_template("user/search.html", text="", page=None)
     if len(text) > QUERY_MAX:
         return _problem(text[:QUERY_MAX], TOO_LONG, 400)
+    if not tokenize(text):
+        return render_template("user/search.html", text=text, page=None)
     narrow = narrowing.narrow_from(request.args)
     after = single(request.args, "after") or None
     try:
@@ -61,9 +64,10 @@ def search() -> Page:
     except BadQuery as error:
         if after or narrow != ANY:  # a link that we made, tampered with
             raise
-        return _problem(text, f"{error}.", 400)
+        return _problem(text, sentence(str(error)), 400)
     if single(request.args, "facets") == "yes" and context["page"].rows:
-        context |= _facets(context["text"], narrow)
+        with suppress(TooSlow):  # the films are there
+            context |= _facets(context["text"], narrow, on_page=True)
     return render_template("user/search.html", **context)
 
 
@@ -73,7 +77,7 @@ def search_facets() -> str:
     text = _text()
     if not text or len(text) > QUERY_MAX:
         raise BadQuery("a search text is needed")
-    return render_template("user/facets.html", **_facets(text, narrowing.narrow_from(request.args)))
+    return render_template("user/facets.html", **_facets(text, narrowing.narrow_from(request.args), on_page=False))
 
 
 @blueprint.get("/suggest")
@@ -100,9 +104,9 @@ def _problem(text: str, problem: str, status: int) -> tuple[str, int]:
     return render_template("user/search.html", text=text, page=None, problem=problem), status
 
 
-def _facets(text: str, narrow: Narrow) -> dict[str, Any]:
+def _facets(text: str, narrow: Narrow, *, on_page: bool) -> dict[str, Any]:
     counts = facets.count(text, narrow)
-    return {"facets": counts, "groups": narrowing.groups(text, narrow, counts)}
+    return {"facets": counts, "groups": narrowing.groups(text, narrow, counts, on_page=on_page)}
 
 
 def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
@@ -114,14 +118,19 @@ def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
     page = search_movies(text, narrow=narrow, limit=RESULTS_PER_PAGE, after=after)
     context: dict[str, Any] = {"text": text, "page": page, "continued": bool(after)}
     if not after:
-        context["people"] = people_named(text, PEOPLE_SHOWN) if narrow == ANY else []
+        context["people"] = _people(text, narrow)
         if not page.rows:
             with suppress(TooSlow):  # that nothing matches has been found out
                 context |= _instead(text, narrow)
     searched = context["text"]
-    context["filters"] = narrowing.filters(searched, narrow)
+    context["filters"] = narrowing.filters(searched, narrow, on_page=single(request.args, "facets") == "yes")
     context["arguments"] = {"q": searched, **narrowing.parameters(narrow)}
     return context
+
+
+def _people(text: str, narrow: Narrow) -> list[dict[str, Any]]:
+    """Those of the name; none beside films that were narrowed down."""
+    return people_named(text, PEOPLE_SHOWN) if narrow == ANY else []
 
 
 def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
@@ -134,17 +143,11 @@ def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
     if corrected := correct(text):
         page = search_movies(corrected, narrow=narrow, limit=RESULTS_PER_PAGE)
         if page.rows:
-            return {"text": corrected, "typed": text, "page": page}
+            return {"text": corrected, "typed": text, "page": page, "people": _people(corrected, narrow)}
     return {"suggestions": _shorter(text)}
 
 
 def _shorter(text: str) -> list[tuple[str, int | None]]:
-    """Other texts for a search that found nothing: without the quotes, and its longest words one by one.
-
-    Each with the number of films it finds (None: not counted); those that find none either are left out.
-    """
-    unquoted = " ".join(text.replace('"', " ").split())
-    words = sorted(set(unquoted.split()), key=lambda word: (-len(word), word))[:SUGGESTED_WORDS]
-    others = dict.fromkeys(other for other in (unquoted, *words) if other != text)
-    found = [(other, search_movies(other, limit=1)) for other in others]
-    return [(other, page.total) for other, page in found if page.rows]
+    """Other texts for a search that found nothing, with the number of films that each finds (None: not counted)."""
+    found = ((other, search_movies(other, limit=1)) for other in spelling.shorter(text))
+    return list(islice(((other, page.total) for other, page in found if page.rows), SUGGESTED_TEXTS))

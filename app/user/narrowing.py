@@ -20,6 +20,7 @@ GROUPS = {"type": "Type", "genre": "Genre", "decade": "Decade", "country": "Coun
 DECADE_DIGITS = 4
 CHOICES_SHOWN = 30  # of each facet
 VALUE_MAX = 200  # characters; no genre or country has a longer name
+_KEPT = {"facets": "yes"}  # in an address: the facets are on the page
 
 
 class Choice(NamedTuple):
@@ -72,18 +73,20 @@ def words(name: str, value: str | int) -> str:
     return f"{value}s" if name == "decade" else str(value)
 
 
-def filters(text: str, narrow: Narrow) -> list[Choice]:
-    """What is chosen, each with the address of the search without it."""
+def filters(text: str, narrow: Narrow, *, on_page: bool) -> list[Choice]:
+    """What is chosen, each with the address of the search without it. `on_page` as for `groups`."""
     chosen = parameters(narrow)
-    return [Choice(words(name, value), None, True, _url(text, chosen, {name: None})) for name, value in chosen.items()]
+    kept = chosen | _KEPT if on_page else chosen
+    return [Choice(words(name, value), None, True, _url(text, kept, {name: None})) for name, value in chosen.items()]
 
 
-def groups(text: str, narrow: Narrow, facets: Facets) -> list[Group]:
-    """The facets as links: to the search with a value, or without it where it is chosen.
+def groups(text: str, narrow: Narrow, facets: Facets, *, on_page: bool) -> list[Group]:
+    """The facets as links: to the search with a value, or without it where it is chosen; if they are `on_page`, as
+    without JavaScript, they are on the next one too.
 
     What can't narrow the search any more is left out: values that all films have, and facets without any other.
     """
-    chosen = parameters(narrow)
+    chosen = parameters(narrow) | (_KEPT if on_page else {})
     counted = {
         "type": facets.kinds,
         "genre": facets.genres,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 
-from app.db import catalogue, preferences
-from app.db.listing import Page
+from app.db import catalogue, preferences, spelling
+from app.db.listing import Page, within_limit
 from app.db.preferences import Preferences
 from app.user.narrowing import KIND_WORDS
 from app.web.filters import plural
@@ -17,6 +18,7 @@ from app.web.query import single
 TOP = 3
 FURTHER = 24  # films on each page below the top
 NAMESAKES_SHOWN = 6
+ROLES = {"actor": "ACTOR", "director": "DIRECTOR"}  # of the people in the form
 
 blueprint = Blueprint("preferences", __name__)
 
@@ -75,21 +77,28 @@ def find() -> str:
     """The form, and the three best films that are all that is asked for; `after` goes on below them."""
     wishes = Wishes(**{field.name: single(request.args, field.name).strip() for field in fields(Wishes)})
     after = single(request.args, "after") or None
+    return render_template("user/preferences.html", **within_limit(partial(_page, wishes, after)))
+
+
+def _page(wishes: Wishes, after: str | None) -> dict[str, Any]:
+    """What the page shows. Raises BadQuery as `preferences.find`."""
     answer = wishes.find(FURTHER if after else TOP, after)
     wishes = _with_names(wishes, answer)
     named = wishes.named()
-    return render_template(
-        "user/preferences.html",
-        wishes=wishes,
-        kinds=KIND_WORDS.items(),
-        genres=sorted((genre, genre) for genre, _ in catalogue.genres()),
-        wish=_sentence(named),
-        answer=answer,
-        summary=_summary(answer.page),
-        continued=bool(after),
-        namesakes=_namesakes(wishes, answer),
-        relaxed=_relaxed(wishes, named) if answer.given and not answer.page.rows and not after else [],
-    )
+    choices = catalogue.choices()
+    kinds = {kind for kind, _ in choices.kinds}
+    return {
+        "wishes": wishes,
+        "kinds": [(kind, words) for kind, words in KIND_WORDS.items() if kind in kinds],
+        "genres": sorted((genre, genre) for genre, _ in choices.genres),
+        "wish": _sentence(named),
+        "answer": answer,
+        "summary": _summary(answer.page),
+        "continued": bool(after),
+        "namesakes": _namesakes(wishes, answer),
+        "meant": _meant(wishes, answer),
+        "relaxed": _relaxed(wishes, named) if answer.given and not answer.page.rows and not after else [],
+    }
 
 
 def _with_names(wishes: Wishes, answer: Preferences) -> Wishes:
@@ -130,6 +139,16 @@ def _namesakes(wishes: Wishes, answer: Preferences) -> dict[str, list[Way]]:
                 _way(_with_person(wishes, name, person), f"{person['name']} ({plural(person['films'], 'film')})")
                 for person in sought.people[:NAMESAKES_SHOWN]
             ]
+    return found
+
+
+def _meant(wishes: Wishes, answer: Preferences) -> dict[str, Way | None]:
+    """For each name that is nobody's: a link to the same search for the name that it is most like, if there is one."""
+    found: dict[str, Way | None] = {}
+    for name, sought in (("actor", answer.actor), ("director", answer.director)):
+        if sought and not sought.people:
+            other = spelling.nearest_name(sought.text, ROLES[name])
+            found[name] = _way(replace(wishes, **{name: other}), other) if other else None
     return found
 
 

@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(DatabaseUnavailable, _unavailable)
     app.register_error_handler(TooSlow, lambda _: error_page(503, SLOW_TEXT))
     app.register_error_handler(NotFound, lambda _: error_page(404))
-    app.register_error_handler(BadQuery, lambda error: error_page(400, _sentence(str(error))))
+    app.register_error_handler(BadQuery, lambda error: error_page(400, sentence(str(error))))
 
 
 def error_page(status: int, text: str | None = None, *, retry_after: int | None = None) -> Response:
@@ -72,7 +72,7 @@ def _unavailable(_: DatabaseUnavailable) -> Response:
     return error_page(503, None if request.method == "GET" else UNSAVED_TEXT, retry_after=RETRY_AFTER)
 
 
-def _sentence(reason: str) -> str:
+def sentence(reason: str) -> str:
     """Of `rows must be 25` it makes `Rows must be 25.`; an empty reason stays empty: the page has words of its own."""
     return f"{reason[0].upper()}{reason[1:].rstrip('.')}." if reason else ""
 

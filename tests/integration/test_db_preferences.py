@@ -122,6 +122,10 @@ def test_who_was_taken_for_whom_is_said() -> None:
 
 @pytest.mark.usefixtures("library")
 def test_of_very_many_people_of_a_name_those_with_the_most_films_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preferences, "MAX_PEOPLE", 2)
+    two = preferences.find(actor="hanks").actor
+    assert two is not None
+    assert (len(two.people), two.more) == (2, False)
     monkeypatch.setattr(preferences, "MAX_PEOPLE", 1)
     result = preferences.find(actor="hanks", limit=10)
     assert result.actor is not None

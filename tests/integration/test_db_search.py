@@ -19,6 +19,8 @@ TITLES = (
     "C++ (and $regex) [sic] .*",
     "Ocean's Eleven",
     "Darkness",
+    "Fast & Furious",
+    "The Fast and the Furious",
 )
 
 Add = Callable[..., None]
@@ -49,10 +51,18 @@ def films(add_films: Add) -> None:
         ('"dark knight"', {"Dark Knight, The", "The Dark Knight Rises"}),
         ('"the dark"', {"The Dark Knight Rises", "A Knight in the Dark"}),
         ('"dark kni"', set()),  # a phrase is made of whole words
+        ("\u201cdark kni\u201d", set()),  # as phones type quotes
+        ("\u00ab the dark \u00bb", {"The Dark Knight Rises", "A Knight in the Dark"}),
         ('"knight" ris', {"The Dark Knight Rises"}),
         ('ris "knight"', set()),  # a word before a phrase is finished
         ('rises "dark knight', {"The Dark Knight Rises"}),  # the quote has no partner and so means nothing
         ("nothing like this", set()),
+        ("fast and fur", {"Fast & Furious", "The Fast and the Furious"}),  # a sign is an "and"
+        ("fast & fur", {"Fast & Furious", "The Fast and the Furious"}),
+        ("dark and knight", {"Dark Knight, The", "The Dark Knight Rises"}),  # as if there were a sign
+        ("knight and rises", {"The Dark Knight Rises"}),
+        ("dark and rises", set()),
+        ('"fast and furious"', set()),
     ],
 )
 @pytest.mark.usefixtures("films")

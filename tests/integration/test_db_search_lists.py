@@ -78,6 +78,29 @@ def test_a_name_and_words_of_the_title_are_tried_when_nothing_else_matches() -> 
 
 
 @pytest.mark.usefixtures("credited")
+def test_two_names_find_the_films_of_both() -> None:
+    for film in ("f002", "f003", "f005"):
+        operations.insert_credit({"movie_id": film, "name": "Daniel Day-Lewis", "role": "ACTOR"})
+    operations.insert_credit({"movie_id": "f001", "name": "Ann D.", "role": "ACTOR"})
+    derived.refresh()
+    for text in ("steven spielberg daniel day lewis", "day lewis steven", "steven and daniel"):
+        assert titles(text) == ["Lincoln", "Lost World"], text
+        page = search.search_movies(text, limit=1)
+        assert (page.total, page.total_is_estimate) == (2, False)
+    assert list(pages("steven daniel", 1)) == ["f002", "f005"]
+    assert titles("steven daniel", narrow=Narrow(kind="SHOW")) == []
+    assert titles("steven sasha") == titles("steven daniel sasha") == []  # nothing of all of them
+    assert titles("steven d") == ["Big Spielberg Documentary"]  # an initial is no name
+
+
+@pytest.mark.usefixtures("credited")
+def test_a_total_is_an_estimate_where_counting_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_COUNTED", 2)
+    page = search.search_movies("spielberg", limit=1)
+    assert page.total_is_estimate
+
+
+@pytest.mark.usefixtures("credited")
 def test_a_phrase_stays_together_in_one_title_or_one_name() -> None:
     assert titles('"steven spielberg"') == ["Jaws", "Lincoln", "Big Spielberg Documentary", "Lost World"]
     assert titles('"big spielberg"') == ["Big Spielberg Documentary"]

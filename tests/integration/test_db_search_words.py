@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import derived, facets, listing, operations, person_directory, search_words, suggestions
+from app.db import derived, facets, listing, operations, person_directory, search_words, spelling, suggestions
 from app.db.errors import BadQuery
 from app.db.search import MAX_CORRECTIONS, Narrow, correct
 
@@ -30,6 +30,8 @@ def films(add_films: Add) -> None:
         {"title": "Matrix"},
         {"title": "Marx"},
         {"title": "Marx Again"},
+        {"title": "Rocky IV"},
+        {"title": "Rambo 2"},
     )
     operations.insert_credit({"movie_id": "f001", "name": "Godric Marlowe", "role": "ACTOR"})
     operations.insert_credit({"movie_id": "f002", "name": "Godric Marlowe", "role": "DIRECTOR"})
@@ -86,6 +88,9 @@ def test_a_word_that_is_taken_in_while_all_are_counted_stays(database: Raw, monk
         ("marlow godrick", "marlowe godric"),
         ("spiderman", "spider man"),
         ("god father", "godfather"),
+        ("rocky 4", "rocky iv"),
+        ("rambo ii", "rambo 2"),
+        ("arxm", None),  # two mistakes, as "marx", are too many for a short word
         ("god matrix", None),  # known words, and no title has all, nor has one that is like it
         ("xyzzy", None),
         ("", None),
@@ -128,8 +133,39 @@ def test_titles_and_people_are_suggested_by_what_is_typed() -> None:
     assert [one.text for one in suggestions.suggest("god", limit=2)] == ["The Godfather", "Godric Marlowe"]
     assert [one.text for one in suggestions.suggest("god bless")] == ["God Bless"]
     assert [one.text for one in suggestions.suggest("mar god")] == ["Godric Marlowe"]
+    operations.insert_credit({"movie_id": "f001", "name": "Ofelia Gray", "role": "ACTOR"})
+    assert [one.text for one in suggestions.suggest("of g", limit=2)] == ["The Rag of Gods", "Ofelia Gray"]
+    assert [one.text for one in suggestions.suggest("of g", limit=1)] == ["The Rag of Gods"]  # enough without her
     for nothing in ("", "  ", "...", "xyzzy"):
         assert suggestions.suggest(nothing) == []
+
+
+def test_a_series_is_suggested_from_its_first_part(add_films: Add) -> None:
+    rated = {"The Godfather Part II": 9.5, "Godzilla": 9, "The Godfather": 8, "Godfather Drosselmeyer": 7}
+    add_films(*({"title": title, "imdb_score": score, "imdb_votes": 1000} for title, score in rated.items()))
+    derived.refresh()
+    found = [one.text for one in suggestions.suggest("god")]
+    assert found == ["The Godfather", "The Godfather Part II", "Godzilla", "Godfather Drosselmeyer"]
+
+
+@pytest.mark.usefixtures("films")
+def test_shorter_texts_leave_out_what_tells_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert spelling.shorter("\u201crag gods\u201d") == ["rag gods", "gods", "rag"]
+    monkeypatch.setattr(spelling, "MIN_FREQUENT", 1)
+    found = spelling.shorter("The x Godric Marlowe xyzzy of")
+    assert found[:2] == ["Godric Marlowe xyzzy of", "Godric Marlowe of"], "without the frequent, then the unknown"
+    assert "Godric Marlowe" in found
+    assert not {"The", "x"} & set(found)
+    assert spelling.shorter("the") == spelling.shorter("...") == spelling.shorter("") == []
+
+
+@pytest.mark.usefixtures("films")
+def test_the_nearest_name_is_of_somebody_with_the_role() -> None:
+    assert spelling.nearest_name("godrik marlow", "ACTOR") == "Godric Marlowe"
+    assert spelling.nearest_name("godrik marlow", "WRITER") is None
+    assert spelling.nearest_name("xyzzy", "ACTOR") is None
+    with pytest.raises(BadQuery):
+        spelling.nearest_name("x" * 201, "ACTOR")
 
 
 @pytest.mark.usefixtures("films")

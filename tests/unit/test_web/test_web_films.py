@@ -89,18 +89,39 @@ def test_results_go_on_over_pages(visitor: Visitor) -> None:
 def test_no_result_offers_what_would_find_something(visitor: Visitor) -> None:
     page = main_of(visitor.get("/search", query_string={"q": '"film long the" zzz'}).text)
     assert "No film matches" in page
-    assert re.search(r'href="/search\?q=film">film</a> <span class="quiet">2 films', page)
-    assert "q=zzz" not in page
+    assert re.search(r'href="/search\?q=film\+long">film long</a> <span class="quiet">2 films', page)
+    assert "zzz</a>" not in page
     assert 'href="/catalogue"' in page
 
 
 def test_words_without_quotes_are_offered(visitor: Visitor) -> None:
     page = main_of(visitor.get("/search", query_string={"q": '"film long the"'}).text)
     assert 'href="/search?q=film+long+the"' in page
+    page = main_of(visitor.get("/search", query_string={"q": "\u201efilm long the\u201c"}).text)
+    assert 'href="/search?q=film+long+the"' in page
 
 
-@pytest.mark.parametrize("query", ["", "   ", "?q="])
-def test_an_empty_search_asks_for_a_word(visitor: Visitor, query: str) -> None:
-    response = visitor.get("/search", query_string={"q": query})
-    assert response.status_code == 200
-    assert "No film matches" in response.text if query.strip() else "Type a word" in response.text
+@pytest.mark.parametrize(
+    ("query", "a_word"),
+    [("", False), ("  ", False), ('""', False), ("!?%", False), ("\U0001f3ac", False), ("七", True)],
+)
+def test_a_search_without_a_word_asks_for_one(visitor: Visitor, query: str, a_word: bool) -> None:
+    page = visitor.page("/search", q=query)
+    assert ("No film matches" in page) is a_word
+    assert ("Type a word" in page) is not a_word
+
+
+def test_a_long_text_is_cut_in_the_heading_and_not_in_the_box(visitor: Visitor) -> None:
+    text = "long " * 19 + "zzz"
+    page = visitor.page("/search", q=text)
+    assert f'value="{text}"' in page
+    heading = re.search("<h1>.*<q>(.*)</q></h1>", page)
+    assert heading
+    assert len(heading[1]) <= 60
+    assert heading[1].endswith("long …")
+
+
+def test_what_is_wrong_with_a_text_is_said_in_a_sentence(visitor: Visitor) -> None:
+    response = visitor.get("/search", query_string={"q": "a " * 21})
+    assert response.status_code == 400
+    assert ">A search text has at most 20 words.<" in response.text

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from web_form import Form
 from web_visitor import Visitor, titles
 
+from app.db import catalogue, listing
+from app.user import narrowing
+
 
 def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
     page = visitor.page("/find")
     assert titles(page) == []
     assert set(Form(page, "/find").values.values()) == {""}
     assert re.search(r'<option value="drama">drama</option>', page), "genres come from the data"
+    known = {narrowing.KIND_WORDS[kind] for kind, _ in catalogue.choices().kinds}
+    assert set(re.findall(r"<option [^>]*>(Films|Series)</option>", page)) == known, "types, too"
 
 
 def test_empty_wishes_are_none(visitor: Visitor) -> None:
@@ -105,6 +110,24 @@ def test_an_unknown_name_is_said_beside_its_box(visitor: Visitor) -> None:
     page = visitor.page("/find", director="Nobody Atall", genre="drama")
     assert re.search(r'id="find-director"[^>]*aria-invalid="true" aria-describedby="find-director-error"', page)
     assert "Nobody of this name" in page
+    assert "Did you mean" not in page
+
+
+def test_a_name_spelled_wrong_leads_to_the_right_one(visitor: Visitor) -> None:
+    page = visitor.page("/find", director="Dan Direktor", genre="drama")
+    assert "Nobody called <q>Dan Direktor</q>" in page
+    assert "No film is all of that" not in page
+    link = re.search(r'Did you mean <a href="([^"]+)">Dan Director</a>', page)
+    assert link
+    assert titles(visitor.get(unescape(link[1])).text) == ["The Long Film"]
+
+
+@pytest.mark.parametrize("path", ["/find?actor=ann", "/suggest/people?q=ann", "/suggest?q=ann"])
+def test_what_takes_too_long_is_given_up(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
+    response = visitor.get(path)
+    assert response.status_code == 503
+    assert "Ask for less at once" in response.text
 
 
 def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:

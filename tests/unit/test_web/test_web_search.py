@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_visitor import Visitor, titles
 
-from app.db import listing
+from app.db import facets as db_facets
+from app.db import listing, search
+from app.db.errors import TooSlow
 
 # -- suggestions
 
@@ -63,6 +65,42 @@ def test_a_search_is_narrowed_and_widened_by_links(visitor: Visitor) -> None:
     assert len(titles(visitor.get(unescape(chip[1])).text)) == 2
 
 
+def test_facets_on_the_page_stay_there_from_link_to_link(visitor: Visitor) -> None:
+    page = visitor.page("/search", q="numbered", facets="yes")
+    narrowed = visitor.get(facets(page)["1950s"][1]).text
+    assert facets(narrowed)["1950s"][0] == "10"
+    chip = re.search(r'class="filter" href="([^"]+)"', narrowed)
+    assert chip
+    assert facets(visitor.get(unescape(chip[1])).text).keys() == facets(page).keys()
+
+
+def test_counts_of_the_best_films_say_so_before_them(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db_facets, "MAX_COUNTED", 20)
+    monkeypatch.setattr(search, "MAX_COUNTED", 20)
+    page = visitor.page("/search", q="numbered 1", facets="yes")
+    assert page.index("Counts are of the best 20 films") < page.index('"facet-value"')
+    assert "More than 20 films" in page
+
+
+def test_films_are_shown_where_counting_them_takes_too_long(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(*_: object) -> None:
+        raise TooSlow
+
+    monkeypatch.setattr(db_facets, "count", count)
+    page = visitor.page("/search", q="long film", facets="yes")
+    assert len(titles(page)) == 2
+    assert "By type, genre, decade or country" in page
+
+
+def test_a_page_beyond_the_last_film_leads_back(visitor: Visitor) -> None:
+    link = re.search(r'rel="next" href="([^"]+)"', visitor.page("/search", q="numbered"))
+    assert link
+    end = re.sub(r"after=\d\.", "after=3.", unescape(link[1]))  # as if no film were left in that list
+    page = visitor.get(end).text
+    assert "There are no more films" in page
+    assert "spelling" not in page
+
+
 def test_facets_come_as_a_piece_of_a_page(visitor: Visitor) -> None:
     page = visitor.page("/search", q="numbered", decade="1950")
     address = re.search(r'data-facets="([^"]+)"', page)
@@ -111,6 +149,12 @@ def test_a_typing_mistake_is_forgiven_and_said(visitor: Visitor) -> None:
     assert "Nothing matches <q>numbreed</q>. These are the films for <q>numbered</q>" in page
     assert len(titles(page)) == 24
     assert re.search(r'rel="next" href="[^"]*[?;]q=numbered"', page), "further pages are those of the corrected text"
+
+
+def test_people_of_a_corrected_name_are_shown(visitor: Visitor) -> None:
+    page = visitor.page("/search", q="ann aktor")
+    assert "These are the films for <q>ann actor</q>" in page
+    assert re.search(r'<a href="/people/p2">Ann Actor <span class="quiet">1 film', page)
 
 
 def test_a_search_that_takes_too_long_is_given_up_with_advice(user_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
