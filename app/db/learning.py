@@ -2,6 +2,7 @@
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from app.recommender.neighbours import Flags, Numbers, method, neighbours
 
 RENEW_EVERY = 100_000  # likes: seconds of reading
 BATCH = 1_000  # films whose genres are read at a time
+MOST_GENRES = 64  # the most frequent ones count: whatever an import calls a genre, a film takes so many bytes
 
 Report = Callable[[int], None]
 """Is told how many are done."""
@@ -69,7 +71,7 @@ def _read(writer: Writer, report: Report) -> _Likes:
     users: dict[str, int] = {}
     films: dict[str, int] = {}
     user_numbers, film_numbers = array("i"), array("i")
-    content = hashlib.blake2b(f"{FORMAT} {MOST_PRIORS} {method()}\n".encode(), digest_size=16)
+    content = hashlib.blake2b(f"{FORMAT} {MOST_PRIORS} {MOST_GENRES} {method()}\n".encode(), digest_size=16)
     for count, like in enumerate(iterate("user_interactions", fields=["user_id", "movie_id"]), 1):
         user, film = like["user_id"], like["movie_id"]
         content.update(f"{user}\0{film}\n".encode())
@@ -105,8 +107,10 @@ def _genres(film_ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _flags(genres: Sequence[Sequence[str]]) -> Flags:
-    names = {name: number for number, name in enumerate(sorted({name for own in genres for name in own}))}
-    flags = np.zeros((len(genres), len(names)), np.bool_)
-    for number, own in enumerate(genres):
-        flags[number, [names[name] for name in own]] = True
+    films = Counter(name for own in genres for name in own)
+    frequent = sorted(films, key=lambda name: (-films[name], name))[:MOST_GENRES]
+    numbers = {name: number for number, name in enumerate(frequent)}
+    flags = np.zeros((len(genres), len(numbers)), np.bool_)
+    for film, own in enumerate(genres):
+        flags[film, [numbers[name] for name in own if name in numbers]] = True
     return flags

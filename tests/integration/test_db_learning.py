@@ -26,6 +26,7 @@ def learn() -> learning.Learned | None:
         (calculation, "LEAST_COMMON", 1),
         (calculation, "FORMULAS", 0),
         (learning, "FORMAT", 0),
+        (learning, "MOST_GENRES", 1),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -56,3 +57,9 @@ def test_a_liked_film_of_other_genres_makes_it_compute_anew(
     ):
         operations.update_document("movies", film, changes)
         assert (learn() is not None) == anew, (film, changes)
+
+
+def test_only_the_most_frequent_genres_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MOST_GENRES", 2)
+    flags = learning._flags([["war", "made up"], ["war", "drama"], ["drama"], []])
+    assert flags.tolist() == [[False, True], [True, True], [True, False], [False, False]]
