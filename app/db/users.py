@@ -27,6 +27,10 @@ from app.db.passwords import (
 MAX_USERNAME = 64
 LOCKS = "locks"  # {_id: what is decided by one transaction after the other}
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{2,{MAX_USERNAME - 1}}}")
+# Who has one of these is taken for somebody who runs the library: administrators give them, nobody signs up with them.
+_RESERVED = {"admin", "administrator", "help", "librarian", "library", "moderator", "owner", "root", "staff"}
+_RESERVED |= {"superadmin", "superuser", "support", "sysadmin", "system", "webmaster"}
+)
 
 
 def _normalized(username: Any) -> str:
@@ -38,7 +42,14 @@ def _checked(username: Any, password: Any, admin_status: Any = USER) -> str:
 
     A password of None is one that stays as it is.
     """
-    name, errors = _normalized(username), {}
+    name = _normalized(username)
+    if errors := _problems(name, password, admin_status):
+        raise ValidationFailed(errors)
+    return name
+
+
+def _problems(name: str, password: Any, admin_status: Any = USER) -> dict[str, str]:
+    errors = {}
     if not _USERNAME.fullmatch(name):
         errors["username"] = (
             f"Use 3 to {MAX_USERNAME} letters, digits and . _ @ + - in a user name, and begin with a letter or digit."
@@ -47,9 +58,7 @@ def _checked(username: Any, password: Any, admin_status: Any = USER) -> str:
         errors["password"] = problem
     if type(admin_status) is not int or admin_status not in (USER, ADMIN, SUPERADMIN):
         errors["admin_status"] = f"must be one of {USER}, {ADMIN}, {SUPERADMIN}"
-    if errors:
-        raise ValidationFailed(errors)
-    return name
+    return errors
 
 
 def _insert(name: str, password: str, admin_status: int, actor: Actor | None = None) -> Row:
@@ -71,10 +80,19 @@ def _insert(name: str, password: str, admin_status: int, actor: Actor | None = N
     return public_user(user)
 
 
+def sign_up_problems(username: Any, password: Any) -> dict[str, str]:
+    """What `sign_up` has against a "username" and a "password", a sentence each; {} for nothing, or a taken name."""
+    name = _normalized(username)
+    reserved = {"username": "This name is reserved. Please choose another one."} if name in _RESERVED else {}
+    return _problems(name, password or "") | reserved
+
+
 @driver_errors()
 def sign_up(username: str, password: str) -> Row:
     """Make an account (admin_status 0) and return it. Raises Duplicate when the name is taken, ValidationFailed."""
-    return _insert(_checked(username, password or ""), password, USER)
+    if problems := sign_up_problems(username, password):
+        raise ValidationFailed(problems)
+    return _insert(_normalized(username), password, USER)
 
 
 @driver_errors()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Field
 
@@ -14,15 +14,16 @@ from app.db import favourites, own_account
 from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
 from app.db.operations import find_document
 from app.db.passwords import password_problem
-from app.db.users import authenticate
+from app.db.users import authenticate, exists, sign_up_problems
 from app.db.users import sign_up as create_user
 from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
 from app.web.accounts import local_target, sign_in, sign_out
-from app.web.forms import LogInForm
+from app.web.forms import Form, LogInForm
 from app.web.query import single
 
 Page = str | AnyResponse | tuple[str, int]
 
+TAKEN = "This name is taken. Please choose another one."
 WRONG = "Name or password is wrong."  # never which of them: that would tell who has an account
 ADMIN_HERE = "This is an administrator's account. Please use the admin app; for watching, sign up with another name."
 
@@ -36,14 +37,13 @@ def sign_up() -> Page:
         return _already(url_for("accounts.account"))
     form = SignUpForm()
     if not form.validate_on_submit():
+        if request.method == "POST":
+            _say_all(form, sign_up_problems(form.username.data, form.password.data))
         return _entrance("user/sign_up.html", form)
     try:
         user = create_user(form.username.data, form.password.data)
-    except Duplicate:
-        form.username.errors = ["This name is taken. Please choose another one."]
-        return _entrance("user/sign_up.html", form)
-    except ValidationFailed as error:
-        _say(form, error)
+    except (Duplicate, ValidationFailed) as error:
+        _say_all(form, error.errors if isinstance(error, ValidationFailed) else {})
         return _entrance("user/sign_up.html", form)
     sign_in(user)
     flash(f"Welcome, {user['username']}.", "success")
@@ -100,11 +100,13 @@ def change_password() -> Page:
     """Another password; whoever is logged in elsewhere has to log in again with it."""
     form = ChangePasswordForm()
     if not form.validate_on_submit():
+        if problem := password_problem(form.password.data or "", current_user.username):
+            _say(form, {"password": problem})
         return _form("user/password.html", form)
     try:
         user = own_account.change_password(current_user.user_id, form.current.data, form.password.data)
     except ValidationFailed as error:
-        _say(form, error)
+        _say(form, error.errors)
         return _form("user/password.html", form)
     sign_in(user)  # with a new token: a copy of the old one is worth nothing
     flash("Your password is changed. Other devices have to log in again.", "success")
@@ -121,7 +123,7 @@ def delete() -> Page:
     try:
         own_account.delete(current_user.user_id, form.current.data)
     except ValidationFailed as error:
-        _say(form, error)
+        _say(form, error.errors)
         return _form("user/account_delete.html", form, likes=favourites.count(current_user.user_id))
     sign_out()
     flash("Your account is deleted, and everything that was kept with it.", "success")
@@ -137,17 +139,26 @@ def export() -> Response:
     return Response(text, mimetype="application/json", headers={"Content-Disposition": disposition})
 
 
-def _say(form: FlaskForm, error: ValidationFailed) -> None:
-    """Put what is wrong beside the fields."""
-    for name, sentence in error.errors.items():
+def _say(form: Form, problems: Mapping[str, str]) -> None:
+    """Put what is wrong beside the fields; what the form itself found comes first."""
+    for name, sentence in problems.items():
         field: Field = form[name]
-        field.errors = [sentence]
+        field.errors = field.errors or [sentence]
 
 
-def _form(template: str, form: FlaskForm, **context: object) -> Page:
+def _say_all(form: SignUpForm, problems: Mapping[str, str]) -> None:
+    """As `_say`, and whether the name is taken: all at once, and not one thing at each attempt."""
+    _say(form, problems)
+    if not form.username.errors and exists(form.username.data):
+        _say(form, {"username": TAKEN})
+
+
+def _form(template: str, form: Form, **context: object) -> Page:
     """The form; with what was wrong beside it when it has been sent (422), and never with a password in it."""
-    page = render_template(template, form=form, **context)
-    return (page, 422) if request.method == "POST" else page
+    if request.method != "POST":
+        return render_template(template, form=form, **context)
+    form.begin()
+    return render_template(template, form=form, **context), 422
 
 
 def _entrance(template: str, form: LogInForm | SignUpForm, problem: str | None = None) -> Page:

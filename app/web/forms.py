@@ -15,6 +15,12 @@ TOO_LONG = "That is too long."
 class Form(FlaskForm):
     """A form protected against CSRF."""
 
+    def begin(self) -> None:
+        """Let the browser put the focus where something is wrong, or else on the first field."""
+        fields = [field for field in self if field.name != "csrf_token"]
+        first = next((field for field in fields if field.errors), fields[0])
+        first.render_kw = {**(first.render_kw or {}), "autofocus": True}
+
 
 class LogInForm(Form):
     """Name and password; says nothing about the rules for either, which are the sign-up form's."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from web_visitor import PASSWORD, Visitor
@@ -86,6 +88,7 @@ def test_wrong_name_and_wrong_password_look_the_same(visitor: Visitor, new_name:
         ("zoe", "password", "password", "field-error"),
         ("zoe", PASSWORD, PASSWORD + "!", "differ"),
         ("ANN", PASSWORD, PASSWORD, "taken"),
+        ("Admin", PASSWORD, PASSWORD, "reserved"),
     ],
 )
 def test_sign_up_says_what_is_wrong_beside_the_field(
@@ -97,6 +100,18 @@ def test_sign_up_says_what_is_wrong_beside_the_field(
     assert 'aria-invalid="true"' in response.text
     assert f'value="{password}"' not in response.text, "the password was sent back"
     assert visitor.get("/account").status_code == 302
+    assert "<title>Error: Sign up" in response.text
+
+
+@pytest.mark.parametrize(("name", "says"), [("x y", "3 to 64"), ("ann", "taken")])
+def test_sign_up_says_all_at_once_and_begins_with_the_first(visitor: Visitor, name: str, says: str) -> None:
+    page = visitor.send("/sign-up", {"username": name, "password": "password1", "repeated": ""}).text
+    name_error, password_error, repeated_error = re.findall(r'class="field-error"[^>]*>([^<]*)<', page)
+    assert says in name_error
+    assert "common password" in password_error
+    assert repeated_error == "Enter the password again."
+    assert re.findall(r"<input[^>]*autofocus[^>]*>", page) == re.findall(r'<input[^>]*name="username"[^>]*>', page)
+    assert "autofocus" not in visitor.get("/sign-up").text
 
 
 def test_administrators_are_sent_to_the_admin_app(visitor: Visitor) -> None:

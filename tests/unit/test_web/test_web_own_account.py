@@ -49,6 +49,7 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, 
         ({"password": "short", "repeated": "short"}, "at least 8"),
         ({"password": "sunshine1", "repeated": "sunshine1"}, "very common password"),
         ({"repeated": OTHER + "!"}, "differ"),
+        ({"password": "sunshine1", "repeated": ""}, "very common password"),
         ({"password": PASSWORD, "repeated": PASSWORD}, "the password that you have"),
     ],
 )
