@@ -30,7 +30,6 @@ _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{2,{MAX_USERNAME - 1}}}")
 # Who has one of these is taken for somebody who runs the library: administrators give them, nobody signs up with them.
 _RESERVED = {"admin", "administrator", "help", "librarian", "library", "moderator", "owner", "root", "staff"}
 _RESERVED |= {"superadmin", "superuser", "support", "sysadmin", "system", "webmaster"}
-)
 
 
 def _normalized(username: Any) -> str:
