@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 
 from app.db import ranking, similar
+from app.db.errors import BadQuery, NotFound
 from app.db.search import movie_details
+from app.user.missing import missing
 
 CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
 SHOWN = 15  # people of a role; the others are folded away
@@ -18,9 +20,12 @@ blueprint = Blueprint("film", __name__)
 
 
 @blueprint.get("/films/<film_id>")
-def show(film_id: str) -> str:
+def show(film_id: str) -> str | Response:
     """All there is about a film, with its people by role, and films like it."""
-    details = movie_details(film_id)
+    try:
+        details = movie_details(film_id)
+    except (NotFound, BadQuery):
+        return missing("film")
     return render_template(
         "user/film.html",
         film=details,

@@ -7,7 +7,9 @@ from functools import partial
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.db import person_directory
+from app.db.errors import BadQuery, NotFound
 from app.db.listing import within_limit
+from app.user.missing import missing
 from app.web.filters import plural
 from app.web.query import single
 
@@ -21,9 +23,12 @@ blueprint = Blueprint("people", __name__)
 
 
 @blueprint.get("/people/<person_id>")
-def show(person_id: str) -> str:
+def show(person_id: str) -> str | Response:
     """A person's films, by what they did in them; what they are known for comes first."""
-    person = person_directory.person(person_id)
+    try:
+        person = person_directory.person(person_id)
+    except (NotFound, BadQuery):
+        return missing("person")
     return render_template("user/person.html", person=person, headings=ROLES, cards=CARDS)
 
 

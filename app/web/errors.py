@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from app.db.errors import BadQuery, DatabaseUnavailable, NotFound, TooSlow
+from app.db.connection import time_limit
+from app.db.errors import BadQuery, DatabaseError, DatabaseUnavailable, NotFound, TooSlow
 
 RETRY_AFTER = 5  # seconds; an election takes about that long
+LOOK_UP_TIMEOUT_S = 1.0  # of who is signed in: an error page doesn't wait for that as a page does
 
 # status: (title, what happened and what to do)
 TEXTS = {
@@ -44,15 +48,18 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(BadQuery, lambda error: error_page(400, sentence(str(error))))
 
 
-def error_page(status: int, text: str | None = None, *, retry_after: int | None = None) -> Response:
-    """The page for a status, which doesn't ask the database for anything: it may be what failed."""
+def error_page(
+    status: int, text: str | None = None, *, retry_after: int | None = None, template: str = "web/error.html"
+) -> Response:
+    """The page for a status. It asks the database for nothing when that may be what failed, else who is signed in."""
     title, default = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
     if _host_refused():  # no address can be built for a host that isn't ours, so there is no page to send
         response = make_response(f"{title}.\n", status, {"Content-Type": "text/plain; charset=utf-8"})
     else:
         page = render_template(
-            "web/error.html",
-            error_page=True,  # the layout then leaves out who is signed in
+            template,
+            error_page=True,  # messages wait for the next page that isn't one
+            account_unknown=status >= 500 or not _account_is_known(),  # the layout then leaves out who is signed in
             status=status,
             title=title,
             message=text or default,
@@ -65,6 +72,13 @@ def error_page(status: int, text: str | None = None, *, retry_after: int | None 
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _account_is_known() -> bool:
+    """Whether the layout may ask who is signed in: not when looking that up is slow, or fails for its part."""
+    with suppress(DatabaseError), time_limit(LOOK_UP_TIMEOUT_S):
+        return current_user.is_authenticated is not None  # nobody is known, too
+    return False
 
 
 def _unavailable(_: DatabaseUnavailable) -> Response:

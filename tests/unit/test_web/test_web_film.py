@@ -37,3 +37,14 @@ def test_of_a_large_cast_the_less_known_are_folded_away(unrated: str) -> None:
     before, folded = unrated.split("<details", 1)
     assert f"<summary>Show all {CAST}</summary>" in folded
     assert [len(re.findall(r">Extra \d", part)) for part in (before, folded)] == [15, 2]
+
+
+@pytest.mark.parametrize("path", ["/films/nope", "/films/%00", f"/films/{'x' * 99}", "/people/nobody", "/people/%00"])
+def test_where_nothing_is_one_can_look_for_it(visitor: Visitor, path: str) -> None:
+    response = visitor.get(path)
+    assert response.status_code == 404
+    main = response.text[response.text.index("<main") :]
+    assert f"There is no such {'film' if 'film' in path else 'person'} in the library" in main
+    assert 'action="/search"' in main
+    assert 'href="/catalogue"' in main
+    assert "control character" not in response.text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from web_visitor import PASSWORD, SECRET, Maker, Visitor
+from web_visitor import PASSWORD, SECRET, Maker, Visitor, with_session
 
 from app import admin, user
 from app.db import connection
@@ -74,7 +74,22 @@ def test_without_the_database_somebody_logged_in_gets_a_page_too(stranded: Visit
     with stranded.client.session_transaction() as session:
         session["_user_id"] = "a token that can't be looked up"
     assert stranded.get("/account").status_code == 503
-    assert stranded.get("/no-such-page").status_code == 404
+    page = stranded.get("/no-such-page")
+    assert page.status_code == 404
+    assert "Log" not in page.text, "nobody knows whether in or out"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/no-such-page", 404), ("/films/nope", 404), ("/log-out", 405), ("/catalogue?rank=x", 400)]
+)
+def test_a_mistake_in_the_address_doesn_t_look_like_being_logged_out(
+    user_app: Flask, visitor: Visitor, path: str, status: int
+) -> None:
+    page = with_session(Visitor(user_app), "ann").get(path)
+    assert page.status_code == status
+    for shown in ('<span class="nav-name">ann</span>', "Log out", "My films"):
+        assert shown in page.text
+    assert "Log in</a>" in visitor.get(path).text
 
 
 def log_of(app: Flask) -> io.StringIO:
