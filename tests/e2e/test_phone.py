@@ -1,4 +1,4 @@
-"""What a phone shows without scrolling, and with little room for words."""
+"""What a phone shows without scrolling, with little room for words; and windows between a phone's and a desk's."""
 
 from __future__ import annotations
 
@@ -43,6 +43,31 @@ def test_the_header_leaves_room_for_the_page(tour: Tour, phone: Page, known: boo
         pages = phone.get_by_role("navigation", name="Site").bounding_box()
         assert pages is not None
         assert pages["x"] < 30, "the pages begin at the left, whoever looks at them"
+
+
+def test_between_phone_and_desk_search_has_room_and_the_account_is_beside_the_name(tour: Tour) -> None:
+    page = tour.window(viewport={"width": 768, "height": 700})
+    _look_at_header(page, tour.site.user + FILM)
+    sign_up(page, tour.site.user, f"{new_name()}_with_a_long_name")
+    _look_at_header(page, page.url)
+    page.set_viewport_size({"width": 1024, "height": 700})
+    _look_at_header(page, tour.site.user + FILM)
+
+
+def _look_at_header(page: Page, address: str) -> None:
+    page.goto(address)
+    header = page.get_by_role("banner")
+    parts = [
+        header.get_by_role("link", name="Film Library"),
+        header.get_by_role("navigation", name="Account"),
+        header.get_by_role("navigation", name="Site"),
+        page.locator("main, header").get_by_role("combobox"),
+    ]
+    name, account, pages, search = [box for part in parts if (box := part.bounding_box())]
+    assert abs(account["y"] - name["y"]) < 5
+    assert account["x"] + account["width"] > page.viewport_size["width"] - 70  # type: ignore[index]  # it has one
+    assert pages["height"] < 60, "in one line"
+    assert search["width"] > 200
 
 
 def test_the_answer_is_in_view(tour: Tour, phone: Page) -> None:
