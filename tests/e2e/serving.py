@@ -17,7 +17,7 @@ import pytest
 
 from ops.local_cluster import LocalCluster
 
-START_TIMEOUT = 20.0  # seconds
+START_TIMEOUT = 60.0  # seconds
 
 
 @contextmanager

@@ -111,10 +111,10 @@ def test_a_database_that_is_away_is_not_called_slow(database: Raw, monkeypatch: 
 @pytest.mark.usefixtures("films")
 def test_a_database_that_comes_back_is_waited_for(mongodb: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As during an election: longer than the limit and the question whether the database is there."""
-    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1.0)
     monkeypatch.setattr(connection, "PING_TIMEOUT_S", 0.1)
     (frozen,) = mongodb.processes
-    back = threading.Timer(1.5, frozen.send, [signal.SIGCONT])
+    back = threading.Timer(2.2, frozen.send, [signal.SIGCONT])
     frozen.send(signal.SIGSTOP)
     back.start()
     try:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from pymongo.database import Database
@@ -191,7 +192,7 @@ def test_password_hashes_are_neither_read_nor_searched_nor_written() -> None:
     assert operations.find_document("users", ada["_id"]) == ada
     assert operations.list_documents("users") == [ada]
     assert operations.check_admin_status("Ada") == 0
-    assert operations.check_user_credentials("ada", "correct horse") == ada
+    assert operations.check_user_credentials("ada", "correct horse") == ada | {"credential": ANY}
     with pytest.raises(BadQuery):
         operations.list_documents(
             "users", filter_by={"password_hash": "$argon2"}, filter_op={"password_hash": "contains"}
@@ -212,7 +213,7 @@ def test_an_unreachable_database_is_unavailable_and_says_so_in_time(database: Ra
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable):
         connection.ping()
-    assert time.monotonic() - began < connection.PING_TIMEOUT_S + 1
+    assert time.monotonic() - began < connection.OPERATION_TIMEOUT_MS / 1000 / 2
 
 
 def test_a_refused_log_in_is_unavailable(database: Raw) -> None:
