@@ -118,6 +118,8 @@ def test_facets_without_javascript_are_a_page(tour: Tour) -> None:
     page.get_by_text("Narrow down").click()
     follow(page, page.get_by_role("link", name="By type, genre, decade or country"))
     expect(page.get_by_role("region", name="Genre")).to_be_visible()
+    follow(page, page.get_by_role("region", name="Genre").get_by_role("link").first)
+    expect(page.get_by_role("region", name="Decade")).to_be_visible()  # it needn't be opened again
 
 
 def test_choosing_by_actor_and_genre(tour: Tour) -> None:
