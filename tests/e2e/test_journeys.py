@@ -153,6 +153,10 @@ def test_the_password_can_be_shown(tour: Tour) -> None:
     button.click()
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
     expect(button).to_have_attribute("aria-pressed", "true")
+    page.get_by_label("Name").fill("somebody")
+    page.evaluate("document.querySelector('main form').addEventListener('submit', (event) => event.preventDefault())")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "password")
 
 
 def test_mistakes_are_said_beside_the_field(tour: Tour) -> None:

@@ -9,18 +9,24 @@ for (const input of document.querySelectorAll("input[type=password]")) {
   button.setAttribute("aria-label", "Show password");
   button.setAttribute("aria-pressed", "false");
   button.setAttribute("aria-controls", input.id);
-  button.addEventListener("click", () => {
-    const shown = input.type === "text";
-    input.type = shown ? "password" : "text";
-    button.setAttribute("aria-pressed", String(!shown));
-  });
+  const show = (shown) => {
+    input.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shown));
+  };
+  button.addEventListener("click", () => show(input.type === "password"));
+  // Sent as text it would be offered to whoever fills in a form here next.
+  input.form?.addEventListener("submit", () => show(false));
   input.after(button);
 }
 
+// ms after which a form may be sent again, for whoever stopped the page from loading; an answer may take so long.
+const AGAIN = 30_000;
+
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {
-    if (form.dataset.sent) event.preventDefault();
+    if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, AGAIN);
   });
 }
 
