@@ -42,6 +42,7 @@ class Poster(NamedTuple):
     """Names of style sheet classes, and the words to set."""
 
     palette: str
+    turned: bool
     shape: int
     size: str
 
@@ -63,7 +64,8 @@ def poster(film: dict[str, Any]) -> Poster:
     longest_word = max((len(word) for word in title.split()), default=0)
     if longest_word > 10 and size in {"xl", "l"}:
         size = "m"  # a long word can't be broken into lines
-    return Poster(palette, _shape(title, film.get("release_year") or 0), size)
+    turned = bool(zlib.crc32(title.encode()) & 1)
+    return Poster(palette, turned, _shape(title, film.get("release_year") or 0), size)
 
 
 def _shape(title: str, year: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 from web_visitor import Visitor
 
 from app.db import operations
+from app.user.posters import poster
 from ops.local_cluster import LocalCluster
 
 CAST = 17
@@ -48,3 +49,17 @@ def test_where_nothing_is_one_can_look_for_it(visitor: Visitor, path: str) -> No
     assert 'action="/search"' in main
     assert 'href="/catalogue"' in main
     assert "control character" not in response.text
+
+
+def test_only_pages_with_films_explain_scores(visitor: Visitor) -> None:
+    assert "Scores are named" in visitor.page("/films/Q1")
+    assert "Scores are named" not in visitor.page("/log-in") + visitor.page("/sign-up")
+
+
+def test_designed_posters_of_one_genre_differ() -> None:
+    """These two once stood beside each other with the same one."""
+    films = [
+        {"title": "Vertigo", "release_year": 1958, "genres": ["thriller"]},
+        {"title": "Shadow of a Doubt", "release_year": 1943, "genres": ["thriller"]},
+    ]
+    assert len({poster(film)._replace(size="") for film in films}) == 2

@@ -1,12 +1,15 @@
-"""A taste in words: no stronger than what is known."""
+"""A taste in words, and what is for it: no stronger than what is known."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask, get_template_attribute
+from web_visitor import Visitor
 
+from app.db import favourites
 from app.db.taste import Profile, Trait
 
 
@@ -44,3 +47,16 @@ def test_countries_have_their_articles(user_app: Flask, name: str, words: str) -
 
 def test_too_little_to_tell_is_said_as_such(user_app: Flask) -> None:
     assert "Your 14 films say too little yet" in said(user_app)
+
+
+def test_what_is_for_somebody_counts_films_that_are_there_and_claims_nobody_else_s_likes(
+    visitor: Visitor, new_name: str, user_id: Callable[[str], str]
+) -> None:
+    visitor.sign_up(new_name)
+    for film in ("gone1", "gone2", "gone3"):
+        favourites.like(user_id(new_name), film)
+    assert "liked a film yet" in visitor.page("/for-you")
+    favourites.like(user_id(new_name), "Q1")
+    page = visitor.page("/for-you")
+    assert "What is rated best" in page
+    assert ">you like</a>. From the third heart on" in page
