@@ -53,7 +53,7 @@ def test_the_film_page_groups_people_by_what_they_did(visitor: Visitor) -> None:
 def test_an_unknown_film_is_a_page_that_helps(visitor: Visitor) -> None:
     response = visitor.get("/films/nope")
     assert response.status_code == 404
-    assert 'href="/"' in main_of(response.text)
+    assert 'href="/catalogue"' in main_of(response.text)
 
 
 @pytest.mark.parametrize(
