@@ -179,8 +179,12 @@ def test_the_catalogue_is_narrowed(visitor: Visitor, query: str, there: str, abs
 
 def test_nothing_left_is_a_page_that_helps(member: Visitor) -> None:
     page = member.get("/catalogue?genre=nothing").text
-    assert "No film here is that: nothing" in page
+    assert "<h1>No such genre</h1>" in page
     assert 'href="/catalogue"' in page
+    none = member.get("/catalogue?genre=drama&decade=2190").text
+    assert "No film here is that: drama, 2190s. Try" in none, "what is liked is no reason where nothing is"
+    press(member, "Q1")
+    assert "that you like already" in member.get("/catalogue?genre=drama&decade=1950").text
 
 
 def test_the_catalogue_goes_on_to_its_end(visitor: Visitor) -> None:

@@ -13,11 +13,11 @@ from app.db import favourites
 from app.db.taste import Profile, Trait
 
 
-def said(app: Flask, **traits: list[Trait]) -> str:
-    """The sentences about somebody who likes 14 films, without markup."""
+def said(app: Flask, films: int = 14, **traits: list[Trait]) -> str:
+    """The sentences about somebody who likes so many films, without markup."""
     empty: dict[str, list[Trait]] = {sort: [] for sort in ("genres", "decades", "countries", "directors", "actors")}
     with app.test_request_context():
-        page = get_template_attribute("user/taste.html", "taste_of")(Profile(14, **{**empty, **traits}))
+        page = get_template_attribute("user/taste.html", "taste_of")(Profile(films, **{**empty, **traits}))
     return " ".join(re.sub("<[^>]+>", "", page).split())
 
 
@@ -47,6 +47,7 @@ def test_countries_have_their_articles(user_app: Flask, name: str, words: str) -
 
 def test_too_little_to_tell_is_said_as_such(user_app: Flask) -> None:
     assert "Your 14 films say too little yet" in said(user_app)
+    assert "One film says too little yet" in said(user_app, films=1)
 
 
 def test_what_is_for_somebody_counts_films_that_are_there_and_claims_nobody_else_s_likes(
