@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, request, url_for
+from flask_limiter import RateLimitExceeded
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Field
@@ -18,6 +19,7 @@ from app.db.users import authenticate, exists, sign_up_problems
 from app.db.users import sign_up as create_user
 from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
 from app.web.accounts import local_target, sign_in, sign_out
+from app.web.errors import error_page, limit_passed
 from app.web.forms import Form, LogInForm
 from app.web.query import single
 
@@ -66,6 +68,21 @@ def log_in() -> Page:
     sign_in(user)
     flash(f"Welcome back, {user['username']}.", "success")
     return redirect(_onward())
+
+
+@blueprint.errorhandler(RateLimitExceeded)
+def too_many(_: RateLimitExceeded) -> AnyResponse:
+    """At the entrance the form again, so that the name needn't be typed anew. It asks the database for nothing."""
+    text, wait = limit_passed()
+    entrances = {"accounts.sign_up": ("sign_up", SignUpForm), "accounts.log_in": ("log_in", LogInForm)}
+    if request.endpoint not in entrances:
+        return error_page(429, text, retry_after=wait)
+    name, form = entrances[request.endpoint]
+    onward = {"next": _target(default="") or None, "like": request.args.get("like")}
+    page = render_template(
+        f"user/{name}.html", form=form(), problem=text, onward=onward, film=None, error_page=True, account_unknown=True
+    )
+    return make_response(page, 429, {"Retry-After": str(wait)})
 
 
 @blueprint.post("/log-out")

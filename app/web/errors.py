@@ -101,13 +101,19 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
-def _too_many(_: RateLimitExceeded) -> Response:
+def limit_passed() -> tuple[str, int]:
+    """What to say to whoever is past a limit, and the seconds to wait."""
     limits = (limiter.current_limit for limiter in current_app.extensions["limiter"])
     limit = next((limit for limit in limits if limit and limit.breached), None)
     wait = max(1, int(limit.reset_at - time.time())) if limit else 60
     minutes = -(-wait // 60)
     when = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return error_page(429, f"There were too many attempts. Please try again in {when}.", retry_after=wait)
+    return f"There were too many attempts. Please try again in {when}.", wait
+
+
+def _too_many(_: RateLimitExceeded) -> Response:
+    text, wait = limit_passed()
+    return error_page(429, text, retry_after=wait)
 
 
 def _host_refused() -> bool:

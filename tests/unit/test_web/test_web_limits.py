@@ -49,6 +49,7 @@ def test_the_page_says_when_to_come_back(visitor: Visitor, new_name: str) -> Non
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= 15 * 60
     assert "try again in" in response.text
+    assert f'value="{new_name}"' in response.text, "the name needn't be typed anew"
     assert visitor.get("/log-in").status_code == 200, "looking at the form is free"
 
 
@@ -56,6 +57,9 @@ def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
     visitor = Visitor(user_app)
     answers = [visitor.sign_up(f"{new_name}-{n}", "short").status_code for n in range(21)]
     assert answers == [422] * 20 + [429]
+    again = visitor.send("/sign-up?like=Q1&next=/catalogue", {"username": new_name})
+    assert (again.status_code, f'value="{new_name}"' in again.text) == (429, True)
+    assert 'action="/sign-up?next=/catalogue&amp;like=Q1"' in again.text
 
 
 def test_an_account_is_its_own_wherever_its_password_is_guessed(user_app: Flask, new_name: str) -> None:
