@@ -140,7 +140,6 @@ function leave(address, liked, name) {
     places.set(address, { list, card, before: card.nextElementSibling, after: card.previousElementSibling });
     if (card.contains(document.activeElement)) neighbour?.querySelector(".heart")?.focus();
     card.remove();
-    recount(-1);
     list.dispatchEvent(new CustomEvent("card-left"));
   }, FADE);
   places.set(address, { card, timer });
@@ -156,17 +155,7 @@ function comeBack(address) {
   if (place.before?.isConnected) place.before.before(place.card);
   else if (place.after?.isConnected) place.after.after(place.card);
   else place.list.append(place.card);
-  recount(1);
   place.list.dispatchEvent(new CustomEvent("card-back"));
-}
-
-/** Correct how many films the page says that its list has, where it does. */
-function recount(change) {
-  const shown = document.querySelector("[data-count]");
-  if (!shown) return;
-  const count = Number(shown.dataset.count) + change;
-  shown.dataset.count = count;
-  shown.textContent = `${count.toLocaleString("en")} ${count === 1 ? "film" : "films"}`;
 }
 
 function say(place, text, undo) {
