@@ -36,7 +36,7 @@ SHOWN_GENRES = 3  # of a film, on its card: the reason is one of them
 class Reason:
     """Why a film is recommended; what it names really is what contributed most.
 
-    - "liked": people who like `titles` like it, too
+    - "liked": people who like `titles` like it, too, and if it has their genres, it counts for more
     - "director", "cast", "genre", "writer": it has `name` (a person, or a genre) in common with `titles`, which the
       user likes
     - "popular": many people like it

@@ -72,8 +72,9 @@ def neighbours(
     """From the pairs of a user and a film that this user likes, each pair once, numbered from 0 in any order.
 
     `genres` (films x genres) says which film is of which, if known.
-    Memory is 40 bytes a like, and for each film three times as many bytes as there are genres. Time grows with the sum of the squares of the users' numbers of likes: these are the
-    pairs of films. Those of each film are sorted or, where they are many, counted in an array of all films.
+    Memory is 40 bytes a like, and for each film three times as many bytes as there are genres. Time grows with the sum
+    of the squares of the users' numbers of likes: these are the pairs of films. Those of each film are sorted or,
+    where they are many, counted in an array of all films.
     """
     users, films = _kept(users, films)
     likes = np.bincount(users)

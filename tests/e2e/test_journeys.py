@@ -124,7 +124,7 @@ def test_a_member_by_keyboard_alone(tour: Tour) -> None:
     heading(page, "My films")
     tab_to(page, f"Like {title}")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("0 films", exact=True)).to_be_visible()
+    expect(page.get_by_text("No film yet")).to_be_visible()
     tab_to(page, "Undo")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 film", exact=True)).to_be_visible()
