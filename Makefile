@@ -53,7 +53,7 @@ lock: ## Renew the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-.PHONY: test lint test-unit test-terraform test-roles test-cluster test-aws
+.PHONY: test lint test-unit test-terraform test-roles test-cluster test-aws explore
 test: lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
 lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
@@ -82,6 +82,9 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt a
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
 	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
+
+explore: test-tools ## Property tests on examples that no run has had; `make test` takes the same every time
+	@HYPOTHESIS_EXPLORE=1 $(PYTHON) -m pytest -q -n 3 --dist loadfile -m hypothesis tests/unit tests/integration
 
 ##@ Speed
 .PHONY: bench bench-recommend lighthouse

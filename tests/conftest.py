@@ -16,7 +16,7 @@ from ops.local_cluster import LocalCluster
 # A shell that runs the tests in the background makes them, and all that they start, deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples every time, so that a run fails for what was changed; HYPOTHESIS_EXPLORE=1 looks for new ones. None
+# The same examples every time, so that a run fails for what was changed; `make explore` looks for new ones. None
 # has a deadline: how long one takes depends on what else the machine does.
 settings.register_profile("film-library", deadline=None, derandomize=not os.environ.get("HYPOTHESIS_EXPLORE"))
 settings.load_profile("film-library")

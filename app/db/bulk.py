@@ -140,17 +140,26 @@ def load_batches(
     """
     get_model(name)
     acknowledged, lock, stop = begin.counts, threading.Lock(), threading.Event()
+    under_way = threading.Semaphore(WORKERS)
     settled, only_new = begin, False
 
     def work(batch: Batch, expect_new: bool) -> tuple[Counts, list[Reject]]:
         nonlocal acknowledged
-        if stop.is_set():
-            return Counts(), []
-        counts, new, rejects = _insert_batch(name, batch.documents, strict, expect_new)
-        with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
-            acknowledged += counts
-            on_new(new)
-        return counts, rejects
+        with under_way:
+            if stop.is_set():
+                return Counts(), []
+            counts, new, rejects = _insert_batch(name, batch.documents, strict, expect_new)
+            with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
+                acknowledged += counts
+                on_new(new)
+            return counts, rejects
+
+    def end() -> None:
+        """Let batches that are under way end and count. The pool doesn't know a thread whose start a Ctrl-C cut off."""
+        stop.set()
+        for _ in range(WORKERS):
+            under_way.acquire()
+        under_way.release(WORKERS)
 
     def settle(batch: Batch, future: "Future[tuple[Counts, list[Reject]]]") -> None:
         nonlocal settled, only_new
@@ -177,8 +186,7 @@ def load_batches(
             if source.flaw:
                 raise source.flaw
         except BaseException as error:
-            stop.set()
-            pool.shutdown(wait=True)  # batches that are under way end first, and count
+            end()
             if isinstance(error, KeyboardInterrupt | DatabaseError):
                 raise LoadStopped(acknowledged, settled, str(error) or "interrupted") from error
             raise

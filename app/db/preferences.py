@@ -40,11 +40,6 @@ class Preferences:
     actor: Sought | None = None
     director: Sought | None = None
 
-    @property
-    def unknown(self) -> list[str]:
-        """The names that are nobody's, because of which there is no film."""
-        return [sought.text for sought in (self.actor, self.director) if sought is not None and not sought.people]
-
 
 @driver_errors()
 def find(

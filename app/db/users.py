@@ -13,8 +13,8 @@ from app.db import audit, documents, sessions
 from app.db.audit import Actor
 from app.db.concurrency import check_version
 from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
-from app.db.models import ADMIN, MAX_ID, SUPERADMIN, USER, now, public_user
+from app.db.errors import Duplicate, NotFound, ValidationFailed
+from app.db.models import ADMIN, SUPERADMIN, USER, now, public_user
 from app.db.passwords import (
     MAX_PASSWORD,
     check_password,
@@ -208,15 +208,6 @@ def authenticate(username: str, password: str) -> Row | None:
 @cache
 def _nobodys_hash() -> str:
     return hash_password(secrets.token_hex())
-
-
-@driver_errors()
-def get_user(user_id: str) -> Row | None:
-    """The user with this id, or None. Raises BadQuery when the id is no string."""
-    if not isinstance(user_id, str) or len(user_id) > MAX_ID:
-        raise BadQuery("a user's id is a short string")
-    user = get_collection("users").find_one({"_id": user_id})
-    return None if user is None else public_user(user)
 
 
 @driver_errors()

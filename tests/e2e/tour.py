@@ -73,8 +73,9 @@ def new_name() -> str:
 
 def follow(page: Page, link: Locator) -> None:
     """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads or goes on by itself
-    doesn't wait, and leaving a page ends what it is sending."""
-    with page.expect_navigation(wait_until="load"):
+    doesn't wait, and leaving a page ends what it is sending. The event, for an address that a script changes is a
+    navigation, too."""
+    with page.expect_event("load"):
         link.click()
 
 

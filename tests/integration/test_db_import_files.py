@@ -139,6 +139,32 @@ def test_an_interrupted_load_says_what_is_in_and_a_second_one_completes_it(datab
     assert database.movies.count_documents({}) == total
 
 
+def test_an_interruption_while_a_thread_starts_counts_what_the_thread_writes(
+    database: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, insert, writing, threads = threading.Thread.start, bulk._insert_batch, threading.Event(), []
+
+    def insert_and_tell(*arguments: Any) -> Any:
+        writing.set()
+        return insert(*arguments)
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("load"):
+            threads.append(thread)
+            assert writing.wait(10)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bulk, "_insert_batch", insert_and_tell)
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+    with pytest.raises(LoadStopped, match="interrupted") as raised:
+        bulk.load("movies", films(bulk.BATCH * 2))
+    for thread in threads:
+        thread.join()
+    assert raised.value.counts == Counts(inserted=bulk.BATCH)
+    assert database.movies.count_documents({}) == bulk.BATCH
+
+
 def test_a_claim_that_an_interruption_left_behind_is_used(database: Raw) -> None:
     bulk.load("movies", films(3))
     database.movies.delete_one({"_id": "f1"})

@@ -112,8 +112,10 @@ def test_who_was_taken_for_whom_is_said() -> None:
     assert result.director is not None
     assert [person["name"] for person in result.actor.people] == ["Tom Hanks", "Colin Hanks"]
     assert [person["name"] for person in result.director.people] == ["Ann Lee"]
-    assert (result.actor.text, result.actor.more, result.unknown) == ("hanks", False, [])
-    assert preferences.find(actor="nobody", director="lee").unknown == ["nobody"]
+    assert (result.actor.text, result.actor.more) == ("hanks", False)
+    nobodys = preferences.find(actor="nobody", director="lee").actor
+    assert nobodys is not None
+    assert (nobodys.text, nobodys.people) == ("nobody", [])
     assert preferences.find(genre="drama").actor is None
     director = preferences.find(director="hanks").director
     assert director is not None
@@ -138,7 +140,7 @@ def test_nothing_asked_for_is_said_and_finds_nothing() -> None:
     nothing_at_all: list[Row] = [{}, {"kind": "", "genre": "", "actor": "", "director": ""}]
     for nothing in nothing_at_all:
         result = preferences.find(**nothing)
-        assert (result.given, result.page.rows, result.unknown) == (False, [], [])
+        assert (result.given, result.page.rows) == (False, [])
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,6 @@ def test_signing_up_makes_a_user_that_can_log_in(ada: dict[str, Any], database: 
     assert (ada["username"], ada["admin_status"]) == ("ada", 0)
     assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
     assert users.authenticate(" ADA ", PASSWORD) == ada | {"credential": ANY}
-    assert users.get_user(ada["_id"]) == ada
-    assert users.get_user("nobody") is None
     assert PASSWORD not in str(database.users.find_one())
 
 
@@ -136,8 +134,6 @@ def test_create_admin_changes_only_what_it_is_told(ada: dict[str, Any]) -> None:
 @pytest.mark.parametrize("bad", NO_NAMES[:4])
 @pytest.mark.usefixtures("database")
 def test_ids_and_tokens_that_are_no_text(bad: Any) -> None:
-    with pytest.raises(BadQuery):
-        users.get_user(bad)
     with pytest.raises(BadQuery):
         sessions.open_session(bad, "user")
     with pytest.raises(BadQuery):
