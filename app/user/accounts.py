@@ -39,7 +39,7 @@ def sign_up() -> Page:
         return _already(url_for("accounts.account"))
     form = SignUpForm()
     if not form.validate_on_submit():
-        if request.method == "POST":
+        if form.is_submitted():
             _say_all(form, sign_up_problems(form.username.data, form.password.data))
         return _entrance("user/sign_up.html", form)
     try:
@@ -117,7 +117,7 @@ def change_password() -> Page:
     """Another password; whoever is logged in elsewhere has to log in again with it."""
     form = ChangePasswordForm()
     if not form.validate_on_submit():
-        if problem := password_problem(form.password.data or "", current_user.username):
+        if form.is_submitted() and (problem := password_problem(form.password.data or "", current_user.username)):
             _say(form, {"password": problem})
         return _form("user/password.html", form)
     try:

@@ -25,6 +25,15 @@ def member(visitor: Visitor, new_name: str) -> Visitor:
     return with_session(visitor, new_name)
 
 
+@pytest.mark.parametrize("path", ["/account/password", "/account/delete", "/sign-up", "/log-in"])
+def test_a_form_that_was_only_opened_says_nothing_is_wrong(user_app: Flask, member: Visitor, path: str) -> None:
+    response = (member if path.startswith("/account") else Visitor(user_app)).get(path)
+    assert response.status_code == 200
+    assert "<form" in response.text
+    assert "field-error" not in response.text
+    assert "Error:" not in response.text
+
+
 def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, new_name: str) -> None:
     other = with_session(Visitor(member.app), new_name)
     assert other.get("/account").status_code == 200
