@@ -20,14 +20,17 @@ from app.settings import SettingError, setting
 Row = dict[str, Any]
 T = TypeVar("T")
 
-# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s), and the new primary, which catches up
-# before it takes writes, may wait another 10 s for the word of a member whose power failed (heartbeatTimeoutSecs). With
-# timeoutMS the driver goes on retrying reads and writes until then, so a primary's death is a pause and not an error.
+# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s). The new primary may wait another 2 s
+# for the word of a member whose power failed (catchUpTimeoutMillis), and some 5 s for a config server there (measured).
+# With timeoutMS the driver goes on retrying until then, so a primary's death is a pause and not an error.
 OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 
 # AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
 _UNAVAILABLE = frozenset({18, 133})
+# A router or a shard has lost a connection, or waited too long: HostUnreachable, HostNotFound, NetworkTimeout,
+# ReadConcernMajorityNotAvailableYet, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit, SocketException.
+_LOST = frozenset({6, 7, 89, 134, 202, 262, 9001})
 # BadValue with this text: a query names an index that `film-library init-db` of this release has yet to build.
 _BAD_VALUE, _NO_INDEX = 2, "hint provided does not correspond to an existing index"
 DOCUMENT_VALIDATION_FAILURE = 121
@@ -164,7 +167,7 @@ def driver_errors() -> Iterator[None]:
             raise ValidationFailed(dict.fromkeys(refused_fields(error), REFUSED)) from error
         reason = _plain(error)
         lacks_index = code == _BAD_VALUE and _NO_INDEX in reason
-        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE or lacks_index:
+        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE | _LOST or lacks_index:
             raise DatabaseUnavailable(reason) from error
         raise DatabaseError(reason) from error
 

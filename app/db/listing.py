@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from contextvars import ContextVar
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from app.db import filters
-from app.db.connection import Row, driver_errors, get_collection, ping, time_limit
+from app.db import connection, filters
+from app.db.connection import Row, driver_errors, get_collection, time_limit
 from app.db.cursors import Cursor, Order
 from app.db.errors import BadQuery, DatabaseUnavailable, TooSlow
 from app.db.filters import Condition
@@ -29,7 +28,6 @@ ITERATE_BATCH = 1_000  # rows
 ITERATE_TIMEOUT_S = 120.0  # for one batch: nobody waits for a page
 
 T = TypeVar("T")
-_limited: ContextVar[bool] = ContextVar("limited", default=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def list_page(
 
     if all(filters.bounded(collection, condition) for condition in conditions):
         return fetch()
-    return replace(within_limit(fetch), unindexed=not filters.indexed(collection, conditions))
+    return replace(within_limit(fetch, collection), unindexed=not filters.indexed(collection, conditions))
 
 
 def iterate(
@@ -222,26 +220,26 @@ def _page(
     )
 
 
-def within_limit(read: Callable[[], T]) -> T:
-    """What `read` returns. Raises TooSlow after UNINDEXED_TIMEOUT_S, DatabaseUnavailable if that wasn't the reading.
+def within_limit(read: Callable[[], T], collection: str) -> T:
+    """What `read` returns. Raises TooSlow when UNINDEXED_TIMEOUT_S isn't enough for it, though the database is well.
 
-    A database without a primary is late for another reason: an election is waited for as anywhere else, and then
-    `read` has its time again. A limit around several of these holds for all of them together.
+    After the death of a host reads are late for another reason: they wait for a primary, and for whatever a new one has
+    to find out first. So the database must answer something easy at once, before `read` and after it; as long as it
+    doesn't, that is waited for as anywhere else, and `read` has its time again. Raises DatabaseUnavailable when that
+    goes on for longer than any operation may take.
     """
-    if _limited.get():
-        return read()
-    try:
-        return _limited_read(read)
-    except TooSlow:
-        if _is_there():
-            raise
-    with driver_errors():
-        get_collection("movies").find_one({}, {"_id": 1})
-    return _limited_read(read)
+    deadline = time.monotonic() + connection.OPERATION_TIMEOUT_MS / 1000
+    while time.monotonic() < deadline:
+        _read_something(collection)
+        try:
+            return _limited_read(read)
+        except TooSlow:
+            if _answers_at_once(collection):
+                raise
+    raise DatabaseUnavailable("the database has been too slow, or away, for too long")
 
 
 def _limited_read(read: Callable[[], T]) -> T:
-    token = _limited.set(True)
     try:
         with time_limit(UNINDEXED_TIMEOUT_S):
             return read()
@@ -250,17 +248,19 @@ def _limited_read(read: Callable[[], T]) -> T:
         if not (isinstance(cause, PyMongoError) and cause.timeout):
             raise
         raise TooSlow(f"not found within {UNINDEXED_TIMEOUT_S:.0f} s") from error
-    finally:
-        _limited.reset(token)
 
 
-def _is_there() -> bool:
-    """Whether a film can be read, and at once: an answer that had to be waited for comes from a new primary."""
+def _read_something(collection: str) -> None:
+    """A read that is easy for every shard, and for which each of them must answer: the first document is any's."""
+    with driver_errors():
+        get_collection(collection).find_one({}, {"_id": 1}, sort=[("_id", 1)])
+
+
+def _answers_at_once(collection: str) -> bool:
+    """Whether it does: an answer that had to be waited for comes from a new primary."""
     began = time.monotonic()
-    try:
-        ping()
-    except DatabaseUnavailable:
-        return False
+    with suppress(DatabaseUnavailable):
+        _read_something(collection)
     return time.monotonic() - began < AT_ONCE_S
 
 

@@ -1,8 +1,10 @@
 """Finding films: by words of the title and names of people, by rank, and one with all its credits."""
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -11,7 +13,7 @@ from app.db.catalogue import BY_RANK, CARD
 from app.db.connection import Row, driver_errors, get_collection
 from app.db.cursors import Cursor
 from app.db.errors import BadQuery, TooSlow
-from app.db.listing import Page, check_limit, public, within_limit
+from app.db.listing import Page, check_limit, public
 from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
 from app.db.search_plan import Condition, Narrow, Plan
 from app.db.search_text import MAX_TEXT, MAX_WORDS, Words, parse, without_and
@@ -27,6 +29,7 @@ MAX_CREDITS = 5_000  # of theirs
 MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
 MIN_NAME = 3  # letters of a name in such a text
 MAX_CORRECTIONS = 8  # texts tried
+MAX_CORRECTING_S = 2.0
 
 
 Place = tuple[int, Cursor | None]
@@ -218,24 +221,20 @@ def search_movies(text: str, *, narrow: Narrow = ANY, limit: int = 24, after: st
     punctuation don't matter. A text without any letter or digit finds nothing. `total` is None where only counting
     would tell. `previous` is always None.
     Raises BadQuery when the text is no string or too long, the cursor isn't one or nothing can be narrowed so; TooSlow
-    when it takes longer than listing.UNINDEXED_TIMEOUT_S.
+    as `search_plan.Plan.rows`.
     """
     check_limit(limit)
-
-    def read() -> Page:
-        search = Search(text, narrow)
-        found = search.best(limit + 1, CARD, START if after is None else _place(after, search.parts))
-        more, found = len(found) > limit, found[:limit]
-        total, estimate = search.total() if after is not None or more else (len(found), False)
-        return Page(
-            rows=[public(one.film) for one in found],
-            next=f"{found[-1].part}.{BY_RANK.cursor_at(found[-1].film)}" if more else None,
-            previous=None,
-            total=total,
-            total_is_estimate=estimate,
-        )
-
-    return within_limit(read)
+    search = Search(text, narrow)
+    found = search.best(limit + 1, CARD, START if after is None else _place(after, search.parts))
+    more, found = len(found) > limit, found[:limit]
+    total, estimate = search.total() if after is not None or more else (len(found), False)
+    return Page(
+        rows=[public(one.film) for one in found],
+        next=f"{found[-1].part}.{BY_RANK.cursor_at(found[-1].film)}" if more else None,
+        previous=None,
+        total=total,
+        total_is_estimate=estimate,
+    )
 
 
 def _place(token: str, parts: int) -> tuple[int, Cursor]:
@@ -250,10 +249,10 @@ def _place(token: str, parts: int) -> tuple[int, Cursor]:
 def people_named(text: str, limit: int) -> list[Row]:
     """The people whom `text` names, as `person_directory.named`; those with its quoted phrases as they stand.
 
-    Raises BadQuery and TooSlow as `search_movies`.
+    Raises BadQuery as `search_movies`.
     """
     words = parse(text)
-    return _with_phrases(within_limit(partial(person_directory.named, text, limit=limit)), words)
+    return _with_phrases(person_directory.named(text, limit=limit), words)
 
 
 @driver_errors()
@@ -261,19 +260,18 @@ def correct(text: str) -> str | None:
     """The nearest text that finds titles or people, where `text` doesn't find anything: words spelled nearly alike,
     taken apart or joined.
 
-    None when there isn't any, or none within listing.UNINDEXED_TIMEOUT_S. Raises BadQuery as `search_movies`.
+    None when there isn't any, or none has been found after MAX_CORRECTING_S. Raises BadQuery as `search_movies`.
     """
     if not parse(text):
         return None
-
-    def read() -> str | None:
-        texts = spelling.nearest(tokenize(text), MAX_CORRECTIONS)
-        return next((other for other in texts if Search(other).hits()), None)
-
-    try:
-        return within_limit(read)
-    except TooSlow:
-        return None
+    deadline = time.monotonic() + MAX_CORRECTING_S
+    with suppress(TooSlow):
+        for other in spelling.nearest(tokenize(text), MAX_CORRECTIONS):
+            if Search(other).hits():
+                return other
+            if time.monotonic() > deadline:
+                break
+    return None
 
 
 @driver_errors()

@@ -9,6 +9,7 @@ looked up in it: left to itself, MongoDB chooses by a few trial documents, and n
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bson import Regex
@@ -17,6 +18,7 @@ from app.db import catalogue, search_words
 from app.db.connection import Row, get_collection
 from app.db.cursors import Cursor
 from app.db.errors import BadQuery
+from app.db.listing import within_limit
 from app.db.models import MAX_NAME
 from app.db.search_text import AND, Words
 from app.db.search_words import Count
@@ -39,6 +41,7 @@ FACETS: dict[str, Keys] = {
 MAX_SORTED = 500
 SHORT = 100  # films: a list of so many is read through before one knows whether there is a shorter one
 EVERYTHING = 2**62  # films: more than any list has
+FEW = 100_000  # films: to go past them takes 0.2 s, so a search that takes much longer waits for something else
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Narrow:
 class Condition:
     """Something that films must meet: by `look_up` in an index, or by `check` where another one is followed.
 
-    `films` is how many meet it, roughly: it decides which list is followed, and nothing else.
+    `films` is how many meet it, roughly: it decides which list is followed, and whether its time is limited.
     """
 
     films: int
@@ -77,7 +80,14 @@ class Plan:
         return Plan({"$and": [self.query, check]}, self.index, self.films)
 
     def rows(self, start: Cursor | None, limit: int, projection: Mapping[str, int]) -> list[Row]:
-        """Up to `limit` films beyond `start`, best ranked first."""
+        """Up to `limit` films beyond `start`, best ranked first.
+
+        Raises TooSlow when more than FEW lie on the way and that takes longer than `listing.within_limit` allows.
+        """
+        read = partial(self._rows, start, limit, projection)
+        return read() if self.films <= FEW else within_limit(read, "movies")
+
+    def _rows(self, start: Cursor | None, limit: int, projection: Mapping[str, int]) -> list[Row]:
         found: list[Row] = []
         for beyond, sort in _beyond(start):
             query = {"$and": [self.query, beyond]} if beyond else self.query

@@ -1,12 +1,11 @@
 """What somebody who has typed a few letters may be looking for: titles and people."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from app.db import person_directory
 from app.db.connection import Row, driver_errors
-from app.db.listing import check_limit, within_limit
+from app.db.listing import check_limit
 from app.db.models import MAX_NAME
 from app.db.search import ARTICLES, Search
 from app.db.text import tokenize
@@ -37,10 +36,6 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
     """
     check_limit(limit)
-    return within_limit(partial(_suggest, text, limit))
-
-
-def _suggest(text: str, limit: int) -> list[Suggestion]:
     found = Search(text).titles(CANDIDATES, SHOWN)
     tokens = tokenize(text)
     films = sorted(_series(found), key=lambda film: _closeness(film["title_norm"], tokens))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,7 +11,6 @@ from flask import Blueprint, Response, jsonify, render_template, request, url_fo
 
 from app.db import catalogue, facets, search_misses, spelling, suggestions
 from app.db.errors import BadQuery, TooSlow
-from app.db.listing import within_limit
 from app.db.search import ANY, Narrow, correct, people_named, search_movies
 from app.db.suggestions import Suggestion
 from app.db.text import tokenize
@@ -58,7 +56,7 @@ def search() -> Page:
     narrow = narrowing.narrow_from(request.args)
     after = single(request.args, "after") or None
     try:
-        context = within_limit(partial(_results, text, narrow, after))
+        context = _results(text, narrow, after)
     except TooSlow:
         return _problem(text, TOO_SLOW, 503)
     except BadQuery as error:

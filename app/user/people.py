@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.db import person_directory
 from app.db.errors import BadQuery, NotFound
-from app.db.listing import within_limit
 from app.user.missing import missing
 from app.web.filters import plural
 from app.web.query import single
@@ -36,8 +33,7 @@ def show(person_id: str) -> str | Response:
 def suggest() -> Response:
     """{"people": [{id, name, detail}]} of the `role` whose names have words that begin so, most films first."""
     role, text = single(request.args, "role"), single(request.args, "q")
-    find = partial(person_directory.find, text, role=role or None, limit=SUGGESTIONS, unfinished=True)
-    found = within_limit(find)
+    found = person_directory.find(text, role=role or None, limit=SUGGESTIONS, unfinished=True)
     people = [{"id": row["_id"], "name": row["name"], "detail": plural(row["films"], "film")} for row in found]
     response = jsonify(people=people)
     response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"

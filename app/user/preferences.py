@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 
 from app.db import catalogue, preferences, spelling
-from app.db.listing import Page, within_limit
+from app.db.listing import Page
 from app.db.preferences import Preferences
 from app.user.narrowing import KIND_WORDS
 from app.web.filters import plural
@@ -77,7 +76,7 @@ def find() -> str:
     """The form, and the three best films that are all that is asked for; `after` goes on below them."""
     wishes = Wishes(**{field.name: single(request.args, field.name).strip() for field in fields(Wishes)})
     after = single(request.args, "after") or None
-    return render_template("user/preferences.html", **within_limit(partial(_page, wishes, after)))
+    return render_template("user/preferences.html", **_page(wishes, after))
 
 
 def _page(wishes: Wishes, after: str | None) -> dict[str, Any]:

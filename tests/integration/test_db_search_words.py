@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import derived, facets, listing, operations, person_directory, search_words, spelling, suggestions
+from app.db import (
+    derived,
+    facets,
+    listing,
+    operations,
+    person_directory,
+    search,
+    search_plan,
+    search_words,
+    spelling,
+    suggestions,
+)
 from app.db.errors import BadQuery
 from app.db.search import MAX_CORRECTIONS, Narrow, correct
 
@@ -116,8 +127,23 @@ def test_a_correction_takes_few_look_ups_and_is_given_up_in_time(monkeypatch: py
     monkeypatch.setattr(person_directory, "find", counted)
     assert correct("godric marlowe marx godfather agani") is None
     assert len(looked_for) <= MAX_CORRECTIONS
+    assert correct("godfahter") == "godfather"
+    monkeypatch.setattr(search_plan, "FEW", -1)
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     assert correct("godfahter") is None
+    tried: list[search.Search] = []
+
+    def no_hits(self: search.Search) -> bool:
+        tried.append(self)
+        return False
+
+    monkeypatch.setattr(search.Search, "hits", no_hits)
+    monkeypatch.setattr(spelling, "nearest", lambda *_: ["one", "two", "three"])
+    for patience, tries in ((60, 3), (-1, 1)):
+        monkeypatch.setattr(search, "MAX_CORRECTING_S", patience)
+        tried.clear()
+        assert correct("godfahter") is None
+        assert len(tried) == tries
 
 
 @pytest.mark.usefixtures("films")

@@ -13,6 +13,8 @@ TEMPORARY = [
     ExecutionTimeout("operation exceeded time limit", 50),
     OperationFailure("Authentication failed.", 18),
     OperationFailure("Could not find host matching read preference", 133),
+    OperationFailure("Connection refused", 6),
+    OperationFailure("could not get updated shard list from config server", 202),
     OperationFailure("planner returned error :: hint provided does not correspond to an existing index", 2),
 ]
 

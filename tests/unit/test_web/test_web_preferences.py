@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from web_form import Form
 from web_visitor import Visitor, titles
 
-from app.db import catalogue, listing
+from app.db import catalogue
 from app.user import narrowing
 
 
@@ -120,14 +120,6 @@ def test_a_name_spelled_wrong_leads_to_the_right_one(visitor: Visitor) -> None:
     link = re.search(r'Did you mean <a href="([^"]+)">Dan Director</a>', page)
     assert link
     assert titles(visitor.get(unescape(link[1])).text) == ["The Long Film"]
-
-
-@pytest.mark.parametrize("path", ["/find?actor=ann", "/suggest/people?q=ann", "/suggest?q=ann"])
-def test_what_takes_too_long_is_given_up(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
-    response = visitor.get(path)
-    assert response.status_code == 503
-    assert "Ask for less at once" in response.text
 
 
 def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:

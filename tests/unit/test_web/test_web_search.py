@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from web_visitor import Visitor, titles
 
 from app.db import facets as db_facets
-from app.db import listing, search
+from app.db import listing, search, search_plan
 from app.db.errors import TooSlow
 
 # -- suggestions
@@ -158,6 +158,7 @@ def test_people_of_a_corrected_name_are_shown(visitor: Visitor) -> None:
 
 
 def test_a_search_that_takes_too_long_is_given_up_with_advice(user_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_plan, "FEW", -1)
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     visitor = Visitor(user_app)
     response = visitor.get("/search?q=numbered")
