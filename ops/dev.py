@@ -21,7 +21,7 @@ from ops.paths import ROOT
 from ops.processes import Process, StartError, port_is_free
 
 APPS = {"user": 8000, "admin": 8001}
-TOPOLOGIES = {"compact": {"shards": 2, "members": 3}, "single": {"shards": 0, "members": 1}}
+TOPOLOGIES = {"compact": (2, 3), "single": (0, 1)}  # shards, and members of every replica set
 ADMIN_NAME = "admin"
 
 
@@ -56,8 +56,9 @@ def dev(topology: str = "compact") -> int:
     try:
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-dev-")))
+            shards, members = TOPOLOGIES[topology]
             cluster = stack.enter_context(
-                LocalCluster(directory / "cluster", mongod=mongod_path(), say=say, **TOPOLOGIES[topology])
+                LocalCluster(directory / "cluster", mongod=mongod_path(), shards=shards, members=members, say=say)
             )
             admin = {"FILM_LIBRARY_MONGODB_URI": cluster.uri("film-library-admin")}
             say("loading the sample catalogue")

@@ -62,6 +62,7 @@ class LocalCluster:
         members: members of every replica set.
         mongod: path of the mongod binary.
         cache_gb: WiredTiger cache of each mongod, in GB.
+        test_commands: whether tests may have the mongods fail on purpose (configureFailPoint).
 
     Raises:
         StartError: a process did not come up; all others have been stopped.
@@ -75,11 +76,13 @@ class LocalCluster:
         shards: int = 2,
         members: int = 3,
         cache_gb: float = 0.25,
+        test_commands: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
         self.mongod = mongod
         self.cache_gb = cache_gb
+        self.test_commands = test_commands
         self.say = say
         self.key_file = directory / "keyfile"
         self.database: dict[str, Any] = yaml.safe_load(DATABASE_FILE.read_text())
@@ -198,6 +201,8 @@ class LocalCluster:
         argv += ["--keyFile", str(self.key_file), "--auth"]
         argv += ["--wiredTigerCacheSizeGB", str(self.cache_gb), "--oplogSize", "200"]
         argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        if self.test_commands:
+            argv += ["--setParameter", "enableTestCommands=1"]
         if cluster_role:
             argv += [f"--{cluster_role}"]
         return Process(name, argv, port, Path(f"{data}.log"))

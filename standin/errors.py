@@ -22,8 +22,12 @@ STALE_CODES = frozenset({63, 150, 249, 13388, 13297})
 # The member is no longer (or not yet) primary, or is shutting down: nothing was done, ask the new primary.
 NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})
 
+# What a shard says when it asks other servers, in our place (an aggregate over shards) or for its routing table, and
+# one of them has lost its power: it takes that one for alive, for up to 20 s.
+NETWORK_INTERFACE_EXCEEDED_TIME_LIMIT = 202
+
 # Safe to repeat for reads and for writes that carry a transaction number (the drivers' retryable writes).
-RETRYABLE_CODES = NOT_PRIMARY_CODES | {6, 7, 89, 134, 262, 9001}
+RETRYABLE_CODES = NOT_PRIMARY_CODES | {6, 7, 89, 134, NETWORK_INTERFACE_EXCEEDED_TIME_LIMIT, 262, 9001}
 
 # What a driver may answer by running its whole transaction again: the above, WriteConflict, LockTimeout,
 # SnapshotUnavailable, NoSuchTransaction.

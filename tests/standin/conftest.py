@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards and the config servers, of one member each, behind the stand-in."""
-    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1) as cluster:
+    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1, test_commands=True) as cluster:
         yield cluster
         # Nobody needs the data: members that stop in order wait for each other.
         for process in cluster.processes:

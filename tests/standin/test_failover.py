@@ -157,6 +157,24 @@ def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Coll
     assert len(list(sharded.find())) == 20
 
 
+@pytest.mark.parametrize("code", [6, 202], ids=["HostUnreachable", "NetworkInterfaceExceededTimeLimit"])
+def test_what_a_shard_could_not_reach_for_a_while_is_asked_again(
+    small_cluster: LocalCluster, sharded: Collection[Document], code: int
+) -> None:
+    sharded.insert_many([{"key": key} for key in range(20)])
+    shard = small_cluster.shard_client("shard1")
+    failure = {"failCommands": ["aggregate", "count", "find"], "errorCode": code, "failInternalCommands": True}
+    for count in (
+        lambda: sharded.count_documents({}),
+        sharded.estimated_document_count,
+        lambda: len(list(sharded.find())),
+    ):
+        shard.admin.command("configureFailPoint", "failCommand", mode={"times": 2}, data=failure)
+        assert count() == 20
+        left = shard.admin.command("configureFailPoint", "failCommand", mode="off")
+        assert left["count"] >= 2, "it failed as told"
+
+
 def test_a_router_without_its_config_servers_goes_on(replicated: LocalCluster, films: Collection[Document]) -> None:
     """Reads and writes of clients that are logged in need no config server."""
     films.insert_one({"_id": 1, "key": 1})
