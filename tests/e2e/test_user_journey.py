@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tour import PASSWORD, PHONE, Tour, follow, new_name, sign_up
+from tour import PASSWORD, PHONE, Tour, new_name, sign_up
 
 from ops.paths import ROOT
 
@@ -22,16 +22,20 @@ MODES: dict[str, dict[str, Any]] = {
     "desk": DESK,
     "phone-at-night": PHONE_AT_NIGHT,
     "no-javascript": {**DESK, "java_script_enabled": False},
+    "keyboard": DESK,
 }
+FURTHEST = 150  # presses of Tab
+FOLLOWING = 4  # Node.DOCUMENT_POSITION_FOLLOWING
 
 
 class Newcomer:
-    """Somebody in one window, with a camera."""
+    """Somebody in one window, with a camera; who in the mode "keyboard" has no mouse."""
 
     def __init__(self, tour: Tour, mode: str) -> None:
         self.page = tour.window(**MODES[mode], accept_downloads=True)
         self.site = tour.site.user
         self.scripted = MODES[mode].get("java_script_enabled", True)
+        self._keyboard = mode == "keyboard"
         self._pictures = PICTURES / mode
         self._taken = 0
 
@@ -46,10 +50,43 @@ class Newcomer:
         self._pictures.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=self._pictures / f"{self._taken:02}-{name}.png")
 
+    def click(self, target: Locator) -> None:
+        if not self._keyboard:
+            target.click()
+            return
+        self._reach(target)
+        self.page.keyboard.press("Enter")
+
+    def follow(self, link: Locator) -> None:
+        """As `tour.follow`."""
+        with self.page.expect_navigation(wait_until="load"):
+            self.click(link)
+
+    def type(self, field: Locator, text: str) -> None:
+        """Into a text field, or the beginning of a choice."""
+        if self._keyboard:
+            self._reach(field)
+            self.page.keyboard.type(text)
+        elif field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(text)
+        else:
+            field.fill(text)
+
+    def _reach(self, target: Locator) -> None:
+        """With Tab alone, the shorter way, and in the end one sees where one is."""
+        expect(target).to_be_visible()
+        for _ in range(FURTHEST):
+            if target.evaluate("element => element === document.activeElement"):
+                outline = target.evaluate("element => getComputedStyle(element).outlineStyle")
+                assert outline != "none", f"no visible focus on {target}"
+                return
+            way = target.evaluate("element => element.compareDocumentPosition(document.activeElement)")
+            self.page.keyboard.press("Shift+Tab" if way & FOLLOWING else "Tab")
+        pytest.fail(f"{target} can't be reached with Tab")
+
     def search(self, text: str) -> None:
-        bar = self.page.get_by_label(re.compile("Search films and people"))
-        bar.fill(text)
-        follow(self.page, self.page.get_by_role("search").get_by_role("button", name="Search"))
+        self.type(self.page.get_by_label(re.compile("Search films and people")), text)
+        self.follow(self.page.get_by_role("search").get_by_role("button", name="Search"))
 
     def like(self, title: str) -> None:
         """Press the heart of a film that isn't liked."""
@@ -68,10 +105,10 @@ class Newcomer:
     def press(self, heart: Locator) -> None:
         """Press a heart, or what undoes one; come back when that is saved."""
         if not self.scripted:
-            follow(self.page, heart)
+            self.follow(heart)
             return
         with self.page.expect_response(re.compile("/like$")) as sent:
-            heart.click()
+            self.click(heart)
         assert sent.value.ok
 
 
@@ -101,7 +138,7 @@ def finds_a_film(person: Newcomer) -> str:
     person.search("socail netwrok")
     assert titles(page)[0] == "The Social Network"
     person.picture("search-with-a-slip")
-    follow(page, page.get_by_role("main").locator(".card-link").first)
+    person.follow(page.get_by_role("main").locator(".card-link").first)
     person.heading("The Social Network")
     person.picture("film")
     return page.get_by_role("heading", level=1).inner_text()
@@ -110,14 +147,14 @@ def finds_a_film(person: Newcomer) -> str:
 def signs_up_to_like_it(person: Newcomer, name: str, film: str) -> None:
     """Whoever isn't known is asked who they are, and then has the film among theirs."""
     page = person.page
-    follow(page, page.get_by_role("main").get_by_role("link", name=f"Like {film}", exact=True))
+    person.follow(page.get_by_role("main").get_by_role("link", name=f"Like {film}", exact=True))
     person.heading("Log in")
-    follow(page, page.get_by_role("main").get_by_role("link", name="Sign up"))
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password again").fill(PASSWORD)
+    person.follow(page.get_by_role("main").get_by_role("link", name="Sign up"))
+    person.type(page.get_by_label("Name"), name)
+    person.type(page.get_by_label("Password", exact=True), PASSWORD)
+    person.type(page.get_by_label("Password again"), PASSWORD)
     person.picture("sign-up")
-    follow(page, page.get_by_role("main").get_by_role("button", name="Sign up"))
+    person.follow(page.get_by_role("main").get_by_role("button", name="Sign up"))
     expect(person.heart(film)).to_have_attribute("aria-pressed", "true")
 
 
@@ -161,9 +198,9 @@ def is_surprised(person: Newcomer, liked: list[str]) -> None:
 def says_what_it_should_be(person: Newcomer) -> None:
     page = person.page
     person.visit("/find")
-    page.get_by_label("Genre").select_option("drama")
-    page.get_by_label("With (actor)").fill("George Clooney")
-    follow(page, page.get_by_role("button", name="Show the top 3"))
+    person.type(page.get_by_label("Genre"), "drama")
+    person.type(page.get_by_label("With (actor)"), "George Clooney")
+    person.follow(page.get_by_role("button", name="Show the top 3"))
     assert len(titles(page)) == 3
     person.picture("choose")
 
@@ -171,7 +208,7 @@ def says_what_it_should_be(person: Newcomer) -> None:
 def takes_the_data_along(person: Newcomer, name: str, liked: list[str]) -> None:
     person.visit("/account")
     with person.page.expect_download() as download:
-        person.page.get_by_role("link", name="Take your data along").click()
+        person.click(person.page.get_by_role("link", name="Take your data along"))
     kept = Path(download.value.path()).read_text(encoding="utf-8")
     assert json.loads(kept)["account"]["name"] == name
     assert all(json.dumps(title, ensure_ascii=False) in kept for title in liked)
@@ -181,15 +218,15 @@ def takes_the_data_along(person: Newcomer, name: str, liked: list[str]) -> None:
 def leaves_nothing_behind(person: Newcomer, name: str) -> None:
     page = person.page
     person.visit("/account")
-    follow(page, page.get_by_role("link", name="Delete your account"))
-    page.get_by_label(re.compile("password")).first.fill(PASSWORD)
+    person.follow(page.get_by_role("link", name="Delete your account"))
+    person.type(page.get_by_label(re.compile("password")).first, PASSWORD)
     person.picture("leave")
-    follow(page, page.get_by_role("main").get_by_role("button", name="Delete everything"))
+    person.follow(page.get_by_role("main").get_by_role("button", name="Delete everything"))
     person.visit("/my-films")
     person.heading("Log in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    person.type(page.get_by_label("Name"), name)
+    person.type(page.get_by_label("Password", exact=True), PASSWORD)
+    person.click(page.get_by_role("main").get_by_role("button", name="Log in"))
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
 
 
