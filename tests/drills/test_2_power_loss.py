@@ -22,6 +22,9 @@ DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in 
 LED = {"mongo-1": ["shard1"], "mongo-2": ["shard2"], "mongo-3": ["config", "shard1", "shard2"]}
 PATIENCE = 120  # seconds for a host to boot and its members to catch up
 PAUSE = 5.0  # seconds; waiting longer than that is waiting for an election
+#: Seconds from the power cut until nobody waits any more: an election takes up to 12, catching up 2; and whatever a new
+#: primary then asks a config server without power, which other servers take for alive for up to 20 after the cut.
+OUTAGE = 30.0
 HEALTHY = {"PRIMARY", "SECONDARY"}
 
 
@@ -91,7 +94,7 @@ def test_both_apps_go_on_without_it(victim: Host, deployment: Deployment, invent
     longest = max(visitor.answers, key=lambda answer: answer.seconds)
     print(f"{victim.name}: {len(visitor.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
     assert failed == []
-    assert len(visitor.pauses(PAUSE)) <= 1, visitor.pauses(PAUSE)
+    assert [answer for answer in visitor.answers if answer.seconds > PAUSE and answer.ended > cut + OUTAGE] == []
     users = router(deployment, inventory)["movie_library"]["users"]
     assert users.count_documents({"username": {"$in": visitor.signed_up}}) == len(visitor.signed_up)
     assert router(deployment, inventory)["movie_library"]["movies"].count_documents({}) == films

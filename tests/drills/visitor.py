@@ -27,6 +27,10 @@ class Answer:
     seconds: float
     status: int
 
+    @property
+    def ended(self) -> float:
+        return self.began + self.seconds
+
 
 @dataclass
 class Visitor:
@@ -60,19 +64,6 @@ class Visitor:
     def count(self, what: str, since: float) -> int:
         """Requests of a kind that began after `since` and were answered well."""
         return sum(a.what == what and a.began > since and 200 <= a.status < 400 for a in self.answers)
-
-    def pauses(self, seconds: float) -> list[tuple[float, float]]:
-        """Stretches of time, as (beginning, end), in which some request waited at least that long."""
-        merged: list[tuple[float, float]] = []
-        for answer in sorted(self.answers, key=lambda answer: answer.began):
-            if answer.seconds < seconds:
-                continue
-            end = answer.began + answer.seconds
-            if merged and answer.began <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-            else:
-                merged.append((answer.began, end))
-        return merged
 
     def log_in_as_admin(self) -> None:
         """A new session in the admin app, used by the reading from now on."""
