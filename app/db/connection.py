@@ -20,9 +20,9 @@ from app.settings import SettingError, setting
 Row = dict[str, Any]
 T = TypeVar("T")
 
-# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s). The new primary may wait another 2 s
-# for the word of a member whose power failed (catchUpTimeoutMillis), and some 5 s for a config server there (measured).
-# With timeoutMS the driver goes on retrying until then, so a primary's death is a pause and not an error.
+# An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s), the new primary may wait another 2 s
+# for the word of a member whose power failed (catchUpTimeoutMillis), and servers may ask a config server there in vain
+# for up to 20 s after the cut (measured). Until then the driver retries: a primary's death is a pause and no error.
 OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 

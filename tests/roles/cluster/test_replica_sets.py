@@ -36,9 +36,10 @@ def test_primaries_are_spread_over_the_hosts(deployment: Deployment, inventory: 
     assert len(set(primaries.values())) >= min(2, len(hosts)), primaries
 
 
-def test_a_new_primary_does_not_wait_for_whoever_is_without_power(
+def test_nobody_waits_for_a_member_without_power(
     deployment: Deployment, inventory: Inventory, replica_set: str
 ) -> None:
     first = inventory.replica_sets[replica_set][0]
     config = deployment.client(first, first.administrator).admin.command("replSetGetConfig")["config"]
     assert config["settings"]["catchUpTimeoutMillis"] == 2000
+    assert not config["settings"]["chainingAllowed"]
