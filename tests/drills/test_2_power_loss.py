@@ -17,9 +17,9 @@ from tests.drills.conftest import ENV
 from tests.drills.visitor import Visitor
 
 DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
-#: What the host without power was the primary of. Each is an outage of its own: of the shard that also has what isn't
-#: sharded, of the other one, which the first one may still think alive when it asks it itself, and of everything.
-LED = {"mongo-1": ["shard1"], "mongo-2": ["shard2"], "mongo-3": ["config", "shard1", "shard2"]}
+#: What the host without power was the primary of. Each is an outage of its own: while the config servers elect, too, a
+#: shard's new primary can't find out what it has to know.
+LED = {"mongo-1": ["shard1"], "mongo-2": ["config", "shard2"], "mongo-3": ["config", "shard1", "shard2"]}
 PATIENCE = 120  # seconds for a host to boot and its members to catch up
 PAUSE = 5.0  # seconds; waiting longer than that is waiting for an election
 #: Seconds from the power cut until nobody waits any more: an election takes up to 12, catching up 2; and whatever a new
