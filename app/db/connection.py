@@ -26,11 +26,10 @@ T = TypeVar("T")
 OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 
-# AuthenticationFailed, and FailedToSatisfyReadPreference: the router gave up looking for a primary.
-_UNAVAILABLE = frozenset({18, 133})
-# A router or a shard has lost a connection, or waited too long: HostUnreachable, HostNotFound, NetworkTimeout,
+# AuthenticationFailed; FailedToSatisfyReadPreference: the router gave up looking for a primary; and what a router or a
+# shard says that lost a connection or waited too long: HostUnreachable, HostNotFound, NetworkTimeout,
 # ReadConcernMajorityNotAvailableYet, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit, SocketException.
-_LOST = frozenset({6, 7, 89, 134, 202, 262, 9001})
+_UNAVAILABLE = frozenset({18, 133, 6, 7, 89, 134, 202, 262, 9001})
 # BadValue with this text: a query names an index that `film-library init-db` of this release has yet to build.
 _BAD_VALUE, _NO_INDEX = 2, "hint provided does not correspond to an existing index"
 DOCUMENT_VALIDATION_FAILURE = 121
@@ -167,7 +166,7 @@ def driver_errors() -> Iterator[None]:
             raise ValidationFailed(dict.fromkeys(refused_fields(error), REFUSED)) from error
         reason = _plain(error)
         lacks_index = code == _BAD_VALUE and _NO_INDEX in reason
-        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE | _LOST or lacks_index:
+        if isinstance(error, driver.ConnectionFailure) or error.timeout or code in _UNAVAILABLE or lacks_index:
             raise DatabaseUnavailable(reason) from error
         raise DatabaseError(reason) from error
 

@@ -50,7 +50,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) 
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - our own server
+            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - http, to a server started here
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)  # between two questions, not instead of one

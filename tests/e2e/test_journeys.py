@@ -102,7 +102,7 @@ def test_a_member_by_keyboard_alone(tour: Tour) -> None:
     page.goto(f"{tour.site.user}/search?q=the")
     expect(page.locator(".facets").get_by_role("link", name="drama")).to_be_visible()
     tab_to(page, "drama")
-    with page.expect_navigation(wait_until="load"):
+    with page.expect_event("load"):
         page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Remove the filter drama").first).to_be_visible()
 
@@ -119,7 +119,7 @@ def test_a_member_by_keyboard_alone(tour: Tour) -> None:
     expect(heart).to_be_focused()
 
     tab_to(page, "My films", key="Shift+Tab")
-    with page.expect_navigation(wait_until="load"):
+    with page.expect_event("load"):
         page.keyboard.press("Enter")
     heading(page, "My films")
     tab_to(page, f"Like {title}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tour import PASSWORD, PHONE, Tour, new_name, sign_up
+from tour import PASSWORD, PHONE, Tour, follow, new_name, sign_up
 
 from ops.paths import ROOT
 
@@ -58,9 +58,7 @@ class Newcomer:
         self.page.keyboard.press("Enter")
 
     def follow(self, link: Locator) -> None:
-        """As `tour.follow`."""
-        with self.page.expect_navigation(wait_until="load"):
-            self.click(link)
+        follow(self.page, link, self.click)
 
     def type(self, field: Locator, text: str) -> None:
         """Into a text field, or the beginning of a choice."""

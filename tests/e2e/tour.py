@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -71,12 +72,12 @@ def new_name() -> str:
     return f"guest{next(_names)}"
 
 
-def follow(page: Page, link: Locator) -> None:
+def follow(page: Page, link: Locator, click: Callable[[Locator], None] = Locator.click) -> None:
     """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads or goes on by itself
     doesn't wait, and leaving a page ends what it is sending. The event, for an address that a script changes is a
     navigation, too."""
     with page.expect_event("load"):
-        link.click()
+        click(link)
 
 
 def log_in(page: Page, site: str, name: str) -> None:
