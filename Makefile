@@ -1,7 +1,8 @@
 # The front door. `make` alone lists what it can do; every target works on a machine that has only git, make and Python 3.11+.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-SHELL := /bin/bash
+# bash, in an environment made for it.
+SHELL := bin/shell
 PYTHON := .venv/bin/python
 
 # What a cluster is; `make cluster-up TOPOLOGY=dedicated SHARDS=3`. ops/preflight.py checks them and names the allowed values.
@@ -53,7 +54,14 @@ lock: ## Renew the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-.PHONY: test lint test-unit test-terraform test-roles test-cluster test-aws explore
+TESTS := test lint test-unit test-terraform test-roles test-cluster test-aws explore
+.PHONY: $(TESTS)
+# They have environments of their own: nothing that somebody set for a cluster, or for an account of AWS, reaches them.
+$(TESTS): override ENV := test
+$(TESTS): override TOPOLOGY := compact
+$(TESTS): override SHARDS := 2
+$(TESTS): override MEMBERS := 3
+$(TESTS): override SUBNET :=
 test: lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
 lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules

@@ -20,8 +20,6 @@ from ops.errors import OpsError
 from ops.paths import build_dir
 from ops.topology import ports_of
 
-_CONNECT_SECONDS = 5
-
 
 @dataclass(frozen=True)
 class Fleet:
@@ -77,7 +75,7 @@ def _through_ssh(env: str) -> Iterator[Fleet]:
         def forward(host: ec2.Ec2Host) -> None:
             control = Path(directory) / f"{host.name}.ctl"
             sockets = [f"{directory}/{host.name}-{port}.sock:127.0.0.1:{port}" for port in ports_of(host.groups)]
-            command = ec2.ssh_command(env, host, "-S", str(control), "-o", f"ConnectTimeout={_CONNECT_SECONDS}")
+            command = ec2.ssh_command(env, host, "-S", str(control))
             # -f comes back when every forward listens: nothing to wait for afterwards.
             options = ["-f", "-N", "-M", "-o", "ControlPersist=no"]
             forwards = [option for socket in sockets for option in ("-L", socket)]

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import time
 from ipaddress import IPv4Network
-from pathlib import Path
 
-from ops import image, podman, secrets
+from ops import image, podman, secrets, ssh
 from ops.containers import Container, container_name, containers, exists, network_name
 from ops.errors import OpsError
 from ops.mirror import MIRROR, MOUNT
-from ops.paths import secrets_dir
 from ops.progress import Say, quiet
 from ops.topology import Host
 
@@ -42,7 +40,7 @@ umask 077 && cat > ~root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_k
 def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> None:
     """Makes the environment's network and hosts, starts those that are off, and lets its ssh key in.
 
-    Hosts that the list doesn't name any more are left alone. Raises HostError, ImageError or PodmanError.
+    Hosts that the list doesn't name any more are left alone. Raises HostError, ssh.HostError, ImageError or PodmanError.
     """
     podman.prepare()
     tag = image.ensure(say)
@@ -61,6 +59,8 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
     public_key = (directory / "ssh_key.pub").read_text()
     host_keys = [_wait_and_admit(env, host, public_key) for host in hosts]  # they boot at the same time
     secrets.write_private(directory / "known_hosts", "".join(host_keys), replace=True)
+    for host in hosts:
+        ssh.wait_until_admitted(host.name, ssh_command(env, host), say=say)
 
 
 def down(env: str) -> list[str]:
@@ -92,7 +92,7 @@ def _start(env: str, host: Host, existing: Container | None, tag: str) -> None:
 def _create(env: str, host: Host, tag: str) -> None:
     octets = [int(octet) for octet in host.address.split(".")]
     podman.run(
-        *["run", "--detach", "--pull=never", "--systemd=always"],
+        *["run", "--detach", "--pull=never", "--systemd=always", "--http-proxy=false"],
         *["--label", f"film-library-env={env}", "--label", f"film-library-address={host.address}"],
         *["--name", container_name(env, host.name), "--hostname", host.name],
         *["--network", network_name(env), "--ip", host.address],
@@ -122,6 +122,4 @@ def _wait_and_admit(env: str, host: Host, public_key: str) -> str:
 
 def ssh_command(env: str, host: Host) -> list[str]:
     """The ssh command line that opens a shell on the host."""
-    directory: Path = secrets_dir(env)
-    options = ["-i", str(directory / "ssh_key"), "-o", f"UserKnownHostsFile={directory / 'known_hosts'}"]
-    return ["ssh", *options, f"root@{host.address}"]
+    return ssh.command(env, host.address)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ops import ssh
 from ops.aws.hosts import ssh_options
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
@@ -31,8 +32,9 @@ def write(settings: Settings, source: PackageSource) -> Path:
 def write_common(env: str, source: PackageSource) -> Path:
     """Writes what EC2's hosts have in common and returns its path."""
     # The alias is Ansible's to fill in: the instance that a name stands for at the moment.
-    options = shlex.join(ssh_options(env, "ALIAS")).replace("ALIAS", "{{ instance_id }}")
-    connection = _connection(env) | {"ansible_ssh_common_args": f"-o IdentitiesOnly=yes {options}"}
+    options = shlex.join(ssh_options("ALIAS")).replace("ALIAS", "{{ instance_id }}")
+    connection = _connection(env)
+    connection["ansible_ssh_common_args"] += f" {options}"
     del connection["ansible_user"]
     return _write(env, {"all": {"vars": connection | source.variables()}})
 
@@ -67,13 +69,11 @@ def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
 
 
 def _connection(env: str) -> dict[str, str]:
-    secrets = secrets_dir(env)
     return {
         "ansible_user": "root",
         "ansible_python_interpreter": "/usr/bin/python3",
-        "ansible_ssh_private_key_file": str(secrets / "ssh_key"),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={secrets / 'known_hosts'}",
-        "cluster_secrets_dir": str(secrets),
+        "ansible_ssh_common_args": shlex.join(["-F", str(ssh.config(env))]),
+        "cluster_secrets_dir": str(secrets_dir(env)),
     }
 
 

@@ -22,8 +22,11 @@ class PodmanError(OpsError):
 
 
 def as_root(*command: str) -> list[str]:
-    """The command, by way of sudo when this user isn't root."""
-    return list(command) if os.geteuid() == 0 else ["sudo", "-n", *command]
+    """The command, by way of sudo when this user isn't root; sudo would forget the way through a proxy."""
+    if os.geteuid() == 0:
+        return list(command)
+    proxies = ",".join(name for name in os.environ if name.lower().endswith("_proxy"))
+    return ["sudo", "-n", *([f"--preserve-env={proxies}"] if proxies else []), *command]
 
 
 def run(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -131,7 +131,6 @@ class Deployment:
             variables = self.inventory.variables[name]
             self._hosts[name] = testinfra.get_host(
                 f"ssh://{variables['ansible_user']}@{self.inventory.address(name)}",
-                ssh_identity_file=variables["ansible_ssh_private_key_file"],
                 ssh_extra_args=variables.get("ansible_ssh_common_args", ""),
                 controlpath=str(self._control(name)),
                 sudo=variables["ansible_user"] != "root",
@@ -168,8 +167,8 @@ class Deployment:
     def _ssh(self, host: str) -> list[str]:
         variables = self.inventory.variables[host]
         common = shlex.split(str(variables.get("ansible_ssh_common_args", "")))
-        identity = ["-i", str(variables["ansible_ssh_private_key_file"]), *common, "-S", str(self._control(host))]
-        return ["ssh", *identity, f"{variables['ansible_user']}@{self.inventory.address(host)}"]
+        destination = f"{variables['ansible_user']}@{self.inventory.address(host)}"
+        return ["ssh", *common, "-S", str(self._control(host)), destination]
 
     def open(self) -> None:
         """Connect to every host and open a Unix socket here for every MongoDB process there."""

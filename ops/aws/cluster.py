@@ -35,8 +35,8 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
             outputs = _apply(settings, variables, progress)
         fleet = hosts.of_outputs(outputs)
         with progress.phase("Hosts"):
-            instances.start(account.region(), [host.instance_id for host in fleet])  # those that cluster-stop left
-            hosts.wait_until_reachable(settings.env, fleet, progress.hint)
+            instances.start(account.region(), _ids(fleet))  # those that cluster-stop left
+            hosts.wait_until_reachable(settings.env, fleet, _uptimes(fleet), progress.hint)
             common = inventory.write_common(settings.env, packages)
         with progress.phase("Ansible"):
             run = ansible.play(
@@ -70,7 +70,7 @@ def stop(settings: Settings, variables: Mapping[str, str]) -> int:
 
     def work(progress: Progress) -> int:
         fleet = hosts.of_state(settings.env)
-        states = instances.states(account.region(), [host.instance_id for host in fleet])
+        states = instances.states(account.region(), _ids(fleet))
         running = [host for host in fleet if states[host.instance_id] == "running"]
         # Routers last: while one runs, with nothing on it, a run that goes on here knows how far this one came.
         members, routers = _by_kind(running)
@@ -94,7 +94,7 @@ def start(settings: Settings) -> int:
         with progress.phase("Instances"):
             for ids in _by_kind(fleet):  # a router without config servers would only wait for them
                 instances.start(account.region(), ids)
-            hosts.wait_until_reachable(settings.env, fleet, progress.hint)
+            hosts.wait_until_reachable(settings.env, fleet, _uptimes(fleet), progress.hint)
         with progress.phase("Cluster"):
             ansible.play(["playbooks/resume.yml"], _inventories(settings.env), progress)
         state = status.collect(settings.env)
@@ -102,6 +102,14 @@ def start(settings: Settings) -> int:
         return 0 if state.healthy else 1
 
     return _exclusively(settings.env, "start", work)
+
+
+def _ids(fleet: list[hosts.Ec2Host]) -> list[str]:
+    return [host.instance_id for host in fleet]
+
+
+def _uptimes(fleet: list[hosts.Ec2Host]) -> dict[str, float]:
+    return instances.uptimes(account.region(), _ids(fleet))
 
 
 def _by_kind(fleet: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:

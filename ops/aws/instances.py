@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -13,9 +14,13 @@ _WAIT = {"Delay": 2, "MaxAttempts": 300}
 
 def states(region: str, instance_ids: list[str]) -> dict[str, str]:
     """Instance id -> EC2's state (running, stopped ...)."""
-    pages = _client(region).get_paginator("describe_instances").paginate(InstanceIds=instance_ids)
-    found = [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
-    return {instance["InstanceId"]: instance["State"]["Name"] for instance in found}
+    return {each["InstanceId"]: each["State"]["Name"] for each in _describe(region, instance_ids)}
+
+
+def uptimes(region: str, instance_ids: list[str]) -> dict[str, float]:
+    """Instance id -> seconds since it was started last."""
+    now = datetime.now(UTC)
+    return {each["InstanceId"]: (now - each["LaunchTime"]).total_seconds() for each in _describe(region, instance_ids)}
 
 
 def stop(region: str, instance_ids: list[str]) -> None:
@@ -26,6 +31,11 @@ def stop(region: str, instance_ids: list[str]) -> None:
 def start(region: str, instance_ids: list[str]) -> None:
     """Starts instances and waits until they run, which is before they answer."""
     _switch(region, instance_ids, "instance_running", lambda client, ids: client.start_instances(InstanceIds=ids))
+
+
+def _describe(region: str, instance_ids: list[str]) -> list[dict[str, Any]]:
+    pages = _client(region).get_paginator("describe_instances").paginate(InstanceIds=instance_ids)
+    return [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
 
 
 def _switch(region: str, instance_ids: list[str], waiter: str, act: Callable[[Any, list[str]], object]) -> None:

@@ -1,0 +1,92 @@
+"""How the controller's ssh reaches the hosts: by a configuration of its own, so that nobody's ~/.ssh or agent matters.
+
+`ssh -F build/<env>/ssh_config` is also what Ansible, the tests and a person at the keyboard use.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from pathlib import Path
+
+from ops import children
+from ops.errors import OpsError
+from ops.paths import build_dir, secrets_dir
+from ops.progress import Say, quiet
+
+#: With ENV=aws: the host by which people reach their instances, under a name that their own ssh knows.
+JUMP_VARIABLE = "SSH_JUMP"
+
+#: How long a host that is up may refuse us. A busy machine's sshd takes seconds; a wrong key won't get better.
+PATIENCE_SECONDS = 20.0
+_CONNECT_SECONDS = 5
+
+#: What ssh says while a machine boots; anything else is an answer that waiting doesn't change.
+_BOOTING = ("refused", "timed out", "No route to host", "reset by", "closed by", "System is booting up")
+
+
+class HostError(OpsError):
+    """A host doesn't let us in; the message holds its name and ssh's own reason."""
+
+
+def config(env: str) -> Path:
+    """The environment's ssh configuration, written if it isn't there or changed; returns its path."""
+    path = build_dir(env) / "ssh_config"
+    text = _text(env, os.environ.get(JUMP_VARIABLE, "") if env == "aws" else "")
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(path)
+    return path
+
+
+def command(env: str, destination: str, *options: str) -> list[str]:
+    """The ssh command line that logs in to an address of the environment; its last part is the address."""
+    return ["ssh", "-F", str(config(env)), *options, destination]
+
+
+def wait_until_admitted(name: str, command: list[str], *, boot_seconds: float = 0, say: Say = quiet) -> None:
+    """Waits until the ssh command `command` gets in.
+
+    A host that is still booting has `boot_seconds` for it, any other one PATIENCE_SECONDS. Raises HostError.
+    """
+    began = time.monotonic()
+    *options, destination = command
+    alive = ["-o", f"ServerAliveInterval={_CONNECT_SECONDS}"]
+    while (result := children.run([*options, *alive, destination, "true"])).returncode != 0:
+        reason = result.stderr.strip() or f"ssh ended with {result.returncode}"
+        booting = any(sign in reason for sign in _BOOTING)
+        waited = time.monotonic() - began
+        if waited > (max(boot_seconds, PATIENCE_SECONDS) if booting else PATIENCE_SECONDS):
+            raise HostError(f"{name} doesn't let us in ({shlex.join(command)}), for {waited:.0f} s by now:\n{reason}")
+        say(f"waiting for {name}: {' '.join(reason.split())}")
+        time.sleep(1)  # refused at once while sshd isn't up yet
+
+
+def _text(env: str, jump: str) -> str:
+    secrets = secrets_dir(env)
+    lines = [
+        "# Written by ops/ssh.py; changes made here are lost.",
+        "Host *",
+        f"  User {'ubuntu' if env == 'aws' else 'root'}",
+        f"  IdentityFile {_quoted(secrets / 'ssh_key')}",
+        "  IdentitiesOnly yes",  # a server lets one try six keys; an agent may have more, and they are no business of it
+        "  IdentityAgent none",
+        f"  UserKnownHostsFile {_quoted(secrets / 'known_hosts')}",
+        "  GlobalKnownHostsFile none",
+        # A local host's key is known before the first log-in.
+        f"  StrictHostKeyChecking {'accept-new' if env == 'aws' else 'yes'}",
+        "  BatchMode yes",
+        f"  ConnectTimeout {_CONNECT_SECONDS}",
+    ]
+    if jump:
+        # The person's own ssh, with its configuration and its agent: the jump host is theirs.
+        lines.append(f"  ProxyCommand ssh -o BatchMode=yes -W [%h]:%p -- {shlex.quote(jump)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(path: Path) -> str:
+    """A path as ssh_config takes it: quoted for its blanks, and `%` twice, because it begins a token."""
+    return '"' + str(path).replace("%", "%%") + '"'
