@@ -38,6 +38,15 @@ cluster-stop: env-tools ## ENV=aws: stop the cluster in order, then its instance
 cluster-start: env-tools ## ENV=aws: start the instances again and wait for the cluster
 	@$(PYTHON) -m ops start
 
+##@ This machine
+.PHONY: doctor try-host
+doctor: ## Say what this machine has, lacks and would hinder, and what to do about it; belongs in a bug report
+	@bin/bootstrap doctor
+
+try-host: override ENV := try
+try-host: check hosts-tools ## Build one small host, reach it, remove it: can cluster-up work here? (10 s)
+	@$(PYTHON) -m ops try-host
+
 ##@ Development
 .PHONY: dev format lock
 dev: tools ## Run the cluster as plain processes with both apps, without root (TOPOLOGY=single: one mongod)

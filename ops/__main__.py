@@ -19,6 +19,8 @@ from ops.molecule import molecule
 from ops.paths import ROOT
 from ops.preflight import refusal
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
+from ops.try_host import ENV as TRY_ENV
+from ops.try_host import try_host
 from ops.up import up
 
 
@@ -95,6 +97,10 @@ def _molecule(arguments: argparse.Namespace) -> int:
     return molecule(arguments.scenario)
 
 
+def _try_host(_: argparse.Namespace) -> int:
+    return try_host(preflight.check({"ENV": TRY_ENV, "SUBNET": os.environ.get("SUBNET", "")}))
+
+
 def _hosts(arguments: argparse.Namespace) -> int:
     settings = Settings.read(os.environ | {"ENV": arguments.env}, allow_single_member=True)
     if arguments.action == "down":
@@ -121,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", _stop, "ENV=aws: stop the cluster in order, then its instances (FORCE=1: though a set is ailing)")
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
+    add("try-host", _try_host, "build one small host, reach it, remove it: can local hosts work on this machine?")
     add("dev", _dev, "run everything as plain processes on loopback, without root")
     part = add("molecule", _molecule, "test scenarios of molecule/")
     part.add_argument("scenario", nargs="+")

@@ -16,12 +16,18 @@ def down(env: str, variables: Mapping[str, str]) -> list[str]:
     Raises LockedError while a run works on the environment.
     """
     with exclusive(env, wait=False):
-        removed = hosts.down(env)
-        directories = [build_dir(env)]
-        # They are people's as much as the cluster's: written down elsewhere, or put there by hand.
-        if variables.get("REMOVE_SECRETS") == "1":
-            directories.append(secrets_dir(env))
-        for directory in filter(lambda path: path.exists(), directories):
-            shutil.rmtree(directory)
-            removed.append(str(directory.relative_to(ROOT)))
+        return remove(env, secrets_too=variables.get("REMOVE_SECRETS") == "1")
+
+
+def remove(env: str, *, secrets_too: bool) -> list[str]:
+    """The same, for whoever holds the environment's lock.
+
+    Secrets stay unless `secrets_too`: they are people's as much as the cluster's, written down elsewhere or put there
+    by hand.
+    """
+    removed = hosts.down(env)
+    directories = [build_dir(env), *([secrets_dir(env)] if secrets_too else [])]
+    for directory in filter(lambda path: path.exists(), directories):
+        shutil.rmtree(directory)
+        removed.append(str(directory.relative_to(ROOT)))
     return removed

@@ -17,6 +17,7 @@ from ops.aws.hosts import ssh_options
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
 from ops.source import PackageSource
+from ops.topology import Host
 
 
 def path_of(env: str) -> Path:
@@ -27,6 +28,12 @@ def path_of(env: str) -> Path:
 def write(settings: Settings, source: PackageSource) -> Path:
     """Writes the inventory of local hosts and returns its path."""
     return _write(settings.env, inventory(settings, source))
+
+
+def write_single(settings: Settings, host: Host) -> Path:
+    """Writes an inventory of one bare host, which nothing gets installed on, and returns its path."""
+    hosts = {host.name: {"ansible_host": host.address}}
+    return _write(settings.env, {"all": {"hosts": hosts, "vars": _connection(settings.env)}})
 
 
 def write_common(env: str, source: PackageSource) -> Path:

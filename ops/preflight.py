@@ -37,7 +37,7 @@ _MAKES_OWN = {
     "public_key": "made by make, in secrets/aws",
 }
 
-_CONTAINER_STORAGE = Path("/var/lib/containers")
+CONTAINER_STORAGE = Path("/var/lib/containers")
 
 
 def check(variables: Mapping[str, str]) -> Settings:
@@ -55,23 +55,30 @@ def check(variables: Mapping[str, str]) -> Settings:
 
 def machine_problems(settings: Settings) -> list[str]:
     """What on this machine stands in the way."""
+    problems = path_problems(ROOT)
     if settings.env == "aws":
-        return terraform_problems(terraform.version()) + settings_problems(settings.env)
-    problems = []
-    existing: dict[str, Container] = {}
+        return problems + terraform_problems(terraform.version()) + settings_problems(settings.env)
+    there: dict[str, Container] = {}
     if can_be_root():
-        existing = _existing(settings)
+        there = existing(settings)
     else:
         problems.append("no root: run as root, or as a user whose sudo asks for no password (`make dev` needs neither)")
     if platform.machine() != "x86_64":
         problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
-    problems += host_problems(settings, existing)
-    if not existing:
+    problems += host_problems(settings, there)
+    if not there:
         routes = Path("/proc/net/route").read_text()
         problems += subnet_problems(settings.subnet, routes)
         problems += memory_problems(settings, _available_mb())
-        problems += disk_problems(settings, {path: _free_mb(path) for path in (ROOT, _CONTAINER_STORAGE)})
+        problems += disk_problems(settings, {path: free_mb(path) for path in (ROOT, CONTAINER_STORAGE)})
     return problems
+
+
+def path_problems(root: Path) -> list[str]:
+    """Whether the copy of the repository lies where a tool would misread its path."""
+    # A colon separates paths in PATH and in podman's volumes; the others mean something inside ssh_config's quotes.
+    found = sorted({character for character in str(root) if character in ':"$\\' or not character.isprintable()})
+    return [f"{root}: move the copy to a path without {' '.join(map(repr, found))}"] if found else []
 
 
 def terraform_problems(version: tuple[int, ...] | None) -> list[str]:
@@ -102,7 +109,8 @@ def can_be_root() -> bool:
     return subprocess.run(["sudo", "-n", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def _existing(settings: Settings) -> dict[str, Container]:
+def existing(settings: Settings) -> dict[str, Container]:
+    """The environment's hosts by name."""
     if shutil.which("podman") is None:
         return {}
     return containers(settings.env)
@@ -157,7 +165,8 @@ def _available_mb() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
 
 
-def _free_mb(path: Path) -> int:
+def free_mb(path: Path) -> int:
+    """Megabytes that are free where a path is, or will be."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free // 2**20

@@ -14,6 +14,7 @@ LOCAL_SUBNETS = {
     "local": "10.89.70.0/24",
     "molecule": "10.89.71.0/24",
     "test": "10.89.72.0/24",
+    "try": "10.89.73.0/24",
 }
 ENVIRONMENTS = (*LOCAL_SUBNETS, "aws")
 

@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.paths import CACHE, ROOT
+from tests import repository
 from tests.terraform import providers
 from tests.terraform.workspace import emulation
+
+#: What other projects leave in people's shells; none of it may reach Terraform.
+LEFTOVERS = {"TF_CLI_ARGS": "-no-such-option", "TF_WORKSPACE": "other", "TF_DATA_DIR": "/nonexistent", "TF_INPUT": "1"}
 
 
 @dataclass(frozen=True)
@@ -31,22 +34,15 @@ class Checkout:
     @classmethod
     def make(cls, directory: Path, aws: Mapping[str, str]) -> Checkout:
         """Copies the repository's files; `aws` is the environment that leads to an emulated AWS."""
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
-            # Not what was deleted but not committed, nor Terraform's own tests: they load today's module of the bucket.
-            if name and (ROOT / name).exists() and not name.startswith("terraform/tests/"):
-                (directory / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, directory / name, follow_symlinks=False)
-        (directory / ".venv").symlink_to(ROOT / ".venv")
-        (directory / ".cache").mkdir()
-        for entry in CACHE.iterdir():
-            if entry.suffix != ".lock":  # each checkout has runs of its own
-                (directory / ".cache" / entry.name).symlink_to(entry)
+        repository.copy_to(directory)
+        shutil.rmtree(directory / "terraform" / "tests")  # they load today's module of the bucket
         override = json.dumps(emulation(aws["AWS_ENDPOINT_URL"]), indent=2)
         (directory / "terraform" / "emulation_override.tf.json").write_text(override)
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_", "FILM_"))}
-        own |= {"TF_CLI_ARGS_init": f"-plugin-dir={providers.emulated_mirror()}", "TF_CLI_CONFIG_FILE": os.devnull}
-        return cls(directory, {**own, **aws})
+        settings = directory / "terraformrc"
+        settings.write_text(
+            f'provider_installation {{ filesystem_mirror {{ path = "{providers.emulated_mirror()}" }} }}'
+        )
+        return cls(directory, os.environ | LEFTOVERS | {"TF_CLI_CONFIG_FILE": str(settings)} | aws)
 
     def with_variables(self, variables: Mapping[str, str]) -> Checkout:
         """The same place in another environment."""

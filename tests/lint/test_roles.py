@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from ops.paths import ANSIBLE, ROOT
+from tests import repository
 
 ROLES = sorted(path for path in (ANSIBLE / "roles").iterdir() if path.is_dir())
 roles = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
@@ -81,11 +81,10 @@ def test_role_is_described(role: Path) -> None:
     assert 3 <= len(lines) <= 40, "a few sentences, not a manual"
 
 
-def tracked_files() -> list[Path]:
-    """The text files of the repository, tracked or about to be."""
-    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return [ROOT / name for name in names if (ROOT / name).is_file() and b"\0" not in (ROOT / name).read_bytes()[:4096]]
+def text_files() -> list[Path]:
+    """The text files of the repository."""
+    found = [ROOT / name for name in repository.files()]
+    return [file for file in found if file.is_file() and b"\0" not in file.read_bytes()[:4096]]
 
 
 #: Lines. Nobody reads a longer file in one go.
@@ -93,7 +92,7 @@ LONGEST_FILE = 350
 
 
 def test_no_source_file_is_too_long() -> None:
-    sources = [file for file in tracked_files() if file.suffix in {".py", ".yml", ".yaml", ".j2"}]
+    sources = [file for file in text_files() if file.suffix in {".py", ".yml", ".yaml", ".j2"}]
     sources += (ROOT / "app").rglob("templates/**/*.html")
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in sources}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
@@ -117,7 +116,7 @@ EXEMPT = {Path(__file__)}
 def test_no_file_has(what: str) -> None:
     found = [
         f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
-        for file in tracked_files()
+        for file in text_files()
         if file not in EXEMPT
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1)
         if re.search(FORBIDDEN[what], line)

@@ -71,4 +71,4 @@ def test_the_roles_are_told_where_packages_and_secrets_are() -> None:
 def test_it_is_written_whole(sandbox: Path) -> None:
     path = inventory.write(Settings.read({"ENV": "test"}), SOURCE)
     assert path == sandbox / "build" / "test" / "inventory.yml"
-    assert [file.name for file in path.parent.iterdir()] == ["inventory.yml"]
+    assert {file.name for file in path.parent.iterdir()} == {"inventory.yml", "ssh_config"}

@@ -1,0 +1,165 @@
+"""`make doctor`: what this machine has, what it lacks, what would hinder, and what to do about each.
+
+Standard library only: it runs with the system's Python, before anything is installed, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops import preflight
+from ops.errors import OpsError
+from ops.paths import LOGS, ROOT
+from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
+
+#: Programs, the option that has them say their version, and what they are for.
+TOOLS = {
+    "make": ("--version", "every target"),
+    "git": ("--version", "fetching the project"),
+    "ssh": ("-V", "reaching hosts"),
+    "podman": ("--version", "local hosts"),
+    "crun": ("--version", "local hosts"),
+    "mmdebstrap": ("--version", "the hosts' image"),
+    "apt-ftparchive": ("--version", "the offline mirror"),
+    "gpg": ("--version", "the offline mirror"),
+    "terraform": ("version", "ENV=aws"),
+    "chromium": ("--version", "make test"),
+}
+#: Those that nothing here installs.
+_BY_HAND = {
+    "make": "apt-get install make",
+    "git": "not needed by an unpacked archive",
+    "terraform": "only for ENV=aws: developer.hashicorp.com/terraform/install",
+}
+
+#: Variables that tools of this project would follow, were they not left out by bin/shell.
+_TELLING = re.compile(r"(ANSIBLE|MOLECULE|PYTHON|PIP|TF|AWS|LC|GIT|CONTAINER|DOCKER|PODMAN|PYTEST|CONDA|GREP)S?_\w+")
+_ALSO_TELLING = {"LANG", "LANGUAGE", "PYTHONPATH", "PYTHONHOME", "SSH_AUTH_SOCK", "CDPATH", "BASH_ENV", "GNUPGHOME"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line. `mark` is `ok`, `note` (good to know) or `BAD` (make cluster-up won't work); `remedy` may be empty."""
+
+    mark: str
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.mark:<5} {self.text}" + (f"\n      -> {self.remedy}" if self.remedy else "")
+
+
+def examine() -> Iterator[Finding]:
+    """Everything there is to say, in the order of the report."""
+    yield from _project()
+    yield from _machine()
+    yield from _tools()
+    yield from _shell()
+    yield from _hindrances()
+
+
+def _project() -> Iterator[Finding]:
+    commit = _first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty") if (ROOT / ".git").exists() else ""
+    yield Finding("ok", f"project    {commit or 'an unpacked archive'} in {ROOT}")
+    python = ROOT / ".venv" / "bin" / "python"
+    made = _first_line(str(python), "--version") if python.exists() else ""
+    yield Finding("ok", f"python     {sys.version.split()[0]} ({sys.executable}); .venv: {made or 'not made yet'}")
+    logs = sorted(LOGS.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    if logs:
+        yield Finding("ok", f"last log   {logs[-1].relative_to(ROOT)}", "belongs in a bug report; read it first")
+
+
+def _machine() -> Iterator[Finding]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = _system()
+    yield Finding("ok", f"system     {system}, {platform.machine()}, Linux {platform.release()}{_virtual()}")
+    yield Finding("ok", f"size       {os.cpu_count()} processors, {memory:.1f} GB of memory")
+    for directory in dict.fromkeys((ROOT, Path(os.environ["TMPDIR"]), preflight.CONTAINER_STORAGE)):
+        yield Finding("ok", f"disk       {preflight.free_mb(directory) / 1024:.1f} GB free for {directory}")
+    yield Finding("ok", f"user       {os.environ.get('USER') or os.getuid()}, {_root()}")
+
+
+def _tools() -> Iterator[Finding]:
+    for tool, (option, purpose) in TOOLS.items():
+        if shutil.which(tool):
+            yield Finding("ok", f"{tool:<10} {_first_line(tool, option)}")
+        else:
+            yield Finding("note", f"{tool:<10} not there ({purpose})", _BY_HAND.get(tool, "installed when needed"))
+
+
+def _shell() -> Iterator[Finding]:
+    ignored = os.environ.get("FILM_LIBRARY_IGNORED", "").split()
+    telling = sorted(name for name in ignored if _TELLING.fullmatch(name) or name in _ALSO_TELLING)
+    if telling:
+        yield Finding("note", f"shell      left out of what make runs: {' '.join(telling)}", "bin/shell has the list")
+    proxies = sorted(name for name in os.environ if name.lower().endswith("_proxy") and name.lower() != "no_proxy")
+    if proxies:
+        yield Finding("note", f"proxy      {' '.join(proxies)}", "used for package registries, never for hosts")
+
+
+def _hindrances() -> Iterator[Finding]:
+    """What make cluster-up and make try-host would refuse, and which clusters are there."""
+    try:
+        settings = preflight.check(os.environ)
+        yield Finding("ok", f"make cluster-up ENV={settings.env} finds nothing in its way")
+    except SettingsError as error:
+        settings = error.partial
+        for problem in error.problems:
+            what, _, remedy = problem.partition("; ")
+            yield Finding("BAD", what, remedy)
+    except OpsError as error:
+        yield Finding("BAD", str(error))
+        return
+    if preflight.can_be_root():
+        yield from _clusters()
+        yield Finding("ok", "make try-host builds one small host, reaches it, and removes it again: the proof")
+
+
+def _clusters() -> Iterator[Finding]:
+    for env in LOCAL_SUBNETS:
+        found = preflight.existing(Settings.read({"ENV": env}))
+        if found:
+            states = ", ".join(f"{host} {container.state}" for host, container in sorted(found.items()))
+            yield Finding("ok", f"hosts of ENV={env}: {states}", f"make cluster-status ENV={env}")
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.system()
+
+
+def _virtual() -> str:
+    """Such as ", microsoft (wsl)"; empty on bare metal or where nobody can tell."""
+    kind = _first_line("systemd-detect-virt") if shutil.which("systemd-detect-virt") else ""
+    return f", {kind}" if kind not in ("", "none") else ""
+
+
+def _root() -> str:
+    if os.geteuid() == 0:
+        return "root"
+    return "sudo without a password" if preflight.can_be_root() else "no sudo without a password"
+
+
+def _first_line(*command: str) -> str:
+    """What a program says first, on either stream; empty when it says nothing."""
+    result = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    return ((result.stdout.strip() or result.stderr.strip()).splitlines() or [""])[0]
+
+
+def main() -> None:
+    """Prints the report; exits with 1 when something is in the way of make cluster-up."""
+    findings = []
+    for finding in examine():
+        print(finding, flush=True)
+        findings.append(finding)
+    sys.exit(any(finding.mark == "BAD" for finding in findings))

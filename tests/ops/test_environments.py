@@ -1,0 +1,263 @@
+"""What people have in their shells and on their machines changes nothing: the front door, tried in each such place.
+
+`make try-host` goes the whole way but for what it installs: preflight, environment, host, ssh, Ansible, removal.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops import hosts, podman
+from ops.containers import containers, exists
+from tests.ops.newcomer import SECONDS, Newcomer, mounted
+
+pytestmark = pytest.mark.hosts
+
+ENV = "try"
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+#: What is in the environment; `{directory}` is an empty one of the test's.
+SHELLS: dict[str, dict[str, str | None]] = {
+    "the C locale": {"LC_ALL": "C"},
+    "a locale that isn't generated here": {"LC_ALL": "xx_YY.UTF-8", "LANG": "xx_YY.UTF-8", "LANGUAGE": "xx"},
+    "a locale of macOS": {"LC_CTYPE": "UTF-8", "LANG": None},
+    "a configuration of Ansible's": {"ANSIBLE_CONFIG": "{directory}/ansible.cfg"},
+    "a vault of another project's": {"ANSIBLE_VAULT_PASSWORD_FILE": "{directory}/none"},
+    "settings of Ansible's": {
+        "ANSIBLE_INVENTORY": "{directory}/none",
+        "ANSIBLE_ROLES_PATH": "{directory}",
+        "ANSIBLE_STDOUT_CALLBACK": "none_such",
+        "ANSIBLE_REMOTE_USER": "nobody",
+        "ANSIBLE_SSH_ARGS": "-o ProxyCommand=false",
+        "ANSIBLE_TRANSPORT": "local",
+        "ANSIBLE_CHECK_MODE_MARKERS": "maybe",
+    },
+    "proxies": {
+        name: NOBODY_LISTENS for lower in ("http_proxy", "https_proxy", "all_proxy") for name in (lower, lower.upper())
+    },
+    "settings of Python's": {
+        "PYTHONHOME": "{directory}",
+        "PYTHONPATH": "{directory}",
+        "PYTHONSTARTUP": "{directory}/none",
+        "PYTHONWARNINGS": "error",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONUTF8": "0",
+    },
+    "a conda shell": {
+        "CONDA_PREFIX": "{directory}",
+        "CONDA_DEFAULT_ENV": "base",
+        "CONDA_SHLVL": "1",
+        "VIRTUAL_ENV": "{directory}",
+        "PATH": "{directory}/bin:" + os.environ["PATH"],
+    },
+    "a PATH without the administrator's tools": {
+        "PATH": ":".join(part for part in os.environ["PATH"].split(":") if not part.endswith("sbin")),
+    },
+    "leftovers of other tools": {
+        "CDPATH": "/:/usr",
+        "GREP_OPTIONS": "--color=always -n",
+        "POSIXLY_CORRECT": "1",
+        "BASH_ENV": "{directory}/rc",
+        "BASH_FUNC_cd%%": "() {  echo elsewhere; }",
+        "IFS": "/",
+        "GIT_DIR": "{directory}",
+        "DOCKER_HOST": "tcp://127.0.0.1:9",
+        "CONTAINER_HOST": "tcp://127.0.0.1:9",
+        "CONTAINERS_CONF": "{directory}/none",
+        "GNUPGHOME": "{directory}/none",
+    },
+    "options of make": {"MAKEFLAGS": "-j8"},
+    "no terminal type": {"TERM": None},
+    "a dumb terminal": {"TERM": "dumb", "COLUMNS": "40"},
+    "no place for temporary files": {"TMPDIR": "{directory}/none"},
+    "no home": {"HOME": None},
+    "a home that is missing": {"HOME": "{directory}/none"},
+    "a home that can't be written to": {"HOME": "/sys"},
+    "a home with a long name": {"HOME": "{directory}/" + 90 * "h"},
+    "settings of a cluster": {"TF_DATA_DIR": "/", "TF_CLI_ARGS": "-no-such-option", "AWS_PROFILE": "real"},
+}
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
+    """With a copy that all tests use which need no other one."""
+    return Newcomer.arrive(tmp_path_factory.mktemp("copy") / "film-library")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No host outlives a test, however it went."""
+    yield
+    left = sorted(containers(ENV)), exists(ENV)
+    hosts.down(ENV)
+    assert left == ([], False)
+
+
+def succeeds(newcomer: Newcomer) -> str:
+    """The output of a try that worked."""
+    result = newcomer.make("try-host")
+    assert result.returncode == 0, result.stdout
+    assert "local hosts work on this machine" in result.stdout
+    return result.stdout
+
+
+def is_refused(newcomer: Newcomer, *words: str) -> str:
+    """The output of a try that was refused before anything was changed."""
+    result = newcomer.make("try-host", *words)
+    assert result.returncode != 0, result.stdout
+    assert "Refused, nothing was changed" in result.stdout, result.stdout
+    return result.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_with(shell: str, newcomer: Newcomer, tmp_path: Path) -> None:
+    (tmp_path / (90 * "h")).mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "rc").write_text("echo a start-up file spoke; exit 3\n")
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nroles_path = /nonexistent\nremote_user = nobody\n")
+    (tmp_path / "yaml.py").write_text("raise ImportError('not the real one')\n")
+    given = {name: value and value.replace("{directory}", str(tmp_path)) for name, value in SHELLS[shell].items()}
+    assert "a start-up file spoke" not in succeeds(newcomer.having(**given))
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027], ids=oct)
+def test_a_copy_that_others_may_not_read(umask: int, tmp_path: Path) -> None:
+    succeeds(Newcomer.arrive(tmp_path / "copy", umask=umask))
+
+
+def test_a_copy_that_others_may_write_to(tmp_path: Path) -> None:
+    newcomer = Newcomer.arrive(tmp_path / "copy", umask=0)
+    (newcomer.directory / "ansible").chmod(0o777)
+    succeeds(newcomer)
+
+
+@pytest.mark.parametrize("name", ["film library (2) 100% für 'alle'", 120 * "d"], ids=["odd characters", "long"])
+def test_a_copy_with_such_a_path(name: str, tmp_path: Path) -> None:
+    succeeds(Newcomer.arrive(tmp_path / name))
+
+
+@pytest.mark.parametrize("character", ':"$\\')
+def test_a_path_that_cannot_work_is_refused(character: str, tmp_path: Path) -> None:
+    said = is_refused(Newcomer.arrive(tmp_path / f"film{character}library"))
+    assert "move the copy to a path without" in said
+
+
+def test_temporary_files_where_no_program_may_run(newcomer: Newcomer, tmp_path: Path) -> None:
+    with mounted(tmp_path / "noexec", "noexec,mode=1777") as directory:
+        succeeds(newcomer.having(TMPDIR=str(directory)))
+
+
+def test_an_agent_with_many_keys(newcomer: Newcomer, tmp_path: Path) -> None:
+    """A server lets one try six."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+        try:
+            for number in range(7):
+                key = tmp_path / f"key{number}"
+                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+                added = ["ssh-add", "-q", str(key)]
+                subprocess.run(added, check=True, env=os.environ | {"SSH_AUTH_SOCK": str(socket)})
+            succeeds(newcomer.having(SSH_AUTH_SOCK=str(socket)))
+        finally:
+            agent.terminate()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["ProxyJump nowhere.invalid", "ProxyCommand false", "RemoteCommand sleep 600", "RequestTTY force", "User somebody"],
+)
+def test_an_ssh_configuration(setting: str, newcomer: Newcomer, tmp_path: Path) -> None:
+    """ssh reads it from the home that the user database names, so it is laid over that one, for this run alone."""
+    directory = tmp_path / "ssh"
+    directory.mkdir(mode=0o700)
+    (directory / "config").write_text(f"Host *\n  {setting}\n")
+    (directory / "config").chmod(0o600)
+    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    lay_over = f'mount --bind {shlex.quote(str(directory))} ~/.ssh && exec "$@"'
+    succeeds(newcomer.within(*podman.as_root("unshare", "--mount", "sh", "-c", lay_over, "sh")))
+
+
+def test_addresses_that_another_network_has(newcomer: Newcomer) -> None:
+    subprocess.run(podman.as_root("ip", "link", "add", "try-other", "type", "bridge"), check=True)
+    try:
+        for change in (["addr", "add", "10.89.73.9/24", "dev"], ["link", "set", "up", "dev"]):
+            subprocess.run(podman.as_root("ip", *change, "try-other"), check=True)
+        assert "SUBNET=10.89.73.0/24: taken by try-other" in is_refused(newcomer)
+        assert "local hosts work" in newcomer.make("try-host", "SUBNET=10.89.74.0/24").stdout
+    finally:
+        subprocess.run(podman.as_root("ip", "link", "del", "try-other"), check=True)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "size=20m,mode=0777") as directory:
+        assert f"{directory}/copy has" in is_refused(Newcomer.arrive(directory / "copy"))
+
+
+def test_nobody_who_may_become_root(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    newcomer = Newcomer.arrive(tmp_path / "copy")
+    for directory in tmp_path.parents:
+        if directory.owner() == tmp_path.owner() and directory != Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o055)
+    nobody = newcomer.within(
+        *podman.as_root("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i")
+    )
+    assert "no root: run as root, or as a user whose sudo asks for no password" in is_refused(nobody)
+
+
+def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
+    """The live line is cut to the terminal's width: a longer one would scroll."""
+    command = "stty cols 40 && make --no-print-directory try-host"
+    words = ["script", "--quiet", "--return", "--command", command, "/dev/null"]
+    environment = newcomer.environment | {"TERM": "xterm"}
+    result = subprocess.run(
+        words,
+        check=False,
+        cwd=newcomer.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=SECONDS,
+    )
+    output = result.stdout.decode()
+    assert result.returncode == 0, output
+    live = [line for line in output.split("\r\x1b[2K") if "\n" not in line]
+    assert any("starting hosts"[:3] in line for line in live), output
+    assert max(map(len, live)) < 40
+
+
+@pytest.mark.parametrize("phase", ["Host", "Reach the host", "Remove the host"])
+def test_ctrl_c(phase: str, newcomer: Newcomer) -> None:
+    def begun() -> bool:
+        return any(f"==== {phase}\n" in log.read_text() for log in logs.glob("*.log"))
+
+    logs = newcomer.directory / "logs"
+    shutil.rmtree(logs, ignore_errors=True)
+    with newcomer.begin("try-host") as run:
+        while run.poll() is None and not begun():
+            time.sleep(0.01)  # between two looks
+        os.killpg(run.pid, signal.SIGINT)
+        output, _ = run.communicate(timeout=SECONDS)
+    assert run.returncode != 0, output
+    assert f"Interrupted in phase '{phase}'" in output
+    succeeds(newcomer)
+
+
+def test_two_runs_at_once(newcomer: Newcomer) -> None:
+    with newcomer.begin("try-host") as first:
+        while not (newcomer.directory / "build" / ENV).exists():
+            assert first.poll() is None
+            time.sleep(0.01)  # between two looks
+        second = newcomer.make("try-host")
+        output, _ = first.communicate(timeout=SECONDS)
+    assert "Another run is working on ENV=try" in second.stdout
+    assert first.returncode == 0, output
