@@ -11,7 +11,6 @@ from ipaddress import IPv4Network
 
 from ops import image, podman, secrets, ssh
 from ops.containers import Container, container_name, containers, exists, network_name
-from ops.errors import OpsError
 from ops.mirror import MIRROR, MOUNT
 from ops.progress import Say, quiet
 from ops.topology import Host
@@ -26,10 +25,6 @@ _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 DEVICES_VARIABLE = "HOST_DEVICES"
 
 
-class HostError(OpsError):
-    """A host didn't come up; the message holds its name and the reason."""
-
-
 # A degraded host (a unit failed) has booted too: mending it is what the roles are for.
 _ADMIT = """
 case $(systemctl is-system-running --wait) in running | degraded) ;; *) exit 1 ;; esac
@@ -40,7 +35,7 @@ umask 077 && cat > ~root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_k
 def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> None:
     """Makes the environment's network and hosts, starts those that are off, and lets its ssh key in.
 
-    Hosts that the list doesn't name any more are left alone. Raises HostError, ssh.HostError, ImageError or PodmanError.
+    Hosts that the list doesn't name any more are left alone. Raises ssh.HostError, ImageError or PodmanError.
     """
     podman.prepare()
     tag = image.ensure(say)
@@ -116,7 +111,7 @@ def _wait_and_admit(env: str, host: Host, public_key: str) -> str:
             kind, key, *_ = result.stdout.split()
             return f"{host.address} {kind} {key}\n"
         if time.monotonic() > deadline:
-            raise HostError(f"{host.name} didn't boot within {BOOT_SECONDS} s: {result.stderr.strip()}")
+            raise ssh.HostError(f"{host.name} didn't boot within {BOOT_SECONDS} s: {result.stderr.strip()}")
         time.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -26,6 +27,9 @@ SOURCES = ("auto", "official", "offline", "mirror")
 #: With SOURCE=mirror: where an apt repository of one's own has MongoDB's packages.
 APT_VARIABLES = ("APT_URI", "APT_SUITE", "APT_COMPONENT", "APT_KEY_FILE")
 
+#: With ENV=aws: the host by which people reach their instances, under a name that their own ssh knows.
+JUMP_VARIABLE = "SSH_JUMP"
+
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
 MEMBERS = (3, 5, 7)  # odd, so that no half is a majority; 7 is MongoDB's limit of voting members
 
@@ -44,7 +48,11 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A valid wish. `mongodb_version` is "" for the source's default; `apt` has the values of APT_VARIABLES."""
+    """A valid wish.
+
+    `mongodb_version` is "" for the source's default, `apt` has the values of APT_VARIABLES, and `jump` is the host by
+    which instances are reached, "" for none.
+    """
 
     env: str
     topology: str
@@ -54,6 +62,7 @@ class Settings:
     mongodb_version: str
     subnet: IPv4Network
     apt: tuple[str, ...] = ("", "", "", "")
+    jump: str = ""
 
     @property
     def hosts(self) -> list[Host]:
@@ -82,6 +91,7 @@ class Settings:
             mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
             apt=tuple(reader.text(name) for name in APT_VARIABLES),
+            jump=reader.jump_host(JUMP_VARIABLE),
         )
         reader.check_source(settings)
         if reader.problems:
@@ -129,6 +139,13 @@ class _Reader:
 
     def text(self, name: str) -> str:
         return self._get(name, "")
+
+    def jump_host(self, name: str) -> str:
+        value = self._get(name, "")
+        if value and not re.fullmatch(r"(ssh://)?[\w\[][\w.@:\[\]-]*", value):
+            self._refuse(name, value, "a host as ssh takes it: a name, user@name or ssh://user@name:port")
+            return ""
+        return value
 
     def check_source(self, settings: Settings) -> None:
         version, source = settings.mongodb_version, settings.source

@@ -14,9 +14,7 @@ from ops import children
 from ops.errors import OpsError
 from ops.paths import build_dir, secrets_dir
 from ops.progress import Say, quiet
-
-#: With ENV=aws: the host by which people reach their instances, under a name that their own ssh knows.
-JUMP_VARIABLE = "SSH_JUMP"
+from ops.settings import JUMP_VARIABLE
 
 #: How long a host that is up may refuse us. A busy machine's sshd takes seconds; a wrong key won't get better.
 PATIENCE_SECONDS = 20.0
@@ -27,7 +25,7 @@ _BOOTING = ("refused", "timed out", "No route to host", "reset by", "closed by",
 
 
 class HostError(OpsError):
-    """A host doesn't let us in; the message holds its name and ssh's own reason."""
+    """A host didn't boot, or doesn't let us in; the message holds its name and the reason."""
 
 
 def config(env: str) -> Path:
@@ -72,7 +70,7 @@ def _text(env: str, jump: str) -> str:
         "Host *",
         f"  User {'ubuntu' if env == 'aws' else 'root'}",
         f"  IdentityFile {_quoted(secrets / 'ssh_key')}",
-        "  IdentitiesOnly yes",  # a server lets one try six keys; an agent may have more, and they are no business of it
+        "  IdentitiesOnly yes",  # an agent may have more keys than the six that a server lets one try
         "  IdentityAgent none",
         f"  UserKnownHostsFile {_quoted(secrets / 'known_hosts')}",
         "  GlobalKnownHostsFile none",

@@ -42,7 +42,7 @@ class Checkout:
         settings.write_text(
             f'provider_installation {{ filesystem_mirror {{ path = "{providers.emulated_mirror()}" }} }}'
         )
-        return cls(directory, os.environ | LEFTOVERS | {"TF_CLI_CONFIG_FILE": str(settings)} | aws)
+        return cls(directory, {**os.environ, **LEFTOVERS, "TF_CLI_CONFIG_FILE": str(settings), **aws})
 
     def with_variables(self, variables: Mapping[str, str]) -> Checkout:
         """The same place in another environment."""

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,16 +203,12 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert f"{directory}/copy has" in is_refused(Newcomer.arrive(directory / "copy"))
 
 
-def test_nobody_who_may_become_root(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    newcomer = Newcomer.arrive(tmp_path / "copy")
-    for directory in tmp_path.parents:
-        if directory.owner() == tmp_path.owner() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o055)
-    nobody = newcomer.within(
-        *podman.as_root("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i")
-    )
-    assert "no root: run as root, or as a user whose sudo asks for no password" in is_refused(nobody)
+def test_nobody_who_may_become_root() -> None:
+    become = podman.as_root("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i")
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        nobody = Newcomer.arrive(Path(directory) / "copy").within(*become)
+        assert "no root: run as root, or as a user whose sudo asks for no password" in is_refused(nobody)
 
 
 def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:

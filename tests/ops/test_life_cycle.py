@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,12 @@ from ops.down import down
 from ops.locks import LockedError, exclusive
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
+from ops.ssh import PATIENCE_SECONDS, HostError, command
 from ops.topology import Host
 
 pytestmark = pytest.mark.hosts
 ENV = "test"
+SECRETS = secrets_dir(ENV)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,37 @@ def test_up_brings_back_what_is_off_or_frozen(settings: Settings) -> None:
     faults.freeze(ENV, settings.hosts[1])
     hosts.up(ENV, settings.hosts, settings.subnet)
     assert {container.state for container in containers(ENV).values()} == {"running"}
+
+
+def test_up_says_in_sshs_words_why_a_host_lets_nobody_in(settings: Settings) -> None:
+    name = container_name(ENV, settings.hosts[0].name)
+    podman.run("exec", name, "systemctl", "stop", "ssh.socket", "ssh.service", check=False)
+    began = time.monotonic()
+    try:
+        with pytest.raises(HostError, match=r"mongo-1 doesn't let us in[\s\S]*Connection refused"):
+            hosts.up(ENV, settings.hosts, settings.subnet)
+    finally:
+        podman.run("exec", name, "systemctl", "start", "ssh.service")
+    assert time.monotonic() - began < PATIENCE_SECONDS + 10
+
+
+def test_a_jump_host_is_reached_as_the_persons_own_ssh_reaches_it(
+    settings: Settings, sandbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first host as the jump host to the second; the person's ~/.ssh is laid over the real one, for this alone."""
+    jump, target = settings.hosts[:2]
+    login = f"IdentityFile {SECRETS}/ssh_key\n  UserKnownHostsFile {SECRETS}/known_hosts\n"
+    home = sandbox / "ssh"
+    home.mkdir(mode=0o700)
+    (home / "config").write_text(f"Host bastion\n  HostName {jump.address}\n  User root\n  {login}")
+    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    monkeypatch.setenv("SSH_JUMP", "bastion")
+    options = [f"-o{line.strip().replace(' ', '=', 1)}" for line in login.splitlines()]
+    words = command("aws", target.address, *options, "-oUser=root")
+    lay_over = f'mount --bind {home} ~/.ssh && exec "$@"'
+    words = podman.as_root("unshare", "--mount", "sh", "-c", lay_over, "sh", *words, "echo $SSH_CONNECTION")
+    result = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert result.stdout.split()[:1] == [jump.address], result.stderr
 
 
 def test_up_replaces_a_host_that_an_interrupted_run_left_half_made(settings: Settings) -> None:

@@ -1,0 +1,73 @@
+"""bin/shell: the environment that everything runs in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops.paths import ROOT
+from tests.ops.newcomer import Newcomer
+
+
+def seen(*command: str, **shell: str) -> dict[str, str]:
+    """The environment that a command sees, started by bin/shell from a shell with these variables and PATH."""
+    words = [str(ROOT / "bin" / "shell"), *(command or ("-c", "env -0"))]
+    output = subprocess.run(
+        words, env={"PATH": os.environ["PATH"], **shell}, check=True, capture_output=True, text=True
+    )
+    return dict(entry.split("=", 1) for entry in output.stdout.split("\0") if entry)
+
+
+def test_what_is_not_on_the_list_is_left_out_and_named() -> None:
+    made = seen(ANSIBLE_STRATEGY="debug", PIP_TARGET="/x", SHARDS="3", EDITOR="vi")
+    assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"}.isdisjoint(made)
+    assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"} <= set(made["FILM_LIBRARY_IGNORED"].split())
+    assert made["SHARDS"] == "3"
+
+
+@pytest.mark.parametrize("value", ["", " a  b ", "*", "$(exit 3)", "`exit 3`", "'\"\\", "two\nlines", "ü"])
+def test_values_arrive_as_they_are(value: str) -> None:
+    assert seen(SOURCE=value)["SOURCE"] == value
+
+
+def test_an_account_of_aws_reaches_nothing_that_is_not_on_aws() -> None:
+    account = {"AWS_PROFILE": "real", "TF_VAR_region": "x", "SSH_AUTH_SOCK": "/agent"}
+    assert account.keys().isdisjoint(seen(ENV="local", **account))
+    assert account.keys().isdisjoint(seen(**account))
+    assert account.items() <= seen(ENV="aws", **account).items()
+
+
+def test_an_own_no_proxy_is_added_to() -> None:
+    assert seen()["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert seen(no_proxy="intranet")["no_proxy"] == "localhost,127.0.0.1,::1,intranet"
+
+
+def test_a_command_has_the_projects_tools_first() -> None:
+    assert seen("env", "-0")["PATH"].startswith(f"{ROOT}/.venv/bin:")
+    assert not seen("-c", "env -0")["PATH"].startswith(f"{ROOT}/.venv/bin:")
+
+
+def test_files_are_readable_whatever_the_umask() -> None:
+    command = f"umask 077; {ROOT}/bin/shell -c umask"
+    assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == "0022\n"
+
+
+def test_the_exit_code_is_the_commands() -> None:
+    assert subprocess.run([str(ROOT / "bin" / "shell"), "-c", "exit 7"], check=False).returncode == 7
+    assert subprocess.run([str(ROOT / "bin" / "shell"), "sh", "-c", "exit 8"], check=False).returncode == 8
+
+
+@pytest.mark.parametrize("target", ["test-unit", "test-terraform", "test-roles", "test-cluster", "test-aws"])
+def test_tests_never_see_a_cluster_or_an_account(target: str, tmp_path: Path) -> None:
+    """Another recipe in place of each target's own tells what that would have seen."""
+    newcomer = Newcomer.arrive(tmp_path / "copy").having(ENV="aws", AWS_PROFILE="real", SUBNET="10.1.2.0/24")
+    recipe = tmp_path / "recipe.mk"
+    recipe.write_text(f"{target}: tools\n\t@env\n")
+    result = newcomer.make("-f", "Makefile", "-f", str(recipe), target, "SHARDS=9")
+    assert result.returncode == 0, result.stdout
+    made = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+    assert (made["ENV"], made["SHARDS"], made["MEMBERS"], made.get("SUBNET", "")) == ("test", "2", "3", "")
+    assert "AWS_PROFILE" not in made

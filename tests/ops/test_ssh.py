@@ -1,0 +1,84 @@
+"""The controller's own ssh configuration, and how long a host that doesn't let us in is waited for."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import ssh
+from ops.paths import secrets_dir
+from ops.settings import Settings, SettingsError
+
+
+def effective(env: str, host: str = "192.0.2.1") -> dict[str, str]:
+    """What ssh itself makes of the configuration."""
+    lines = subprocess.run(
+        ["ssh", "-G", *ssh.command(env, host)[1:]], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+def test_ssh_takes_one_key_one_file_of_hosts_and_asks_nobody(sandbox: Path) -> None:
+    options = effective("local")
+    assert options["user"] == "root"
+    assert options["identityfile"] == str(secrets_dir("local") / "ssh_key")
+    assert options["userknownhostsfile"] == str(secrets_dir("local") / "known_hosts")
+    assert options["globalknownhostsfile"] == "none"
+    assert (options["identitiesonly"], options["identityagent"], options["batchmode"]) == ("yes", "none", "yes")
+    assert options["stricthostkeychecking"] == "true"
+    assert "proxycommand" not in options
+
+
+def test_blanks_percents_and_umlauts_in_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / "film library 100%h für 'alle'"
+    monkeypatch.setattr("ops.paths.ROOT", odd)
+    options = effective("local")
+    assert options["identityfile"].replace("%%", "%") == str(odd / "secrets" / "local" / "ssh_key")
+    assert options["userknownhostsfile"].replace("%%", "%") == str(odd / "secrets" / "local" / "known_hosts")
+
+
+def test_a_jump_host_is_reached_by_the_persons_own_ssh_and_only_on_aws(
+    sandbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_JUMP", "bastion")
+    assert "proxycommand" not in effective("local")
+    assert effective("aws")["proxycommand"] == "ssh -o BatchMode=yes -W [%h]:%p -- bastion"
+    monkeypatch.delenv("SSH_JUMP")
+    assert "proxycommand" not in effective("aws")
+
+
+@pytest.mark.parametrize("value", ["bastion", "me@bastion.example.com", "ssh://me@192.0.2.1:2222", "[2001:db8::1]"])
+def test_jump_hosts_that_ssh_takes(value: str) -> None:
+    assert Settings.read({"SSH_JUMP": value}).jump == value
+
+
+@pytest.mark.parametrize("value", ["-oProxyCommand=x", "a b", "a;b", "$(x)", "a\nb"])
+def test_a_jump_host_that_is_an_option_or_a_command_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"SSH_JUMP=[\s\S]*: must be a host as ssh takes it"):
+        Settings.read({"SSH_JUMP": value})
+
+
+def test_a_host_that_is_not_there_says_so_in_sshs_words(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "PATIENCE_SECONDS", 0.5)
+    said: list[str] = []
+    with pytest.raises(ssh.HostError) as refused:
+        ssh.wait_until_admitted("mongo-1", ssh.command("local", "127.0.0.1", "-p", "9"), say=said.append)
+    assert str(refused.value).startswith("mongo-1 doesn't let us in (ssh -F ")
+    assert "connect to host 127.0.0.1 port 9: Connection refused" in str(refused.value)
+    assert said[0].startswith("waiting for mongo-1: ssh: connect to host")
+
+
+def test_only_a_host_that_may_still_boot_is_waited_for_longer(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "PATIENCE_SECONDS", 0.5)
+    tries: list[str] = []
+    with pytest.raises(ssh.HostError):
+        ssh.wait_until_admitted(
+            "mongo-1", ssh.command("local", "127.0.0.1", "-p", "9"), boot_seconds=3, say=tries.append
+        )
+    assert len(tries) >= 3
+    tries.clear()
+    with pytest.raises(ssh.HostError, match="Could not resolve hostname"):
+        ssh.wait_until_admitted("mongo-1", ssh.command("local", "nowhere.invalid"), boot_seconds=300, say=tries.append)
+    assert len(tries) <= 1
