@@ -32,7 +32,8 @@ def run_module() -> Module:
 
     def run(module: str, /, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         command = [Path(sys.executable).with_name("ansible"), "localhost", "--module-name", module, "--diff"]
-        command += ["--args", json.dumps(arguments), "--extra-vars", f"ansible_python_interpreter={sys.executable}"]
+        command += ["--args", json.dumps(arguments)]
+        command += ["--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable})]
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
