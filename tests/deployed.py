@@ -23,16 +23,20 @@ from urllib.parse import quote
 import testinfra
 import yaml
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 from testinfra.host import Host
 
 from ops.paths import ROOT, build_dir
 from ops.topology import CONFIG_PORT, MONGOS_PORT, shard_port
+from tests.units import log
 
 Client = MongoClient[dict[str, Any]]
 
 INVENTORY_VARIABLE = "FILM_LIBRARY_INVENTORY"
 #: Milliseconds in which a process that is up answers, also on a busy machine.
 ANSWER_MS = 20_000
+#: Milliseconds in which a process that was just started answers: it opens its data files before it listens.
+START_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -148,15 +152,31 @@ class Deployment:
             self._clients[process, user] = self.new_client(process, user, password)
         return self._clients[process, user]
 
-    def new_client(self, process: Process, user: str | None, password: str | None) -> Client:
+    def new_client(
+        self, process: Process, user: str | None, password: str | None, *, answer_ms: int = ANSWER_MS
+    ) -> Client:
         """A client like `client`'s that the caller closes."""
         return MongoClient(
             f"mongodb://{quote(str(self._socket(process)), safe='')}",
             directConnection=True,
-            serverSelectionTimeoutMS=ANSWER_MS,
+            serverSelectionTimeoutMS=answer_ms,
             username=user,
             password=password,
         )
+
+    def wait_until_it_answers(self, process: Process) -> None:
+        """For whoever starts a process: systemd calls it started a second or more before it listens."""
+        with self.new_client(process, None, None, answer_ms=START_MS) as client:  # of its own: others knew it before
+            try:
+                client.admin.command("hello")
+            except PyMongoError as error:
+                raise AssertionError(f"{process} doesn't answer: {error}\n{self.logs(process)}") from error
+
+    def logs(self, process: Process) -> str:
+        """The ends of what systemd and the process itself logged, for the message of a failed assertion."""
+        host = self.host(process.host)
+        own = host.run("tail --lines=20 %s", f"/var/log/mongodb/{process.name}.log")
+        return f"{log(host, process.unit)}\n{own.stdout}"
 
     def _control(self, host: str) -> Path:
         return self._directory / f"{host}.ctl"

@@ -14,8 +14,9 @@ def properties(host: Host, unit: str) -> dict[str, str]:
 
 
 def log(host: Host, unit: str) -> str:
-    """The end of a unit's journal, for the message of a failed assertion."""
-    return str(host.run(f"journalctl --no-pager --output=cat --lines=20 --unit={shlex.quote(unit)}").stdout)
+    """The end of a unit's journal, for the message of a failed assertion; its times show restarts."""
+    command = f"journalctl --no-pager --output=short-precise --lines=20 --unit={shlex.quote(unit)}"
+    return str(host.run(command).stdout)
 
 
 def exposure(host: Host, unit: str) -> float:

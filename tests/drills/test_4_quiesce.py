@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.deployed import Deployment, Inventory
+from tests.drills.test_2_power_loss import caught_up, wait_for
 from tests.drills.test_3_other_inventory import play
 
 
@@ -17,6 +18,7 @@ def test_an_ailing_replica_set_stops_the_play(inventory: Inventory, deployment: 
         }
     finally:
         host.run_expect([0], f"systemctl start {ailing.unit}")
+        wait_for(lambda: caught_up(deployment, inventory, ailing.host), f"healthy members on {ailing.host}")
     assert result.returncode != 0
     assert "shard1 isn't whole after 30 s" in result.stdout
     assert [str(process) for process, runs in running.items() if not runs] == [str(ailing)]

@@ -6,7 +6,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from tests.deployed import Deployment, Inventory, Process
-from tests.units import exposure, log, properties
+from tests.units import exposure, properties
 
 UNAUTHORIZED = 13
 HARDENING = {
@@ -31,7 +31,7 @@ HARDENING = {
 
 def test_runs_and_starts_at_boot(deployment: Deployment, process: Process) -> None:
     service = deployment.host(process.host).service(process.unit)
-    assert service.is_running, log(deployment.host(process.host), process.unit)
+    assert service.is_running, deployment.logs(process)
     assert service.is_enabled
 
 
@@ -63,7 +63,9 @@ def test_listens_on_loopback_and_its_own_address_only(
     pid = properties(deployment.host(process.host), process.unit)["MainPID"]
     sockets = deployment.host(process.host).check_output("ss --no-header --listening --tcp --numeric --processes")
     listening = {line.split()[3] for line in sockets.splitlines() if f"pid={pid}," in line}
-    assert listening == {f"127.0.0.1:{process.port}", f"{inventory.address(process.host)}:{process.port}"}
+    assert listening == {f"127.0.0.1:{process.port}", f"{inventory.address(process.host)}:{process.port}"}, (
+        f"{process} has pid {pid}\n{sockets}\n{deployment.logs(process)}"
+    )
 
 
 def test_nothing_but_ssh_and_nginx_listens_on_every_address(deployment: Deployment, machine: str) -> None:
