@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ops import children, packages
+from ops import children, packages, secrets
 from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.paths import CACHE
@@ -18,7 +19,7 @@ MOUNT = "/srv/film-library-mirror"
 COMPONENT = "main"
 KEY_FILE = MIRROR / "signing-key.asc"
 
-_KEYRING = CACHE / "mirror-gnupg"
+_SECRET_KEY = CACHE / "mirror-signing-key.asc"
 _SIGNER = "Film Library offline mirror"
 _INPUTS = MIRROR / "inputs"  # digest of what the repository was built from; written last
 
@@ -38,14 +39,13 @@ def ensure(suite: str) -> None:
             return
         MIRROR.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="mirror.") as scratch:
-            build(Path(scratch), suite, _KEYRING)
+            build(Path(scratch), suite, _SECRET_KEY)
             _publish(Path(scratch))
         _INPUTS.write_text(inputs)
 
 
-def build(directory: Path, suite: str, keyring: Path) -> None:
-    """Lays out the repository in an empty directory: pool/, dists/ signed with a key in `keyring`, the key itself."""
-    directory.chmod(0o755)  # apt reads it as a user of its own
+def build(directory: Path, suite: str, secret_key: Path) -> None:
+    """Lays out the repository in an empty directory: pool/, dists/ signed with `secret_key`, the key's public half."""
     pool = directory / "pool"
     pool.mkdir()
     packages.build(pool)
@@ -64,7 +64,8 @@ def build(directory: Path, suite: str, keyring: Path) -> None:
     options = [f"-oAPT::FTPArchive::Release::{name}={value}" for name, value in fields.items()]
     text = _output(["apt-ftparchive", *options, "release", "."], cwd=release)
     (release / "Release").write_text(text)
-    _sign(release / "Release", release / "InRelease", directory / "signing-key.asc", keyring)
+    sign(release / "Release", release / "InRelease", directory / "signing-key.asc", secret_key)
+    packages.make_readable(directory)  # apt reads it as a user of its own
 
 
 def _publish(built: Path) -> None:
@@ -76,21 +77,32 @@ def _publish(built: Path) -> None:
     for path in MIRROR.rglob("*"):
         if path.is_file() and path.relative_to(MIRROR) not in fresh:
             path.unlink()
+    packages.make_readable(MIRROR)
 
 
-def _sign(release: Path, target: Path, public_key: Path, keyring: Path) -> None:
-    """Signs with the mirror's key, made on first use; it never leaves this machine."""
-    keyring.mkdir(parents=True, exist_ok=True)
-    keyring.chmod(0o700)
-    gpg = ["gpg", "--batch", "--quiet", "--homedir", str(keyring), "--pinentry-mode", "loopback", "--passphrase", ""]
-    try:
-        if not _output([*gpg, "--list-secret-keys", "--with-colons"]):
+def sign(release: Path, target: Path, public_key: Path, secret_key: Path) -> None:
+    """Signs with the mirror's key, made on first use: hosts trust it, so it stays, and it never leaves this machine."""
+    with _gpg_home() as gpg:
+        if secret_key.exists():
+            _output([*gpg, "--import", str(secret_key)])
+        else:
             _output([*gpg, "--quick-generate-key", _SIGNER, "rsa3072", "sign", "never"])
+            secrets.write_private(secret_key, _output([*gpg, "--armor", "--export-secret-keys"]))
         _output([*gpg, "--yes", "--clearsign", "--output", str(target), str(release)])
         public_key.write_text(_output([*gpg, "--armor", "--export"]))
-    finally:
-        if shutil.which("gpgconf"):  # gpg leaves an agent behind
-            subprocess.run(["gpgconf", "--homedir", str(keyring), "--kill", "all"], check=False)
+
+
+@contextmanager
+def _gpg_home() -> Iterator[list[str]]:
+    """The command `gpg` with a home for as long as the block.
+
+    gpg's agent has a socket in it, whose path has 107 characters at most, and not every file system has sockets.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="film-library-gpg.", ignore_cleanup_errors=True) as home:
+        try:
+            yield ["gpg", "--batch", "--quiet", "--homedir", home, "--pinentry-mode", "loopback", "--passphrase", ""]
+        finally:
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
 
 
 def _output(command: list[str], cwd: Path | None = None) -> str:

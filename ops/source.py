@@ -143,7 +143,7 @@ def official(version: str, directory: Path, system: tuple[str, str]) -> PackageS
 def offline() -> PackageSource:
     """The offline mirror, built first when it isn't there or something in it changed."""
     version = OFFLINE_VERSIONS[0]
-    suite = f"{platform.freedesktop_os_release()['VERSION_CODENAME']}/mongodb-org/{version}"
+    suite = f"mongodb-org/{version}"  # one for hosts of every distribution
     mirror.ensure(suite)
     return PackageSource("offline", version, _OFFLINE, suite, mirror.COMPONENT, mirror.KEY_FILE)
 

@@ -7,7 +7,6 @@ Python libraries that it needs, because no registry has MongoDB's router.
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 import shutil
 import sys
@@ -28,22 +27,18 @@ _DEV_LOCK = REQUIREMENTS / "dev.txt"
 #: What the stand-in imports (bson is in pymongo), in the versions of requirements/dev.txt.
 _LIBRARIES = ("pymongo", "pyyaml")
 
-#: The hosts' Python, 3.11 or later, by the distribution's code name (jammy's own is 3.10; universe has 3.11).
-HOST_PYTHON = {"bookworm": "3.11", "jammy": "3.11", "noble": "3.12"}
+#: The Pythons that the libraries' compiled parts are taken along for, each under a file name of its own. A host with a
+#: later one runs the libraries without these parts: slower, but the same.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 class PackageError(OpsError):
     """A package can't be built; the message holds the tool's reason."""
 
 
-def host_python() -> str:
-    """The version of Python, like "3.11", that hosts of this machine's distribution run the stand-in with."""
-    return HOST_PYTHON[platform.freedesktop_os_release()["VERSION_CODENAME"]]
-
-
 def digest() -> str:
     """Changes when anything that goes into the packages does."""
-    result = hashlib.sha256(host_python().encode())
+    result = hashlib.sha256(" ".join(PYTHONS).encode())
     result.update(LOCK.read_bytes() + _pins().encode())
     for directory in (_TEMPLATES, _STANDIN):
         for path in _sources(directory):
@@ -54,39 +49,39 @@ def digest() -> str:
 def build(directory: Path) -> None:
     """Builds both packages into the directory. Raises PackageError or ops.artifacts.ArtifactError."""
     version = f"{OFFLINE_VERSION}+film.library.{digest()}"
-    values = {"@VERSION@": version, "@PYTHON@": f"python{host_python()}"}
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        server = _fill("mongodb-org-server", Path(scratch), values)
+        server = _fill("mongodb-org-server", Path(scratch), version)
         binary = server / "usr" / "bin" / "mongod"
         binary.parent.mkdir(parents=True)
         shutil.copy(mongod_path(), binary)
 
-        mongos = _fill("mongodb-org-mongos", Path(scratch), values)
+        mongos = _fill("mongodb-org-mongos", Path(scratch), version)
         library = mongos / "usr" / "lib" / "mongos-standin"
         _add_libraries(library)
         shutil.copytree(_STANDIN, library / "standin", ignore=shutil.ignore_patterns("__pycache__", "*.toml"))
 
         for tree in (server, mongos):
+            make_readable(tree)
             # zstd: the default takes a minute for mongod, and every host unpacks it again.
             _run(["dpkg-deb", "-Zzstd", "-z3", "--root-owner-group", "--build", str(tree), str(directory)])
+
+
+def make_readable(tree: Path) -> None:
+    """Lets everybody read the tree and run its programs: a clone made with umask 077 lets nobody."""
+    for path in (tree, *tree.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _sources(directory: Path) -> Iterator[Path]:
     return (path for path in sorted(directory.rglob("*")) if path.is_file() and path.suffix != ".pyc")
 
 
-def _fill(package: str, scratch: Path, values: dict[str, str]) -> Path:
-    """A copy of the package's directory with its values filled in."""
+def _fill(package: str, scratch: Path, version: str) -> Path:
+    """A copy of the package's directory with its version filled in."""
     tree = scratch / package
     shutil.copytree(_TEMPLATES / package, tree)
-    for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        if path.is_file():
-            text = path.read_text()
-            for name, value in values.items():
-                text = text.replace(name, value)
-            path.write_text(text)
-    tree.chmod(0o755)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("@VERSION@", version))
     return tree
 
 
@@ -97,19 +92,18 @@ def _pins() -> str:
 
 
 def _add_libraries(library: Path) -> None:
-    """Unpacks the libraries' wheels, for the hosts' Python whatever the controller's is."""
+    """Unpacks the libraries' wheels for every one of PYTHONS: all that differs is how a compiled part is called."""
     with tempfile.TemporaryDirectory() as scratch:
         pins = Path(scratch) / "requirements.txt"
         pins.write_text(_pins())
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={host_python()}"]
+        command += ["--only-binary=:all:", "--implementation=cp", "--requirement", str(pins), "--dest", scratch]
         command += ["--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64"]
-        _run([*command, "--requirement", str(pins), "--dest", scratch])
+        for python in PYTHONS:
+            _run([*command, f"--python-version={python}"])
         for wheel in sorted(Path(scratch).glob("*.whl")):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(library)
-    for directory in (library, *filter(Path.is_dir, library.rglob("*"))):
-        directory.chmod(0o755)
 
 
 def _run(command: list[str]) -> None:

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ops import mirror, packages
 
-SUITE = "bookworm/mongodb-org/6.0"
+SUITE = "mongodb-org/6.0"
+#: A Unix socket's path has 107 characters at most, and gpg's agent would have its socket beside the key.
+LONG = "a-clone-far-down-" * 8
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("repository")
-    mirror.build(directory, SUITE, tmp_path_factory.mktemp("gnupg"))
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The packages' sources as in a clone that was made with umask 077; it is the tests' umask, too."""
+    before = os.umask(0o077)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_TEMPLATES", "_STANDIN"):
+            copy = tmp_path_factory.mktemp("sources") / "copy"
+            shutil.copytree(getattr(packages, name), copy)
+            for path in copy.rglob("*"):
+                path.chmod(path.stat().st_mode & 0o700)
+            patch.setattr(packages, name, copy)
+        yield
+    os.umask(before)
+
+
+@pytest.fixture(scope="module")
+def repository(sources: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("repository") / LONG
+    directory.mkdir()
+    mirror.build(directory, SUITE, directory.parent / f"{LONG}.key")
     return directory
 
 
@@ -67,6 +88,21 @@ def test_the_private_key_is_not_in_it(repository: Path) -> None:
     assert "PRIVATE KEY" not in text
 
 
+def test_every_host_may_read_it(repository: Path) -> None:
+    paths = [repository, *repository.rglob("*")]
+    assert [path for path in paths if path.stat().st_mode & 0o777 != (0o755 if path.is_dir() else 0o644)] == []
+
+
+def test_the_key_stays_the_same_and_is_nobody_elses(repository: Path, tmp_path: Path) -> None:
+    """Hosts trust it: another one would lock them out of the mirror."""
+    key = repository.parent / f"{LONG}.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    again = tmp_path / "again"
+    again.mkdir()
+    mirror.sign(repository / "dists" / SUITE / "Release", again / "InRelease", again / "key.asc", key)
+    assert (again / "key.asc").read_text() == (repository / "signing-key.asc").read_text()
+
+
 def contents(repository: Path, package: str) -> str:
     (deb,) = (repository / "pool").glob(f"{package}_*.deb")
     return run("dpkg-deb", "--contents", str(deb)).stdout
@@ -80,6 +116,14 @@ def test_the_server_is_laid_out_like_mongodbs(repository: Path) -> None:
     assert ".pyc" not in listing
 
 
+@pytest.mark.parametrize("package", ["mongodb-org-server", "mongodb-org-mongos"])
+def test_everybody_may_read_and_run_what_a_package_brings(repository: Path, package: str) -> None:
+    programs = ("/usr/bin/mongod", "/usr/bin/mongos", "/usr/lib/mongos-standin/python")
+    for mode, *_, path in (line.split() for line in contents(repository, package).splitlines()):
+        wanted = "drwxr-xr-x" if path.endswith("/") else "-rwxr-xr-x" if path.endswith(programs) else "-rw-r--r--"
+        assert mode == wanted, path
+
+
 def test_the_stand_in_says_what_it_is(repository: Path) -> None:
     (deb,) = (repository / "pool").glob("mongodb-org-mongos_*.deb")
     description = run("dpkg-deb", "--field", str(deb), "Description").stdout
@@ -88,14 +132,17 @@ def test_the_stand_in_says_what_it_is(repository: Path) -> None:
 
 
 def test_the_stand_in_runs_from_the_package_alone(repository: Path, tmp_path: Path) -> None:
-    """With the libraries inside the package; the controller's Python may be another than the hosts'."""
+    """With the libraries inside the package, for whatever Python the host has."""
     (deb,) = (repository / "pool").glob("mongodb-org-mongos_*.deb")
     assert run("dpkg-deb", "--extract", str(deb), str(tmp_path)).returncode == 0
     library = tmp_path / "usr/lib/mongos-standin"
     assert (library / "standin" / "__main__.py").exists()
-    assert {"bson", "yaml"} <= {path.name for path in library.iterdir()}
-    tag = packages.host_python().replace(".", "")
-    assert list(library.glob(f"bson/*.cpython-{tag}-x86_64-linux-gnu.so"))
+    for part in ("bson/_cbson", "yaml/_yaml"):
+        found = {path.name for path in library.glob(f"{part}.*.so")}
+        tags = [python.replace(".", "") for python in packages.PYTHONS]
+        assert found == {f"{Path(part).name}.cpython-{tag}-x86_64-linux-gnu.so" for tag in tags}
+    check = "import bson, yaml, sys; sys.exit(not (bson.has_c() and yaml.__with_libyaml__))"
+    assert run("env", f"PYTHONPATH={library}", str(library / "python"), "-P", "-c", check).returncode == 0
 
 
 def test_a_change_of_the_stand_in_makes_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
