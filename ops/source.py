@@ -5,7 +5,6 @@ All look the same to the roles: an address, a suite, a component and a signing k
 
 from __future__ import annotations
 
-import platform
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from ops import mirror
+from ops import mirror, system
 from ops.errors import OpsError
 from ops.paths import build_dir
 from ops.settings import OFFLINE_VERSIONS, Settings
@@ -78,11 +77,11 @@ def choose(settings: Settings) -> PackageSource:
 
 
 def distribution(env: str) -> tuple[str, str]:
-    """The hosts' distribution, as (id, codename): EC2's image is Ubuntu 24.04, local hosts are like this machine."""
+    """The hosts' distribution, as (id, codename): EC2's image is Ubuntu 24.04, local hosts are ops.system's."""
     if env == "aws":
         return "ubuntu", "noble"
-    system = platform.freedesktop_os_release()
-    return system["ID"], system["VERSION_CODENAME"]
+    hosts = system.of_hosts()
+    return hosts.distribution, hosts.suite
 
 
 def _running(env: str) -> PackageSource | None:
@@ -124,12 +123,12 @@ def _own_mirror(settings: Settings) -> PackageSource:
     return PackageSource("mirror", settings.mongodb_version, uri, suite, component, key_file)
 
 
-def official(version: str, directory: Path, system: tuple[str, str]) -> PackageSource:
+def official(version: str, directory: Path, release: tuple[str, str]) -> PackageSource:
     """MongoDB's own repository, if it answers and has this version for this distribution; else SourceError.
 
     Its signing key is fetched into `directory`.
     """
-    identity, codename = system
+    identity, codename = release
     uri = f"{_OFFICIAL}/{identity}"
     suite = f"{codename}/mongodb-org/{version}"
     _fetch(f"{uri}/dists/{suite}/Release", method="HEAD")

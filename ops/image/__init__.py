@@ -1,23 +1,27 @@
-"""The image that every local host starts from, built out of the machine's own apt sources."""
+"""The image that every local host starts from, built out of the machine's own apt sources.
+
+It has this machine's release, or another one of the same distribution: see ops.system.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import platform
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment
 
-from ops import children, podman
+from ops import children, podman, system
 from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.paths import CACHE
 from ops.progress import Say, quiet
+from ops.system import System
 
 _CONTEXT = Path(__file__).parent
 _NAME = "localhost/film-library-host"
 
-#: What the roles install on a host, downloaded into the image beforehand; a name that the distribution
-#: lacks is left out.
+#: What the roles install on a host, downloaded into the image beforehand; a name that the release lacks is left out.
 DOWNLOAD = (
     "acl",
     "chrony",
@@ -34,30 +38,29 @@ DOWNLOAD = (
     "xfsprogs",
 )
 
-_KEYRINGS = {
-    "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
-    "ubuntu": "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
-}
-
 
 class ImageError(OpsError):
     """The image can't be built; the message holds the reason."""
 
 
 def ensure(say: Say = quiet) -> str:
-    """The name of the hosts' image, built when its inputs changed. Raises ImageError or podman.PodmanError."""
-    bootstrap = _bootstrap_command(_apt_sources())
-    base = f"{_NAME}-base:{_digest(bootstrap)}"
+    """The name of the hosts' image, built when its inputs changed.
+
+    Raises ImageError, podman.PodmanError or ops.system.UnfitError.
+    """
+    wanted = system.of_hosts()
+    bootstrap = _bootstrap_command(wanted.suite, _apt_sources(wanted))
+    base = f"{_NAME}-base:{wanted.suite}-{_digest(bootstrap)}"
     files = [(_CONTEXT / name).read_text() for name in ("Containerfile", "hosts", "ssh-host-key.conf")]
-    tag = f"{_NAME}:{_digest([base, *files, *DOWNLOAD])}"
+    tag = f"{_NAME}:{wanted.suite}-{_digest([base, *files, *DOWNLOAD])}"
     with exclusive("image"):
         if not _exists(tag):
             if not _exists(base):
-                say("unpacking the distribution for the hosts' image (once, about half a minute)")
+                say(f"unpacking {wanted.distribution} {wanted.suite} for the hosts' image (once, about half a minute)")
                 _import(bootstrap, base)
             say("building the hosts' image (once, about half a minute)")
             _build(base, tag)
-            _remove_others(base, tag)
+            _remove_others(base, tag, suite=wanted.suite)
     return tag
 
 
@@ -69,43 +72,61 @@ def _digest(inputs: list[str]) -> str:
     return hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
 
 
-def _apt_sources() -> list[str]:
+def _apt_sources(wanted: System) -> list[str]:
     """Lines for sources.list: the distribution's own repositories, as this machine reaches them."""
-    distribution = platform.freedesktop_os_release()["ID"]
-    lines = _known_repositories(distribution)
+    lines = _known_repositories(wanted)
     if not lines:  # apt has no lists yet, so it doesn't know whose repositories they are
         children.run(podman.as_root("apt-get", "update", "-qq"))
-        lines = _known_repositories(distribution)
+        lines = _known_repositories(wanted)
     if not lines:
-        raise ImageError(f"apt knows no repository of {distribution}: see `apt-get update`")
+        raise ImageError(f"apt knows no repository of {wanted.distribution}: see `apt-get update`")
     return lines
 
 
-def _known_repositories(distribution: str) -> list[str]:
-    fields = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
+def _known_repositories(wanted: System) -> list[str]:
+    own = system.own().suite
+    fields = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)"
     targets = children.run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]).stdout
-    split = (target.split("|") for target in targets.splitlines())
-    keyring = _KEYRINGS[distribution]
-    return [
-        f"deb [signed-by={keyring}] {uri} {release} {component}"
-        for origin, uri, release, component in split
-        if origin.lower() == distribution
-    ]
+    lines = []
+    for origin, uri, release, codename, component in (target.split("|") for target in targets.splitlines()):
+        # Only a code name tells which part of another release it is: sources.list may say "stable".
+        suite = release if wanted.suite == own else codename.replace(own, wanted.suite)
+        if origin.lower() == wanted.distribution:
+            lines.append(f"deb [signed-by={_keyring(wanted.distribution)}] {uri} {suite} {component}")
+    return lines
 
 
-def _apt_options() -> list[str]:
+def _keyring(distribution: str) -> str:
+    return f"/usr/share/keyrings/{distribution}-archive-keyring.gpg"
+
+
+def _apt_options(sources: list[str]) -> list[str]:
     """How this machine's apt reaches its repositories: proxies and, for a snapshot, no check of dates."""
     dump = children.run(["apt-config", "dump"]).stdout
     wanted = ("Acquire::Check-", "Acquire::http::Proxy", "Acquire::https::Proxy")
-    return [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
+    configured = [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
+    return configured if any("::Proxy" in line for line in configured) else [*configured, *_proxies(sources)]
 
 
-def _bootstrap_command(sources: list[str]) -> list[str]:
+def _proxies(sources: list[str]) -> list[str]:
+    """The environment's proxies as options: sudo, podman and the hosts don't see the environment."""
+    proxies = getproxies_environment()
+    addresses = {urlsplit(line.split()[2]) for line in sources}
+    options = [f'Acquire::{scheme}::Proxy "{proxies[scheme]}"' for scheme in ("http", "https") if scheme in proxies]
+    options += [
+        f'Acquire::{address.scheme}::Proxy::{address.hostname} "DIRECT"'
+        for address in sorted(addresses)
+        if address.scheme in proxies and address.hostname and proxy_bypass_environment(address.hostname, proxies)
+    ]
+    return options
+
+
+def _bootstrap_command(suite: str, sources: list[str]) -> list[str]:
     command = podman.as_root("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root")
-    options = ['APT::Install-Recommends "false"', 'Acquire::Languages "none"', *_apt_options()]
+    options = ['APT::Install-Recommends "false"', 'Acquire::Languages "none"', *_apt_options(sources)]
     command += [f"--aptopt={option}" for option in options]
     command += [f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("man", "doc")]
-    return [*command, platform.freedesktop_os_release()["VERSION_CODENAME"], "-", *sources]
+    return [*command, suite, "-", *sources]
 
 
 def _import(bootstrap: list[str], base: str) -> None:
@@ -118,17 +139,15 @@ def _import(bootstrap: list[str], base: str) -> None:
 
 
 def _build(base: str, tag: str) -> None:
-    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(_available(DOWNLOAD))}"]
-    podman.run("build", "--quiet", "--pull=never", "--format=docker", *arguments, "--tag", tag, str(_CONTEXT))
+    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(DOWNLOAD)}"]
+    # The machine's own network: a proxy may be on loopback, and a VPN may leave containers' addresses out.
+    options = ["--quiet", "--pull=never", "--network=host", "--format=docker"]
+    podman.run("build", *options, *arguments, "--tag", tag, str(_CONTEXT))
 
 
-def _remove_others(*current: str) -> None:
-    """Removes images of earlier inputs, save those that a host still runs from."""
+def _remove_others(*current: str, suite: str) -> None:
+    """Removes the suite's images of earlier inputs, save those that a host still runs from."""
     listing = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={_NAME}*").stdout
     for name in sorted(set(listing.split()) - set(current)):
-        podman.run("rmi", name, check=False)
-
-
-def _available(packages: tuple[str, ...]) -> list[str]:
-    known = children.run(["apt-cache", "pkgnames"]).stdout.split()
-    return sorted(set(packages) & set(known))
+        if f":{suite}-" in name:
+            podman.run("rmi", name, check=False)

@@ -16,10 +16,11 @@ TOOLS = ("sh", "dirname", "cat", "sha256sum", "grep", "rm", "uname")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The script with an empty lock, and nothing else of the repository."""
+    """The scripts with an empty lock, and nothing else of the repository."""
     for directory in ("bin", "requirements"):
         (tmp_path / "tree" / directory).mkdir(parents=True)
-    shutil.copy(paths.ROOT / "bin" / "bootstrap", tmp_path / "tree" / "bin")
+    for script in ("bootstrap", "system"):
+        shutil.copy(paths.ROOT / "bin" / script, tmp_path / "tree" / "bin")
     (tmp_path / "tree" / "requirements" / "dev.txt").write_text("# nothing\n")
     return tmp_path / "tree"
 
