@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 from ops import children, podman, system
 from ops.errors import OpsError
@@ -110,13 +110,13 @@ def _apt_options(sources: list[str]) -> list[str]:
 
 def _proxies(sources: list[str]) -> list[str]:
     """The environment's proxies as options: sudo, podman and the hosts don't see the environment."""
-    proxies = getproxies_environment()
+    proxies = getproxies()
     addresses = {urlsplit(line.split()[2]) for line in sources}
     options = [f'Acquire::{scheme}::Proxy "{proxies[scheme]}"' for scheme in ("http", "https") if scheme in proxies]
     options += [
         f'Acquire::{address.scheme}::Proxy::{address.hostname} "DIRECT"'
         for address in sorted(addresses)
-        if address.scheme in proxies and address.hostname and proxy_bypass_environment(address.hostname, proxies)
+        if address.scheme in proxies and address.hostname and proxy_bypass(address.hostname, proxies)
     ]
     return options
 
