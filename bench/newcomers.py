@@ -61,7 +61,7 @@ def questions() -> Questions:
     users, films, times = users[kept], films[kept], times[kept]
     user_number = np.unique(users, return_inverse=True)[1]
     film_ids, film_number = np.unique(films, return_inverse=True)
-    likes = np.zeros((user_number.max() + 1, film_number.max() + 1), np.float32)
+    likes = np.zeros((int(np.max(user_number)) + 1, int(np.max(film_number)) + 1), np.float32)
     likes[user_number, film_number] = 1
     when = np.zeros(likes.shape)
     when[user_number, film_number] = times

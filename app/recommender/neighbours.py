@@ -137,7 +137,7 @@ class _Matrix:
 
     def __init__(self, users: Numbers, places: Numbers, weights: NDArray[np.float64]) -> None:
         self._weights = weights
-        self._films = int(places.max()) + 1 if len(places) else 0
+        self._films = int(np.max(places)) + 1 if len(places) else 0
         self._of_user = places[np.argsort(users, kind="stable")]
         self._user_starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=len(weights)))])
         self._of_film = users[np.argsort(places, kind="stable")]

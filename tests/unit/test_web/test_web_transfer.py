@@ -68,7 +68,7 @@ def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> Non
         ("a,b\n1,2\n", "x.csv", "what the file holds"),
         (b"PK\x03\x04...", "titles.csv.zip", "is a zip archive; unpack it first"),
         ('{"title": "é"}'.encode("utf-16"), "x.json", "is UTF-16; save it as UTF-8"),
-        ("[" * 20_000, "x.json", "line 1: an item is nested too deeply"),
+        ("[" * 200_000, "x.json", "line 1: an item is nested too deeply"),
     ],
 )
 def test_a_file_that_says_nothing_is_refused_beside_its_field(
