@@ -14,17 +14,18 @@ from ops import podman
 
 @dataclass(frozen=True)
 class Container:
-    """A host as podman knows it. `state` is podman's: created, running, paused, exited, ..."""
+    """A host as podman knows it. `state` is podman's: created, running, paused, exited, ...; `image` is its name."""
 
     host: str
     address: str
     state: str
+    image: str = ""
 
     @classmethod
     def from_podman(cls, entry: dict[str, Any]) -> Container:
         labels = entry["Labels"]
         host = entry["Names"][0].removeprefix(container_name(labels["film-library-env"], ""))
-        return cls(host, labels["film-library-address"], entry["State"])
+        return cls(host, labels["film-library-address"], entry["State"], entry["Image"])
 
 
 def network_name(env: str) -> str:

@@ -38,7 +38,9 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
     Hosts that the list doesn't name any more are left alone. Raises ssh.HostError, ImageError or PodmanError.
     """
     podman.prepare()
-    tag = image.ensure(say)
+    existing = containers(env)
+    # A host that was lost comes back as the others are, also when the image or HOST_SUITE would be another one today.
+    tag = next((host.image for host in existing.values()), "") or image.ensure(say)
     directory = secrets.ensure_ssh_key(env)
     MIRROR.mkdir(parents=True, exist_ok=True)
     if not exists(env):
@@ -48,7 +50,6 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
             *["--gateway", str(subnet.network_address + 1), network_name(env)],
         )
     say("starting hosts")
-    existing = containers(env)
     for host in hosts:
         _start(env, host, existing.get(host.name), tag)
     public_key = (directory / "ssh_key.pub").read_text()

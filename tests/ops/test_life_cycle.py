@@ -16,6 +16,7 @@ from ops.locks import LockedError, exclusive
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
 from ops.ssh import PATIENCE_SECONDS, HostError, command
+from ops.system import SUITE_VARIABLE
 from ops.topology import Host
 
 pytestmark = pytest.mark.hosts
@@ -142,6 +143,17 @@ def test_up_replaces_a_host_that_an_interrupted_run_left_half_made(settings: Set
     podman.run("create", "--name", name, *labels, image)
     hosts.up(ENV, settings.hosts, settings.subnet)
     assert ssh(host, "true").returncode == 0
+
+
+def test_a_lost_host_comes_back_of_the_release_that_the_others_have(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = settings.hosts[0]
+    before = containers(ENV)[host.name].image
+    podman.run("rm", "--force", "--time", "0", container_name(ENV, host.name))
+    monkeypatch.setenv(SUITE_VARIABLE, "nothing")  # a release that can't be had
+    hosts.up(ENV, settings.hosts, settings.subnet)
+    assert containers(ENV)[host.name].image == before
 
 
 def test_a_partition_stops_both_ways_and_heals(settings: Settings) -> None:
