@@ -1,4 +1,4 @@
-# The front door. `make` alone lists what it can do; every target works on a machine that has only git, make and Python 3.11+.
+# The front door. `make` alone lists what it can do; every target works on a machine that has only make and Python 3.11+.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 # bash, in an environment made for it.
@@ -64,13 +64,15 @@ LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotat
 
 ##@ Tests
 TESTS := test lint test-unit test-terraform test-roles test-cluster test-aws explore
-.PHONY: $(TESTS)
+.PHONY: $(TESTS) test-systems
 # They have environments of their own: nothing that somebody set for a cluster, or for an account of AWS, reaches them.
 $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
 $(TESTS): override SUBNET :=
+$(TESTS): override HOST_SUITE :=
+test-systems: override ENV := test
 test: lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
 lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
@@ -99,6 +101,9 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt a
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
 	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
+
+test-systems: hosts-tools ## The whole system on hosts of another release (HOST_SUITE=trixie); not part of `make test`
+	@$(PYTHON) -m pytest -q -x -rP tests/systems
 
 explore: test-tools ## Property tests on examples that no run has had; `make test` takes the same every time
 	@HYPOTHESIS_EXPLORE=1 $(PYTHON) -m pytest -q -n 3 --dist loadfile -m hypothesis tests/unit tests/integration

@@ -132,9 +132,10 @@ def _clusters() -> Iterator[Finding]:
 
 
 def _system() -> str:
+    """As the system calls itself; an untried one is warned of by the preflight checks below."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except OSError:
+    except OSError:  # no Linux
         return platform.system()
 
 

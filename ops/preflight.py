@@ -6,7 +6,6 @@ Standard library only: bin/bootstrap runs it with the system's Python, before it
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from ops import system
 from ops.aws import terraform
 from ops.containers import Container, containers
 from ops.errors import OpsError
@@ -58,13 +58,15 @@ def machine_problems(settings: Settings) -> list[str]:
     problems = path_problems(ROOT)
     if settings.env == "aws":
         return problems + terraform_problems(terraform.version()) + settings_problems(settings.env)
+    try:
+        system.of_hosts()
+    except system.UnfitError as error:
+        return [*problems, str(error)]  # the rest asks what only Linux knows
     there: dict[str, Container] = {}
     if can_be_root():
         there = existing(settings)
     else:
         problems.append("no root: run as root, or as a user whose sudo asks for no password (`make dev` needs neither)")
-    if platform.machine() != "x86_64":
-        problems.append(f"this machine is {platform.machine()}: local hosts need x86_64")
     problems += host_problems(settings, there)
     if not there:
         routes = Path("/proc/net/route").read_text()
