@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,6 +80,20 @@ class Newcomer:
         with self.begin(*words) as process:
             output, _ = process.communicate(timeout=SECONDS)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+
+def with_ssh_directory(directory: Path) -> list[str]:
+    """What to put before a command for which `directory` lies over this user's ~/.ssh; nobody else sees it there.
+
+    ssh reads its configuration in the home that the user database names, whatever HOME says.
+    """
+    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    # Mounts of podman's must be seen outside, or it fails there: only the file system with the home is made private.
+    script = (
+        'mount --make-private "$(findmnt --noheadings --output TARGET --target ~)" && '
+        f'mount --bind {shlex.quote(str(directory))} ~/.ssh && exec "$@"'
+    )
+    return podman.as_root("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
 
 
 @contextmanager

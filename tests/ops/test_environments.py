@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 
 from ops import hosts, podman
 from ops.containers import containers, exists
-from tests.ops.newcomer import SECONDS, Newcomer, mounted
+from tests.ops.newcomer import SECONDS, Newcomer, mounted, with_ssh_directory
 
 pytestmark = pytest.mark.hosts
 
@@ -172,19 +171,13 @@ def test_an_agent_with_many_keys(newcomer: Newcomer, tmp_path: Path) -> None:
             agent.terminate()
 
 
-@pytest.mark.parametrize(
-    "setting",
-    ["ProxyJump nowhere.invalid", "ProxyCommand false", "RemoteCommand sleep 600", "RequestTTY force", "User somebody"],
-)
-def test_an_ssh_configuration(setting: str, newcomer: Newcomer, tmp_path: Path) -> None:
-    """ssh reads it from the home that the user database names, so it is laid over that one, for this run alone."""
+def test_an_ssh_configuration(newcomer: Newcomer, tmp_path: Path) -> None:
     directory = tmp_path / "ssh"
     directory.mkdir(mode=0o700)
-    (directory / "config").write_text(f"Host *\n  {setting}\n")
+    settings = ("ProxyJump nowhere.invalid", "RemoteCommand sleep 600", "RequestTTY force", "User somebody")
+    (directory / "config").write_text("Host *\n" + "".join(f"  {setting}\n" for setting in settings))
     (directory / "config").chmod(0o600)
-    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
-    lay_over = f'mount --bind {shlex.quote(str(directory))} ~/.ssh && exec "$@"'
-    succeeds(newcomer.within(*podman.as_root("unshare", "--mount", "sh", "-c", lay_over, "sh")))
+    succeeds(newcomer.within(*with_ssh_directory(directory)))
 
 
 def test_addresses_that_another_network_has(newcomer: Newcomer) -> None:

@@ -18,6 +18,7 @@ from ops.settings import Settings
 from ops.ssh import PATIENCE_SECONDS, HostError, command
 from ops.system import SUITE_VARIABLE
 from ops.topology import Host
+from tests.ops.newcomer import with_ssh_directory
 
 pytestmark = pytest.mark.hosts
 ENV = "test"
@@ -124,12 +125,10 @@ def test_a_jump_host_is_reached_as_the_persons_own_ssh_reaches_it(
     home = sandbox / "ssh"
     home.mkdir(mode=0o700)
     (home / "config").write_text(f"Host bastion\n  HostName {jump.address}\n  User root\n  {login}")
-    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
     monkeypatch.setenv("SSH_JUMP", "bastion")
     options = [f"-o{line.strip().replace(' ', '=', 1)}" for line in login.splitlines()]
     words = command("aws", target.address, *options, "-oUser=root")
-    lay_over = f'mount --bind {home} ~/.ssh && exec "$@"'
-    words = podman.as_root("unshare", "--mount", "sh", "-c", lay_over, "sh", *words, "echo $SSH_CONNECTION")
+    words = [*with_ssh_directory(home), *words, "echo $SSH_CONNECTION"]
     result = subprocess.run(words, check=False, capture_output=True, text=True)
     assert result.stdout.split()[:1] == [jump.address], result.stderr
 
