@@ -15,6 +15,7 @@ from ops.errors import OpsError
 
 _REDRAW_SECONDS = 0.2
 _TITLE_WIDTH = 50
+_REST_WIDTH = 28  # of a live line: the seconds and a few words
 _TAIL_LINES = 15
 
 
@@ -118,7 +119,8 @@ class Progress:
 
     def _paint(self, stop: threading.Event) -> None:
         while not stop.wait(_REDRAW_SECONDS):
-            line = f"{_line(self.current, time.monotonic() - self._began)}  {self._hint}"
+            width = min(_TITLE_WIDTH, max(8, _columns() - _REST_WIDTH))
+            line = f"{_line(self.current[:width], time.monotonic() - self._began, width)}  {self._hint}"
             self._stream.write(f"\r\x1b[2K{line[: _columns() - 1]}")
             self._stream.flush()
 
@@ -127,8 +129,8 @@ class Progress:
             self._stream.write("\r\x1b[2K")
 
 
-def _line(title: str, seconds: float) -> str:
-    return f"  {title:<{_TITLE_WIDTH}} {seconds:6.1f} s"
+def _line(title: str, seconds: float, width: int = _TITLE_WIDTH) -> str:
+    return f"  {title:<{width}} {seconds:6.1f} s"
 
 
 def _columns() -> int:

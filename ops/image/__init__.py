@@ -49,15 +49,16 @@ def ensure(say: Say = quiet) -> str:
     Raises ImageError, podman.PodmanError or ops.system.UnfitError.
     """
     wanted = system.of_hosts()
-    bootstrap = _bootstrap_command(wanted.suite, _apt_sources(wanted))
-    base = f"{_NAME}-base:{wanted.suite}-{_digest(bootstrap)}"
+    sources, options = _apt_sources(wanted), _apt_options()
+    # Not how it is fetched, by sudo or through a proxy: what is in it stays the same.
+    base = f"{_NAME}-base:{wanted.suite}-{_digest([wanted.suite, *sources, *options])}"
     files = [(_CONTEXT / name).read_text() for name in ("Containerfile", "hosts", "ssh-host-key.conf")]
     tag = f"{_NAME}:{wanted.suite}-{_digest([base, *files, *DOWNLOAD])}"
     with exclusive("image"):
         if not _exists(tag):
             if not _exists(base):
                 say(f"unpacking {wanted.distribution} {wanted.suite} for the hosts' image (once, about half a minute)")
-                _import(bootstrap, base)
+                _import(_bootstrap_command(wanted.suite, sources, options), base)
             say("building the hosts' image (once, about half a minute)")
             _build(base, tag)
             _remove_others(base, tag, suite=wanted.suite)
@@ -100,12 +101,12 @@ def _keyring(distribution: str) -> str:
     return f"/usr/share/keyrings/{distribution}-archive-keyring.gpg"
 
 
-def _apt_options(sources: list[str]) -> list[str]:
-    """How this machine's apt reaches its repositories: proxies and, for a snapshot, no check of dates."""
+def _apt_options() -> list[str]:
+    """What the hosts' apt is told: no extras, and what this machine's knows of proxies and a snapshot's old dates."""
     dump = children.run(["apt-config", "dump"]).stdout
     wanted = ("Acquire::Check-", "Acquire::http::Proxy", "Acquire::https::Proxy")
     configured = [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
-    return configured if any("::Proxy" in line for line in configured) else [*configured, *_proxies(sources)]
+    return ['APT::Install-Recommends "false"', 'Acquire::Languages "none"', *configured]
 
 
 def _proxies(sources: list[str]) -> list[str]:
@@ -121,9 +122,10 @@ def _proxies(sources: list[str]) -> list[str]:
     return options
 
 
-def _bootstrap_command(suite: str, sources: list[str]) -> list[str]:
+def _bootstrap_command(suite: str, sources: list[str], options: list[str]) -> list[str]:
     command = podman.as_root("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root")
-    options = ['APT::Install-Recommends "false"', 'Acquire::Languages "none"', *_apt_options(sources)]
+    if not any("::Proxy" in option for option in options):
+        options = [*options, *_proxies(sources)]
     command += [f"--aptopt={option}" for option in options]
     command += [f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("man", "doc")]
     return [*command, suite, "-", *sources]
