@@ -10,22 +10,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops import podman
+from ops.paths import ROOT
 
 
 @dataclass(frozen=True)
 class Container:
-    """A host as podman knows it. `state` is podman's: created, running, paused, exited, ...; `image` is its name."""
+    """A host as podman knows it.
+
+    `state` is podman's: created, running, paused, exited, ...; `image` is its image's name. `copy` is the copy of this
+    repository that made it, which alone has its secrets.
+    """
 
     host: str
     address: str
     state: str
     image: str = ""
+    copy: str = str(ROOT)
 
     @classmethod
     def from_podman(cls, entry: dict[str, Any]) -> Container:
         labels = entry["Labels"]
         host = entry["Names"][0].removeprefix(container_name(labels["film-library-env"], ""))
-        return cls(host, labels["film-library-address"], entry["State"], entry["Image"])
+        copy = labels.get("film-library-copy", str(ROOT))
+        return cls(host, labels["film-library-address"], entry["State"], entry["Image"], copy)
 
 
 def network_name(env: str) -> str:

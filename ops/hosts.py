@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from ops import image, podman, secrets, ssh
 from ops.containers import Container, container_name, containers, exists, network_name
 from ops.mirror import MIRROR, MOUNT
+from ops.paths import ROOT
 from ops.progress import Say, quiet
 from ops.topology import Host
 
@@ -90,6 +91,7 @@ def _create(env: str, host: Host, tag: str) -> None:
     podman.run(
         *["run", "--detach", "--pull=never", "--systemd=always", "--http-proxy=false"],
         *["--label", f"film-library-env={env}", "--label", f"film-library-address={host.address}"],
+        *["--label", f"film-library-copy={ROOT}"],
         *["--name", container_name(env, host.name), "--hostname", host.name],
         *["--network", network_name(env), "--ip", host.address],
         # Fixed: with a new one after a restart its peers can't reach it for 20 s.

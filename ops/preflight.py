@@ -119,7 +119,7 @@ def existing(settings: Settings) -> dict[str, Container]:
 
 
 def host_problems(settings: Settings, existing: dict[str, Container]) -> list[str]:
-    """Hosts of an earlier run that this layout leaves out, or that lie in another subnet.
+    """Hosts of an earlier run that this layout leaves out, that lie in another subnet, or that another copy made.
 
     A host is never just forgotten: its members are still in the replica sets, under a name that nobody would know.
     """
@@ -128,6 +128,12 @@ def host_problems(settings: Settings, existing: dict[str, Container]) -> list[st
         f"TOPOLOGY={settings.topology} SHARDS={settings.shards} MEMBERS={settings.members}: leaves out the host "
         f"{name} of the running cluster; keep its values, or run `make cluster-down ENV={settings.env}` first"
         for name in sorted(existing.keys() - planned)
+    ]
+    others = sorted({container.copy for container in existing.values()} - {str(ROOT)})
+    problems += [
+        f"ENV={settings.env}: its hosts were made by the project's copy in {other}, which has their secrets; "
+        f"work there, or remove them by `make cluster-down ENV={settings.env}` here or there"
+        for other in others
     ]
     subnets = {IPv4Network(f"{container.address}/24", strict=False) for container in existing.values()}
     if subnets - {settings.subnet}:

@@ -96,11 +96,12 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No host outlives a test, however it went."""
+def nothing_is_left(newcomer: Newcomer) -> Iterator[None]:
+    """No host outlives a test, however it went, and no log."""
     yield
     left = sorted(containers(ENV)), exists(ENV)
     hosts.down(ENV)
+    shutil.rmtree(newcomer.directory / "logs", ignore_errors=True)
     assert left == ([], False)
 
 
@@ -118,6 +119,13 @@ def is_refused(newcomer: Newcomer, *words: str) -> str:
     assert result.returncode != 0, result.stdout
     assert "Refused, nothing was changed" in result.stdout, result.stdout
     return result.stdout
+
+
+def wait_for_phase(phase: str, newcomer: Newcomer, run: subprocess.Popen[str]) -> None:
+    """Waits until the newcomer's run is in a phase, by its log; logs of earlier runs are gone by then."""
+    while not any(f"==== {phase}\n" in log.read_text() for log in (newcomer.directory / "logs").glob("*.log")):
+        assert run.poll() is None, run.communicate()[0]
+        time.sleep(0.01)  # between two looks
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -229,14 +237,8 @@ def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
 
 @pytest.mark.parametrize("phase", ["Host", "Reach the host", "Remove the host"])
 def test_ctrl_c(phase: str, newcomer: Newcomer) -> None:
-    def begun() -> bool:
-        return any(f"==== {phase}\n" in log.read_text() for log in logs.glob("*.log"))
-
-    logs = newcomer.directory / "logs"
-    shutil.rmtree(logs, ignore_errors=True)
     with newcomer.begin("try-host") as run:
-        while run.poll() is None and not begun():
-            time.sleep(0.01)  # between two looks
+        wait_for_phase(phase, newcomer, run)
         os.killpg(run.pid, signal.SIGINT)
         output, _ = run.communicate(timeout=SECONDS)
     assert run.returncode != 0, output
@@ -244,11 +246,19 @@ def test_ctrl_c(phase: str, newcomer: Newcomer) -> None:
     succeeds(newcomer)
 
 
+def test_two_copies_at_once(newcomer: Newcomer, tmp_path: Path) -> None:
+    other = Newcomer.arrive(tmp_path / "other")
+    with newcomer.begin("try-host") as first:
+        wait_for_phase("Reach the host", newcomer, first)
+        said = is_refused(other)
+        output, _ = first.communicate(timeout=SECONDS)
+    assert f"made by the project's copy in {newcomer.directory}" in said
+    assert first.returncode == 0, output
+
+
 def test_two_runs_at_once(newcomer: Newcomer) -> None:
     with newcomer.begin("try-host") as first:
-        while not (newcomer.directory / "build" / ENV).exists():
-            assert first.poll() is None
-            time.sleep(0.01)  # between two looks
+        wait_for_phase("Host", newcomer, first)
         second = newcomer.make("try-host")
         output, _ = first.communicate(timeout=SECONDS)
     assert "Another run is working on ENV=try" in second.stdout

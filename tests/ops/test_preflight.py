@@ -74,6 +74,13 @@ def test_another_subnet_than_the_running_hosts_is_refused() -> None:
     assert problem == "SUBNET=10.200.1.0/24: the running hosts are in 10.89.70.0/24"
 
 
+def test_hosts_that_another_copy_made_are_left_to_it() -> None:
+    running = {"mongo-1": Container("mongo-1", "10.89.70.11", "running", copy="/elsewhere/film-library")}
+    (problem,) = preflight.host_problems(Settings.read({}), running)
+    assert "copy in /elsewhere/film-library" in problem
+    assert "make cluster-down ENV=local" in problem
+
+
 def test_problems_of_wish_and_machine_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "can_be_root", lambda: False)
     with pytest.raises(SettingsError) as refused:
