@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ TOOLS = {
     "terraform": ("version", "ENV=aws"),
     "chromium": ("--version", "make test"),
 }
+#: Open files that a mongod of the tests needs, with room to spare.
+ENOUGH_FILES = 4096
 #: Those that nothing here installs.
 _BY_HAND = {
     "make": "apt-get install make",
@@ -84,6 +87,9 @@ def _machine() -> Iterator[Finding]:
     yield Finding("ok", f"size       {os.cpu_count()} processors, {memory:.1f} GB of memory")
     for directory in dict.fromkeys((ROOT, Path(os.environ["TMPDIR"]), preflight.CONTAINER_STORAGE)):
         yield Finding("ok", f"disk       {preflight.free_mb(directory) / 1024:.1f} GB free for {directory}")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files < ENOUGH_FILES:
+        yield Finding("note", f"files      at most {files} open at once", f"let `ulimit -Hn` be {ENOUGH_FILES} or more")
     yield Finding("ok", f"user       {os.environ.get('USER') or os.getuid()}, {_root()}")
 
 

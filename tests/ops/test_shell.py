@@ -55,6 +55,12 @@ def test_files_are_readable_whatever_the_umask() -> None:
     assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == "0022\n"
 
 
+@pytest.mark.parametrize("hard", [300, 20_000])
+def test_as_many_files_may_be_open_as_the_machine_allows(hard: int) -> None:
+    command = f"ulimit -H -n {hard} && ulimit -S -n 256 && {ROOT}/bin/shell -c 'ulimit -n'"
+    assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == f"{hard}\n"
+
+
 def test_the_exit_code_is_the_commands() -> None:
     assert subprocess.run([str(ROOT / "bin" / "shell"), "-c", "exit 7"], check=False).returncode == 7
     assert subprocess.run([str(ROOT / "bin" / "shell"), "sh", "-c", "exit 8"], check=False).returncode == 8
