@@ -57,7 +57,7 @@ def test_files_are_readable_whatever_the_umask() -> None:
 
 @pytest.mark.parametrize("hard", [300, 20_000])
 def test_as_many_files_may_be_open_as_the_machine_allows(hard: int) -> None:
-    command = f"ulimit -H -n {hard} && ulimit -S -n 256 && {ROOT}/bin/shell -c 'ulimit -n'"
+    command = f"ulimit -S -n 256 && ulimit -H -n {hard} && {ROOT}/bin/shell -c 'ulimit -n'"
     assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == f"{hard}\n"
 
 
