@@ -1,8 +1,9 @@
 # The front door. `make` alone lists what it can do; every target works on a machine that has only make and Python 3.11+.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-# bash, in an environment made for it.
-SHELL := bin/shell
+# Every recipe runs in an environment made for it. By way of sh: archives may lose the mode that lets it run.
+SHELL := /bin/sh
+.SHELLFLAGS := bin/shell -c
 PYTHON := .venv/bin/python
 
 # What a cluster is; `make cluster-up TOPOLOGY=dedicated SHARDS=3`. ops/preflight.py checks them and names the allowed values.
@@ -40,11 +41,11 @@ cluster-start: env-tools ## ENV=aws: start the instances again and wait for the 
 
 ##@ This machine
 .PHONY: doctor try-host
-doctor: ## Say what this machine has, lacks and would hinder, and what to do about it; belongs in a bug report
-	@bin/bootstrap doctor
+doctor: ## Report what this machine has, what is missing, what gets in the way, and what to do about it
+	@sh bin/bootstrap doctor
 
 try-host: override ENV := try
-try-host: check hosts-tools ## Build one small host, reach it, remove it: can cluster-up work here? (10 s)
+try-host: check hosts-tools ## Build one small host, reach it, remove it: can cluster-up work here? (10 s, after a first run of minutes)
 	@$(PYTHON) -m ops try-host
 
 ##@ Development
@@ -65,15 +66,16 @@ LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotat
 ##@ Tests
 TESTS := test lint test-unit test-terraform test-roles test-cluster test-aws explore
 .PHONY: $(TESTS) test-systems
-# They have environments of their own: nothing that somebody set for a cluster, or for an account of AWS, reaches them.
+# They have environments of their own: what somebody set for a cluster or an account of AWS doesn't reach them. SOURCE,
+# MONGODB_VERSION and FILM_LIBRARY_MONGOD do: they say which MongoDB to test with.
 $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
-$(TESTS): override SUBNET :=
-$(TESTS): override HOST_SUITE :=
+CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
+$(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
-test: lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
+test: check lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
 lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -122,13 +124,13 @@ lighthouse: test-tools ## Judge the user app's pages by Lighthouse (npm, headles
 # What each kind of target needs; done in a moment when it is there.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools
 check:
-	@bin/bootstrap check
+	@sh bin/bootstrap check
 tools:
-	@bin/bootstrap python
+	@sh bin/bootstrap python
 hosts-tools:
-	@bin/bootstrap python hosts
+	@sh bin/bootstrap python hosts
 cloud-tools:
-	@bin/bootstrap python cloud
+	@sh bin/bootstrap python cloud
 env-tools: $(if $(filter aws,$(ENV)),cloud-tools,hosts-tools)
 test-tools:
-	@bin/bootstrap python browser
+	@sh bin/bootstrap python browser

@@ -140,8 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Returns 0 when all is well, 1 when something failed or isn't healthy, 2 when the wish was refused."""
     if os.environ.get("FILM_LIBRARY_SHELL") != str(ROOT):  # called by hand, not by make
-        shell = str(ROOT / "bin" / "shell")
-        os.execv(shell, [shell, sys.executable, "-m", "ops", *sys.argv[1:]])  # noqa: S606 - a program of our own
+        os.execvp("sh", ["sh", str(ROOT / "bin" / "shell"), sys.executable, "-m", "ops", *sys.argv[1:]])  # noqa: S606 - a script of our own
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))

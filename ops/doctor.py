@@ -1,4 +1,4 @@
-"""`make doctor`: what this machine has, what it lacks, what would hinder, and what to do about each.
+"""`make doctor`: what this machine has, what is missing, what gets in the way, and what to do about each.
 
 Standard library only: it runs with the system's Python, before anything is installed, and changes nothing.
 """
@@ -10,13 +10,15 @@ import platform
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import preflight
+from ops import preflight, system
 from ops.errors import OpsError
 from ops.paths import LOGS, ROOT
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
@@ -39,18 +41,18 @@ ENOUGH_FILES = 4096
 #: Those that nothing here installs.
 _BY_HAND = {
     "make": "apt-get install make",
-    "git": "not needed by an unpacked archive",
+    "git": "only needed to clone",
     "terraform": "only for ENV=aws: developer.hashicorp.com/terraform/install",
 }
 
 #: Variables that tools of this project would follow, were they not left out by bin/shell.
 _TELLING = re.compile(r"(ANSIBLE|MOLECULE|PYTHON|PIP|TF|AWS|LC|GIT|CONTAINER|DOCKER|PODMAN|PYTEST|CONDA|GREP)S?_\w+")
-_ALSO_TELLING = {"LANG", "LANGUAGE", "PYTHONPATH", "PYTHONHOME", "SSH_AUTH_SOCK", "CDPATH", "BASH_ENV", "GNUPGHOME"}
+_ALSO_TELLING = {"PYTHONPATH", "PYTHONHOME", "SSH_AUTH_SOCK", "CDPATH", "BASH_ENV", "GNUPGHOME"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. `mark` is `ok`, `note` (good to know) or `BAD` (make cluster-up won't work); `remedy` may be empty."""
+    """One line. `mark` is `ok`, `note` (good to know) or `FAIL` (make cluster-up won't work); `remedy` may be empty."""
 
     mark: str
     text: str
@@ -70,10 +72,13 @@ def examine() -> Iterator[Finding]:
 
 
 def _project() -> Iterator[Finding]:
-    commit = _first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty") if (ROOT / ".git").exists() else ""
-    yield Finding("ok", f"project    {commit or 'an unpacked archive'} in {ROOT}")
+    commit = "an unpacked archive"
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        # Another user's clone is none of git's business, but it is in a bug report.
+        commit = _says("git", "-c", "safe.directory=*", "-C", str(ROOT), "describe", "--always", "--dirty")
+    yield Finding("ok", f"project    {commit} in {ROOT}")
     python = ROOT / ".venv" / "bin" / "python"
-    made = _first_line(str(python), "--version") if python.exists() else ""
+    made = _says(str(python), "--version") if python.exists() else ""
     yield Finding("ok", f"python     {sys.version.split()[0]} ({sys.executable}); .venv: {made or 'not made yet'}")
     logs = sorted(LOGS.glob("*.log"), key=lambda path: path.stat().st_mtime)
     if logs:
@@ -82,10 +87,9 @@ def _project() -> Iterator[Finding]:
 
 def _machine() -> Iterator[Finding]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    system = _system()
-    yield Finding("ok", f"system     {system}, {platform.machine()}, Linux {platform.release()}{_virtual()}")
+    yield Finding("ok", f"system     {_system()}, {platform.machine()}, Linux {platform.release()}{_virtual()}")
     yield Finding("ok", f"size       {os.cpu_count()} processors, {memory:.1f} GB of memory")
-    for directory in dict.fromkeys((ROOT, Path(os.environ["TMPDIR"]), preflight.CONTAINER_STORAGE)):
+    for directory in dict.fromkeys((ROOT, Path(tempfile.gettempdir()), preflight.CONTAINER_STORAGE)):
         yield Finding("ok", f"disk       {preflight.free_mb(directory) / 1024:.1f} GB free for {directory}")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if files < ENOUGH_FILES:
@@ -96,7 +100,7 @@ def _machine() -> Iterator[Finding]:
 def _tools() -> Iterator[Finding]:
     for tool, (option, purpose) in TOOLS.items():
         if shutil.which(tool):
-            yield Finding("ok", f"{tool:<10} {_first_line(tool, option)}")
+            yield Finding("ok", f"{tool:<10} {_says(tool, option)}")
         else:
             yield Finding("note", f"{tool:<10} not there ({purpose})", _BY_HAND.get(tool, "installed when needed"))
 
@@ -115,21 +119,21 @@ def _hindrances() -> Iterator[Finding]:
     """What make cluster-up and make try-host would refuse, and which clusters are there."""
     try:
         settings = preflight.check(os.environ)
-        yield Finding("ok", f"make cluster-up ENV={settings.env} finds nothing in its way")
+        if settings.env != "aws" and (warning := system.of_hosts().warning):
+            yield Finding("note", warning)
+        yield Finding("ok", f"nothing stands in the way of make cluster-up ENV={settings.env}")
+        yield Finding("ok", "make try-host builds one small host, reaches it, and removes it again: the proof")
     except SettingsError as error:
-        settings = error.partial
         for problem in error.problems:
-            what, _, remedy = problem.partition("; ")
-            yield Finding("BAD", what, remedy)
+            yield Finding("FAIL", problem.replace("\n", "\n      "))
     except OpsError as error:
-        yield Finding("BAD", str(error))
+        yield Finding("FAIL", str(error))
         return
     if preflight.can_be_root():
         try:
             yield from _clusters()
         except OpsError as error:
-            yield Finding("BAD", str(error), "podman doesn't work here: make try-host")
-        yield Finding("ok", "make try-host builds one small host, reaches it, and removes it again: the proof")
+            yield Finding("FAIL", str(error), "podman doesn't work here: make try-host")
 
 
 def _clusters() -> Iterator[Finding]:
@@ -141,7 +145,7 @@ def _clusters() -> Iterator[Finding]:
 
 
 def _system() -> str:
-    """As the system calls itself; an untried one is warned of by the preflight checks below."""
+    """As the system calls itself."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:  # no Linux
@@ -150,7 +154,7 @@ def _system() -> str:
 
 def _virtual() -> str:
     """Such as ", microsoft (wsl)"; empty on bare metal or where nobody can tell."""
-    kind = _first_line("systemd-detect-virt") if shutil.which("systemd-detect-virt") else ""
+    kind = _says("systemd-detect-virt") if shutil.which("systemd-detect-virt") else ""
     return f", {kind}" if kind not in ("", "none") else ""
 
 
@@ -160,16 +164,18 @@ def _root() -> str:
     return "sudo without a password" if preflight.can_be_root() else "no sudo without a password"
 
 
-def _first_line(*command: str) -> str:
-    """What a program says first, on either stream; empty when it says nothing."""
+def _says(*command: str) -> str:
+    """What a program says first; ssh and some others say their version on the other stream."""
     result = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-    return ((result.stdout.strip() or result.stderr.strip()).splitlines() or [""])[0]
+    said = result.stdout.strip() or (result.stderr.strip() if result.returncode == 0 else "")
+    return (said.splitlines() or ["unknown"])[0]
 
 
 def main() -> None:
     """Prints the report; exits with 1 when something is in the way of make cluster-up."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make doctor | head`
     findings = []
     for finding in examine():
         print(finding, flush=True)
         findings.append(finding)
-    sys.exit(any(finding.mark == "BAD" for finding in findings))
+    sys.exit(any(finding.mark == "FAIL" for finding in findings))

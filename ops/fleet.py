@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 import yaml
 
+from ops import ssh
 from ops.aws import account, instances
 from ops.aws import hosts as ec2
 from ops.errors import OpsError
@@ -67,7 +67,7 @@ def _through_ssh(env: str) -> Iterator[Fleet]:
     for host in hosts:
         for group in host.groups:
             groups.setdefault(group, []).append(host.name)
-    with tempfile.TemporaryDirectory(prefix="fl-") as directory, ExitStack() as stack:  # a socket's path must be short
+    with ssh.socket_directory() as directory, ExitStack() as stack:
 
         def endpoint(host: str, port: int) -> str:
             return quote(f"{directory}/{host}-{port}.sock", safe="")

@@ -56,6 +56,7 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
     public_key = (directory / "ssh_key.pub").read_text()
     host_keys = [_wait_and_admit(env, host, public_key) for host in hosts]  # they boot at the same time
     secrets.write_private(directory / "known_hosts", "".join(host_keys), replace=True)
+    ssh.name_hosts(env, {host.name: (host.address, host.address) for host in hosts})
     for host in hosts:
         ssh.wait_until_admitted(host.name, ssh_command(env, host), say=say)
 

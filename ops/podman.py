@@ -22,10 +22,10 @@ class PodmanError(OpsError):
 
 
 def as_root(*command: str) -> list[str]:
-    """The command, by way of sudo when this user isn't root; sudo would forget the way through a proxy."""
+    """The command, by way of sudo when this user isn't root."""
     if os.geteuid() == 0:
         return list(command)
-    proxies = ",".join(name for name in os.environ if name.lower().endswith("_proxy"))
+    proxies = ",".join(name for name in os.environ if name.lower().endswith("_proxy"))  # sudo drops them
     return ["sudo", "-n", *([f"--preserve-env={proxies}"] if proxies else []), *command]
 
 

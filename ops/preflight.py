@@ -37,6 +37,8 @@ _MAKES_OWN = {
     "public_key": "made by make, in secrets/aws",
 }
 
+#: What runs write below the clone.
+WRITTEN = (".cache", ".venv", "build", "logs", "secrets")
 CONTAINER_STORAGE = Path("/var/lib/containers")
 
 
@@ -77,10 +79,17 @@ def machine_problems(settings: Settings) -> list[str]:
 
 
 def path_problems(root: Path) -> list[str]:
-    """Whether the copy of the repository lies where a tool would misread its path."""
+    """Whether the clone lies where a tool would misread its path, or can't be written to."""
     # A colon separates paths in PATH and in podman's volumes; the others mean something inside ssh_config's quotes.
     found = sorted({character for character in str(root) if character in ':"$\\' or not character.isprintable()})
-    return [f"{root}: move the copy to a path without {' '.join(map(repr, found))}"] if found else []
+    if found:
+        return [f"{root}: move the clone to a path without {' '.join(map(repr, found))}"]
+    places = (root, *(root / name for name in WRITTEN if (root / name).exists()))
+    return [
+        f"{place}: not writable for you; a run as root made it, or it is read-only (sudo chown -R $USER '{place}')"
+        for place in places
+        if not os.access(place, os.W_OK)
+    ]
 
 
 def terraform_problems(version: tuple[int, ...] | None) -> list[str]:
@@ -98,7 +107,7 @@ def settings_problems(env: str) -> list[str]:
     name, settings = terraform.settings_file(env).relative_to(ROOT), terraform.settings(env)
     problems = [f"{name}: {key} is {teller}" for key, teller in _MAKES_OWN.items() if key in settings]
     if "admin_cidrs" not in settings and "TF_VAR_admin_cidrs" not in os.environ:
-        problems.append(f"admin_cidrs: nobody said who administers the cluster; copy {name}.example to {name} and do")
+        problems.append(f"admin_cidrs: not set; copy {name}.example to {name} and fill it in")
     return problems
 
 
@@ -131,7 +140,7 @@ def host_problems(settings: Settings, existing: dict[str, Container]) -> list[st
     ]
     others = sorted({container.copy for container in existing.values()} - {str(ROOT)})
     problems += [
-        f"ENV={settings.env}: its hosts were made by the project's copy in {other}, which has their secrets; "
+        f"ENV={settings.env}: its hosts were made by the clone in {other}, which has their secrets; "
         f"work there, or remove them by `make cluster-down ENV={settings.env}` here or there"
         for other in others
     ]
@@ -181,9 +190,11 @@ def free_mb(path: Path) -> int:
 
 
 def main() -> None:
-    """Exits with 2 and the problems on stderr, or does nothing."""
+    """Exits with 2 and the problems on stderr, or warns of an untested system at most."""
     try:
-        check(os.environ)
+        settings = check(os.environ)
+        if settings.env != "aws" and (warning := system.of_hosts().warning):
+            print(warning, file=sys.stderr)
     except SettingsError as error:
         print(refusal(error), file=sys.stderr)
         sys.exit(2)

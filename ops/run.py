@@ -20,7 +20,8 @@ def guarded(name: str, work: Callable[[Progress], int], *, advice: str) -> int:
     Interrupted, it tells the phase and the `advice` and returns 130; failed, it tells the phase, the reason and the
     log's lines that matter, and returns 1.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends children as Ctrl-C does
+    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill` and a closed terminal end children as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     progress = Progress(LOGS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}.log")
     try:
         return work(progress)

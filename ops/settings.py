@@ -48,11 +48,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A valid wish.
-
-    `mongodb_version` is "" for the source's default, `apt` has the values of APT_VARIABLES, and `jump` is the host by
-    which instances are reached, "" for none.
-    """
+    """Validated settings. `mongodb_version` is "" for the source's default; `apt` has the values of APT_VARIABLES."""
 
     env: str
     topology: str
@@ -62,7 +58,6 @@ class Settings:
     mongodb_version: str
     subnet: IPv4Network
     apt: tuple[str, ...] = ("", "", "", "")
-    jump: str = ""
 
     @property
     def hosts(self) -> list[Host]:
@@ -91,8 +86,8 @@ class Settings:
             mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
             apt=tuple(reader.text(name) for name in APT_VARIABLES),
-            jump=reader.jump_host(JUMP_VARIABLE),
         )
+        reader.check_jump_host()
         reader.check_source(settings)
         if reader.problems:
             raise SettingsError(reader.problems, settings)
@@ -140,12 +135,10 @@ class _Reader:
     def text(self, name: str) -> str:
         return self._get(name, "")
 
-    def jump_host(self, name: str) -> str:
-        value = self._get(name, "")
+    def check_jump_host(self) -> None:
+        value = self._get(JUMP_VARIABLE, "")
         if value and not re.fullmatch(r"(ssh://)?[\w\[][\w.@:\[\]-]*", value):
-            self._refuse(name, value, "a host as ssh takes it: a name, user@name or ssh://user@name:port")
-            return ""
-        return value
+            self._refuse(JUMP_VARIABLE, value, "a host as ssh takes it: a name, user@name or ssh://user@name:port")
 
     def check_source(self, settings: Settings) -> None:
         version, source = settings.mongodb_version, settings.source

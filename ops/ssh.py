@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from ops import children
@@ -25,19 +27,36 @@ _BOOTING = ("refused", "timed out", "No route to host", "reset by", "closed by",
 
 
 class HostError(OpsError):
-    """A host didn't boot, or doesn't let us in; the message holds its name and the reason."""
+    """A host didn't boot, or we can't log in to it; the message holds its name and the reason."""
 
 
 def config(env: str) -> Path:
     """The environment's ssh configuration, written if it isn't there or changed; returns its path."""
     path = build_dir(env) / "ssh_config"
-    text = _text(env, os.environ.get(JUMP_VARIABLE, "") if env == "aws" else "")
+    names = _names(env).read_text() if _names(env).exists() else ""
+    text = names + _text(env, os.environ.get(JUMP_VARIABLE, "") if env == "aws" else "")
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         partial.write_text(text)
         partial.replace(path)
     return path
+
+
+def name_hosts(env: str, hosts: Mapping[str, tuple[str, str]]) -> None:
+    """Lets `ssh -F build/<env>/ssh_config NAME` reach hosts: name -> (address, what its key is known by)."""
+    text = "".join(
+        f"Host {name} {address}\n  HostName {address}\n  HostKeyAlias {alias}\n"
+        for name, (address, alias) in hosts.items()
+    )
+    path = _names(env)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def socket_directory() -> tempfile.TemporaryDirectory[str]:
+    """A directory with a short path for Unix sockets, which have at most 107 characters."""
+    return tempfile.TemporaryDirectory(prefix="s", dir=os.environ.get("ANSIBLE_SSH_CONTROL_PATH_DIR"))
 
 
 def command(env: str, destination: str, *options: str) -> list[str]:
@@ -50,15 +69,19 @@ def wait_until_admitted(name: str, command: list[str], *, boot_seconds: float = 
 
     A host that is still booting has `boot_seconds` for it, any other one PATIENCE_SECONDS. Raises HostError.
     """
-    began = time.monotonic()
+    began, refused_since = time.monotonic(), None
     *options, destination = command
     alive = ["-o", f"ServerAliveInterval={_CONNECT_SECONDS}"]
     while (result := children.run([*options, *alive, destination, "true"])).returncode != 0:
         reason = result.stderr.strip() or f"ssh ended with {result.returncode}"
-        booting = any(sign in reason for sign in _BOOTING)
-        waited = time.monotonic() - began
-        if waited > (max(boot_seconds, PATIENCE_SECONDS) if booting else PATIENCE_SECONDS):
-            raise HostError(f"{name} doesn't let us in ({shlex.join(command)}), for {waited:.0f} s by now:\n{reason}")
+        now = time.monotonic()
+        if any(sign in reason for sign in _BOOTING):
+            refused_since, limit, since = None, max(boot_seconds, PATIENCE_SECONDS), began
+        else:  # it has booted; cloud-init may still be about to write our key
+            refused_since, limit = refused_since or now, PATIENCE_SECONDS
+            since = refused_since
+        if now - since > limit or "HOST IDENTIFICATION HAS CHANGED" in reason:
+            raise HostError(f"can't log in to {name} after {now - began:.0f} s ({shlex.join(command)}):\n{reason}")
         say(f"waiting for {name}: {' '.join(reason.split())}")
         time.sleep(1)  # refused at once while sshd isn't up yet
 
@@ -83,6 +106,10 @@ def _text(env: str, jump: str) -> str:
         # The person's own ssh, with its configuration and its agent: the jump host is theirs.
         lines.append(f"  ProxyCommand ssh -o BatchMode=yes -W [%h]:%p -- {shlex.quote(jump)}")
     return "\n".join(lines) + "\n"
+
+
+def _names(env: str) -> Path:
+    return build_dir(env) / "ssh_hosts"
 
 
 def _quoted(path: Path) -> str:

@@ -24,19 +24,20 @@ class UnfitError(OpsError):
 
 @dataclass(frozen=True)
 class System:
-    """A distribution, "debian" or "ubuntu", and a release of it by its code name."""
+    """A distribution, "debian" or "ubuntu", and a release of it by its code name; `warning` is "" for a tested one."""
 
     distribution: str
     suite: str
+    warning: str = ""
 
 
 def own() -> System:
     """This machine's. Raises UnfitError."""
-    result = subprocess.run([str(ROOT / "bin" / "system")], check=False, capture_output=True, text=True)
+    result = subprocess.run(["sh", str(ROOT / "bin" / "system")], check=False, capture_output=True, text=True)
     if result.returncode != 0:
         raise UnfitError(result.stderr.strip())
     distribution, suite = result.stdout.split()
-    return System(distribution, suite)
+    return System(distribution, suite, result.stderr.strip())
 
 
 def of_hosts(variables: Mapping[str, str] = os.environ) -> System:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 from ops import ansible, hosts, inventory, secrets
@@ -31,7 +32,9 @@ def try_host(settings: Settings) -> int:
         return 0
 
     with exclusive(ENV, wait=False):
-        code = guarded("try-host", work, advice="The host is removed.")
+        code = guarded("try-host", work, advice="Removing the host.")
         if code != 0:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # it takes a second
             remove(ENV, secrets_too=True)
         return code

@@ -11,7 +11,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from testinfra.host import Host
 
+from ops import ssh
 from ops.paths import ROOT, build_dir
 from ops.topology import CONFIG_PORT, MONGOS_PORT, shard_port
 from tests.units import log
@@ -213,7 +213,7 @@ class Deployment:
 @contextmanager
 def connect(inventory: Inventory) -> Iterator[Deployment]:
     """Connections to the hosts of the inventory, closed in the end."""
-    with tempfile.TemporaryDirectory(prefix="fl-") as directory:  # short: a socket's path has at most 107 characters
+    with ssh.socket_directory() as directory:
         deployment = Deployment(inventory, Path(directory))
         try:
             deployment.open()

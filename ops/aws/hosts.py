@@ -56,6 +56,7 @@ def ssh_command(env: str, host: Ec2Host, *options: str) -> list[str]:
 
 def wait_until_reachable(env: str, hosts: list[Ec2Host], uptimes: Mapping[str, float], say: Say = quiet) -> None:
     """Waits until every host lets us in; `uptimes` are seconds by instance id. Raises ops.ssh.HostError."""
+    ssh.name_hosts(env, {host.name: (host.public_ip, host.instance_id) for host in hosts})
     for host in hosts:  # they boot at the same time
         try:
             command = ssh_command(env, host)
@@ -64,5 +65,5 @@ def wait_until_reachable(env: str, hosts: list[Ec2Host], uptimes: Mapping[str, f
         except ssh.HostError as error:
             raise ssh.HostError(
                 f"{error}\nIs this machine's public address among admin_cidrs, and secrets/aws/ssh_key the cluster's? "
-                "With a jump host of yours in between: SSH_JUMP=<its name for ssh>."
+                "If you need a jump host, set SSH_JUMP to its name for ssh."
             ) from error

@@ -58,7 +58,7 @@ def ensure(say: Say = quiet) -> str:
         if not _exists(tag):
             if not _exists(base):
                 say(f"unpacking {wanted.distribution} {wanted.suite} for the hosts' image (once, about half a minute)")
-                _import(_bootstrap_command(wanted.suite, sources, options), base)
+                _import(wanted.suite, sources, options, base)
             say("building the hosts' image (once, about half a minute)")
             _build(base, tag)
             _remove_others(base, tag, suite=wanted.suite)
@@ -102,7 +102,7 @@ def _keyring(distribution: str) -> str:
 
 
 def _apt_options() -> list[str]:
-    """What the hosts' apt is told: no extras, and what this machine's knows of proxies and a snapshot's old dates."""
+    """apt options for the hosts: no extras, plus this machine's proxies and date checks."""
     dump = children.run(["apt-config", "dump"]).stdout
     wanted = ("Acquire::Check-", "Acquire::http::Proxy", "Acquire::https::Proxy")
     configured = [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
@@ -123,18 +123,25 @@ def _proxies(sources: list[str]) -> list[str]:
 
 
 def _bootstrap_command(suite: str, sources: list[str], options: list[str]) -> list[str]:
+    """`options` are apt's, or files with some of them."""
     command = podman.as_root("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root")
-    if not any("::Proxy" in option for option in options):
-        options = [*options, *_proxies(sources)]
     command += [f"--aptopt={option}" for option in options]
     command += [f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("man", "doc")]
     return [*command, suite, "-", *sources]
 
 
-def _import(bootstrap: list[str], base: str) -> None:
+def _import(suite: str, sources: list[str], options: list[str], base: str) -> None:
     """Makes an image of the bare distribution."""
-    with tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as rootfs:
-        result = children.run(bootstrap, stdout=rootfs)
+    with (
+        tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as rootfs,
+        tempfile.NamedTemporaryFile("w", dir=CACHE) as proxies,
+    ):
+        if not any("::Proxy" in option for option in options):
+            # In a file, which nobody else can read: a proxy's address may hold a password.
+            proxies.writelines(f"{option};\n" for option in _proxies(sources))
+            proxies.flush()
+            options = [*options, proxies.name]
+        result = children.run(_bootstrap_command(suite, sources, options), stdout=rootfs)
         if result.returncode != 0:
             raise ImageError(f"mmdebstrap: {result.stderr.strip()}")
         podman.run("import", "--quiet", rootfs.name, base)

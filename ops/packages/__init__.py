@@ -92,7 +92,7 @@ def _pins() -> str:
 
 
 def _add_libraries(library: Path) -> None:
-    """Unpacks the libraries' wheels for every one of PYTHONS: all that differs is how a compiled part is called."""
+    """Unpacks the libraries' wheels for every one of PYTHONS: only the names of the compiled modules differ."""
     with tempfile.TemporaryDirectory() as scratch:
         pins = Path(scratch) / "requirements.txt"
         pins.write_text(_pins())

@@ -11,7 +11,7 @@ import pytest
 
 from ops import paths
 
-TOOLS = ("sh", "dirname", "cat", "sha256sum", "grep", "rm", "uname")
+TOOLS = ("sh", "mkdir", "dirname", "cat", "sha256sum", "grep", "rm", "uname")
 
 
 @pytest.fixture

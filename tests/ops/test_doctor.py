@@ -23,5 +23,5 @@ def test_what_is_in_the_way_has_a_remedy_and_an_exit_code(tmp_path: Path) -> Non
     newcomer = Newcomer.arrive(tmp_path / "copy")
     result = newcomer.make("doctor", "SHARDS=99", "ENV=test")
     assert result.returncode != 0
-    assert "BAD   SHARDS=99: must be one of 1, 2, 3" in result.stdout
+    assert "FAIL  SHARDS=99: must be one of 1, 2, 3" in result.stdout
     assert "system " in result.stdout

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -31,9 +32,9 @@ SHELLS: dict[str, dict[str, str | None]] = {
     "the C locale": {"LC_ALL": "C"},
     "a locale that isn't generated here": {"LC_ALL": "xx_YY.UTF-8", "LANG": "xx_YY.UTF-8", "LANGUAGE": "xx"},
     "a locale of macOS": {"LC_CTYPE": "UTF-8", "LANG": None},
-    "a configuration of Ansible's": {"ANSIBLE_CONFIG": "{directory}/ansible.cfg"},
-    "a vault of another project's": {"ANSIBLE_VAULT_PASSWORD_FILE": "{directory}/none"},
-    "settings of Ansible's": {
+    "an Ansible configuration": {"ANSIBLE_CONFIG": "{directory}/ansible.cfg"},
+    "another project's vault": {"ANSIBLE_VAULT_PASSWORD_FILE": "{directory}/none"},
+    "Ansible settings": {
         "ANSIBLE_INVENTORY": "{directory}/none",
         "ANSIBLE_ROLES_PATH": "{directory}",
         "ANSIBLE_STDOUT_CALLBACK": "none_such",
@@ -45,7 +46,7 @@ SHELLS: dict[str, dict[str, str | None]] = {
     "proxies": {
         name: NOBODY_LISTENS for lower in ("http_proxy", "https_proxy", "all_proxy") for name in (lower, lower.upper())
     },
-    "settings of Python's": {
+    "Python settings": {
         "PYTHONHOME": "{directory}",
         "PYTHONPATH": "{directory}",
         "PYTHONSTARTUP": "{directory}/none",
@@ -84,7 +85,7 @@ SHELLS: dict[str, dict[str, str | None]] = {
     "a home that is missing": {"HOME": "{directory}/none"},
     "a home that can't be written to": {"HOME": "/sys"},
     "a home with a long name": {"HOME": "{directory}/" + 90 * "h"},
-    "settings of a cluster": {"TF_DATA_DIR": "/", "TF_CLI_ARGS": "-no-such-option", "AWS_PROFILE": "real"},
+    "a start-up file for sh": {"ENV": "{directory}/rc"},
 }
 
 
@@ -132,6 +133,7 @@ def wait_for_phase(phase: str, newcomer: Newcomer, run: subprocess.Popen[str]) -
 def test_a_shell_with(shell: str, newcomer: Newcomer, tmp_path: Path) -> None:
     (tmp_path / (90 * "h")).mkdir()
     (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
     (tmp_path / "rc").write_text("echo a start-up file spoke; exit 3\n")
     (tmp_path / "ansible.cfg").write_text("[defaults]\nroles_path = /nonexistent\nremote_user = nobody\n")
     (tmp_path / "yaml.py").write_text("raise ImportError('not the real one')\n")
@@ -158,7 +160,7 @@ def test_a_copy_with_such_a_path(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("character", ':"$\\')
 def test_a_path_that_cannot_work_is_refused(character: str, tmp_path: Path) -> None:
     said = is_refused(Newcomer.arrive(tmp_path / f"film{character}library"))
-    assert "move the copy to a path without" in said
+    assert "move the clone to a path without" in said
 
 
 def test_temporary_files_where_no_program_may_run(newcomer: Newcomer, tmp_path: Path) -> None:
@@ -235,11 +237,23 @@ def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
     assert max(map(len, live)) < 40
 
 
-@pytest.mark.parametrize("phase", ["Host", "Reach the host", "Remove the host"])
-def test_ctrl_c(phase: str, newcomer: Newcomer) -> None:
+@pytest.mark.parametrize(
+    ("phase", "number", "presses"),
+    [
+        ("Host", signal.SIGINT, 1),
+        ("Reach the host", signal.SIGINT, 1),
+        ("Reach the host", signal.SIGINT, 3),
+        ("Reach the host", signal.SIGHUP, 1),
+        ("Remove the host", signal.SIGINT, 1),
+    ],
+    ids=["Ctrl-C at the start", "Ctrl-C", "Ctrl-C, impatiently", "a closed terminal", "Ctrl-C at the end"],
+)
+def test_an_interrupt(phase: str, number: signal.Signals, presses: int, newcomer: Newcomer) -> None:
     with newcomer.begin("try-host") as run:
         wait_for_phase(phase, newcomer, run)
-        os.killpg(run.pid, signal.SIGINT)
+        for _ in range(presses):
+            os.killpg(run.pid, number)
+            time.sleep(0.3)  # a person's fingers
         output, _ = run.communicate(timeout=SECONDS)
     assert run.returncode != 0, output
     assert f"Interrupted in phase '{phase}'" in output
@@ -252,7 +266,7 @@ def test_two_copies_at_once(newcomer: Newcomer, tmp_path: Path) -> None:
         wait_for_phase("Reach the host", newcomer, first)
         said = is_refused(other)
         output, _ = first.communicate(timeout=SECONDS)
-    assert f"made by the project's copy in {newcomer.directory}" in said
+    assert f"made by the clone in {newcomer.directory}" in said
     assert first.returncode == 0, output
 
 

@@ -109,7 +109,7 @@ def test_up_says_in_sshs_words_why_a_host_lets_nobody_in(settings: Settings) -> 
     podman.run("exec", name, "systemctl", "stop", "ssh.socket", "ssh.service", check=False)
     began = time.monotonic()
     try:
-        with pytest.raises(HostError, match=r"mongo-1 doesn't let us in[\s\S]*Connection refused"):
+        with pytest.raises(HostError, match=r"can't log in to mongo-1[\s\S]*Connection refused"):
             hosts.up(ENV, settings.hosts, settings.subnet)
     finally:
         podman.run("exec", name, "systemctl", "start", "ssh.service")

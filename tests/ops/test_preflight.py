@@ -77,7 +77,7 @@ def test_another_subnet_than_the_running_hosts_is_refused() -> None:
 def test_hosts_that_another_copy_made_are_left_to_it() -> None:
     running = {"mongo-1": Container("mongo-1", "10.89.70.11", "running", copy="/elsewhere/film-library")}
     (problem,) = preflight.host_problems(Settings.read({}), running)
-    assert "copy in /elsewhere/film-library" in problem
+    assert "clone in /elsewhere/film-library" in problem
     assert "make cluster-down ENV=local" in problem
 
 
@@ -110,7 +110,7 @@ def settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_aws_asks_who_administers(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = preflight.settings_problems("aws")
-    assert problem.startswith("admin_cidrs: nobody said")
+    assert problem.startswith("admin_cidrs: not set")
     assert "copy aws.tfvars.example to aws.tfvars" in problem
     settings_file.write_text('admin_cidrs = ["203.0.113.7/32"] # mine\n')
     assert preflight.settings_problems("aws") == []

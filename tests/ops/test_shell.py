@@ -46,8 +46,8 @@ def test_an_own_no_proxy_is_added_to() -> None:
 
 
 def test_a_command_has_the_projects_tools_first() -> None:
-    assert seen("env", "-0")["PATH"].startswith(f"{ROOT}/.venv/bin:")
-    assert not seen("-c", "env -0")["PATH"].startswith(f"{ROOT}/.venv/bin:")
+    assert seen("env", "-0", PATH="/usr/bin:/bin")["PATH"].startswith(f"{ROOT}/.venv/bin:/usr/bin:")
+    assert seen("-c", "env -0", PATH="/usr/bin:/bin")["PATH"].startswith("/usr/bin:")
 
 
 def test_files_are_readable_whatever_the_umask() -> None:
@@ -77,3 +77,12 @@ def test_tests_never_see_a_cluster_or_an_account(target: str, tmp_path: Path) ->
     made = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
     assert (made["ENV"], made["SHARDS"], made["MEMBERS"], made.get("SUBNET", "")) == ("test", "2", "3", "")
     assert "AWS_PROFILE" not in made
+
+
+def test_no_secret_is_on_a_command_line() -> None:
+    """Everybody on a machine can read those; `sh -x` prints each with its arguments."""
+    environment = {"PATH": os.environ["PATH"], "ENV": "aws", "AWS_SECRET_ACCESS_KEY": "hush", "http_proxy": "hush"}
+    words = ["sh", "-x", str(ROOT / "bin" / "shell"), "-c", "true"]
+    result = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
+    assert "+ exec bash -c true" in result.stderr
+    assert "hush" not in result.stderr

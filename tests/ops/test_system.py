@@ -73,7 +73,7 @@ def test_what_nobody_has_tried_is_tried_with_a_warning(tmp_path: Path, release: 
     result = ask(tmp_path, release)
     assert (result.returncode, result.stdout) == (0, f"{answer}\n")
     assert result.stderr.startswith("warning: ")
-    assert "is untried" in result.stderr
+    assert "is untested" in result.stderr
 
 
 @pytest.mark.parametrize("release", [FEDORA, ARCH, KALI], ids=["Fedora", "Arch", "Kali"])
