@@ -10,9 +10,10 @@ from typing import Any
 
 from bson import Regex
 
-from app.db import catalogue, favourites, preferences
-from app.db.connection import get_collection
-from app.db.people import person_id
+from app.db.core import get_collection, person_id
+from app.db.films import catalogue
+from app.db.likes import favourites
+from app.db.search import preferences
 from bench import synthetic
 from bench.library import Library
 from bench.measure import Figure, milliseconds, percentile, time_calls

@@ -14,9 +14,13 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from app import admin
-from app.db import bulk, connection, derived, ranking, schema, sessions, users
-from app.db.connection import Row
-from app.db.sample import Sample
+from app.db.accounts import sessions, users
+from app.db.core import Row, connection
+from app.db.films import ranking
+from app.db.records import bulk
+from app.db.schema import create_indexes, deferred_indexes, install_validators
+from app.db.search import derived
+from app.db.transfer import Sample
 from app.progress import Progress
 from bench import synthetic
 from ops.artifacts import mongod_path, sample_wheel
@@ -48,14 +52,14 @@ def library(films: int, credits: int = 0) -> Iterator[Library]:
         config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
         connection.connect(config)
         stack.callback(connection.disconnect)
-        schema.install_validators()
-        schema.create_indexes()
+        install_validators()
+        create_indexes()
         if films:
-            with schema.deferred_indexes("movies"):
+            with deferred_indexes("movies"):
                 _load("movies", synthetic.films(sample, films), films)
                 ranking.recompute()
         if credits:
-            with schema.deferred_indexes("credits"):
+            with deferred_indexes("credits"):
                 _load("credits", synthetic.credits(sample, films, credits), credits)
         derived.refresh()
         yield Library(config.uri, config.database, films, sample, credits)

@@ -28,9 +28,8 @@ import click
 from PIL import Image
 
 from app.admin import poster_images
-from app.db import posters
-from app.db.audit import Actor
-from app.db.listing import list_page
+from app.db.core import Actor, list_page
+from app.db.films import posters
 from bench.library import Library, library
 from bench.measure import Figure, show
 from ops.paths import CACHE, REQUIREMENTS, ROOT

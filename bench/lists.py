@@ -10,9 +10,7 @@ from urllib.parse import urlencode
 
 from flask.testing import FlaskClient
 
-from app.db.connection import get_collection
-from app.db.cursors import Order
-from app.db.models import sortable_fields
+from app.db.core import Order, get_collection, sortable_fields
 from bench import peer
 from bench.library import Library, admin_client
 from bench.measure import Figure, milliseconds, percentile, time_calls

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.db import bulk, imports, schema
-from app.db.connection import get_collection
-from app.db.models import Movie
-from app.db.validation import prepare
+from app.db.core import Movie, get_collection, prepare
+from app.db.records import bulk
+from app.db.schema import deferred_indexes
+from app.db.transfer import imports
 from bench import synthetic
 from bench.library import library
 from bench.measure import Figure
@@ -33,7 +33,7 @@ def measure(films: int) -> list[Figure]:
         documents = [prepare("movies", row) for row in rows]
         gc.freeze()  # an import holds no more than a few batches; these must not slow down the collector for anybody
         bare = _rate(lambda: _insert_many(documents, BARE), films, into=BARE)
-        with schema.deferred_indexes("movies"):
+        with deferred_indexes("movies"):
             load = _rate(lambda: bulk.load("movies", enumerate(rows)), films)
         whole = _import_rate(rows)
         indexed = _rate(lambda: _insert_many(documents, "movies"), films)

@@ -10,10 +10,8 @@ from typing import Any
 
 from bson import Regex
 
-from app.db import facets, suggestions
-from app.db.connection import get_collection
-from app.db.search import correct, search_movies
-from app.db.text import tokenize
+from app.db.core import get_collection, tokenize
+from app.db.search import correct, facets, search_movies, suggestions
 from bench import synthetic
 from bench.library import Library
 from bench.measure import Figure, milliseconds, percentile

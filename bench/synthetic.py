@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from app.db.sample import Sample
+from app.db.transfer import Sample
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
 from app.admin.rights import action_of
-from app.db.models import USER
+from app.db.core import USER
 from app.web.errors import CSRF_TEXT, error_page
 
 # metrics.scrape answers this host alone (see app.admin.metrics), where no one logs in.

@@ -7,8 +7,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app.admin.rights import Action, requires
-from app.db.models import USER
-from app.db.users import authenticate
+from app.db.accounts import authenticate
+from app.db.core import USER
 from app.web.accounts import local_target, sign_in, sign_out
 from app.web.forms import LogInForm
 

@@ -9,10 +9,8 @@ from flask import Blueprint, render_template, request, url_for
 from app.admin.columns import VIEWS
 from app.admin.job_words import change_in_words
 from app.admin.rights import Action, requires
-from app.db import audit, jobs
-from app.db.bulk_edit import Change
-from app.db.connection import Row
-from app.db.models import now
+from app.db.core import Row, audit, now
+from app.db.jobs import Change, queue
 from app.web.query import single
 
 blueprint = Blueprint("audit_log", __name__)
@@ -54,11 +52,11 @@ def listing() -> str:
         change_in_words=lambda collection, change: change_in_words(collection, Change(**change)),
         undoable=_undoable,
         by_jobs=by_jobs,
-        makers=jobs.makers(row["job"] for row in by_jobs),
+        makers=queue.makers(row["job"] for row in by_jobs),
     )
 
 
 def _undoable(entry: Row) -> bool:
     """Whether the entry's job may still be undone, as far as the entry tells; the job's page knows."""
-    fresh = now() - entry["at"] < jobs.UNDO_WITHIN
-    return bool(fresh and entry["count"] and entry["action"] in {jobs.KINDS[kind] for kind in jobs.UNDOABLE})
+    fresh = now() - entry["at"] < queue.UNDO_WITHIN
+    return bool(fresh and entry["count"] and entry["action"] in {queue.KINDS[kind] for kind in queue.UNDOABLE})

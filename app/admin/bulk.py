@@ -13,10 +13,9 @@ from app.admin.filter_builder import in_words
 from app.admin.job_words import change_in_words
 from app.admin.rights import Action, actor, check, requires
 from app.admin.views import ListState, conditions_from, filter_parameters
-from app.db import bulk_edit
-from app.db.bulk_edit import Change, Selection
-from app.db.errors import BadQuery, TooSlow, ValidationFailed
-from app.db.fields import describe
+from app.db.core import BadQuery, TooSlow, ValidationFailed
+from app.db.jobs import Change, Selection, bulk_edit
+from app.db.records import describe
 from app.web.query import single
 
 blueprint = Blueprint("bulk", __name__)

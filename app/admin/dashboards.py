@@ -11,11 +11,8 @@ from app.admin.columns import VIEWS
 from app.admin.library_charts import library_charts
 from app.admin.rights import Action, requires
 from app.admin.system_charts import system_charts, uptime
-from app.db import figures
-from app.db.errors import BadQuery, DatabaseError
-from app.db.figures import Counted, Unit
-from app.db.listing import list_page
-from app.db.monitoring import Monitor
+from app.db.cluster import Counted, Monitor, Unit, figures
+from app.db.core import BadQuery, DatabaseError, list_page
 from app.web.query import single
 
 UNITS: dict[str, Unit] = {"day": "day", "month": "month"}

@@ -9,10 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.admin.columns import VIEWS
 from app.admin.views import ListState
-from app.db import filters
-from app.db.errors import BadQuery
-from app.db.fields import Field, describe
-from app.db.filters import Condition
+from app.db.core import BadQuery, Condition, filters
+from app.db.records import Field, describe
 from app.web.query import single
 
 WORDS = {

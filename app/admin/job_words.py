@@ -6,10 +6,8 @@ from typing import Any
 
 from app.admin.columns import VIEWS
 from app.admin.filter_builder import in_words
-from app.db import jobs
-from app.db.bulk_edit import Change
-from app.db.connection import Row
-from app.db.filters import Condition
+from app.db.core import Condition, Row
+from app.db.jobs import Change, queue
 
 NAMES = {"edit": "Edit", "delete": "Deletion", "undo": "Undoing", "import": "Import"}
 STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
@@ -23,9 +21,9 @@ def title_of(job: Row) -> str:
 
 def state_of(job: Row) -> str:
     """How far a job is, in words: "running, 500 of 17,472"."""
-    if job["cancel"] and job["state"] in jobs.OPEN:
+    if job["cancel"] and job["state"] in queue.OPEN:
         return "being cancelled"
-    if job["state"] != jobs.RUNNING or job["kind"] == "import":
+    if job["state"] != queue.RUNNING or job["kind"] == "import":
         return STATES[job["state"]]
     total = "" if job["total"] is None else f" of {job['total']:,}"
     return f"running, {job['done']:,}{total}"
@@ -33,7 +31,7 @@ def state_of(job: Row) -> str:
 
 def records_in_words(job: Row) -> list[str]:
     """The records that a job is about, in words; none for a job that isn't about a selection."""
-    if job["kind"] not in jobs.UNDOABLE:
+    if job["kind"] not in queue.UNDOABLE:
         return []
     if job["ids"]:
         return [f"{len(job['ids']):,} selected one by one"]

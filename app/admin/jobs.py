@@ -9,10 +9,8 @@ from werkzeug.wrappers import Response as Redirect
 from app.admin import worker
 from app.admin.job_words import change_in_words, records_in_words, state_of, title_of
 from app.admin.rights import Action, actor, may, requires
-from app.db import audit, jobs
-from app.db.bulk_edit import Change
-from app.db.connection import Row
-from app.db.errors import BadQuery
+from app.db.core import BadQuery, Row, audit
+from app.db.jobs import Change, queue
 from app.web.query import single
 
 blueprint = Blueprint("jobs", __name__)
@@ -24,7 +22,7 @@ ROWS = 50
 @requires(Action.VIEW)
 def listing() -> str:
     """All jobs, the latest first."""
-    page = jobs.list_page(after=_cursor("after"), before=_cursor("before"), limit=ROWS)
+    page = queue.list_page(after=_cursor("after"), before=_cursor("before"), limit=ROWS)
     return render_template("admin/jobs.html", page=page, title_of=title_of, state_of=state_of)
 
 
@@ -32,18 +30,18 @@ def listing() -> str:
 @requires(Action.VIEW)
 def show(job_id: str) -> str:
     """One job: how far it is, what came of it, and what can be done about it."""
-    job = jobs.get(job_id)
+    job = queue.get(job_id)
     return render_template(
         "admin/job.html",
         job=job,
         title=title_of(job),
         state=state_of(job),
-        is_open=job["state"] in jobs.OPEN,
+        is_open=job["state"] in queue.OPEN,
         records=records_in_words(job),
         changes=[change_in_words(job["collection"], Change(**change)) for change in job.get("changes", ())],
         own=_is_own(job),
-        undo_problem=jobs.undo_problem(job),
-        max_errors=jobs.MAX_ERRORS,
+        undo_problem=queue.undo_problem(job),
+        max_errors=queue.MAX_ERRORS,
     )
 
 
@@ -51,8 +49,8 @@ def show(job_id: str) -> str:
 @requires(Action.VIEW)
 def state(job_id: str) -> Response:
     """For the page's script: {open, text, done, total}."""
-    job = jobs.get(job_id)
-    answer = jsonify(open=job["state"] in jobs.OPEN, text=state_of(job), done=job["done"], total=job["total"])
+    job = queue.get(job_id)
+    answer = jsonify(open=job["state"] in queue.OPEN, text=state_of(job), done=job["done"], total=job["total"])
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -71,7 +69,7 @@ def changes(job_id: str) -> str:
 def cancel(job_id: str) -> Redirect:
     """Ask for the job's end; what it did by then stays."""
     job = _own_or_403(job_id)
-    jobs.cancel(job["_id"])
+    queue.cancel(job["_id"])
     worker.wake()
     return redirect(url_for("jobs.show", job_id=job["_id"]), 303)
 
@@ -82,7 +80,7 @@ def undo(job_id: str) -> Redirect:
     """Start a job that takes this one back."""
     job = _own_or_403(job_id)
     try:
-        undo_id = jobs.undo(job["_id"], actor())
+        undo_id = queue.undo(job["_id"], actor())
     except BadQuery as error:
         flash(f"This can't be undone. {error}", "error")
         return redirect(url_for("jobs.show", job_id=job["_id"]), 303)
@@ -96,7 +94,7 @@ def _is_own(job: Row) -> bool:
 
 def _own_or_403(job_id: str) -> Row:
     """A job of one's own, or any for those who answer for all."""
-    job = jobs.get(job_id)
+    job = queue.get(job_id)
     if not _is_own(job):
         abort(403)
     return job

@@ -9,8 +9,8 @@ from flask import url_for
 
 from app.admin.charts import Bar, ColumnChart, Point, bars, column_chart
 from app.admin.views import filter_parameters
-from app.db.figures import Counts, Figures, Unit
-from app.db.filters import Condition
+from app.db.cluster import Counts, Figures, Unit
+from app.db.core import Condition
 
 LABEL_EVERY: dict[Unit, int] = {"day": 7, "month": 6}
 GENRES = 12  # the others are added up

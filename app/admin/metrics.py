@@ -9,8 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app.admin.dashboards import MONITOR
-from app.db.monitoring import Monitor, Survey
-from app.db.processes import PRIMARY, Member
+from app.db.cluster import PRIMARY, Member, Monitor, Survey
 from app.web.request_metrics import add_collector
 
 

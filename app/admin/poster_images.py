@@ -12,7 +12,7 @@ from typing import IO
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from app.db.posters import Picture
+from app.db.films import Picture
 
 MAX_PIXELS = 25_000_000  # most cameras'; a worker holds up to 16 bytes for each while it decodes and turns the picture
 SMALL, LARGE = (200, 300), (400, 600)  # pixels; the large one is for screens with two of them to a CSS pixel

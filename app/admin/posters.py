@@ -14,8 +14,8 @@ from app.admin.columns import VIEWS
 from app.admin.poster_images import Refused
 from app.admin.record import found
 from app.admin.rights import Action, actor, may, requires
-from app.db import posters
-from app.db.connection import Row
+from app.db.core import Row
+from app.db.films import posters
 from app.web.errors import error_page
 from app.web.forms import Form
 from app.web.posters import ADDRESS, poster_response

@@ -13,11 +13,9 @@ from app.admin.columns import VIEWS
 from app.admin.record_changes import Edit, change, create, remove
 from app.admin.rights import Action, check, may, requires
 from app.db import operations
-from app.db.connection import Row
-from app.db.errors import BadQuery, Conflict, Duplicate, NotFound, Referenced, ValidationFailed
-from app.db.fields import REFERS_TO, Field, describe
-from app.db.models import USER
-from app.db.references import names_of
+from app.db.core import USER, BadQuery, Conflict, Duplicate, NotFound, Referenced, Row, ValidationFailed
+from app.db.records import REFERS_TO, Field, describe
+from app.db.search import names_of
 from app.web.query import once
 
 blueprint = Blueprint("record", __name__)

@@ -15,10 +15,10 @@ from werkzeug.datastructures import MultiDict
 from app.admin.filter_builder import ROLES
 from app.admin.record_form import fingerprint, texts_from, texts_of, values_of
 from app.admin.rights import actor
-from app.db import operations, users
-from app.db.errors import ValidationFailed
-from app.db.fields import Field
-from app.db.models import USER
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import USER, ValidationFailed
+from app.db.records import Field
 from app.web.query import single
 
 THEIRS = "theirs"
@@ -118,7 +118,7 @@ def remove(collection: str, document_id: str, *, cascade: bool, version: str) ->
 
 
 def _account(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a user's form as `app.db.users` takes them: there a role is a number, and None leaves a field alone.
+    """Values of a user's form as `users` takes them: there a role is a number, and None leaves a field alone.
 
     Raises ValidationFailed for a name that was emptied.
     """

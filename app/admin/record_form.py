@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.admin.columns import VIEWS
 from app.admin.filter_builder import choices_of
-from app.db.fields import Field, describe
-from app.db.references import names_of
+from app.db.records import Field, describe
+from app.db.search import names_of
 from app.web.query import once
 
 LONG_TEXT = 2_000  # characters; longer ones get more than a line to be written in

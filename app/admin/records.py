@@ -12,13 +12,19 @@ from app.admin.columns import VIEWS, Column
 from app.admin.filter_builder import WORDS, Draft, chips, fields_to_choose
 from app.admin.rights import Action, actor, requires
 from app.admin.views import ROWS_CHOICES, ListState, remember_columns
-from app.db import filters, saved_views
-from app.db.connection import Row
-from app.db.errors import BadQuery, TooSlow, ValidationFailed
-from app.db.fields import REFERS_TO
-from app.db.listing import Page, list_page
-from app.db.models import index_fields, sortable_fields
-from app.db.references import names_of
+from app.db.core import (
+    BadQuery,
+    Page,
+    Row,
+    TooSlow,
+    ValidationFailed,
+    filters,
+    index_fields,
+    list_page,
+    sortable_fields,
+)
+from app.db.records import REFERS_TO, saved_views
+from app.db.search import names_of
 from app.web.query import single
 
 blueprint = Blueprint("records", __name__)

@@ -10,8 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from flask import abort
 from flask_login import current_user
 
-from app.db.audit import Actor
-from app.db.models import ADMIN, SUPERADMIN
+from app.db.core import ADMIN, SUPERADMIN, Actor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +31,7 @@ class Action(StrEnum):
     AUDIT = "see the audit log, and undo what others did"
 
 
-# The lowest admin_status (app.db.models) that may do it.
+# The lowest admin_status (app.db.core.models) that may do it.
 RIGHTS: dict[Action, int] = {
     Action.VIEW: ADMIN,
     Action.CREATE: ADMIN,

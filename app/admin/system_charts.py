@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.admin.charts import Bar, bars
-from app.db.monitoring import ROUTER, Survey
+from app.db.cluster import ROUTER, Survey
 
 
 @dataclass(frozen=True)

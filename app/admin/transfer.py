@@ -17,11 +17,9 @@ from app.admin import worker
 from app.admin.columns import VIEWS
 from app.admin.rights import Action, actor, may, requires
 from app.admin.views import ListState
-from app.db import exports, imports, jobs, kept_rejects, uploads
-from app.db.connection import Row
-from app.db.errors import BadQuery, NotFound
-from app.db.models import now
-from app.db.readers import FileUnreadable
+from app.db.core import BadQuery, NotFound, Row, now
+from app.db.jobs import queue
+from app.db.transfer import FileUnreadable, exports, imports, stored_rejects, uploads
 from app.web.forms import Form
 from app.web.query import single
 
@@ -30,7 +28,7 @@ SHOWN_REJECTS = 50
 MAX_FILE_NAME = 200
 
 blueprint = Blueprint("transfer", __name__)
-blueprint.add_app_template_global(lambda job: kept_rejects.first_rejects(job["_id"], SHOWN_REJECTS), "first_rejects")
+blueprint.add_app_template_global(lambda job: stored_rejects.first_rejects(job["_id"], SHOWN_REJECTS), "first_rejects")
 
 
 class ImportForm(Form):
@@ -76,7 +74,7 @@ def begin() -> BaseResponse | tuple[str, int]:
     except (BadQuery, FileUnreadable) as error:
         form.file.errors = [f"This file can't be imported: {error}."]
         return _page(form), 422
-    job_id = jobs.create(
+    job_id = queue.create(
         "import",
         collection,
         actor(),
@@ -106,7 +104,7 @@ def rejects(job_id: str) -> Response:
     """The refused records of an import, to be corrected and imported."""
     job = _import_job(job_id)
     form = "jsonl" if job["report"]["heading"] is None else "csv"
-    return _download(kept_rejects.rejects_file(job), f"{_stem(job)}.rejects.{form}", form)
+    return _download(stored_rejects.rejects_file(job), f"{_stem(job)}.rejects.{form}", form)
 
 
 @blueprint.get("/imports/<job_id>/reasons")
@@ -114,11 +112,11 @@ def rejects(job_id: str) -> Response:
 def reasons(job_id: str) -> Response:
     """Why each of them was refused."""
     job = _import_job(job_id)
-    return _download(kept_rejects.reasons_file(job), f"{_stem(job)}.rejects.reasons.csv", "csv")
+    return _download(stored_rejects.reasons_file(job), f"{_stem(job)}.rejects.reasons.csv", "csv")
 
 
 def _import_job(job_id: str) -> Row:
-    job = jobs.get(job_id)
+    job = queue.get(job_id)
     if job["kind"] != "import" or not job.get("report"):
         raise NotFound("this job has no report")
     return job

@@ -11,8 +11,7 @@ from flask import session, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.admin.columns import VIEWS, Column, View
-from app.db.errors import BadQuery
-from app.db.filters import MAX_CONDITIONS, Condition
+from app.db.core import MAX_CONDITIONS, BadQuery, Condition
 from app.web.query import single
 
 ROWS_CHOICES = (25, 50, 100, 200)
@@ -25,7 +24,7 @@ def conditions_from(args: MultiDict[str, str]) -> list[Condition]:
     """The conditions in an address or a form: `filter=<field>.<operator>.<value>`, once for each.
 
     No field or operator has a dot, so that the value may have any. What the three parts are is for
-    `app.db.filters.query` to check, not for this.
+    `filters.query` to check, not for this.
 
     Raises:
         BadQuery: one isn't of that form or holds a control character, or there are too many.

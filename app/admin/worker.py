@@ -11,8 +11,8 @@ import threading
 
 from flask import Flask, current_app
 
-from app.db.errors import DatabaseUnavailable
-from app.db.job_runner import run_next
+from app.db.core import DatabaseUnavailable
+from app.db.jobs import run_next
 from app.settings import SettingError, setting
 
 POLL_S = 2.0  # how long a job made in another process may wait here

@@ -6,9 +6,8 @@ from typing import IO
 import click
 
 from app.cli.session import UNCHANGED, database
-from app.db import users
-from app.db.errors import ValidationFailed
-from app.db.models import SUPERADMIN
+from app.db.accounts import users
+from app.db.core import SUPERADMIN, ValidationFailed
 
 
 @click.command("create-admin")

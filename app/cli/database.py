@@ -7,9 +7,13 @@ from typing import Any
 import click
 
 from app.cli.session import UNCHANGED, database, end, summary
-from app.db import claims, derived, sample, schema, status
-from app.db.bulk import Settled
-from app.db.connection import ping
+from app.db.cluster import status
+from app.db.core import ping
+from app.db.films import claims
+from app.db.records import Settled
+from app.db.schema import create_indexes, drop_replaced_indexes, install_validators
+from app.db.search import derived
+from app.db.transfer import sample
 from app.progress import Progress
 
 
@@ -21,9 +25,9 @@ def init_db() -> None:
     for films which never came.
     """
     with database():
-        made = [f"validator {name}" for name in schema.install_validators()]
-        made += [f"index {name}" for name in schema.create_indexes()]
-        made += [f"index {name}: dropped, another one has replaced it" for name in schema.drop_replaced_indexes()]
+        made = [f"validator {name}" for name in install_validators()]
+        made += [f"index {name}" for name in create_indexes()]
+        made += [f"index {name}: dropped, another one has replaced it" for name in drop_replaced_indexes()]
         if derived.missing() and (looked_up := derived.refresh()):
             made.append(f"words, people and values to choose from: {looked_up:,} made")
         swept = claims.sweep()

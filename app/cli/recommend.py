@@ -6,8 +6,9 @@ import sys
 import click
 
 from app.cli.session import UNCHANGED, database
-from app.db import derived, learning, neighbours, stray_likes
-from app.db.errors import DatabaseError
+from app.db.core import DatabaseError
+from app.db.likes import learning, neighbour_lists, stray_likes
+from app.db.search import derived
 from app.progress import Progress
 
 
@@ -26,13 +27,13 @@ def recommend(force: bool) -> None:
     busy = False
     with database():
         try:
-            with neighbours.alone() as writer:
+            with neighbour_lists.alone() as writer:
                 failed = _look_up(done)  # neighbours don't depend on it
                 if swept := stray_likes.sweep(writer.renew):
                     done.append(f"likes of films and accounts that are no more: {swept:,} removed")
                 learned = learning.learn(writer, _progress, force=force)
                 done += _told(learned) if learned or done else []
-        except neighbours.Busy as error:
+        except neighbour_lists.Busy as error:
             busy = True
             done.append(f"{'The rest is not done' if done else 'Nothing done'}: {error}.")
     for line in done or [UNCHANGED] * (failed is None):

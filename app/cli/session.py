@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import click
 
-from app.db import bulk, status
-from app.db.connection import DatabaseConfig, connect
-from app.db.errors import DatabaseError, DatabaseUnavailable
+from app.db.cluster import status
+from app.db.core import DatabaseConfig, DatabaseError, DatabaseUnavailable, connect
+from app.db.records import Counts, LoadStopped
 from app.settings import SettingError
 
 FAILED, REJECTED, INTERRUPTED = 1, 3, 130
@@ -24,7 +24,7 @@ def database() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
     except DatabaseUnavailable as error:
         raise click.ClickException(f"the database doesn't answer: {error}") from error
-    except bulk.LoadStopped as error:
+    except LoadStopped as error:
         raise stopped(error, "run the same command again to complete it.") from error
     except DatabaseError as error:
         raise click.ClickException(str(error)) from error
@@ -33,7 +33,7 @@ def database() -> Iterator[None]:
         raise click.exceptions.Exit(INTERRUPTED) from error
 
 
-def stopped(error: bulk.LoadStopped, advice: str) -> click.exceptions.Exit:
+def stopped(error: LoadStopped, advice: str) -> click.exceptions.Exit:
     """Say what a load that ended early has done and how to go on; returns the end of the command."""
     click.echo(f"Stopped: {error}. Until then {summary(error.counts)}.", err=True)
     try:
@@ -45,7 +45,7 @@ def stopped(error: bulk.LoadStopped, advice: str) -> click.exceptions.Exit:
     return click.exceptions.Exit(INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else FAILED)
 
 
-def summary(counts: bulk.Counts) -> str:
+def summary(counts: Counts) -> str:
     """What became of a load's documents, in words."""
     return f"{counts.inserted:,} inserted, {counts.existing:,} already there, {counts.rejected:,} rejected"
 

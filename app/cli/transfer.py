@@ -12,11 +12,9 @@ from typing import TextIO
 import click
 
 from app.cli.session import database, end, stopped, summary
-from app.db import bulk, exports, imports
-from app.db.filters import OPERATORS, Condition
-from app.db.models import COLLECTIONS
-from app.db.readers import FileUnreadable
-from app.db.rejects import SUFFIXES, RejectsFiles, shown
+from app.db.core import COLLECTIONS, OPERATORS, Condition
+from app.db.records import Counts, LoadStopped, Reject, Settled
+from app.db.transfer import FileUnreadable, RejectsFiles, exports, imports, reject_files
 from app.progress import Progress
 
 SHOWN_REJECTS = 20  # on the terminal; all of them are in the rejects file
@@ -50,19 +48,19 @@ def import_files(
         for number, path in enumerate(files):
             try:
                 rejected += _import_file(path, collection, strict, 0 if number else skip, rejects).rejected
-            except bulk.LoadStopped as error:
+            except LoadStopped as error:
                 raise stopped(error, _advice(error, files[number:])) from error
     end(rejected)
 
 
-def _import_file(path: Path, collection: str | None, strict: bool, skip: int, directory: Path | None) -> bulk.Counts:
+def _import_file(path: Path, collection: str | None, strict: bool, skip: int, directory: Path | None) -> Counts:
     progress = Progress(path.name, path.stat().st_size if path.exists() else 0)
     report = _RejectReport(path)
     with _rejects_files(path, directory) as rejects:
         name, counts = imports.import_file(
             path,
             collection,
-            begin=bulk.Settled(documents=skip),
+            begin=Settled(documents=skip),
             strict=strict,
             rejects=rejects,
             on_progress=lambda settled: progress.reach(settled.position, settled.documents - skip),
@@ -73,7 +71,7 @@ def _import_file(path: Path, collection: str | None, strict: bool, skip: int, di
     return counts
 
 
-def _advice(error: bulk.LoadStopped, files: Sequence[Path]) -> str:
+def _advice(error: LoadStopped, files: Sequence[Path]) -> str:
     rest, settled = shlex.join(map(str, files)), error.settled.documents
     first = "correct the file first; then " if isinstance(error.__cause__, FileUnreadable) else ""
     if not settled:  # nothing to leave out
@@ -88,10 +86,10 @@ class _RejectReport:
         self._path = path
         self._seen = 0
 
-    def add(self, reject: bulk.Reject) -> None:
+    def add(self, reject: Reject) -> None:
         self._seen += 1
         if self._seen <= SHOWN_REJECTS:
-            value = f" (was {reject.value!r:.60})" if shown(reject.value) else ""
+            value = f" (was {reject.value!r:.60})" if reject_files.shown(reject.value) else ""
             field = f"{reject.field} " if reject.field else ""
             click.echo(f"{self._path}:{reject.line}: {field}{reject.reason}{value}", err=True)
 
@@ -105,7 +103,9 @@ def _rejects_files(path: Path, directory: Path | None) -> Iterator[RejectsFiles]
     """Files beside the one that is imported, by names that nothing has: an earlier one may be half corrected."""
     name = f"{Path(path.name.removesuffix('.gz')).stem}.rejects"
     places = ((directory or path.parent) / f"{name}{number}" for number in itertools.chain([""], itertools.count(2)))
-    base = next(place for place in places if not any(Path(f"{place}{suffix}").exists() for suffix in SUFFIXES))
+    base = next(
+        place for place in places if not any(Path(f"{place}{suffix}").exists() for suffix in reject_files.SUFFIXES)
+    )
 
     def open_file(suffix: str) -> TextIO:
         try:

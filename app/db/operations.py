@@ -1,5 +1,7 @@
 """The operations on records that both apps use, by the names of the original design.
 
+This is the first published API: it stays importable as `app.db.operations`, whatever packages are behind it.
+
 Every name and value that comes in is checked against the model before it becomes part of a query. A value goes through
 its field's converter, which takes no dictionary: {"$ne": null} is an error here and never an operator.
 """
@@ -10,20 +12,37 @@ from uuid import uuid4
 
 from pymongo.client_session import ClientSession
 
-from app.db import audit, bulk, derived, documents, ranking
-from app.db.audit import Actor
-from app.db.concurrency import check_version, version
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.documents import REFERENCES
-from app.db.errors import BadQuery, NotFound, ValidationFailed
-from app.db.filters import Condition, query
-from app.db.listing import MAX_LIMIT, check_limit, public
-from app.db.models import USER, Movie, fields_of, get_model
-from app.db.passwords import check_password, hash_password
-from app.db.text import custom_hash
-from app.db.users import authenticate as check_user_credentials
-from app.db.validation import converted_id, prepare
-from app.db.validation import prepare as preprocess_json_item
+from app.db.accounts import authenticate as check_user_credentials
+from app.db.accounts import check_password, hash_password
+from app.db.core import (
+    MAX_LIMIT,
+    USER,
+    Actor,
+    BadQuery,
+    Condition,
+    Movie,
+    NotFound,
+    Row,
+    ValidationFailed,
+    audit,
+    check_limit,
+    check_version,
+    converted_id,
+    custom_hash,
+    driver_errors,
+    fields_of,
+    filters,
+    get_collection,
+    get_model,
+    in_transaction,
+    prepare,
+    public,
+    version,
+)
+from app.db.core import prepare as preprocess_json_item
+from app.db.films import ranking
+from app.db.records import REFERENCES, Counts, Reject, bulk, documents
+from app.db.search import derived
 
 __all__ = [
     "REFERENCES",
@@ -48,7 +67,7 @@ __all__ = [
     "version",
 ]
 
-# Written by app.db.users only, which knows about passwords.
+# Written by app.db.accounts only, which knows about passwords.
 _READ_ONLY = {"users"}
 
 
@@ -94,7 +113,7 @@ def list_documents(
     """Documents that meet every condition: field `f` stands to `filter_by[f]` as `filter_op[f]` says ("eq" by default).
 
     `conditions` are more of them, also several for one field. `sort_direction` is 1 or -1.
-    Skipping takes time in proportion; `app.db.listing` pages without. Raises BadQuery.
+    Skipping takes time in proportion; `app.db.core.list_page` pages without. Raises BadQuery.
     """
     keys = get_keys(collection)
     check_limit(limit)
@@ -104,7 +123,7 @@ def list_documents(
         raise BadQuery("skip must be a whole number, not negative")
     order = [(sort_field, sort_direction)] + ([("_id", sort_direction)] if sort_field != "_id" else [])
     wanted = [*_conditions(filter_by or {}, filter_op or {}), *conditions]
-    found = get_collection(collection).find(query(collection, wanted), _visible(collection))
+    found = get_collection(collection).find(filters.query(collection, wanted), _visible(collection))
     return [public(row) for row in found.sort(order).skip(skip).limit(limit)]
 
 
@@ -135,13 +154,13 @@ def insert_credit(credit: Mapping[str, Any], *, actor: Actor | None = None) -> s
     return insert_one("credits", credit, actor=actor)
 
 
-def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tuple[bulk.Counts, list[bulk.Reject]]:
+def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tuple[Counts, list[Reject]]:
     """Add many documents, leaving alone those that exist; a Reject's `line` is the position, from 1.
 
-    Raises bulk.LoadStopped when the database fails on the way, BadQuery.
+    Raises LoadStopped when the database fails on the way, BadQuery.
     """
     _check_writable(collection)
-    rejects: list[bulk.Reject] = []
+    rejects: list[Reject] = []
     load = derived.Load(collection)
     documents = ((number, dict(item)) for number, item in enumerate(items, 1))
     counts = bulk.load(collection, documents, on_new=load.add, on_reject=rejects.append)
@@ -191,7 +210,7 @@ def update_one(collection: str, filter_by: Mapping[str, Any], changes: Mapping[s
     if not filter_by:
         raise BadQuery("say which document to change")
     found = get_collection(collection).find_one(
-        query(collection, _conditions(filter_by, {})), {"_id": 1}, sort=[("_id", 1)]
+        filters.query(collection, _conditions(filter_by, {})), {"_id": 1}, sort=[("_id", 1)]
     )
     if found is None:
         return False
@@ -254,7 +273,7 @@ def delete_documents(
 def _check_writable(collection: str) -> None:
     get_model(collection)
     if collection in _READ_ONLY:
-        raise BadQuery(f"{collection} are written through app.db.users")
+        raise BadQuery(f"{collection} are written through app.db.accounts")
 
 
 def _visible(collection: str) -> dict[str, int] | None:

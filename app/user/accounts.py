@@ -11,12 +11,11 @@ from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Field
 
-from app.db import favourites, own_account
-from app.db.errors import BadQuery, Duplicate, NotFound, ValidationFailed
+from app.db.accounts import authenticate, exists, own_account, password_problem, sign_up_problems
+from app.db.accounts import sign_up as create_user
+from app.db.core import BadQuery, Duplicate, NotFound, ValidationFailed
+from app.db.likes import favourites
 from app.db.operations import find_document
-from app.db.passwords import password_problem
-from app.db.users import authenticate, exists, sign_up_problems
-from app.db.users import sign_up as create_user
 from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
 from app.web.accounts import local_target, sign_in, sign_out
 from app.web.errors import error_page, limit_passed

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from app.db import catalogue
-from app.db.errors import BadQuery
+from app.db.core import BadQuery
+from app.db.films import catalogue
 from app.user.cards import face
 from app.user.favourites import liked
 from app.web.query import single

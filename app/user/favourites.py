@@ -10,8 +10,8 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from app.db import favourites, taste
-from app.db.errors import BadQuery, NotFound
+from app.db.core import BadQuery, NotFound
+from app.db.likes import favourites, taste
 from app.db.operations import find_document
 from app.web.accounts import local_target
 from app.web.errors import CSRF_TEXT, error_page
@@ -21,7 +21,7 @@ FILMS_PER_PAGE = 48
 
 
 class Sort(NamedTuple):
-    """How "my films" can be sorted: by one of `app.db.favourites.SORTS`, in which direction, and what it's called."""
+    """How "my films" can be sorted: by one of `favourites.SORTS`, in which direction, and what it's called."""
 
     by: str
     descending: bool

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
-from app.db import ranking, similar
-from app.db.errors import BadQuery, NotFound
+from app.db.core import BadQuery, NotFound
+from app.db.films import ranking
+from app.db.likes import similar_films
 from app.db.search import movie_details
 from app.user.missing import missing
 
@@ -32,7 +33,7 @@ def show(film_id: str) -> str | Response:
         credit_groups=_by_role(details.get("credits", [])),
         rated=ranking.is_rated(details),
         shown=SHOWN,
-        similar=similar.films(details, SIMILAR),
+        similar=similar_films.films(details, SIMILAR),
     )
 
 

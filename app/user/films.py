@@ -9,11 +9,20 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.db import catalogue, facets, search_misses, spelling, suggestions
-from app.db.errors import BadQuery, TooSlow
-from app.db.search import ANY, Narrow, correct, people_named, search_movies
-from app.db.suggestions import Suggestion
-from app.db.text import tokenize
+from app.db.core import BadQuery, TooSlow, tokenize
+from app.db.films import catalogue
+from app.db.search import (
+    ANY,
+    Narrow,
+    Suggestion,
+    correct,
+    facets,
+    failed_searches,
+    people_named,
+    search_movies,
+    spelling,
+    suggestions,
+)
 from app.user import narrowing
 from app.web.errors import sentence
 from app.web.query import single
@@ -137,7 +146,7 @@ def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
         unfiltered = search_movies(text, limit=1)
         if unfiltered.rows:
             return {"unfiltered": unfiltered}
-    search_misses.record(text)
+    failed_searches.record(text)
     if corrected := correct(text):
         page = search_movies(corrected, narrow=narrow, limit=RESULTS_PER_PAGE)
         if page.rows:

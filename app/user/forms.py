@@ -1,4 +1,7 @@
-"""The user app's own forms. The rules for names and passwords are `app.db.users`'; here is what spares a round trip."""
+"""The user app's own forms. The rules for names and passwords are in `app.db.accounts`.
+
+What is checked here spares a round trip.
+"""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
-from app.db.errors import BadQuery
-from app.db.facets import Counts, Facets
-from app.db.search import Narrow
+from app.db.core import BadQuery
+from app.db.search import Counts, Facets, Narrow
 from app.web.query import single
 
 KIND_WORDS = {"MOVIE": "Films", "SHOW": "Series"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from app.db import person_directory
-from app.db.errors import BadQuery, NotFound
+from app.db.core import BadQuery, NotFound
+from app.db.films import person_directory
 from app.user.missing import missing
 from app.web.filters import plural
 from app.web.query import single

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 
-from app.db import catalogue, preferences, spelling
-from app.db.listing import Page
-from app.db.preferences import Preferences
+from app.db.core import Page
+from app.db.films import catalogue
+from app.db.search import Preferences, preferences, spelling
 from app.user.narrowing import KIND_WORDS
 from app.web.filters import plural
 from app.web.query import single

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask_login import current_user
 
-from app.db import favourites, recommendations
+from app.db.likes import favourites, recommendations
 
 FILMS = 24
 

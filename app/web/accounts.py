@@ -1,4 +1,4 @@
-"""Who is signed in: Flask-Login on top of the server-side sessions of `app.db.sessions`.
+"""Who is signed in: Flask-Login on top of the server-side sessions of `app.db.accounts.sessions`.
 
 The browser's cookie holds only a random token. Logging out deletes the session on the server, so that a copy of the
 cookie is worth nothing afterwards.
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 
-from app.db import sessions
+from app.db.accounts import sessions
 
 
 class Account:

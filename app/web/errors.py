@@ -12,8 +12,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from app.db.connection import time_limit
-from app.db.errors import BadQuery, DatabaseError, DatabaseUnavailable, NotFound, TooSlow
+from app.db.core import BadQuery, DatabaseError, DatabaseUnavailable, NotFound, TooSlow, time_limit
 
 RETRY_AFTER = 5  # seconds; an election takes about that long
 LOOK_UP_TIMEOUT_S = 1.0  # of who is signed in: an error page doesn't wait for that as a page does

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.db.connection import DatabaseConfig, connect
+from app.db.core import DatabaseConfig, connect
 from app.web import accounts, assets, errors, filters, health, limits, request_log, request_metrics, security
 from app.web.settings import flask_settings
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from app.db.connection import ping
-from app.db.errors import DatabaseUnavailable
+from app.db.core import DatabaseUnavailable, ping
 from app.web.errors import RETRY_AFTER
 
 blueprint = Blueprint("health", __name__)

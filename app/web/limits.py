@@ -22,7 +22,7 @@ from flask_limiter import Limiter
 from flask_login import current_user
 from limits.storage import MongoDBStorage
 
-from app.db import rate_limit
+from app.db.accounts import rate_limit
 
 # A person mistypes a few times, a program tries thousands. Addresses get more room: a household shares one.
 PER_ADDRESS = "20 per minute; 100 per hour"

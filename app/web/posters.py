@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.db import posters
-from app.db.errors import BadQuery, NotFound
+from app.db.core import BadQuery, NotFound
+from app.db.films import posters
 from app.web.assets import YEAR
 
 ADDRESS = "/posters/<film_id>/<version>-<size>.webp"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.datastructures import MultiDict
 
-from app.db.errors import BadQuery
+from app.db.core import BadQuery
 
 
 def once(args: MultiDict[str, str], name: str, default: str = "") -> str:

@@ -12,8 +12,13 @@ from playwright.sync_api import Browser, sync_playwright
 from serving import served
 from tour import PASSWORD, Site, Tour
 
-from app.db import bulk, connection, derived, ranking, schema, users
-from app.db.sample import Sample
+from app.db.accounts import users
+from app.db.core import connection
+from app.db.films import ranking
+from app.db.records import bulk
+from app.db.schema import create_indexes
+from app.db.search import derived
+from app.db.transfer import Sample
 from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
 
@@ -36,7 +41,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
     directory = tmp_path_factory.mktemp("e2e-mongodb")
     with LocalCluster(directory / "data", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
-        schema.create_indexes()
+        create_indexes()
         sample = Sample(sample_wheel())
         films = [film for film in sample.films() if (film["critics_reviews"] or 0) >= WELL_KNOWN]
         known = {film["_id"] for film in films}

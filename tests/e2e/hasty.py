@@ -1,6 +1,6 @@
 """The user app that gives up on its database after two seconds instead of thirty: tests wait for that."""
 
-from app.db import connection
+from app.db.core import connection
 from app.user import create_app
 
 __all__ = ["create_app"]

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.db import bulk_edit, job_runner, jobs, operations
-from app.db.audit import Actor
-from app.db.bulk_edit import Change, Selection
-from app.db.connection import Row
+from app.db import operations
+from app.db.core import Actor, Row
+from app.db.jobs import Change, Selection, bulk_edit, queue, runner
 
 ADA = Actor("u1", "ada")
 ALL = Selection()
@@ -16,16 +15,16 @@ Films = Callable[..., None]
 def run(kind: str, selection: Selection, *changes: Change, collection: str = "movies") -> Row:
     """Start a job, have it done, and give what became of it."""
     job_id = bulk_edit.start(kind, collection, selection, ADA, changes)
-    while job_runner.run_next():
+    while runner.run_next():
         pass
-    return jobs.get(job_id)
+    return queue.get(job_id)
 
 
 def undone(job: Row) -> Row:
-    undo_id = jobs.undo(job["_id"], ADA)
-    while job_runner.run_next():
+    undo_id = queue.undo(job["_id"], ADA)
+    while runner.run_next():
         pass
-    return jobs.get(undo_id)
+    return queue.get(undo_id)
 
 
 def films(field: str) -> dict[str, Any]:

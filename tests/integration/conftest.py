@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import connection, operations, schema
+from app.db import operations
+from app.db.core import connection
+from app.db.schema import create_indexes, install_validators
 from ops.local_cluster import LocalCluster
 
 NAME = "tests"
@@ -16,8 +18,8 @@ NAME = "tests"
 def indexed(mongodb: LocalCluster) -> Iterator[Database[dict[str, Any]]]:
     """A database with all indexes, made once: making them takes longer than a test."""
     connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
-    schema.install_validators()
-    schema.create_indexes()
+    install_validators()
+    create_indexes()
     options = connection.get_collection("movies").codec_options
     connection.disconnect()
     with mongodb.client() as client:

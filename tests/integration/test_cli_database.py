@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import catalogue as values
-from app.db import connection, operations, people, person_directory, search
+from app.db import operations
+from app.db.core import connection, person_names
+from app.db.films import catalogue as values
+from app.db.films import person_directory
+from app.db.search import film_search
 from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
@@ -125,11 +128,11 @@ def test_the_sample_is_loaded_whole_though_interrupted_and_a_further_run_changes
     assert database.movies.count_documents({"imdb_score": {"$exists": True}}) == 0
     assert database.movies.count_documents({"imdb_id": "tt0078788"}) == 2
     assert database.credits.count_documents({"name": {"$in": ["Jr.", "Sr."]}}) == 0
-    film = search.movie_details("Q595")
+    film = film_search.movie_details("Q595")
     assert (film["title"], film["release_year"], film["runtime"]) == ("The Intouchables", 2011, 112)
     assert (film["critics_score"], film["critics_reviews"]) == (6.8, 129)
     assert {c["name"] for c in film["credits"] if c["role"] == "DIRECTOR"} == {"Olivier Nakache", "Éric Toledano"}
-    assert {c["person_id"] for c in film["credits"]} == {people.person_id(c["name"]) for c in film["credits"]}
+    assert {c["person_id"] for c in film["credits"]} == {person_names.person_id(c["name"]) for c in film["credits"]}
     assert values.page(limit=1).rows[0]["title"] == "Boyhood"
 
     status = json.loads(film_library(env, "status", "--json").stdout)

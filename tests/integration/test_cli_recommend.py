@@ -11,8 +11,12 @@ from click.testing import CliRunner, Result
 from pymongo.database import Database
 
 from app.cli.recommend import recommend
-from app.db import connection, derived, favourites, neighbours, operations, person_directory, stray_likes, users
-from app.db.models import now
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import connection, now
+from app.db.films import person_directory
+from app.db.likes import favourites, neighbour_lists, stray_likes
+from app.db.search import derived
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
 
@@ -54,7 +58,7 @@ def test_the_first_run_computes_and_the_next_has_nothing_to_do(run: Run, add_fil
         0,
         "neighbours of films: 2, from 6 likes by 3 people",
     ), first.stderr
-    assert neighbours.closest("f001", 5) == ["f002"]
+    assert neighbour_lists.closest("f001", 5) == ["f002"]
     assert [person["_id"] for person in person_directory.find("jane")] == ["p1"]
 
     second = run()
@@ -63,11 +67,11 @@ def test_the_first_run_computes_and_the_next_has_nothing_to_do(run: Run, add_fil
 
     operations.delete_document("movies", "f002", cascade=True)
     assert run().stdout.splitlines()[-1] == "neighbours of films: 1, from 3 likes by 3 people"
-    assert neighbours.closest("f001", 5) == []
+    assert neighbour_lists.closest("f001", 5) == []
 
 
 def test_a_second_run_at_once_leaves_the_work_to_the_first(run: Run) -> None:
-    with neighbours.alone():
+    with neighbour_lists.alone():
         result = run()
     assert (result.returncode, "Nothing done: " in result.stdout) == (os.EX_TEMPFAIL, True)
     assert run().returncode == 0
@@ -115,7 +119,7 @@ def test_who_is_overtaken_says_what_it_did(
     refresh = derived.refresh
 
     def refresh_for_long() -> int:
-        database.neighbours.update_one({"_id": neighbours.LOCK}, {"$set": {"owner": "another"}})
+        database.neighbours.update_one({"_id": neighbour_lists.LOCK}, {"$set": {"owner": "another"}})
         return refresh()
 
     monkeypatch.setattr(derived, "refresh", refresh_for_long)

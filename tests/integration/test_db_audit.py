@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from pymongo.client_session import ClientSession
 
-from app.db import audit, connection
-from app.db.audit import Actor
-from app.db.models import now
+from app.db.core import Actor, audit, connection, now
 
 ADA, BOB = Actor("u1", "ada"), Actor("u2", "bob")
 FILM = {"_id": "f1", "title": "Alpha", "type": "MOVIE", "title_hash": 7, "search_tokens": ["alpha"], "genres": ["war"]}

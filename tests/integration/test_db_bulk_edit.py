@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from bulk_jobs import ADA, ALL, Films, films, run
 
-from app.db import bulk_edit, bulk_steps, jobs, operations
-from app.db.bulk_edit import Change, Selection
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.filters import Condition
+from app.db import operations
+from app.db.core import BadQuery, Condition, ValidationFailed
+from app.db.jobs import Change, Selection, bulk_edit, bulk_steps, queue
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -96,7 +95,7 @@ def test_a_value_that_is_wrong_is_refused_with_its_reason() -> None:
         bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", " , ")])
     with pytest.raises(BadQuery, match="say what to change"):
         bulk_edit.start("edit", "movies", ALL, ADA)
-    assert jobs.list_page().rows == []
+    assert queue.list_page().rows == []
 
 
 def test_users_are_not_edited_in_bulk() -> None:

@@ -6,21 +6,22 @@ import pytest
 from bulk_jobs import ADA, ALL, run, undone
 from pymongo.database import Database
 
-from app.db import bulk, bulk_steps, connection, jobs, schema
-from app.db.bulk_edit import Change
-from app.db.connection import Row
+from app.db.core import Row, connection
+from app.db.jobs import Change, bulk_steps, queue
+from app.db.records import bulk
+from app.db.schema import create_indexes, install_validators
 from ops.local_cluster import LocalCluster
 
 COUNT = 40
-EMPTIED = ("movies", "movie_ids", "credits", jobs.JOBS, "audit_log", "audit_changes")
+EMPTIED = ("movies", "movie_ids", "credits", queue.JOBS, "audit_log", "audit_changes")
 
 
 @pytest.fixture
 def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
     """The films with a credit each, behind the router; app.db connected as the admin app is."""
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
-    schema.install_validators()
-    schema.create_indexes()
+    install_validators()
+    create_indexes()
     for name in EMPTIED:
         connection.get_collection(name).delete_many({})
     bulk.load("movies", enumerate({"_id": f"f{n:02}", "title": f"Alpha {n}", "type": "MOVIE"} for n in range(COUNT)))

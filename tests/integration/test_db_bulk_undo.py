@@ -9,11 +9,10 @@ import pytest
 from bulk_jobs import ADA, ALL, Films, films, run, undone, whole
 from pymongo.database import Database
 
-from app.db import audit, bulk_edit, bulk_steps, job_runner, jobs, operations, users
-from app.db.bulk_edit import Change, Selection
-from app.db.connection import Row
-from app.db.errors import BadQuery, NotFound
-from app.db.models import now
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import BadQuery, NotFound, Row, audit, now
+from app.db.jobs import Change, Selection, bulk_edit, bulk_steps, queue, runner
 
 Raw = Database[Row]
 EVERYTHING = ("movies", "credits", "user_interactions", "movie_ids")
@@ -111,28 +110,28 @@ def test_what_could_not_be_undone_can_be_when_its_hindrance_is_gone() -> None:
     assert undone(first)["changed"] == 8
     assert films("runtime") == before
     with pytest.raises(BadQuery, match="already"):
-        jobs.undo(first["_id"], ADA)
+        queue.undo(first["_id"], ADA)
 
 
 @pytest.mark.usefixtures("library")
 def test_only_a_finished_change_of_today_is_undone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
     with pytest.raises(BadQuery, match="not ended"):
-        jobs.undo(job_id, ADA)
-    job_runner.run_next()
+        queue.undo(job_id, ADA)
+    runner.run_next()
     later = now() + timedelta(hours=24, minutes=1)
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "now", lambda: later)
+        patch.setattr(queue, "now", lambda: later)
         with pytest.raises(BadQuery, match="24 hours"):
-            jobs.undo(job_id, ADA)
-    undo_id = jobs.undo(job_id, ADA)
+            queue.undo(job_id, ADA)
+    undo_id = queue.undo(job_id, ADA)
     for attempt in (job_id, undo_id):
         with pytest.raises(BadQuery):
-            jobs.undo(attempt, ADA)
+            queue.undo(attempt, ADA)
     with pytest.raises(BadQuery, match="changed nothing"):
-        jobs.undo(run("edit", Selection(ids=("f001",)), Change("type", "set", "MOVIE"))["_id"], ADA)
+        queue.undo(run("edit", Selection(ids=("f001",)), Change("type", "set", "MOVIE"))["_id"], ADA)
     with pytest.raises(NotFound):
-        jobs.undo("nothing", ADA)
+        queue.undo("nothing", ADA)
 
 
 def stop_after(steps: int) -> Callable[[], bool]:
@@ -144,11 +143,11 @@ def stop_after(steps: int) -> Callable[[], bool]:
 @pytest.mark.usefixtures("library")
 def test_an_undo_that_was_cut_short_goes_on_where_it_was() -> None:
     job = run("edit", ALL, Change("runtime", "set", 90))
-    undo_id = jobs.undo(job["_id"], ADA)
-    job_runner.run_next(stop_after(1))
-    jobs.cancel(undo_id)
-    job_runner.run_next()
-    assert (jobs.get(undo_id)["state"], jobs.get(undo_id)["changed"]) == ("cancelled", 3)
+    undo_id = queue.undo(job["_id"], ADA)
+    runner.run_next(stop_after(1))
+    queue.cancel(undo_id)
+    runner.run_next()
+    assert (queue.get(undo_id)["state"], queue.get(undo_id)["changed"]) == ("cancelled", 3)
     rest = undone(job)
     assert (rest["total"], rest["changed"], rest["failed"]) == (5, 5, 0)
     assert set(films("runtime").values()) == {None}
@@ -157,11 +156,11 @@ def test_an_undo_that_was_cut_short_goes_on_where_it_was() -> None:
 @pytest.mark.usefixtures("library")
 def test_a_job_given_back_goes_on_after_its_last_step() -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", "drama")])
-    assert job_runner.run_next(stop_after(1))
-    assert (jobs.get(job_id)["state"], jobs.get(job_id)["done"]) == ("running", 3)
+    assert runner.run_next(stop_after(1))
+    assert (queue.get(job_id)["state"], queue.get(job_id)["done"]) == ("running", 3)
     operations.update_document("movies", "f001", {"genres": ["comedy"]})  # done already: isn't done again
-    assert job_runner.run_next()
-    assert (jobs.get(job_id)["state"], jobs.get(job_id)["done"], jobs.get(job_id)["changed"]) == ("done", 8, 8)
+    assert runner.run_next()
+    assert (queue.get(job_id)["state"], queue.get(job_id)["done"], queue.get(job_id)["changed"]) == ("done", 8, 8)
     assert films("genres")["f001"] == ["comedy"]
     assert films("genres")["f008"] == ["war", "drama"]
 
@@ -172,7 +171,7 @@ def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(
     database: Raw, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """Before or after the last write of the step, when all others are made."""
-    advance = jobs.advance
+    advance = queue.advance
 
     def die(*arguments: Any, **options: Any) -> None:
         if moment == "after":
@@ -181,70 +180,70 @@ def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(
 
     job_id = bulk_edit.start("delete", "movies", ALL, ADA)
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "advance", die)
+        patch.setattr(queue, "advance", die)
         with pytest.raises(SystemExit):
-            job_runner.run_next()
-    assert jobs.get(job_id)["done"] == 0
+            runner.run_next()
+    assert queue.get(job_id)["done"] == 0
     assert len(films("title")) == 8
     assert database.audit_changes.count_documents({}) == 0
-    assert not job_runner.run_next()  # the lease is the dead worker's yet
-    later = now() + jobs.LEASE
-    monkeypatch.setattr(jobs, "now", lambda: later)
-    assert job_runner.run_next()
-    assert (jobs.get(job_id)["state"], jobs.get(job_id)["changed"], films("title")) == ("done", 8, {})
+    assert not runner.run_next()  # the lease is the dead worker's yet
+    later = now() + queue.LEASE
+    monkeypatch.setattr(queue, "now", lambda: later)
+    assert runner.run_next()
+    assert (queue.get(job_id)["state"], queue.get(job_id)["changed"], films("title")) == ("done", 8, {})
     assert database.audit_changes.count_documents({}) == 8 + 4 + 3
 
 
 @pytest.mark.usefixtures("library")
 def test_a_worker_that_was_slow_writes_nothing_after_another_took_over(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
-    taken = jobs.take()
+    taken = queue.take()
     assert taken is not None
     slow = bulk_steps.edit(*taken)
     next(slow)
     operations.update_document("movies", "f004", {"runtime": 5})
-    later = now() + jobs.LEASE
-    monkeypatch.setattr(jobs, "now", lambda: later)
-    assert jobs.take() is not None
-    with pytest.raises(jobs.JobStopped):
+    later = now() + queue.LEASE
+    monkeypatch.setattr(queue, "now", lambda: later)
+    assert queue.take() is not None
+    with pytest.raises(queue.JobStopped):
         next(slow)
     assert films("runtime")["f004"] == 5
-    assert jobs.get(job_id)["done"] == 3
+    assert queue.get(job_id)["done"] == 3
 
 
 @pytest.mark.usefixtures("library")
 def test_a_job_that_never_gets_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
-    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
-        assert jobs.take() is not None
-        later = now() + attempt * jobs.LEASE
-        monkeypatch.setattr(jobs, "now", lambda later=later: later)
-    assert job_runner.run_next()
-    assert jobs.get(job_id)["state"] == "failed"
+    for attempt in range(1, queue.MAX_ATTEMPTS + 1):
+        assert queue.take() is not None
+        later = now() + attempt * queue.LEASE
+        monkeypatch.setattr(queue, "now", lambda later=later: later)
+    assert runner.run_next()
+    assert queue.get(job_id)["state"] == "failed"
     assert set(films("runtime").values()) == {None}
 
 
 @pytest.mark.usefixtures("library")
 def test_a_cancelled_job_stops_between_steps_and_what_it_did_can_be_undone() -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
-    job_runner.run_next(stop_after(1))
-    jobs.cancel(job_id)
-    job_runner.run_next()
-    job = jobs.get(job_id)
+    runner.run_next(stop_after(1))
+    queue.cancel(job_id)
+    runner.run_next()
+    job = queue.get(job_id)
     assert (job["state"], job["changed"]) == ("cancelled", 3)
     assert undone(job)["changed"] == 3
     assert set(films("runtime").values()) == {None}
-    jobs.cancel(job_id)
-    assert jobs.get(job_id)["cancel"] is True
-    assert jobs.get(job_id)["state"] == "cancelled"
+    queue.cancel(job_id)
+    assert queue.get(job_id)["cancel"] is True
+    assert queue.get(job_id)["state"] == "cancelled"
 
 
 @pytest.mark.usefixtures("library")
 def test_a_deletion_takes_no_more_than_was_confirmed() -> None:
     run_later = bulk_edit.start("delete", "movies", ALL, ADA)
     operations.insert_one("movies", {"_id": "z", "title": "Late", "type": "MOVIE"})
-    job_runner.run_next()
-    assert jobs.get(run_later)["changed"] == 8
+    runner.run_next()
+    assert queue.get(run_later)["changed"] == 8
     assert films("title") == {"z": "Late"}
 
 
@@ -284,13 +283,13 @@ def test_workers_that_take_from_one_queue_do_each_job_once(database: Raw) -> Non
     ids = [bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", f"g{n}")]) for n in range(4)]
 
     def work() -> None:
-        while job_runner.run_next():
+        while runner.run_next():
             pass
 
     with ThreadPoolExecutor(3) as pool:
         for worker in [pool.submit(work) for _ in range(3)]:
             worker.result()
-    done = [jobs.get(job_id) for job_id in ids]
+    done = [queue.get(job_id) for job_id in ids]
     assert [(job["state"], job["done"], job["changed"], job["attempts"]) for job in done] == [("done", 8, 8, 0)] * 4
     assert {frozenset(genres) for genres in films("genres").values()} == {frozenset(["war", "g0", "g1", "g2", "g3"])}
     assert database.audit_changes.count_documents({}) == 4 * 8
@@ -306,7 +305,7 @@ def test_a_job_and_somebody_who_edits_at_the_same_time_both_get_their_way() -> N
 
     with ThreadPoolExecutor(1) as pool:
         editing = pool.submit(edit)
-        assert job_runner.run_next()
+        assert runner.run_next()
         editing.result()
     assert set(map(tuple, films("genres").values())) == {("drama",)}
     assert films("runtime") == {f"f{n:03}": 15 + n for n in range(1, 9)}

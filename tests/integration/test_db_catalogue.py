@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import catalogue, operations
-from app.db.errors import BadQuery
+from app.db import operations
+from app.db.core import BadQuery
+from app.db.films import catalogue
 
 Raw = Database[dict[str, Any]]
 Row = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import bulk, claims, operations
-from app.db.errors import Duplicate, ValidationFailed
-from app.db.models import now
-from app.db.text import custom_hash
+from app.db import operations
+from app.db.core import Duplicate, ValidationFailed, custom_hash, now
+from app.db.films import claims
+from app.db.records import bulk
 
 Raw = Database[dict[str, Any]]
 FILM = {"_id": "tm1", "title": "The Matrix", "type": "MOVIE", "genres": ["action"], "runtime": 136}

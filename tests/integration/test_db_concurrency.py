@@ -10,11 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import audit, claims, operations, sessions, users
-from app.db.audit import LOG, Actor
-from app.db.errors import Conflict, DatabaseError, Duplicate, NotFound, Referenced, ValidationFailed
-from app.db.models import SUPERADMIN
-from app.db.text import custom_hash
+from app.db import operations
+from app.db.accounts import sessions, users
+from app.db.core import (
+    SUPERADMIN,
+    Actor,
+    Conflict,
+    DatabaseError,
+    Duplicate,
+    NotFound,
+    Referenced,
+    ValidationFailed,
+    audit,
+    custom_hash,
+)
+from app.db.core.audit import LOG
+from app.db.films import claims
 
 Raw = Database[dict[str, Any]]
 Row = dict[str, Any]

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import favourites, operations, person_directory, ranking, recommendations, similar
-from app.db.models import CREDIT_ROLES
+from app.db import operations
+from app.db.core import CREDIT_ROLES
+from app.db.films import person_directory, ranking
+from app.db.likes import favourites, recommendations, similar_films
 
 Raw = Database[dict[str, Any]]
 AddFilms = Callable[..., None]
@@ -87,11 +89,11 @@ def test_no_person_and_no_kind_of_reason_fills_the_page() -> None:
 @pytest.mark.usefixtures("four_careers")
 def test_films_like_one_are_of_several_kinds() -> None:
     film = operations.find_document("movies", "f001")
-    found = similar.films(film, limit=7)
-    shared = similar.traits([film, *found]).features
+    found = similar_films.films(film, limit=7)
+    shared = similar_films.traits([film, *found]).features
     directed = [row["_id"] for row in found if shared[row["_id"]].directors & shared["f001"].directors]
     played = [row["_id"] for row in found if shared[row["_id"]].actors & shared["f001"].actors]
-    assert (len(found), len(directed)) == (7, similar.MOST_OF_PERSON)
+    assert (len(found), len(directed)) == (7, similar_films.MOST_OF_PERSON)
     assert played
     assert len(directed) + len(played) < 7
 

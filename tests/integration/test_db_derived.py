@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import bulk, catalogue, connection, derived, imports, operations, person_directory, suggestions
-from app.db.audit import Actor
-from app.db.connection import DatabaseConfig
+from app.db import operations
+from app.db.core import Actor, DatabaseConfig, connection
+from app.db.films import catalogue, person_directory
+from app.db.records import Counts, LoadStopped, Settled
+from app.db.search import derived, suggestions
+from app.db.transfer import imports
 from ops.local_cluster import LocalCluster
 
 Raw = Database[dict[str, Any]]
@@ -78,7 +81,7 @@ def test_of_a_small_library_all_is_counted_anew(database: Raw) -> None:
     assert database.search_words.find_one({"_id": "stale"}) is None
 
 
-def load(*rows: Mapping[str, object], strict: bool = False) -> bulk.Counts:
+def load(*rows: Mapping[str, object], strict: bool = False) -> Counts:
     return imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json", strict=strict)[1]
 
 
@@ -104,12 +107,12 @@ def test_what_another_process_had_loaded_before_it_died_is_taken_in_by_the_one_t
     load(FILM)
     database.search_words.delete_many({})
     rows = io.BytesIO(json.dumps([FILM, {**FILM, "_id": "f2", "title": "Xylophones"}]).encode())
-    imports.import_stream(rows, "rows.json", begin=bulk.Settled(1, 0, bulk.Counts(inserted=1)))
+    imports.import_stream(rows, "rows.json", begin=Settled(1, 0, Counts(inserted=1)))
     assert (offered("quix"), offered("xyl")) == (["Quixotic Zebras"], ["Xylophones"])
 
 
 def test_what_was_loaded_before_a_stop_is_taken_in() -> None:
-    with pytest.raises(bulk.LoadStopped):
+    with pytest.raises(LoadStopped):
         load(FILM, {"_id": "f2", "title": ""}, strict=True)
     assert offered("quix") == ["Quixotic Zebras"]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from bulk_jobs import ALL, Films, run, undone
 
-from app.db import audit, catalogue, operations, person_directory, search, search_words
-from app.db.audit import Actor
-from app.db.bulk_edit import Change, Selection
+from app.db import operations
+from app.db.core import Actor, audit
+from app.db.films import catalogue, person_directory
+from app.db.jobs import Change, Selection
+from app.db.search import film_search, word_counts
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -15,7 +17,7 @@ CREDIT = {"movie_id": "f001", "person_id": "p1", "name": "Ada Zimmer", "role": "
 
 
 def films(text: str) -> list[str]:
-    return [row["_id"] for row in search.search_movies(text).rows]
+    return [row["_id"] for row in film_search.search_movies(text).rows]
 
 
 def people(text: str) -> list[tuple[str, int]]:
@@ -25,7 +27,7 @@ def people(text: str) -> list[tuple[str, int]]:
 @pytest.fixture
 def lovely(add_films: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words that begin alike are looked up one by one, as where they are those of many films."""
-    monkeypatch.setattr("app.db.search_plan.MAX_SORTED", 0)
+    monkeypatch.setattr("app.db.search.planning.MAX_SORTED", 0)
     add_films("Love", "Hate", "Lovely")
 
 
@@ -34,7 +36,7 @@ def test_films_with_new_titles_are_found_by_the_beginning_of_a_word() -> None:
     job = run("edit", Selection(ids=("f002",)), Change("title", "set", "Loveless"), Change("genres", "set", "farce"))
     assert (films("lov"), dict(catalogue.genres())) == (["f003", "f002", "f001"], {"farce": 1})
     operations.update_document("movies", "f001", {"title": "Hatred"})
-    search_words.refresh()
+    word_counts.refresh()
     undone(job)
     assert films("hat") == ["f002", "f001"]
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import cells, exports, operations, users
-from app.db.errors import BadQuery
-from app.db.exports import export
-from app.db.filters import Condition
-from app.db.imports import import_stream
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import BadQuery, Condition
+from app.db.transfer import cells, exports
+from app.db.transfer.exports import export
+from app.db.transfer.imports import import_stream
 
 Raw = Database[dict[str, Any]]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import favourites, operations
-from app.db.errors import BadQuery
-from app.db.models import now
+from app.db import operations
+from app.db.core import BadQuery, now
+from app.db.likes import favourites
 
 Raw = Database[dict[str, Any]]
 Add = Callable[..., None]

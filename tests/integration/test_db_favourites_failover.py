@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import catalogue, connection, favourites, operations, person_directory, preferences, schema
-from app.db.connection import Row
-from app.db.errors import DatabaseUnavailable
-from app.db.listing import Page
+from app.db import operations
+from app.db.core import DatabaseUnavailable, Page, Row, connection
+from app.db.films import catalogue, person_directory
+from app.db.likes import favourites
+from app.db.schema import create_indexes, install_validators
+from app.db.search import preferences
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
 
@@ -66,8 +68,8 @@ class Window:
 def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
     """The sharded database without likes; app.db connected as the user app is."""
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
-    schema.install_validators()
-    schema.create_indexes()
+    install_validators()
+    create_indexes()
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-user"), database="movie_library"))
     with cluster.client() as client:
         client.movie_library.user_interactions.delete_many({})

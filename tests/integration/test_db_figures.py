@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import figures, search_misses, sessions
-from app.db.errors import DatabaseError
-from app.db.models import now
+from app.db.accounts import sessions
+from app.db.cluster import figures
+from app.db.core import DatabaseError, now
+from app.db.search import failed_searches
 
 Films = Callable[..., None]
 Store = Database[dict[str, Any]]
@@ -156,13 +157,13 @@ def test_a_failed_count_says_so_and_is_tried_again_later(database: Store, monkey
 
 def test_vain_searches_are_counted_by_their_words(database: Store) -> None:
     for text in ("Été 1999!", "ete  1999", "Nothing", "?!", ""):
-        search_misses.record(text)
-    assert [(row["_id"], row["count"]) for row in search_misses.most_wanted()] == [("ete 1999", 2), ("nothing", 1)]
+        failed_searches.record(text)
+    assert [(row["_id"], row["count"]) for row in failed_searches.most_wanted()] == [("ete 1999", 2), ("nothing", 1)]
     assert [(row["_id"], row["count"]) for row in counted().misses] == [("ete 1999", 2), ("nothing", 1)]
 
 
 def test_a_full_list_of_vain_searches_still_counts_the_known(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_misses, "MAX_TERMS", 1)
+    monkeypatch.setattr(failed_searches, "MAX_TERMS", 1)
     for text in ("first", "second", "first"):
-        search_misses.record(text)
-    assert [(row["_id"], row["count"]) for row in search_misses.most_wanted()] == [("first", 2)]
+        failed_searches.record(text)
+    assert [(row["_id"], row["count"]) for row in failed_searches.most_wanted()] == [("first", 2)]

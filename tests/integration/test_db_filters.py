@@ -11,10 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import filters, listing, operations
-from app.db.errors import BadQuery
-from app.db.filters import Condition
-from app.db.models import COLLECTIONS, fields_of
+from app.db import operations
+from app.db.core import COLLECTIONS, BadQuery, Condition, fields_of, filters, listing
 
 Raw = Database[dict[str, Any]]
 Row = dict[str, Any]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import bulk, schema
-from app.db.bulk import Counts, LoadStopped, Reject
-from app.db.errors import BadQuery
-from app.db.imports import collection_of, import_file
-from app.db.readers import FileUnreadable
+from app.db.core import BadQuery
+from app.db.records import Batch, Counts, LoadStopped, Reject, Settled, bulk
+from app.db.schema import deferred_indexes, missing_indexes
+from app.db.transfer import FileUnreadable
+from app.db.transfer.imports import collection_of, import_file
 
 Raw = Database[dict[str, Any]]
 
@@ -117,7 +117,7 @@ def test_a_file_that_breaks_off_says_where_and_how_far_it_came(tmp_path: Path, d
     with pytest.raises(LoadStopped, match=r"films\.json: line 2: ") as raised:
         run(path)
     assert raised.value.counts.inserted == database.movies.count_documents({})
-    assert schema.missing_indexes() == {}
+    assert missing_indexes() == {}
 
 
 def films(count: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -184,7 +184,7 @@ def test_two_loads_at_once_put_every_film_in_once(database: Raw) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_progress_accounts_for_every_record_in_order() -> None:
-    steps: list[bulk.Settled] = []
+    steps: list[Settled] = []
     total = bulk.BATCH * 3 + 5
     bulk.load("movies", films(total), on_progress=steps.append)
     assert [step.documents for step in steps] == [bulk.BATCH, bulk.BATCH * 2, bulk.BATCH * 3, total]
@@ -192,13 +192,13 @@ def test_progress_accounts_for_every_record_in_order() -> None:
 
 
 def test_indexes_put_off_for_a_load_into_an_empty_collection_are_there_afterwards(database: Raw) -> None:
-    with schema.deferred_indexes("movies"):
+    with deferred_indexes("movies"):
         assert "title_1__id_1" not in database.movies.index_information()
         bulk.load("movies", films(3))
-    assert schema.missing_indexes() == {}
-    with schema.deferred_indexes("movies"):  # no longer empty: searches go on while it is loaded
-        assert schema.missing_indexes() == {}
-    with schema.deferred_indexes("credits"):
+    assert missing_indexes() == {}
+    with deferred_indexes("movies"):  # no longer empty: searches go on while it is loaded
+        assert missing_indexes() == {}
+    with deferred_indexes("credits"):
         indexes = database.credits.index_information()
         assert "movie_id_1_person_id_1_role_1_character_1" in indexes
 
@@ -238,14 +238,14 @@ def test_a_file_of_no_collection_is_told_why(name: str, content: bytes, reason: 
 
 @pytest.mark.usefixtures("database")
 def test_all_that_lies_before_a_flaw_of_the_source_is_in(database: Raw) -> None:
-    def batches() -> Iterator[bulk.Batch]:
+    def batches() -> Iterator[Batch]:
         for first in range(0, 40, 10):
             films = [(n, {"_id": f"f{n}", "title": "One", "type": "MOVIE"}) for n in range(first, first + 10)]
-            yield bulk.Batch(films, first + 10)
+            yield Batch(films, first + 10)
         raise FileUnreadable("a flaw")
 
     with pytest.raises(LoadStopped, match="a flaw") as raised:
         bulk.load_batches("movies", batches())
     assert raised.value.counts == Counts(inserted=40)
-    assert raised.value.settled == bulk.Settled(40, 40, Counts(inserted=40))
+    assert raised.value.settled == Settled(40, 40, Counts(inserted=40))
     assert database.movies.count_documents({}) == 40

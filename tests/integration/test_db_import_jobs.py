@@ -10,12 +10,12 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
-from app.db import bulk, import_jobs, job_runner, jobs, kept_rejects, uploads
-from app.db.audit import Actor
-from app.db.errors import BadQuery, NotFound
-from app.db.imports import import_stream
-from app.db.jobs import CANCELLED, DONE, FAILED, JobCancelled, JobStopped
-from app.db.models import now
+from app.db.core import Actor, BadQuery, JobCancelled, JobStopped, NotFound, now
+from app.db.jobs import import_jobs, queue, runner
+from app.db.jobs.queue import CANCELLED, DONE, FAILED
+from app.db.records import Counts, bulk
+from app.db.transfer import stored_rejects, uploads
+from app.db.transfer.imports import import_stream
 
 Raw = Database[dict[str, Any]]
 
@@ -40,15 +40,15 @@ def test_an_upload_is_imported_and_what_was_refused_is_kept(database: Raw) -> No
     work = job(gzip.compress(content), "films.jsonl.gz")
     report = run(work)
     assert report == {"inserted": 8, "existing": 0, "rejected": 3, "documents": 11, "heading": None}
-    refused = kept_rejects.first_rejects("j1", 2)
+    refused = stored_rejects.first_rejects("j1", 2)
     assert [(row["n"], row["line"], row["reasons"]) for row in refused] == [
         (1, 4, [{"field": "type", "value": "", "reason": "is missing"}]),
         (2, 8, [{"field": "type", "value": "", "reason": "is missing"}]),
     ]
-    assert b"".join(kept_rejects.rejects_file({**work, "report": report})).splitlines() == [
+    assert b"".join(stored_rejects.rejects_file({**work, "report": report})).splitlines() == [
         content.splitlines()[n] for n in (3, 7, 10)
     ]
-    assert b"".join(kept_rejects.reasons_file({**work, "report": report})).splitlines()[:2] == [
+    assert b"".join(stored_rejects.reasons_file({**work, "report": report})).splitlines()[:2] == [
         b"rejected record,line in the original,field,value,reason",
         b"1,4,type,,is missing",
     ]
@@ -59,7 +59,7 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     database: Raw, monkeypatch: pytest.MonkeyPatch, reports: int
 ) -> None:
     monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
-    monkeypatch.setattr(kept_rejects, "PAGE", 2)
+    monkeypatch.setattr(stored_rejects, "PAGE", 2)
     bad = {5, bulk.BATCH + 5, 2 * bulk.BATCH + 5, 3 * bulk.BATCH + 5}
     content = lines(4 * bulk.BATCH, bad)
     work, told = job(content), []
@@ -81,7 +81,7 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     assert ended["rejected"] == len(bad)
     assert ended["inserted"] + ended["existing"] == 4 * bulk.BATCH - len(bad)
     assert ended["existing"] == in_by_then - values["inserted"]  # of the batches that were under way
-    refused = b"".join(kept_rejects.rejects_file({**work, "report": ended}))
+    refused = b"".join(stored_rejects.rejects_file({**work, "report": ended}))
     assert [json.loads(line)["_id"] for line in refused.splitlines()] == [f"f{n}" for n in sorted(bad)]
     assert database.movies.count_documents({"ranking_score": None}) == 0
 
@@ -119,7 +119,7 @@ def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw
         import_jobs.run_upload(work, lambda done, report: told.append(report))
     assert {row["_id"] for row in database.movies.find()} == {f"f{n}" for n in range(7)}
     assert (told[-1]["inserted"], told[-1]["rejected"]) == (7, 1)
-    assert [row["line"] for row in kept_rejects.first_rejects("j1", 9)] == [8]
+    assert [row["line"] for row in stored_rejects.first_rejects("j1", 9)] == [8]
 
 
 def test_a_strict_import_stops_at_a_reference_to_nothing_too(database: Raw) -> None:
@@ -136,10 +136,10 @@ def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
     work = job(content.replace("\u00e9".encode(), b"\xe9"), "titles.csv")
     report = run(work)
     assert report["rejected"] == 3
-    refused = b"".join(kept_rejects.rejects_file({**work, "report": report}))
+    refused = b"".join(stored_rejects.rejects_file({**work, "report": report}))
     assert refused.startswith(b"id,title,type,runtime\r\n")
     corrected = refused.replace(b"FILM", b"SHOW").replace(b"b,Beta", b"b,Beta,MOVIE,80").replace(b"\xe9", b"\xc3\xa9")
-    assert import_stream(io.BytesIO(corrected), "titles.rejects.csv")[1] == bulk.Counts(inserted=3)
+    assert import_stream(io.BytesIO(corrected), "titles.rejects.csv")[1] == Counts(inserted=3)
     assert database.movies.find_one({"_id": "a"}, {"_id": 0, "title": 1}) == {"title": "Alpha, or\none"}
     assert database.movies.find_one({"_id": "c"}, {"_id": 0, "title": 1}) == {"title": "Café"}
 
@@ -157,13 +157,13 @@ def test_an_upload_goes_when_its_job_ends_and_not_before(
 ) -> None:
     task = job(content, strict=True)
     task = {key: task[key] for key in ("file", "name", "strict")}
-    job_id = jobs.create("import", "movies", Actor("u1", "ada"), total=len(content), **task)
-    assert job_runner.run_next(lambda: True)  # the process is leaving: another one goes on
+    job_id = queue.create("import", "movies", Actor("u1", "ada"), total=len(content), **task)
+    assert runner.run_next(lambda: True)  # the process is leaving: another one goes on
     assert database["uploads.chunks"].count_documents({}) == 1
     if cancelled:
-        jobs.cancel(job_id)
-    assert job_runner.run_next()
-    assert jobs.get(job_id)["state"] == state
+        queue.cancel(job_id)
+    assert runner.run_next()
+    assert queue.get(job_id)["state"] == state
     assert database["uploads.files"].count_documents({}) == database["uploads.chunks"].count_documents({}) == 0
 
 
@@ -172,7 +172,7 @@ def test_old_uploads_go_when_a_worker_has_nothing_to_do(database: Raw) -> None:
     database["uploads.files"].update_one(
         {"_id": ObjectId(old)}, {"$set": {"uploadDate": now() - uploads.KEEP - timedelta(minutes=1)}}
     )
-    assert not job_runner.run_next()
+    assert not runner.run_next()
     with pytest.raises(NotFound), uploads.opened(old):
         pass
     with uploads.opened(young) as stream:

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import favourites, learning, neighbours, operations
+from app.db import operations
+from app.db.likes import favourites, learning, neighbour_lists
 from app.recommender import neighbours as calculation
 
 Raw = Database[dict[str, Any]]
 
 
 def learn() -> learning.Learned | None:
-    with neighbours.alone() as writer:
+    with neighbour_lists.alone() as writer:
         return learning.learn(writer, lambda what, expected: lambda done: None)
 
 

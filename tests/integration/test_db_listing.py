@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import listing, users
-from app.db.errors import BadQuery
-from app.db.models import COLLECTIONS, sortable_fields
+from app.db.accounts import users
+from app.db.core import COLLECTIONS, BadQuery, listing, sortable_fields
 
 Add = Callable[..., None]
 Raw = Database[dict[str, Any]]

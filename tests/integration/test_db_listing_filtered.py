@@ -10,9 +10,9 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
-from app.db import connection, listing, operations, users
-from app.db.errors import BadQuery, DatabaseUnavailable, TooSlow
-from app.db.filters import Condition
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import BadQuery, Condition, DatabaseUnavailable, TooSlow, connection, listing
 from ops.local_cluster import LocalCluster
 from ops.processes import free_port
 

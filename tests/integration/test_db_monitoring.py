@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.db.monitoring import Monitor, Survey
-from app.db.processes import Answer
+from app.db.cluster import Monitor, Survey
+from app.db.cluster.processes import Answer
 from app.settings import SettingError
 from ops.local_cluster import LocalCluster
 

@@ -8,9 +8,18 @@ from unittest.mock import ANY
 import pytest
 from pymongo.database import Database
 
-from app.db import connection, operations, users
-from app.db.errors import BadQuery, DatabaseUnavailable, Duplicate, NotFound, Referenced, ValidationFailed
-from app.db.text import custom_hash
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import (
+    BadQuery,
+    DatabaseUnavailable,
+    Duplicate,
+    NotFound,
+    Referenced,
+    ValidationFailed,
+    connection,
+    custom_hash,
+)
 from ops.processes import free_port
 
 Add = Callable[..., None]

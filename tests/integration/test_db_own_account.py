@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import documents, favourites, own_account, sessions, users
-from app.db.errors import DatabaseUnavailable, NotFound, ValidationFailed
-from app.db.models import now
+from app.db.accounts import own_account, sessions, users
+from app.db.core import DatabaseUnavailable, NotFound, ValidationFailed, now
+from app.db.likes import favourites
+from app.db.records import documents
 
 Raw = Database[dict[str, Any]]
 PASSWORD = "correct horse"

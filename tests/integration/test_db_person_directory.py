@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import operations, person_directory
-from app.db.errors import BadQuery, NotFound
-from app.db.person_directory import find, named
+from app.db import operations
+from app.db.core import BadQuery, NotFound
+from app.db.films import person_directory
+from app.db.films.person_directory import find, named
 
 Raw = Database[dict[str, Any]]
 Add = Callable[..., None]

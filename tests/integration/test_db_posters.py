@@ -8,11 +8,10 @@ import pytest
 from bulk_jobs import ADA, Films, run, undone
 from pymongo.database import Database
 
-from app.db import audit, operations, posters
-from app.db.bulk_edit import Change, Selection
-from app.db.connection import Row
-from app.db.errors import BadQuery, NotFound
-from app.db.posters import Picture
+from app.db import operations
+from app.db.core import BadQuery, NotFound, Row, audit
+from app.db.films import Picture, posters
+from app.db.jobs import Change, Selection
 
 Raw = Database[Row]
 ONE, OTHER = Picture(b"small one", b"large one"), Picture(b"small other", b"large other")

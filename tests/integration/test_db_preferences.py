@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from app.db import operations, person_directory, preferences
-from app.db.errors import BadQuery
-from app.db.people import person_id
+from app.db import operations
+from app.db.core import BadQuery, person_id
+from app.db.films import person_directory
+from app.db.search import preferences
 
 Raw = Database[dict[str, Any]]
 Row = dict[str, Any]

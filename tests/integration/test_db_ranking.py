@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import bulk, operations, ranking
+from app.db import operations
+from app.db.films import ranking
+from app.db.records import bulk
 
 Raw = Database[dict[str, Any]]
 

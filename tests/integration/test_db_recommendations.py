@@ -8,21 +8,11 @@ import numpy as np
 import pytest
 from pymongo.database import Database
 
-from app.db import (
-    catalogue,
-    favourites,
-    learning,
-    neighbours,
-    operations,
-    ranking,
-    recommendations,
-    similar,
-    taste,
-)
-from app.db.connection import get_collection
-from app.db.errors import BadQuery
-from app.db.models import now
-from app.db.neighbours import Busy
+from app.db import operations
+from app.db.core import BadQuery, get_collection, now
+from app.db.films import catalogue, ranking
+from app.db.likes import favourites, learning, neighbour_lists, recommendations, similar_films, taste
+from app.db.likes.neighbour_lists import Busy
 from app.recommender.neighbours import neighbours as compute
 
 Raw = Database[dict[str, Any]]
@@ -30,7 +20,7 @@ AddFilms = Callable[..., None]
 
 
 def learn(*, force: bool = False) -> learning.Learned | None:
-    with neighbours.alone() as writer:
+    with neighbour_lists.alone() as writer:
         return learning.learn(writer, lambda what, expected: lambda done: None, force=force)
 
 
@@ -133,18 +123,18 @@ def test_a_film_deleted_since_is_not_recommended() -> None:
     like("ann", "f001")
     operations.delete_document("movies", "f003", cascade=True)
     assert "f003" not in recommended("ann")
-    assert "f003" not in [film["_id"] for film in similar.films({"_id": "f001", "genres": ["western"]})]
+    assert "f003" not in [film["_id"] for film in similar_films.films({"_id": "f001", "genres": ["western"]})]
 
 
 @pytest.mark.usefixtures("two_tastes")
 def test_similar_films_are_those_liked_together_then_those_of_a_kind() -> None:
     film = operations.find_document("movies", "f001")
-    alike = [row["_id"] for row in similar.films(film)]
+    alike = [row["_id"] for row in similar_films.films(film)]
     assert set(alike[:3]) == {"f002", "f003", "f004"}
     assert "f009" in alike[3:]
     assert "f001" not in alike
     assert not {"f005", "f006"} & set(alike)
-    assert set(similar.films(film, limit=1)[0]) <= {*catalogue.CARD_FIELDS, "production_countries"}
+    assert set(similar_films.films(film, limit=1)[0]) <= {*catalogue.CARD_FIELDS, "production_countries"}
 
 
 def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> None:
@@ -164,7 +154,7 @@ def test_people_in_common_lead_to_films_and_are_named(add_films: AddFilms) -> No
     # The Fourth shares an actor with The Second, The First the director.
     assert found["f002"] == recommendations.Reason("director", ("The First",), "Jane Director")
     assert found["f003"] == recommendations.Reason("cast", ("The First",), "Jack Actor")
-    assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
+    assert [row["_id"] for row in similar_films.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
 
 
 def test_of_films_about_equally_alike_the_better_one_comes_first(add_films: AddFilms) -> None:
@@ -177,7 +167,7 @@ def test_of_films_about_equally_alike_the_better_one_comes_first(add_films: AddF
         )
     )
     ranking.recompute()
-    assert [row["_id"] for row in similar.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
+    assert [row["_id"] for row in similar_films.films(operations.find_document("movies", "f001"))] == ["f002", "f003"]
 
 
 def test_liked_films_stay_away_though_the_latest_likes_are_deleted_films(
@@ -190,8 +180,8 @@ def test_liked_films_stay_away_though_the_latest_likes_are_deleted_films(
 
 @pytest.mark.usefixtures("two_tastes")
 def test_a_film_page_reads_no_priors(database: Raw) -> None:
-    database.neighbours.update_one({"_id": neighbours.CURRENT}, {"$unset": {"priors": 1}})
-    assert set(neighbours.closest("f001", 4)) == {"f002", "f003", "f004", "f010"}
+    database.neighbours.update_one({"_id": neighbour_lists.CURRENT}, {"$unset": {"priors": 1}})
+    assert set(neighbour_lists.closest("f001", 4)) == {"f002", "f003", "f004", "f010"}
 
 
 def test_taste_is_what_is_more_frequent_than_in_the_library(two_tastes: None) -> None:
@@ -226,16 +216,16 @@ def test_readers_have_the_old_neighbours_whole_until_the_new_ones_are(
     database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted at every batch; and what an interrupted run left goes with the next one that completes."""
-    monkeypatch.setattr(neighbours, "BATCH", 2)
-    before = neighbours.read(["f001"])
+    monkeypatch.setattr(neighbour_lists, "BATCH", 2)
+    before = neighbour_lists.read(["f001"])
     like("new", "f001", "f002", "f003", "f004")
-    with neighbours.alone() as writer:
+    with neighbour_lists.alone() as writer:
         films = [f"f{n:03}" for n in range(1, 11)]
         found = compute(*_pairs(films))
         steps = writer.replace(films, found, digest="new")
         for _ in range(4):
             next(steps)
-            present = neighbours.read(["f001"])
+            present = neighbour_lists.read(["f001"])
             assert present.generation == before.generation
             assert present.rows["f001"].weights.tolist() == before.rows["f001"].weights.tolist()
         del steps  # as an interrupted process leaves it
@@ -243,7 +233,7 @@ def test_readers_have_the_old_neighbours_whole_until_the_new_ones_are(
     assert len(half) == 2
     assert learn() is not None
     kept = {row["generation"] for row in database.neighbours.find({"generation": {"$exists": True}})}
-    assert kept == {before.generation, neighbours.read([]).generation}
+    assert kept == {before.generation, neighbour_lists.read([]).generation}
     # Whoever has just read the old generation's name still finds it whole.
     assert set(before.films(range(9)).values()) == {f"f{n:03}" for n in range(1, 11)} - {"f009"}
 
@@ -262,7 +252,7 @@ def test_two_never_compute_at_once_and_a_dead_ones_right_runs_out(database: Raw)
     entered, leave = threading.Event(), threading.Event()
 
     def first() -> None:
-        with neighbours.alone():
+        with neighbour_lists.alone():
             entered.set()
             leave.wait(20)
 
@@ -270,16 +260,16 @@ def test_two_never_compute_at_once_and_a_dead_ones_right_runs_out(database: Raw)
     thread.start()
     assert entered.wait(20)
     try:
-        with pytest.raises(Busy), neighbours.alone():
+        with pytest.raises(Busy), neighbour_lists.alone():
             pass
     finally:
         leave.set()
         thread.join()
-    with neighbours.alone() as dead:
-        database.neighbours.update_one({"_id": neighbours.LOCK}, {"$set": {"until": now()}})
-        with neighbours.alone() as other:
+    with neighbour_lists.alone() as dead:
+        database.neighbours.update_one({"_id": neighbour_lists.LOCK}, {"$set": {"until": now()}})
+        with neighbour_lists.alone() as other:
             other.renew()
             with pytest.raises(Busy):
                 dead.renew()
-    with neighbours.alone():
+    with neighbour_lists.alone():
         pass

@@ -9,25 +9,13 @@ from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from app.db import (
-    connection,
-    favourites,
-    figures,
-    learning,
-    listing,
-    neighbours,
-    operations,
-    preferences,
-    rate_limit,
-    recommendations,
-    schema,
-    search,
-    search_misses,
-    sessions,
-    taste,
-    users,
-)
-from app.db.errors import DatabaseError, DatabaseUnavailable
+from app.db import operations
+from app.db.accounts import rate_limit, sessions, users
+from app.db.cluster import figures
+from app.db.core import DatabaseError, DatabaseUnavailable, connection, listing
+from app.db.likes import favourites, learning, neighbour_lists, recommendations, taste
+from app.db.schema import create_indexes, install_validators
+from app.db.search import failed_searches, film_search, preferences
 from ops.local_cluster import LocalCluster
 
 DATABASE = "movie_library"  # the rights are for this one
@@ -38,8 +26,8 @@ PASSWORD = "correct horse"
 def catalogue(mongodb: LocalCluster) -> Iterator[LocalCluster]:
     """A film with a credit, put there with the admin app's rights."""
     connection.connect(connection.DatabaseConfig(mongodb.uri("film-library-admin"), database=DATABASE))
-    schema.install_validators()
-    schema.create_indexes()
+    install_validators()
+    create_indexes()
     operations.insert_one("movies", {"_id": "f1", "title": "Alpha", "type": "MOVIE"})
     operations.insert_credit({"movie_id": "f1", "name": "Ann Lee", "role": "ACTOR"})
     yield mongodb
@@ -55,7 +43,7 @@ def test_the_admin_app_may_change_records(catalogue: LocalCluster) -> None:
     assert sessions.session_user(sessions.open_session(admin["_id"], "admin"), "admin") == admin
     assert listing.list_page("users").total == 1
     assert figures.refresh()
-    with neighbours.alone() as writer:
+    with neighbour_lists.alone() as writer:
         assert learning.learn(writer, lambda what, expected: lambda done: None)
 
 
@@ -67,11 +55,11 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     token = sessions.open_session(ada["_id"], "user")
     assert sessions.session_user(token, "user") == ada
     sessions.close_session(token, "user")
-    assert search.search_movies("alp").total == 1
-    search_misses.record("Nothing like it")
-    assert [row["_id"] for row in search_misses.most_wanted()] == ["nothing like it"]
+    assert film_search.search_movies("alp").total == 1
+    failed_searches.record("Nothing like it")
+    assert [row["_id"] for row in failed_searches.most_wanted()] == ["nothing like it"]
     assert preferences.find(kind="MOVIE").page.total == 1
-    assert len(search.movie_details("f1")["credits"]) == 1
+    assert len(film_search.movie_details("f1")["credits"]) == 1
     assert len(recommendations.for_user(ada["_id"])) == 1
     favourites.like(ada["_id"], "f1")
     assert recommendations.for_user(ada["_id"]) == []

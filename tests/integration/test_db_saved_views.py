@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.db import fields, operations, references, saved_views
-from app.db.audit import Actor
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.models import COLLECTIONS
+from app.db import operations
+from app.db.core import COLLECTIONS, Actor, BadQuery, ValidationFailed
+from app.db.records import fields, saved_views
+from app.db.search import references
 
 ADA, BOB = Actor("u1", "ada"), Actor("u2", "bob")
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import schema, search
-from app.db.errors import DatabaseUnavailable
+from app.db.core import DatabaseUnavailable
+from app.db.schema import create_indexes
+from app.db.search import film_search
 
 Raw = Database[dict[str, Any]]
 NEW_INDEX = "search_tokens_1_ranking_score_-1__id_-1"
@@ -16,7 +17,7 @@ def test_a_search_whose_index_is_yet_to_be_built_says_to_try_again(database: Raw
     database.movies.drop_index(NEW_INDEX)
     try:
         with pytest.raises(DatabaseUnavailable, match="index"):
-            search.search_movies("matrix")
+            film_search.search_movies("matrix")
     finally:
-        assert schema.create_indexes() == [f"movies.{NEW_INDEX}"]
-    assert search.search_movies("matrix").rows == []
+        assert create_indexes() == [f"movies.{NEW_INDEX}"]
+    assert film_search.search_movies("matrix").rows == []

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import operations, search
-from app.db.errors import BadQuery, NotFound
+from app.db import operations
+from app.db.core import BadQuery, NotFound
+from app.db.search import film_search
 
 TITLES = (
     "The Matrix",
@@ -27,7 +28,7 @@ Add = Callable[..., None]
 
 
 def found(text: str) -> set[str]:
-    return {row["title"] for row in search.search_movies(text).rows}
+    return {row["title"] for row in film_search.search_movies(text).rows}
 
 
 @pytest.fixture
@@ -96,28 +97,28 @@ def test_metacharacters_do_not_hide_what_is_between_them() -> None:
 @pytest.mark.usefixtures("database")
 def test_what_is_no_text_is_refused(text: Any) -> None:
     with pytest.raises(BadQuery):
-        search.search_movies(text)
+        film_search.search_movies(text)
 
 
 @pytest.mark.parametrize("text", ["x" * 201, "a " * 100, "\u00e9" * 10_000_000, '"' + "a b " * 20])
 @pytest.mark.usefixtures("database")
 def test_too_much_text_is_refused(text: str) -> None:
     with pytest.raises(BadQuery, match="at most"):
-        search.search_movies(text)
+        film_search.search_movies(text)
 
 
 @pytest.mark.usefixtures("database")
 def test_bad_limits_are_refused() -> None:
     for limit in (0, -1, 501, True, "5", 1.0, None):
         with pytest.raises(BadQuery, match="limit"):
-            search.search_movies("x", limit=limit)  # type: ignore[arg-type]
+            film_search.search_movies("x", limit=limit)  # type: ignore[arg-type]
 
 
 def test_the_best_ranked_come_first_and_pages_join_without_gap_or_repeat(add_films: Add) -> None:
     add_films(*({"title": f"Film {n}", "imdb_score": n % 7, "imdb_votes": 1000} for n in range(25)))
     rows, after = [], None
     while True:
-        page = search.search_movies("film", limit=4, after=after)
+        page = film_search.search_movies("film", limit=4, after=after)
         assert (page.total, page.total_is_estimate) == (25, False)
         rows += page.rows
         after = page.next
@@ -146,7 +147,7 @@ def test_details_hold_the_credits_in_order(add_films: Add) -> None:
     for name, role in (("Zoe", "ACTOR"), ("Bo", "ACTOR"), ("Al", "ACTOR"), ("Wim", "WRITER"), ("Dora", "DIRECTOR")):
         operations.insert_credit({"movie_id": "f001", "name": name, "role": role})
     operations.insert_credit({"movie_id": "f003", "name": "Zoe", "role": "ACTOR"})
-    film = search.movie_details("f001")
+    film = film_search.movie_details("f001")
     assert film["title"] == "One"
     assert [(c["role"], c["name"]) for c in film["credits"]] == [
         ("DIRECTOR", "Dora"),
@@ -155,9 +156,9 @@ def test_details_hold_the_credits_in_order(add_films: Add) -> None:
         ("ACTOR", "Al"),
         ("ACTOR", "Bo"),
     ]
-    assert search.movie_details("f002")["credits"] == []
+    assert film_search.movie_details("f002")["credits"] == []
     with pytest.raises(NotFound):
-        search.movie_details("f004")
+        film_search.movie_details("f004")
     for bad in ({"$ne": None}, None, 5, "x" * 65):
         with pytest.raises(BadQuery):
-            search.movie_details(bad)  # type: ignore[arg-type]
+            film_search.movie_details(bad)  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import derived, operations, search, search_plan, search_words
-from app.db.errors import BadQuery
-from app.db.search import Narrow
+from app.db import operations
+from app.db.core import BadQuery
+from app.db.search import Narrow, derived, film_search, planning, word_counts
 
 Add = Callable[..., None]
 Raw = Database[dict[str, Any]]
@@ -23,14 +23,14 @@ def rated(title: str, score: float, **fields: Any) -> dict[str, Any]:
 
 
 def titles(text: str, **options: Any) -> list[str]:
-    return [row["title"] for row in search.search_movies(text, **options).rows]
+    return [row["title"] for row in film_search.search_movies(text, **options).rows]
 
 
-def pages(text: str, limit: int, narrow: Narrow = search.ANY) -> Iterator[str]:
+def pages(text: str, limit: int, narrow: Narrow = film_search.ANY) -> Iterator[str]:
     """The ids of all films found, page by page."""
     after = None
     while True:
-        page = search.search_movies(text, narrow=narrow, limit=limit, after=after)
+        page = film_search.search_movies(text, narrow=narrow, limit=limit, after=after)
         yield from (row["_id"] for row in page.rows)
         after = page.next
         if after is None:
@@ -62,7 +62,7 @@ def test_films_of_a_person_come_after_titles_each_film_once() -> None:
     assert titles("spielberg") == ["Big Spielberg Documentary", "Jaws", "Lincoln", "The Big Fish", "Lost World"]
     assert titles("steven spielb") == ["Jaws", "Lincoln", "Big Spielberg Documentary", "Lost World"]
     assert list(pages("spielberg", 1)) == ["f004", "f001", "f002", "f003", "f005"]
-    page = search.search_movies("spielberg", limit=1)
+    page = film_search.search_movies("spielberg", limit=1)
     assert (page.total, page.total_is_estimate) == (5, False)
 
 
@@ -73,7 +73,7 @@ def test_a_name_and_words_of_the_title_are_tried_when_nothing_else_matches() -> 
     assert titles("spielberg big") == ["Big Spielberg Documentary"]  # a title has both, so nothing is mixed
     assert titles("steven fish") == []  # not his
     assert list(pages("steven l", 1)) == ["f002", "f005"]
-    page = search.search_movies("steven l", limit=1)
+    page = film_search.search_movies("steven l", limit=1)
     assert (page.total, page.total_is_estimate) == (2, False)
 
 
@@ -85,7 +85,7 @@ def test_two_names_find_the_films_of_both() -> None:
     derived.refresh()
     for text in ("steven spielberg daniel day lewis", "day lewis steven", "steven and daniel"):
         assert titles(text) == ["Lincoln", "Lost World"], text
-        page = search.search_movies(text, limit=1)
+        page = film_search.search_movies(text, limit=1)
         assert (page.total, page.total_is_estimate) == (2, False)
     assert list(pages("steven daniel", 1)) == ["f002", "f005"]
     assert titles("steven daniel", narrow=Narrow(kind="SHOW")) == []
@@ -95,8 +95,8 @@ def test_two_names_find_the_films_of_both() -> None:
 
 @pytest.mark.usefixtures("credited")
 def test_a_total_is_an_estimate_where_counting_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MAX_COUNTED", 2)
-    page = search.search_movies("spielberg", limit=1)
+    monkeypatch.setattr(film_search, "MAX_COUNTED", 2)
+    page = film_search.search_movies("spielberg", limit=1)
     assert page.total_is_estimate
 
 
@@ -105,8 +105,8 @@ def test_a_phrase_stays_together_in_one_title_or_one_name() -> None:
     assert titles('"steven spielberg"') == ["Jaws", "Lincoln", "Big Spielberg Documentary", "Lost World"]
     assert titles('"big spielberg"') == ["Big Spielberg Documentary"]
     for text in ('"spielberg steven"', '"steven spielb"', '"spielberg big fish"', '"spielberg jaws"', '"ls" spielberg'):
-        assert (titles(text), search.people_named(text, 4)) == ([], [])
-    assert [person["name"] for person in search.people_named('"steven spielberg"', 4)] == ["Steven Spielberg"]
+        assert (titles(text), film_search.people_named(text, 4)) == ([], [])
+    assert [person["name"] for person in film_search.people_named('"steven spielberg"', 4)] == ["Steven Spielberg"]
 
 
 def test_a_person_is_found_as_soon_as_the_first_credit_is_in(add_films: Add) -> None:
@@ -117,9 +117,9 @@ def test_a_person_is_found_as_soon_as_the_first_credit_is_in(add_films: Add) -> 
 
 @pytest.mark.usefixtures("credited")
 def test_a_page_link_leads_on_in_its_list_whatever_matches_meanwhile() -> None:
-    first = search.search_movies("steven l", limit=1)
+    first = film_search.search_movies("steven l", limit=1)
     operations.insert_one("movies", {"_id": "later", "title": "Steven L.", "type": "MOVIE"})
-    second = search.search_movies("steven l", limit=1, after=first.next)
+    second = film_search.search_movies("steven l", limit=1, after=first.next)
     assert [row["_id"] for page in (first, second) for row in page.rows] == ["f002", "f005"]
     assert titles("steven l") == ["Steven L."]
 
@@ -128,7 +128,7 @@ def test_a_page_link_leads_on_in_its_list_whatever_matches_meanwhile() -> None:
 def test_a_page_that_was_emptied_meanwhile_is_empty_and_not_of_something_else() -> None:
     operations.insert_one("movies", {"_id": "other", "title": "Spielberg: Big Fish", "type": "MOVIE"})
     operations.insert_one("movies", {"_id": "another", "title": "Big Fish and Spielberg", "type": "MOVIE"})
-    link = search.search_movies("spielberg big fish", limit=1).next
+    link = film_search.search_movies("spielberg big fish", limit=1).next
     operations.delete_document("movies", "other")
     operations.delete_document("movies", "another")
     assert titles("spielberg big fish", after=link) == []
@@ -166,16 +166,16 @@ def test_films_are_narrowed_by_each_facet_and_by_all(add_films: Add) -> None:
 @pytest.mark.usefixtures("database")
 def test_what_nothing_can_be_narrowed_to_is_refused(narrow: Narrow) -> None:
     with pytest.raises(BadQuery):
-        search.search_movies("x", narrow=narrow)
+        film_search.search_movies("x", narrow=narrow)
 
 
 def test_page_links_that_no_page_gave_are_refused(add_films: Add) -> None:
     add_films("Red One", "Red Two")
-    link = search.search_movies("red", limit=1).next
+    link = film_search.search_movies("red", limit=1).next
     assert link is not None
     for bad in ("", "0", "0.", "9" + link[1:], "-" + link, link[2:], link + "x", "\u0661" + link[1:], 5, {"$gt": ""}):
         with pytest.raises(BadQuery):
-            search.search_movies("red", after=bad)  # type: ignore[arg-type]
+            film_search.search_movies("red", after=bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_every_way_finds_the_same_films_in_the_same_order(
     add_films: Add, database: Raw, monkeypatch: pytest.MonkeyPatch, sorted_films: int, endings: int
 ) -> None:
     """Many with the same rating, some without any score yet, and pages of three: against titles compared in Python."""
-    monkeypatch.setattr(search_plan, "MAX_SORTED", sorted_films)
-    monkeypatch.setattr(search_words, "MAX_ENDINGS", endings)
+    monkeypatch.setattr(planning, "MAX_SORTED", sorted_films)
+    monkeypatch.setattr(word_counts, "MAX_ENDINGS", endings)
     chance = random.Random(5)
     texts = [" ".join(chance.choices(WORDS, k=chance.randint(1, 4))) for _ in range(60)]
     add_films(*(rated(text, number % 3 + 5, genres=[f"g{number % 2}"]) for number, text in enumerate(texts)))
@@ -204,8 +204,8 @@ def brute_force(database: Raw, text: str, genre: str | None) -> list[str]:
     words = re.sub('"[^"]*"', "", text).split()
     needed = [rf"\b{phrase}\b" for phrase in [*phrases, *words[:-1]]] + [rf"\b{word}" for word in words[-1:]]
     title = text.replace('"', "")
-    exact = [title, *(f"{article} {title}" for article in search.ARTICLES)]
-    exact += [f"{title} {article}" for article in search.ARTICLES]
+    exact = [title, *(f"{article} {title}" for article in film_search.ARTICLES)]
+    exact += [f"{title} {article}" for article in film_search.ARTICLES]
     films = [
         film
         for film in database.movies.find({"genres": genre} if genre else {})

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.db import bulk, derived, ranking
-from app.db.sample import Sample
-from app.db.search import correct, search_movies
+from app.db.films import ranking
+from app.db.records import bulk
+from app.db.search import correct, derived, search_movies
+from app.db.transfer import Sample
 from ops.artifacts import sample_wheel
 
 QUERIES = Path(__file__).with_name("search_quality.tsv")

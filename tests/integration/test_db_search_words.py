@@ -6,20 +6,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from app.db import (
-    derived,
-    facets,
-    listing,
-    operations,
-    person_directory,
-    search,
-    search_plan,
-    search_words,
-    spelling,
-    suggestions,
-)
-from app.db.errors import BadQuery
-from app.db.search import MAX_CORRECTIONS, Narrow, correct
+from app.db import operations
+from app.db.core import BadQuery, listing
+from app.db.films import person_directory
+from app.db.search import Narrow, correct, derived, facets, film_search, planning, spelling, suggestions, word_counts
+from app.db.search.film_search import MAX_CORRECTIONS
 
 Add = Callable[..., None]
 Raw = Database[dict[str, Any]]
@@ -53,7 +44,7 @@ def films(add_films: Add) -> None:
 def test_words_are_counted_in_titles_and_names(database: Raw) -> None:
     found = counts(database)
     assert (found["the"], found["god"], found["marlowe"]) == ((2, 0), (1, 0), (0, 1))
-    assert search_words.refresh() == 0
+    assert word_counts.refresh() == 0
     assert database.search_words.find_one({"_id": "marx"}, {"near": 1}) == {
         "_id": "marx",
         "near": ["marx", "arx", "mrx", "max", "mar"],
@@ -66,26 +57,26 @@ def test_words_follow_the_films(database: Raw) -> None:
     assert counts(database)["unbound"] == (1, 0)
     operations.delete_document("movies", "n")
     operations.delete_document("movies", "f005")
-    assert search_words.refresh() == 2
+    assert word_counts.refresh() == 2
     assert counts(database).keys().isdisjoint({"unbound", "matrix"})
 
 
 def test_a_word_that_is_taken_in_while_all_are_counted_stays(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
-    search_words.note(["old", "older"])
-    search_words.note(["counted"], of_name=True)
+    word_counts.note(["old", "older"])
+    word_counts.note(["counted"], of_name=True)
     database.people.insert_many([{"_id": person, "words": ["counted"]} for person in ("p1", "p2")])
-    real = search_words._count
+    real = word_counts._count
 
     def count(collection: str, field: str) -> dict[str, int]:
         if collection == "movies":
-            search_words.note(["old", "new", "counted"])
+            word_counts.note(["old", "new", "counted"])
         return real(collection, field)
 
-    monkeypatch.setattr(search_words, "_count", count)
-    search_words.refresh()
+    monkeypatch.setattr(word_counts, "_count", count)
+    word_counts.refresh()
     assert counts(database) == {"old": (1, 0), "new": (1, 0), "counted": (1, 1)}
-    monkeypatch.setattr(search_words, "_count", real)
-    search_words.refresh()
+    monkeypatch.setattr(word_counts, "_count", real)
+    word_counts.refresh()
     assert counts(database) == {"counted": (0, 2)}
 
 
@@ -128,19 +119,19 @@ def test_a_correction_takes_few_look_ups_and_is_given_up_in_time(monkeypatch: py
     assert correct("godric marlowe marx godfather agani") is None
     assert len(looked_for) <= MAX_CORRECTIONS
     assert correct("godfahter") == "godfather"
-    monkeypatch.setattr(search_plan, "FEW", -1)
+    monkeypatch.setattr(planning, "FEW", -1)
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     assert correct("godfahter") is None
-    tried: list[search.Search] = []
+    tried: list[film_search.Search] = []
 
-    def no_hits(self: search.Search) -> bool:
+    def no_hits(self: film_search.Search) -> bool:
         tried.append(self)
         return False
 
-    monkeypatch.setattr(search.Search, "hits", no_hits)
+    monkeypatch.setattr(film_search.Search, "hits", no_hits)
     monkeypatch.setattr(spelling, "nearest", lambda *_: ["one", "two", "three"])
     for patience, tries in ((60, 3), (-1, 1)):
-        monkeypatch.setattr(search, "MAX_CORRECTING_S", patience)
+        monkeypatch.setattr(film_search, "MAX_CORRECTING_S", patience)
         tried.clear()
         assert correct("godfahter") is None
         assert len(tried) == tries

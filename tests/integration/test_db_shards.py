@@ -10,12 +10,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from app.db import bulk, claims, connection, filters, listing, operations, posters, schema, stray_likes
-from app.db.audit import Actor
-from app.db.bulk import Counts
-from app.db.errors import Duplicate, ValidationFailed
-from app.db.filters import Condition
-from app.db.posters import Picture
+from app.db import operations
+from app.db.core import Actor, Condition, Duplicate, ValidationFailed, connection, filters, listing
+from app.db.films import Picture, claims, posters
+from app.db.likes import stray_likes
+from app.db.records import Counts, bulk
+from app.db.schema import create_indexes, install_validators
 from ops.local_cluster import LocalCluster
 
 Raw = Database[dict[str, Any]]
@@ -26,8 +26,8 @@ COUNT = 300  # titles enough that both shards get many
 def sharded(cluster: LocalCluster) -> Iterator[dict[str, Raw]]:
     """app.db connected as the admin app is, and a client of each shard by itself."""
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
-    schema.install_validators()
-    schema.create_indexes()
+    install_validators()
+    create_indexes()
     for name in ("movies", "credits", "movie_ids"):
         connection.get_collection(name).delete_many({})
     shards = {name: cluster.shard_client(name) for name in ("shard1", "shard2")}
@@ -190,7 +190,7 @@ def test_claims_of_films_on_any_shard_are_kept_when_the_others_are_swept(sharded
 
 
 def test_a_malformed_film_is_refused_on_every_shard(sharded: dict[str, Raw]) -> None:
-    assert schema.install_validators() == []
+    assert install_validators() == []
     bulk.load("movies", films("Alpha"))
     for shard in sharded.values():
         (film,) = shard.movies.find({}).limit(1)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.db import catalogue, favourites, operations, taste
+from app.db import operations
+from app.db.films import catalogue
+from app.db.likes import favourites, taste
 
 AddFilms = Callable[..., None]
 

@@ -11,9 +11,8 @@ import pytest
 from argon2 import PasswordHasher
 from pymongo.database import Database
 
-from app.db import passwords, sessions, users
-from app.db.errors import BadQuery, Duplicate, ValidationFailed
-from app.db.models import now
+from app.db.accounts import passwords, sessions, users
+from app.db.core import BadQuery, Duplicate, ValidationFailed, now
 
 Raw = Database[dict[str, Any]]
 PASSWORD = "correct horse"

@@ -12,11 +12,9 @@ from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectId
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
-from app.db import connection, schema, status, validators
-from app.db.errors import ValidationFailed
-from app.db.models import COLLECTIONS, fields_of
-from app.db.text import custom_hash
-from app.db.validation import prepare
+from app.db.cluster import status
+from app.db.core import COLLECTIONS, ValidationFailed, connection, custom_hash, fields_of, prepare
+from app.db.schema import install_validators, missing_validators
 
 Raw = Database[dict[str, Any]]
 Row = dict[str, Any]
@@ -157,13 +155,13 @@ def test_numbers_of_either_width_are_numbers(database: Raw) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_installing_changes_only_what_is_out_of_step(database: Raw) -> None:
-    assert schema.install_validators() == []
+    assert install_validators() == []
     database.command("collMod", "credits", validator={})
     try:
-        assert validators.missing() == ["credits"]
+        assert missing_validators() == ["credits"]
         assert status.report()["missing_validators"] == ["credits"]
         assert database.credits.insert_one({"anything": 1}).acknowledged
     finally:
-        assert schema.install_validators() == ["credits"]
+        assert install_validators() == ["credits"]
     assert refused_by_mongod(database, "credits", {"anything": 1})
-    assert schema.install_validators() == []
+    assert install_validators() == []

@@ -6,8 +6,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from app.admin.views import MAX_CONDITIONS, conditions_from, filter_parameters
-from app.db.errors import BadQuery
-from app.db.filters import Condition
+from app.db.core import BadQuery, Condition
 
 
 def args(*filters: str) -> MultiDict[str, str]:

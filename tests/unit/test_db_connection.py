@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.db import connection
+from app.db.core import connection
 
 NOBODY = connection.DatabaseConfig("mongodb://localhost:1/")
 

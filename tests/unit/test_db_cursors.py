@@ -10,8 +10,7 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.cursors import Cursor, Order
-from app.db.errors import BadQuery
+from app.db.core import BadQuery, Cursor, Order
 
 BY_TITLE = Order("title")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, PyMongoError
 
-from app.db.connection import driver_errors
-from app.db.errors import DatabaseError, DatabaseUnavailable
+from app.db.core import DatabaseError, DatabaseUnavailable, driver_errors
 
 TEMPORARY = [
     AutoReconnect("connection closed"),

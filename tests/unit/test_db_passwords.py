@@ -4,7 +4,8 @@ import pytest
 from argon2 import extract_parameters
 from argon2.low_level import Type
 
-from app.db.passwords import check_password, hash_password, needs_rehash, password_problem
+from app.db.accounts import check_password, hash_password, password_problem
+from app.db.accounts.passwords import needs_rehash
 
 
 @pytest.mark.parametrize(

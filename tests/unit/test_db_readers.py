@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db import readers, streams
-from app.db.bulk import BATCH, Malformed
-from app.db.readers import FileUnreadable, Reader
+from app.db.records import BATCH, Malformed
+from app.db.transfer import FileUnreadable, readers, streams
+from app.db.transfer.readers import Reader
 
 
 def records(name: str, content: str | bytes) -> list[tuple[int, Any]]:

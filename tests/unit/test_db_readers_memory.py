@@ -14,7 +14,7 @@ from ops.paths import ROOT
 MB = 1 << 20
 READ = """
 import resource, sys
-from app.db.readers import FileUnreadable, Reader
+from app.db.transfer.readers import FileUnreadable, Reader
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

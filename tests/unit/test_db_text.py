@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.people import person_id, split_names
-from app.db.text import HASH_MODULUS, custom_hash, tokenize
+from app.db.core import custom_hash, person_id, split_names, tokenize
+from app.db.core.text import HASH_MODULUS
 
 
 @pytest.mark.parametrize(

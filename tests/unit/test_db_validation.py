@@ -7,10 +7,7 @@ from bson import BSON, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.models import COLLECTIONS
-from app.db.text import custom_hash
-from app.db.validation import prepare
+from app.db.core import COLLECTIONS, BadQuery, ValidationFailed, custom_hash, prepare
 
 FILM = {"_id": "tm1", "title": "The Matrix", "type": "MOVIE"}
 CREDIT = {"movie_id": "tm1", "name": "Keanu Reeves", "role": "ACTOR"}

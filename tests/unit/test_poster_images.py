@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from app.admin import poster_images
 from app.admin.poster_images import LARGE, SMALL, Refused
-from app.db.posters import Picture
+from app.db.films import Picture
 
 SCRIPT = b"<script>alert(1)</script>"
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

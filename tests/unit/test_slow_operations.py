@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.db.slow_operations import MOST, parse, worst
+from app.db.cluster.slow_operations import MOST, parse, worst
 
 
 def line(milliseconds: int = 150, collection: str = "movie_library.movies", **attributes: Any) -> str:

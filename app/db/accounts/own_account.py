@@ -1,6 +1,6 @@
 """What people do with their own account: change its password, take their data along, delete it.
 
-Each asks for nothing but the user app's rights; `app.db.users` has what administrators do with the accounts of others.
+Each asks for nothing but the user app's rights; `users` has what administrators do with the accounts of others.
 """
 
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from itertools import islice
 
 from pymongo.client_session import ClientSession
 
-from app.db import documents, favourites, sessions
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import NotFound, ValidationFailed
-from app.db.models import public_user
-from app.db.passwords import check_password, credential_of, hash_password, password_problem
+from app.db.accounts import sessions
+from app.db.accounts.passwords import check_password, credential_of, hash_password, password_problem
+from app.db.core import NotFound, Row, ValidationFailed, driver_errors, get_collection, in_transaction, public_user
+from app.db.likes import favourites
+from app.db.records import documents
 
 WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
 
@@ -55,7 +55,7 @@ def delete(user_id: str, password: str) -> None:
     in_transaction(work)
     sessions.close_others(user["_id"], "user")
     # What was liked in another tab meanwhile: no transaction sees what comes after it. What a request under way likes
-    # even now belongs to nobody, and goes with the next `film-library recommend` (app.db.stray_likes).
+    # even now belongs to nobody, and goes with the next `film-library recommend` (app.db.likes.stray_likes).
     favourites.erase(user["_id"])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.db.connection import client_options, current_config
+from app.db.core import client_options, current_config
 
 COUNTERS = "rate_limit_counters"
 WINDOWS = "rate_limit_windows"

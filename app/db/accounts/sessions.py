@@ -9,10 +9,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery
-from app.db.models import USER, now, public_user
-from app.db.passwords import credential_of
+from app.db.accounts.passwords import credential_of
+from app.db.core import USER, BadQuery, Row, driver_errors, get_collection, now, public_user
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,8 @@ from uuid import uuid4
 
 from pymongo.client_session import ClientSession
 
-from app.db import audit, documents, sessions
-from app.db.audit import Actor
-from app.db.concurrency import check_version
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import Duplicate, NotFound, ValidationFailed
-from app.db.models import ADMIN, SUPERADMIN, USER, now, public_user
-from app.db.passwords import (
+from app.db.accounts import sessions
+from app.db.accounts.passwords import (
     MAX_PASSWORD,
     check_password,
     credential_of,
@@ -23,6 +18,24 @@ from app.db.passwords import (
     needs_rehash,
     password_problem,
 )
+from app.db.core import (
+    ADMIN,
+    SUPERADMIN,
+    USER,
+    Actor,
+    Duplicate,
+    NotFound,
+    Row,
+    ValidationFailed,
+    audit,
+    check_version,
+    driver_errors,
+    get_collection,
+    in_transaction,
+    now,
+    public_user,
+)
+from app.db.records import documents
 
 MAX_USERNAME = 64
 LOCKS = "locks"  # {_id: what is decided by one transaction after the other}

@@ -11,10 +11,8 @@ from typing import Any, Literal
 
 from pymongo.errors import DuplicateKeyError
 
-from app.db import search_misses
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.errors import DatabaseError
-from app.db.models import now
+from app.db.core import DatabaseError, Row, driver_errors, get_collection, now, time_limit
+from app.db.search import failed_searches
 
 NAME = "figures"
 LIBRARY = "library"  # _id of the one document: {at, seconds, values, fresh_until, busy_until, failed_at}
@@ -54,7 +52,7 @@ class Figures:
     seen_today: int  # users with a log-in session used in the last 24 hours, or 7 days
     seen_this_week: int
     over_time: dict[Unit, OverTime]
-    misses: list[Row]  # as `search_misses.most_wanted` gives them
+    misses: list[Row]  # as `failed_searches.most_wanted` gives them
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def _count() -> Figures:
         seen_today=_seen_since(moment - timedelta(days=1)),
         seen_this_week=_seen_since(moment - timedelta(days=7)),
         over_time={unit: _over_time(unit, moment) for unit in PERIODS},
-        misses=search_misses.most_wanted(TERMS),
+        misses=failed_searches.most_wanted(TERMS),
     )
 
 
@@ -175,7 +173,7 @@ def _most_liked() -> list[Row]:
 
 
 def _seen_since(moment: datetime) -> int:
-    """Users of the user app; its sessions are written to at most once a minute each (app.db.sessions)."""
+    """Users of the user app; its sessions are written to at most once a minute each (app.db.accounts.sessions)."""
     rows = _aggregate(
         "sessions", [{"$match": {"seen_at": {"$gte": moment}}}, {"$group": {"_id": "$user_id"}}, {"$count": "users"}]
     )

@@ -16,11 +16,10 @@ from typing import TypeVar
 from pymongo import MongoClient, uri_parser
 from pymongo import errors as driver
 
-from app.db import slow_operations
-from app.db.connection import Row, current_config
-from app.db.models import COLLECTIONS, now
-from app.db.processes import PRIMARY, RATE_INTERVAL_S, SECONDARY, UP, Answer, Member
-from app.db.slow_operations import SlowOperation
+from app.db.cluster import slow_operations
+from app.db.cluster.processes import PRIMARY, RATE_INTERVAL_S, SECONDARY, UP, Answer, Member
+from app.db.cluster.slow_operations import SlowOperation
+from app.db.core import COLLECTIONS, Row, current_config, now
 from app.settings import SettingError, setting
 
 TIMEOUT_S = 2.0
@@ -93,7 +92,7 @@ class Monitor:
     def from_env(cls) -> "Monitor | None":
         """By FILM_LIBRARY_MONITOR_URI, or None when there is none: monitoring is an extra.
 
-        About the database of `app.db.connection`, which must be connected.
+        About the database of `app.db.core.connection`, which must be connected.
         """
         uri = setting("FILM_LIBRARY_MONITOR_URI", "")
         return cls(uri, current_config().database) if uri else None
@@ -114,7 +113,7 @@ class Monitor:
         return Survey(now(), members, [shard for shard in shards if shard], problem)
 
     def slow_operations(self, survey: Survey) -> list[SlowOperation]:
-        """What took the members longest, out of the latest lines of their logs; see `app.db.slow_operations`."""
+        """What took the members longest, out of the latest lines of their logs; see `slow_operations`."""
         members = [member.address for member in survey.members if member.healthy and member.group != ROUTER]
 
         def slow(address: str) -> list[SlowOperation]:

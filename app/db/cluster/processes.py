@@ -1,10 +1,10 @@
-"""A process of the cluster, in its own words: what `app.db.monitoring` makes of serverStatus and replSetGetStatus."""
+"""A process of the cluster, in its own words: what `monitoring` makes of serverStatus and replSetGetStatus."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.db.connection import Row
+from app.db.core import Row
 
 RATE_INTERVAL_S = 1.0  # between two readings of the counters, when there is no earlier reading
 RATE_MEMORY_S = 120.0  # an earlier reading that is older says little about now

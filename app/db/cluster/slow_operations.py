@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from app.db.connection import Row
+from app.db.core import Row
 
 MOST = 15
 MAX_SHAPE = 200  # characters

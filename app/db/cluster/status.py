@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from app.db import validators
-from app.db.connection import current_config, driver_errors, get_collection, run_command
-from app.db.models import COLLECTIONS
-from app.db.schema import missing_indexes
+from app.db.core import COLLECTIONS, current_config, driver_errors, get_collection, run_command
+from app.db.schema import missing_indexes, missing_validators
 
 
 @driver_errors()
@@ -34,5 +32,5 @@ def report() -> dict[str, Any]:
         "missing_indexes": [
             f"{name}.{index.document['name']}" for name, indexes in missing_indexes().items() for index in indexes
         ],
-        "missing_validators": validators.missing(),
+        "missing_validators": missing_validators(),
     }

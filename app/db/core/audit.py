@@ -1,7 +1,7 @@
 """Who did what to which record, and when.
 
 Two collections. `audit_log` has an entry for every action, with the fields that it changed; a bulk job is one entry.
-`audit_changes` has what a bulk job did to each document, whole enough to be undone (see `app.db.bulk_work`).
+`audit_changes` has what a bulk job did to each document, whole enough to be undone (see `app.db.jobs`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.client_session import ClientSession
 
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.cursors import Order
-from app.db.listing import Page, fetch_page
-from app.db.models import fields_of, get_model, now
+from app.db.core.connection import Row, driver_errors, get_collection
+from app.db.core.cursors import Order
+from app.db.core.listing import Page, fetch_page
+from app.db.core.models import fields_of, get_model, now
 
 LOG, CHANGES = "audit_log", "audit_changes"
 KEEP_LOG = timedelta(days=400)  # a year and a month, so that one can compare with the same season

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.db.errors import Conflict
-from app.db.listing import public
-from app.db.models import COLLECTIONS
+from app.db.core.errors import Conflict
+from app.db.core.listing import public
+from app.db.core.models import COLLECTIONS
 
 # Derived fields change without anybody's editing (a new ranking), private ones are not shown to be edited.
 _NOT_OWN = {name for model in COLLECTIONS.values() for name in (*model.derived, *model.private)}

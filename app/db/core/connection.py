@@ -14,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from app.db.errors import DatabaseError, DatabaseUnavailable, Duplicate, ValidationFailed
+from app.db.core.errors import DatabaseError, DatabaseUnavailable, Duplicate, ValidationFailed
 from app.settings import SettingError, setting
 
 Row = dict[str, Any]
@@ -106,7 +106,7 @@ def disconnect() -> None:
 def current_config() -> DatabaseConfig:
     """What `connect` was given last. Raises SettingError before any."""
     if _config is None:
-        raise SettingError("not connected: call app.db.connection.connect first")
+        raise SettingError("not connected: call app.db.core.connect first")
     return _config
 
 
@@ -153,7 +153,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turn the driver's and MongoEngine's errors into `app.db.errors`; usable as a decorator too."""
+    """Turn the driver's and MongoEngine's errors into `app.db.core.errors`; usable as a decorator too."""
     try:
         yield
     except (mongoengine.NotUniqueError, driver.DuplicateKeyError) as error:
@@ -177,7 +177,7 @@ def _plain(error: driver.PyMongoError) -> str:
 
 
 def refused_fields(error: driver.PyMongoError) -> list[str]:
-    """The fields for which a validator (see `app.db.validators`) refused a document, ["document"] if it doesn't say."""
+    """The fields for which a validator (see `app.db.schema`) refused a document, ["document"] if it doesn't say."""
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
     rules = details.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
     fields: list[str] = []

@@ -11,8 +11,8 @@ import bson
 from bson import ObjectId
 from bson.errors import BSONError
 
-from app.db.connection import Row
-from app.db.errors import BadQuery
+from app.db.core.connection import Row
+from app.db.core.errors import BadQuery
 
 MAX_CURSOR = 2_000  # characters; the longest title in UTF-8 and base64 fits
 

@@ -50,3 +50,11 @@ class Conflict(DatabaseError):
 
 class TooSlow(DatabaseError):
     """The database gave the query up at its time limit: no index serves it, and the collection is large."""
+
+
+class JobStopped(DatabaseError):
+    """This worker is to do nothing more at the job, which another one may have taken over."""
+
+
+class JobCancelled(JobStopped):
+    """Somebody asked for the job's end."""

@@ -10,11 +10,11 @@ from typing import Any
 from bson import Regex
 from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
 
-from app.db.connection import Row
-from app.db.errors import BadQuery
-from app.db.models import Movie, fields_of, get_model, index_fields
-from app.db.text import custom_hash
-from app.db.validation import converters, plain_text
+from app.db.core.connection import Row
+from app.db.core.errors import BadQuery
+from app.db.core.models import Movie, fields_of, get_model, index_fields
+from app.db.core.text import custom_hash
+from app.db.core.validation import converters, plain_text
 
 _COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "exists")
 _BY_KIND: dict[type, tuple[str, ...]] = {

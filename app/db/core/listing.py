@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from app.db import connection, filters
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.cursors import Cursor, Order
-from app.db.errors import BadQuery, DatabaseUnavailable, TooSlow
-from app.db.filters import Condition
-from app.db.models import fields_of, get_model, sortable_fields
-from app.db.validation import converted_id
+from app.db.core import connection, filters
+from app.db.core.connection import Row, driver_errors, get_collection, time_limit
+from app.db.core.cursors import Cursor, Order
+from app.db.core.errors import BadQuery, DatabaseUnavailable, TooSlow
+from app.db.core.filters import Condition
+from app.db.core.models import fields_of, get_model, sortable_fields
+from app.db.core.validation import converted_id
 
 MAX_LIMIT = 500
 EXACT_COUNT_LIMIT = 10_000  # counting that many takes about 3 ms, a million 240 ms
@@ -111,7 +111,7 @@ def list_page(
 ) -> Page:
     """One page of the documents that meet all conditions, without private fields; with `last`, the last one.
 
-    `sort` is one of `app.db.models.sortable_fields(collection)`; `after` and `before` are cursors of an earlier page;
+    `sort` is one of `sortable_fields(collection)`; `after` and `before` are cursors of an earlier page;
     `fields` are those that rows shall have besides `_id` and `sort` (default: all).
     Raises BadQuery for an unknown collection or field, a condition that can't be met, a cursor that isn't one, more
     than one place to start, or a bad limit. Raises TooSlow when a condition that no index serves takes longer than

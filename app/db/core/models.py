@@ -1,7 +1,7 @@
 """The documents of the film library: fields, domains, shard keys and indexes.
 
 A unique index of a sharded collection must start with the shard key; `_id` of `movies` does not and so is kept
-unique by `app.db.claims`. The deployment shards the collections: it knows of shards, this package doesn't.
+unique by `app.db.films.claims`. The deployment shards the collections: it knows of shards, this package doesn't.
 """
 
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ from mongoengine import (
     StringField,
 )
 
-from app.db.errors import BadQuery
-from app.db.text import HASH_MODULUS
+from app.db.core.errors import BadQuery
+from app.db.core.text import HASH_MODULUS
 
 MOVIE_TYPES = ("MOVIE", "SHOW")
 CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
@@ -56,7 +56,7 @@ def _required_text(longest: int) -> StringField:
 
 
 class Movie(Document):
-    """A film or a show. The last fields are derived: from the title, by `app.db.ranking` and by `app.db.posters`."""
+    """A film or a show. The last fields are derived: from the title, by `films.ranking` and by `films.posters`."""
 
     id = StringField(primary_key=True, required=True, max_length=MAX_ID, regex=ID_PATTERN)
     title = _required_text(MAX_TITLE)
@@ -204,7 +204,7 @@ def index_fields(collection: str) -> list[list[str]]:
 
 
 def sortable_fields(collection: str) -> list[str]:
-    """What `app.db.listing` sorts by: `_id`, and each field that an index holds together with `_id`."""
+    """What `listing` sorts by: `_id`, and each field that an index holds together with `_id`."""
     return ["_id", *(fields[0] for fields in index_fields(collection) if fields[1:] == ["_id"])]
 
 

@@ -17,10 +17,10 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
 
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.models import Credit, Model, Movie, fields_of, get_model
-from app.db.people import person_id
-from app.db.text import custom_hash, tokenize
+from app.db.core.errors import BadQuery, ValidationFailed
+from app.db.core.models import Credit, Model, Movie, fields_of, get_model
+from app.db.core.person_names import person_id
+from app.db.core.text import custom_hash, tokenize
 
 Row = dict[str, Any]
 Converter = Callable[[Any], Any]

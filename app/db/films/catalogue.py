@@ -12,11 +12,19 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.cursors import Order
-from app.db.errors import BadQuery
-from app.db.listing import Page, fetch_page
-from app.db.models import MAX_ID, MAX_NAME, MOVIE_TYPES
+from app.db.core import (
+    MAX_ID,
+    MAX_NAME,
+    MOVIE_TYPES,
+    BadQuery,
+    Order,
+    Page,
+    Row,
+    driver_errors,
+    fetch_page,
+    get_collection,
+    time_limit,
+)
 
 NAME = "catalogue_values"
 INDEXES: dict[str, list[IndexModel]] = {}

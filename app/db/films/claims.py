@@ -20,9 +20,7 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import ValidationFailed
-from app.db.models import now
+from app.db.core import Row, ValidationFailed, driver_errors, get_collection, now
 
 NAME = "movie_ids"
 DUPLICATE_KEY = 11000
@@ -36,8 +34,8 @@ def claim_new(wanted: Mapping[str, int], *, expect_new: bool = False) -> tuple[d
 
     Returns the title_hash that holds each of them now, and which of the claims are new. A film whose claim is new can
     be inserted right away. One whose claim was there already may be the remains of an interrupted import: it goes
-    through `app.db.documents.add`, in a transaction. With `expect_new` those that are not new cost more, and the others
-    less.
+    through `records.documents.add`, in a transaction. With `expect_new` those that are not new cost more, and the
+    others less.
     """
     owners = {} if expect_new else _owners(list(wanted))
     free = [movie_id for movie_id in wanted if movie_id not in owners]

@@ -14,12 +14,21 @@ from typing import Any
 from bson import Regex
 from pymongo import DeleteOne, IndexModel, ReplaceOne, UpdateOne
 
-from app.db.catalogue import CARD
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.errors import BadQuery, NotFound
-from app.db.listing import check_limit, iterate
-from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
-from app.db.text import tokenize
+from app.db.core import (
+    CREDIT_ROLES,
+    MAX_ID,
+    MAX_NAME,
+    BadQuery,
+    NotFound,
+    Row,
+    check_limit,
+    driver_errors,
+    get_collection,
+    iterate,
+    time_limit,
+    tokenize,
+)
+from app.db.films.catalogue import CARD
 
 # {_id: person_id, name, name_norm, words, roles, films}: the commonest spelling of the name and its tokens, the roles
 # in the order of CREDIT_ROLES, and the number of films.

@@ -15,12 +15,7 @@ from dataclasses import dataclass
 from pymongo import IndexModel
 from pymongo.client_session import ClientSession
 
-from app.db import audit
-from app.db.audit import Actor
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import NotFound
-from app.db.models import now
-from app.db.validation import converted_id
+from app.db.core import Actor, NotFound, Row, audit, converted_id, driver_errors, get_collection, in_transaction, now
 
 NAME = "posters"
 INDEXES: dict[str, list[IndexModel]] = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
+from app.db.core import Row, driver_errors, get_collection, time_limit
 
 SOURCES = {"imdb": ("imdb_score", "imdb_votes"), "critics": ("critics_score", "critics_reviews")}
 PERCENTILE = 0.75

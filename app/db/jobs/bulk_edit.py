@@ -7,15 +7,27 @@ from typing import Any
 from mongoengine import ListField
 from pymongo.errors import PyMongoError
 
-from app.db import filters, jobs
-from app.db.audit import Actor
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.documents import REFERENCES
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.filters import Condition
-from app.db.listing import list_page, public
-from app.db.models import User, fields_of, get_model
-from app.db.validation import converted_id, converters, prepare
+from app.db.core import (
+    Actor,
+    BadQuery,
+    Condition,
+    Row,
+    User,
+    ValidationFailed,
+    converted_id,
+    converters,
+    driver_errors,
+    fields_of,
+    filters,
+    get_collection,
+    get_model,
+    list_page,
+    prepare,
+    public,
+    time_limit,
+)
+from app.db.jobs import queue
+from app.db.records import REFERENCES
 
 MAX_SELECTED = 1_000  # records named one by one; more are better said by a filter
 SAMPLE = 20  # records that a preview shows
@@ -217,7 +229,7 @@ def start(
     if kind == "delete" and total is None:
         raise BadQuery("these are too many to count in time; choose fewer with a filter on an indexed field")
     wanted = checked(collection, changes) if kind == "edit" else []
-    return jobs.create(
+    return queue.create(
         kind,
         collection,
         actor,

@@ -1,7 +1,7 @@
-"""Bulk edits and bulk deletions, step by step; their undoing is in `app.db.bulk_undo`.
+"""Bulk edits and bulk deletions, step by step; their undoing is in `bulk_undo`.
 
 Each step is one transaction: it reads its records, writes them, keeps what it did in `audit_changes`, and moves the
-job's cursor. So a step has happened wholly or not at all, whatever dies, and happens once (see `app.db.jobs`).
+job's cursor. So a step has happened wholly or not at all, whatever dies, and happens once (see `queue`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,23 +13,36 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db import audit, claims, derived, jobs, posters, ranking
-from app.db.bulk_edit import Change, Selection, apply
-from app.db.concurrency import version
-from app.db.connection import DOCUMENT_VALIDATION_FAILURE, Row, driver_errors, get_collection, in_transaction
-from app.db.documents import REFERENCES, address
-from app.db.errors import Duplicate, NotFound, ValidationFailed
-from app.db.filters import Condition
-from app.db.jobs import Lease
-from app.db.models import USER, Movie, User, get_model, now
+from app.db.core import (
+    DOCUMENT_VALIDATION_FAILURE,
+    USER,
+    Condition,
+    Duplicate,
+    Movie,
+    NotFound,
+    Row,
+    User,
+    ValidationFailed,
+    audit,
+    driver_errors,
+    get_collection,
+    get_model,
+    in_transaction,
+    now,
+    version,
+)
+from app.db.films import claims, posters, ranking
+from app.db.jobs import queue
+from app.db.jobs.bulk_edit import Change, Selection, apply
+from app.db.jobs.queue import Lease
+from app.db.records import REFERENCES, documents
+from app.db.search import derived
 
-# Records of a step. Measured on two busy cores: 0.2 to 0.5 s, so that a cancelled job ends soon and a conflict with
-# somebody who edits repeats little.
+# Records of a step: 0.2 to 0.5 s on two busy cores, so that a cancel takes effect soon and a conflict repeats little.
 BATCH = 500
 HANGING = 2_000  # documents deleted along with them in one step; a film may have any number of likes
 REFUSED = (Duplicate, NotFound, ValidationFailed)  # one record's own fault
-Steps = Iterator[Row]
-"""The job as it is after each step."""
+Steps = Iterator[Row]  # the job as it is after each step
 
 
 @dataclass
@@ -184,7 +197,7 @@ def _advance(job: Row, lease: Lease, outcome: Outcome, items: list[Item], sessio
         "changed": outcome.changed,
         "failed": len(outcome.errors),
     }
-    return jobs.advance(lease, session, values=values, counts=counts, errors=outcome.errors)
+    return queue.advance(lease, session, values=values, counts=counts, errors=outcome.errors)
 
 
 @contextmanager
@@ -237,7 +250,7 @@ def write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Ro
         if get_model(collection) is Movie and before["title_hash"] != after["title_hash"]:
             moves.append(after)
         else:
-            updates.append(UpdateOne(address(collection, before), _update(before, after)))
+            updates.append(UpdateOne(documents.address(collection, before), _update(before, after)))
     if moves:
         _move(session, moves)
     if updates:

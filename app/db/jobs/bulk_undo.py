@@ -4,15 +4,24 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
-from app.db import audit, bulk_steps, claims, derived, posters
-from app.db.bulk_edit import Change, apply
-from app.db.bulk_steps import Item, Outcome, Steps
-from app.db.concurrency import version
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.documents import REFERENCES
-from app.db.errors import ValidationFailed
-from app.db.jobs import Lease
-from app.db.models import COLLECTIONS, Movie, get_model
+from app.db.core import (
+    COLLECTIONS,
+    Movie,
+    Row,
+    ValidationFailed,
+    audit,
+    driver_errors,
+    get_collection,
+    get_model,
+    version,
+)
+from app.db.films import claims, posters
+from app.db.jobs import bulk_steps
+from app.db.jobs.bulk_edit import Change, apply
+from app.db.jobs.bulk_steps import Item, Outcome, Steps
+from app.db.jobs.queue import Lease
+from app.db.records import REFERENCES
+from app.db.search import derived
 
 
 def undo(job: Row, lease: Lease) -> Steps:

@@ -3,12 +3,9 @@
 import time
 from collections.abc import Callable
 
-from app.db import imports, uploads
-from app.db.bulk import START, Counts, LoadStopped, Settled
-from app.db.connection import Row
-from app.db.errors import BadQuery, DatabaseUnavailable
-from app.db.jobs import JobCancelled, JobStopped
-from app.db.kept_rejects import KeptRejects
+from app.db.core import BadQuery, DatabaseUnavailable, JobCancelled, JobStopped, Row
+from app.db.records import START, Counts, LoadStopped, Settled
+from app.db.transfer import KeptRejects, imports, uploads
 
 REPORT_EVERY_S = 1.0
 

@@ -12,16 +12,24 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from pymongo import IndexModel, ReturnDocument
+from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
-from app.db import audit
-from app.db.audit import Actor
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.cursors import Order
-from app.db.errors import BadQuery, DatabaseError, NotFound
-from app.db.listing import Page, fetch_page
-from app.db.models import now
+from app.db.core import (
+    Actor,
+    BadQuery,
+    JobStopped,
+    NotFound,
+    Order,
+    Page,
+    Row,
+    audit,
+    driver_errors,
+    fetch_page,
+    get_collection,
+    in_transaction,
+    now,
+)
 
 JOBS = "jobs"
 # What a kind of job is called in the audit log.
@@ -34,22 +42,6 @@ LEASE = timedelta(seconds=60)  # a step takes a second, and half a minute throug
 UNDO_WITHIN = timedelta(hours=24)
 MAX_ERRORS = 100  # kept of each job; the others are counted
 MAX_ATTEMPTS = 5  # times that a job is taken on without getting a step further
-
-INDEXES: dict[str, list[IndexModel]] = {
-    JOBS: [
-        IndexModel([("state", 1), ("lease_until", 1)]),
-        IndexModel([("created_at", 1), ("_id", 1)]),
-        IndexModel("created_at", expireAfterSeconds=int(audit.KEEP_LOG.total_seconds())),
-    ],
-}
-
-
-class JobStopped(DatabaseError):
-    """This worker is to do nothing more at the job, which another one may have taken over."""
-
-
-class JobCancelled(JobStopped):
-    """Somebody asked for the job's end."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from app.db import bulk_steps, bulk_undo, import_jobs, jobs, uploads
-from app.db.connection import Row, driver_errors
-from app.db.errors import DatabaseError, DatabaseUnavailable
-from app.db.jobs import CANCELLED, DONE, FAILED, JobCancelled, JobStopped, Lease
+from app.db.core import DatabaseError, DatabaseUnavailable, JobCancelled, JobStopped, Row, driver_errors
+from app.db.jobs import bulk_steps, bulk_undo, import_jobs, queue
+from app.db.jobs.queue import CANCELLED, DONE, FAILED, Lease
+from app.db.transfer import uploads
 
 _STEPS = {"edit": bulk_steps.edit, "delete": bulk_steps.delete, "undo": bulk_undo.undo}
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
 
     Raises DatabaseUnavailable; whatever else happens ends the job and is said there.
     """
-    taken = jobs.take()
+    taken = queue.take()
     if taken is None:
         uploads.remove_old()
         return False
@@ -35,7 +35,7 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
     except JobCancelled:
         _finish(job, lease, CANCELLED)
     except _Leaving:
-        jobs.release(lease)
+        queue.release(lease)
     except JobStopped:
         _log.warning("job %s was taken over by another worker", lease.job_id)
     except DatabaseUnavailable:
@@ -56,7 +56,7 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
             raise _Leaving
 
     check(job)
-    if job["attempts"] > jobs.MAX_ATTEMPTS:
+    if job["attempts"] > queue.MAX_ATTEMPTS:
         _finish(job, lease, FAILED, "It was begun several times and never got on.")
         return
     if job["kind"] == "import":
@@ -69,7 +69,7 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
 
 def _finish(job: Row, lease: Lease, state: str, reason: str | None = None) -> None:
     """End the job, and only then forget the file that it imported: until then another worker may have to go on."""
-    jobs.finish(lease, state, reason)
+    queue.finish(lease, state, reason)
     if job["kind"] == "import":
         uploads.remove(job["file"])
 
@@ -81,7 +81,7 @@ def _import(job: Row, lease: Lease, check: Callable[[Row], None]) -> None:
     def note(done: int, progress: Row) -> Row:
         values = {"done": done, "report": progress, "changed": progress["inserted"], "failed": progress["rejected"]}
         got_on = {"attempts": 0} if done > job["done"] else {}
-        return jobs.advance(lease, values=values | got_on)
+        return queue.advance(lease, values=values | got_on)
 
     with _renewed(lease):
         report = import_jobs.run_upload(job, lambda done, progress: check(note(done, progress)))
@@ -94,9 +94,9 @@ def _renewed(lease: Lease) -> Iterator[None]:
     ended = threading.Event()
 
     def renew() -> None:
-        while not ended.wait(jobs.LEASE.total_seconds() / 4):
+        while not ended.wait(queue.LEASE.total_seconds() / 4):
             with suppress(DatabaseError):  # the next time will do, too
-                jobs.renew(lease)
+                queue.renew(lease)
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()

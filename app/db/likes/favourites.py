@@ -14,12 +14,21 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from app.db.catalogue import CARD, MAX_EXCLUDED
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.cursors import Order
-from app.db.errors import BadQuery
-from app.db.listing import MAX_LIMIT, Page, check_limit, fetch_page
-from app.db.models import ID_PATTERN, MAX_ID, now
+from app.db.core import (
+    ID_PATTERN,
+    MAX_ID,
+    MAX_LIMIT,
+    BadQuery,
+    Order,
+    Page,
+    Row,
+    check_limit,
+    driver_errors,
+    fetch_page,
+    get_collection,
+    now,
+)
+from app.db.films import CARD, MAX_EXCLUDED
 
 NAME = "user_interactions"
 BATCH = 1_000  # likes that are read or erased at a time, where all of them are meant

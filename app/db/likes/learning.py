@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.db.connection import driver_errors, get_collection
-from app.db.listing import iterate
-from app.db.neighbours import FORMAT, MOST_PRIORS, Writer, digest
+from app.db.core import driver_errors, get_collection, iterate
+from app.db.likes.neighbour_lists import FORMAT, MOST_PRIORS, Writer, digest
 from app.recommender.neighbours import Flags, Numbers, method, neighbours
 
 RENEW_EVERY = 100_000  # likes: seconds of reading

@@ -16,9 +16,7 @@ import numpy as np
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.errors import DatabaseError
-from app.db.models import now
+from app.db.core import DatabaseError, Row, driver_errors, get_collection, now, time_limit
 from app.recommender import scoring
 from app.recommender.neighbours import Neighbours, Weights
 

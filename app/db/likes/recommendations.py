@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-from app.db import favourites, neighbours, person_directory, ranking, similar
-from app.db.catalogue import BY_RANK, CARD
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.listing import check_limit
+from app.db.core import Row, check_limit, driver_errors, get_collection
+from app.db.films import BY_RANK, CARD, person_directory, ranking
+from app.db.likes import favourites, neighbour_lists, similar_films
 from app.recommender import content
 from app.recommender.content import Likeness, likeness
 from app.recommender.diversity import diverse, in_turns
@@ -108,12 +107,12 @@ def _best(limit: int, excluded: Collection[str]) -> list[Recommendation]:
 def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> list[Recommendation]:
     """Those that people like who like the same."""
     titles = {film["_id"]: film["title"] for film in profile}
-    known = neighbours.read(titles)
+    known = neighbour_lists.read(titles)
     if not len(known.priors):
         return []
     scored = best(known.rows, known.priors, known.places(liked), limit)
     ids = known.films(score.place for score in scored)
-    films = similar.rows_of(ids.values())
+    films = similar_films.rows_of(ids.values())
     found = []
     for score in scored:
         if film := films.get(ids.get(score.place, "")):  # else it was deleted since
@@ -127,15 +126,15 @@ def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -
 
     The kinds of reasons take turns, and neither one person nor one liked film brings in most of them.
     """
-    own = similar.traits(profile)
-    others = similar.candidates(own, excluded)
+    own = similar_films.traits(profile)
+    others = similar_films.candidates(own, excluded)
     ranked: list[tuple[float, str, str, Likeness]] = []
     for film_id, row in _good(others.rows).items():
         found = {liked: likeness(own.features[liked], others.features[film_id]) for liked in own.rows}
         carrier = max(found, key=lambda liked: (found[liked].kind is not None, found[liked].score))
         if found[carrier].kind is not None:
             # Squares: much in common with one film says more than a little in common with each.
-            worth = sum(alike.score**2 for alike in found.values()) * similar.quality(row)
+            worth = sum(alike.score**2 for alike in found.values()) * similar_films.quality(row)
             ranked.append((-worth, film_id, carrier, found[carrier]))
     ranked.sort(key=lambda entry: entry[:2])
     of_liked = max(LEAST_OF_LIKED, -(-limit // len(own.rows)))
@@ -160,7 +159,7 @@ def _good(films: dict[str, Row]) -> dict[str, Row]:
     return better or {film_id: film for film_id, film in films.items() if scores[film_id] == mean}
 
 
-def _reasons(own: similar.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:
+def _reasons(own: similar_films.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:
     """Of several people in common the one with the most films is named, of genres the one that is named least."""
     people = {person for _, alike in found for person in alike.people}
     films = person_directory.appearances(people)

@@ -4,10 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.db import neighbours
-from app.db.catalogue import BY_RANK, CARD
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.listing import check_limit
+from app.db.core import Row, check_limit, driver_errors, get_collection
+from app.db.films import BY_RANK, CARD
+from app.db.likes import neighbour_lists
 from app.recommender.content import Features, likeness
 from app.recommender.diversity import in_turns
 
@@ -39,7 +38,7 @@ def films(film: Row, limit: int = 12) -> list[Row]:
     Raises BadQuery for a bad limit.
     """
     check_limit(limit)
-    close = neighbours.closest(film["_id"], limit)
+    close = neighbour_lists.closest(film["_id"], limit)
     found = rows_of(close)
     alike = [found[other] for other in close if other in found]
     return alike + _by_content(film, {film["_id"], *found}, limit - len(alike))

@@ -1,6 +1,6 @@
 """Likes that belong to nothing: of films and accounts that aren't there.
 
-A like is one statement that checks neither (see `app.db.favourites`), and a film or an account may go while it is made.
+A like is one statement that checks neither (see `favourites`), and a film or an account may go while it is made.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,7 @@ from itertools import islice
 
 from pymongo.read_concern import ReadConcern
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.listing import iterate
-from app.db.models import now
+from app.db.core import Row, driver_errors, get_collection, iterate, now, time_limit
 
 GRACE = timedelta(minutes=5)  # what is younger may be a like of what is being written at this moment
 BATCH = 5_000  # likes

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from app.db import catalogue, favourites, person_directory
-from app.db.catalogue import DECADE
-from app.db.connection import Row, driver_errors, get_collection
+from app.db.core import Row, driver_errors, get_collection
+from app.db.films import DECADE, catalogue, person_directory
+from app.db.likes import favourites
 
 PROFILE = 200  # liked films, the latest ones
 # How many of the films have to have a trait for it to be one: two of one genre are chance, two by one person aren't.

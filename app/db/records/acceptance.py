@@ -1,9 +1,8 @@
 """Which documents of a batch can't be taken, because of what the database holds already."""
 
-from app.db import claims
-from app.db.connection import Row, get_collection
-from app.db.documents import REFERENCES
-from app.db.models import get_model
+from app.db.core import Row, get_collection, get_model
+from app.db.films import claims
+from app.db.records.documents import REFERENCES
 
 _CALLED = {"movies": "film", "users": "user"}
 

@@ -1,6 +1,6 @@
 """One document at a time: found by its id, and in a transaction added, changed or deleted with all that belongs to it.
 
-Rows are checked ones (see `app.db.validation`); who asks, and what is written down about it, is for the callers.
+Rows are checked ones (see `app.db.core.validation`); who asks, and what is written down about it, is for the callers.
 """
 
 from typing import Any
@@ -8,11 +8,20 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 
-from app.db import claims, posters, ranking
-from app.db.connection import Row, driver_errors, get_collection, in_transaction
-from app.db.errors import Duplicate, NotFound, Referenced, ValidationFailed
-from app.db.models import Movie, get_model
-from app.db.validation import converted_id
+from app.db.core import (
+    Duplicate,
+    Movie,
+    NotFound,
+    Referenced,
+    Row,
+    ValidationFailed,
+    converted_id,
+    driver_errors,
+    get_collection,
+    get_model,
+    in_transaction,
+)
+from app.db.films import claims, posters, ranking
 
 # Where the documents are that point at one of a collection, and by which field.
 REFERENCES = {

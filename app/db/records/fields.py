@@ -8,8 +8,8 @@ from typing import Any
 
 from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
 
-from app.db.documents import REFERENCES
-from app.db.models import Movie, fields_of, get_model
+from app.db.core import Movie, fields_of, get_model
+from app.db.records.documents import REFERENCES
 
 _KINDS = {
     StringField: "text",
@@ -22,7 +22,7 @@ _KINDS = {
 # Field -> the collection whose _id it holds, wherever it occurs.
 REFERS_TO = {field: parent for parent, pointers in REFERENCES.items() for field in pointers.values()}
 
-_MADE_UP = ("_id", "person_id")  # the latter from the name (app.db.validation)
+_MADE_UP = ("_id", "person_id")  # the latter from the name (app.db.core.validation)
 
 
 @dataclass(frozen=True)

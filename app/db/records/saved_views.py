@@ -1,9 +1,6 @@
 """Lists that an administrator keeps under a name, private or shared: the query string of a list page."""
 
-from app.db.audit import Actor
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery, ValidationFailed
-from app.db.models import get_model, now
+from app.db.core import Actor, BadQuery, Row, ValidationFailed, driver_errors, get_collection, get_model, now
 
 COLLECTION = "saved_views"
 MAX_NAME = 60  # characters

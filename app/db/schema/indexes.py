@@ -1,28 +1,16 @@
-"""What the database must have: the validators and indexes that the models declare, and the other collections' own."""
+"""The indexes that the database must have: those that the models declare, and the other collections' own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from pymongo import IndexModel
 
-from app.db import (
-    audit,
-    claims,
-    jobs,
-    kept_rejects,
-    neighbours,
-    person_directory,
-    posters,
-    rate_limit,
-    search_misses,
-    search_words,
-    sessions,
-    users,
-    validators,
-)
-from app.db.connection import create_collections, driver_errors, get_collection, time_limit
-from app.db.errors import DatabaseError
-from app.db.models import COLLECTIONS
+from app.db.accounts import rate_limit, sessions, users
+from app.db.core import COLLECTIONS, DatabaseError, audit, create_collections, driver_errors, get_collection, time_limit
+from app.db.films import claims, person_directory, posters
+from app.db.likes import neighbour_lists
+from app.db.search import failed_searches, word_counts
 
 INDEX_TIMEOUT_S = 600.0
 
@@ -31,6 +19,20 @@ _PLAIN = (claims.NAME, users.LOCKS)
 # Earlier releases' indexes with what took their place, which serves all that they did. To be dropped once it is there.
 _REPLACED = {"movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"}}
 _EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document when the time in the field has come
+
+KEEP_REJECTS = timedelta(days=7)  # time to correct them
+# Declared here, not next to their queries: `jobs` and `transfer` are layers above this one, as imports create indexes.
+_OF_JOBS = {
+    "jobs": [
+        IndexModel([("state", 1), ("lease_until", 1)]),
+        IndexModel([("created_at", 1), ("_id", 1)]),
+        IndexModel("created_at", expireAfterSeconds=int(audit.KEEP_LOG.total_seconds())),
+    ],
+    "import_rejects": [
+        IndexModel([("job", 1), ("n", 1)], unique=True),
+        IndexModel("at", expireAfterSeconds=int(KEEP_REJECTS.total_seconds())),
+    ],
+}
 
 
 def _declared() -> dict[str, list[IndexModel]]:
@@ -42,10 +44,11 @@ def _declared() -> dict[str, list[IndexModel]]:
         indexes[kind.collection] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
     for name in (rate_limit.COUNTERS, rate_limit.WINDOWS):
         indexes[name] = [IndexModel("expireAt", **_EXPIRED)]
-    for module in (audit, jobs, kept_rejects, search_words, person_directory, neighbours, posters):
+    for module in (audit, word_counts, person_directory, neighbour_lists, posters):
         indexes |= module.INDEXES
+    indexes |= _OF_JOBS
     indexes["saved_views"] = [IndexModel([("collection", 1), ("name", 1)])]
-    indexes[search_misses.NAME] = list(search_misses.INDEXES)
+    indexes[failed_searches.NAME] = list(failed_searches.INDEXES)
     return indexes
 
 
@@ -81,11 +84,6 @@ def drop_replaced_indexes() -> list[str]:
             get_collection(name).drop_index(index)
             dropped.append(f"{name}.{index}")
     return dropped
-
-
-def install_validators() -> list[str]:
-    """Put the models' rules in force in mongod; returns the collections that it changed, none when all were in step."""
-    return validators.install()
 
 
 @contextmanager

@@ -1,14 +1,22 @@
 """The models' rules as JSON Schema, for mongod itself: it refuses a malformed document whoever writes it.
 
-A rule that is declared in `app.db.models` is in force here without further ado; tests prove each against mongod.
+A rule that is declared in `app.db.core.models` is in force here without further ado; tests prove each against mongod.
 """
 
 from typing import Any
 
 from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
 
-from app.db.connection import Row, create_collections, driver_errors, get_collection, run_command
-from app.db.models import COLLECTIONS, fields_of, get_model
+from app.db.core import (
+    COLLECTIONS,
+    Row,
+    create_collections,
+    driver_errors,
+    fields_of,
+    get_collection,
+    get_model,
+    run_command,
+)
 
 _BSON_TYPES: dict[type, list[str]] = {
     StringField: ["string"],
@@ -51,19 +59,19 @@ def _schema(field: Any) -> Row:
 
 
 @driver_errors()
-def missing() -> list[str]:
+def missing_validators() -> list[str]:
     """The collections whose validator isn't that of their model."""
     return [name for name in COLLECTIONS if get_collection(name).options().get("validator") != validator(name)]
 
 
 @driver_errors()
-def install() -> list[str]:
+def install_validators() -> list[str]:
     """Put the validators in force that aren't yet; returns their collections, none when all were.
 
     Documents that are there already stay, also malformed ones: mongod looks at what is written.
     """
     create_collections(COLLECTIONS)
-    changed = missing()
+    changed = missing_validators()
     for name in changed:
         run_command("collMod", name, validator=validator(name), validationLevel="strict", validationAction="error")
     return changed

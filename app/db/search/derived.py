@@ -3,22 +3,21 @@
 It is brought up to date at once after loads and other writes, bulk edits and their undoing too; but how many films have
 a word or a value, and whether none has it any more, is counted by `film-library recommend`, which the deployment runs
 every day. That also makes up for a process that died between a write and this. Until then nothing is found wrongly, as
-searches look at the films themselves, and a film is missed by the beginning of a word at most (see `search_words`).
+searches look at the films themselves, and a film is missed by the beginning of a word at most (see `word_counts`).
 """
 
 import logging
 from collections.abc import Iterable
 
-from app.db import catalogue, person_directory, search_words
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import DatabaseError
-from app.db.text import tokenize
+from app.db.core import DatabaseError, Row, driver_errors, get_collection, tokenize
+from app.db.films import catalogue, person_directory
+from app.db.search import word_counts
 
 # Of a load of a few documents only these are taken in where there are many: all anew takes a minute for a million
 # films, and less than a second below LARGE.
 MOST_NOTED = 1_000
 LARGE = 10_000
-_SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", search_words.NAME: "movies"}
+_SOURCES = {catalogue.NAME: "movies", person_directory.NAME: "credits", word_counts.NAME: "movies"}
 _MADE_FROM = {
     "movies": ("title", "type", "genres", "release_year", "production_countries"),
     "credits": person_directory.SOURCE,
@@ -35,7 +34,7 @@ def refresh(*collections: str) -> int:
     changed = catalogue.refresh() if "movies" in wanted else 0
     if "credits" in wanted:
         changed += person_directory.refresh()
-    return changed + search_words.refresh() if wanted else 0
+    return changed + word_counts.refresh() if wanted else 0
 
 
 @driver_errors()
@@ -72,10 +71,10 @@ def note(collection: str, *rows: Row) -> None:
     try:
         if collection == "movies":
             catalogue.note(rows)
-            search_words.note(token for row in rows for token in row["search_tokens"])
+            word_counts.note(token for row in rows for token in row["search_tokens"])
         elif collection == "credits":
             person_directory.note_all(row["person_id"] for row in rows)
-            search_words.note((token for row in rows for token in tokenize(row["name"])), of_name=True)
+            word_counts.note((token for row in rows for token in tokenize(row["name"])), of_name=True)
     except DatabaseError as error:
         _log.warning("not taken in, which film-library recommend makes up for: %s", error)
 

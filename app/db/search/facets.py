@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.db.catalogue import DECADE
-from app.db.connection import Row, driver_errors
-from app.db.search import ANY, Narrow, Search
+from app.db.core import Row, driver_errors
+from app.db.films import DECADE
+from app.db.search.film_search import ANY, Search
+from app.db.search.planning import Narrow
 
 # Films: counting 300,000 takes 350 ms. The best ones are those that people look through.
 MAX_COUNTED = 2_000
@@ -31,7 +32,7 @@ class Facets:
 
 @driver_errors()
 def count(text: str, narrow: Narrow = ANY) -> Facets:
-    """Count the best films that `search.search_movies` finds, at most MAX_COUNTED. Raises what that raises."""
+    """Count the best films that `search_movies` finds, at most MAX_COUNTED. Raises what that raises."""
     found = Search(text, narrow).best(MAX_COUNTED + 1, SHOWN)
     films = [one.film for one in found[:MAX_COUNTED]]
     years = [film["release_year"] for film in films if film.get("release_year") is not None]

@@ -5,11 +5,7 @@ from datetime import timedelta
 
 from pymongo import IndexModel
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.errors import DatabaseError
-from app.db.listing import check_limit
-from app.db.models import now
-from app.db.text import tokenize
+from app.db.core import DatabaseError, Row, check_limit, driver_errors, get_collection, now, time_limit, tokenize
 
 NAME = "search_misses"  # {_id: the words, count, last_at}
 KEEP = timedelta(days=90)  # after the last time that somebody searched for it

@@ -8,18 +8,26 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from app.db import documents, person_directory, search_plan, search_words, spelling
-from app.db.catalogue import BY_RANK, CARD
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.cursors import Cursor
-from app.db.errors import BadQuery, TooSlow
-from app.db.listing import Page, check_limit, public
-from app.db.models import CREDIT_ROLES, MAX_ID, MAX_NAME
-from app.db.search_plan import Condition, Narrow, Plan
-from app.db.search_text import MAX_TEXT, MAX_WORDS, Words, parse, without_and
-from app.db.text import tokenize
-
-__all__ = ["MAX_TEXT", "MAX_WORDS", "Narrow", "Search", "correct", "movie_details", "people_named", "search_movies"]
+from app.db.core import (
+    CREDIT_ROLES,
+    MAX_ID,
+    MAX_NAME,
+    BadQuery,
+    Cursor,
+    Page,
+    Row,
+    TooSlow,
+    check_limit,
+    driver_errors,
+    get_collection,
+    public,
+    tokenize,
+)
+from app.db.films import BY_RANK, CARD, person_directory
+from app.db.records import documents
+from app.db.search import planning, spelling, word_counts
+from app.db.search.planning import Condition, Narrow, Plan
+from app.db.search.query_text import Words, parse, without_and
 
 ANY = Narrow()
 ARTICLES = ("the", "a", "an")  # which people leave out of a title, or put behind it
@@ -30,7 +38,6 @@ MAX_MIXED_WORDS = 6  # a text of more isn't tried as a name and a title
 MIN_NAME = 3  # letters of a name in such a text
 MAX_CORRECTIONS = 8  # texts tried
 MAX_CORRECTING_S = 2.0
-
 
 Place = tuple[int, Cursor | None]
 """The number of a list (see `Search`), and a film of it, behind which to go on."""
@@ -59,7 +66,7 @@ class Search:
         self._text: str = text
         self._tokens = tokenize(text)
         self._but_and = self._tokens if self._words.phrases else without_and(self._tokens)
-        self._narrow = search_plan.of_narrow(narrow)
+        self._narrow = planning.of_narrow(narrow)
         self._parts: tuple[Callable[[], Plan | None], ...] = (
             self._exact,
             self._in_titles,
@@ -105,20 +112,20 @@ class Search:
             if not any(counts) and (mixed := self._mixed()):
                 counts = [mixed.count(MAX_COUNTED + 1)]
             return sum(counts), max(counts) > MAX_COUNTED
-        one_list = len(self._tokens) == 1 and not self._narrow and titles.films < search_plan.EVERYTHING
+        one_list = len(self._tokens) == 1 and not self._narrow and titles.films < planning.EVERYTHING
         return titles.films if one_list else None, True
 
     # -- the lists
 
     @cached_property
-    def _counts(self) -> dict[str, search_words.Count]:
-        return search_words.counts(self._tokens)
+    def _counts(self) -> dict[str, word_counts.Count]:
+        return word_counts.counts(self._tokens)
 
     @cached_property
     def _titles(self) -> Plan:
-        conditions = [*search_plan.of_words(self._words, self._counts), *self._narrow]
-        phrases = [search_plan.has_phrase(phrase) for phrase in self._long_phrases]
-        return search_plan.follow(conditions, [*phrases, *(search_plan.has_and(*pair) for pair in self._words.joined)])
+        conditions = [*planning.of_words(self._words, self._counts), *self._narrow]
+        phrases = [planning.has_phrase(phrase) for phrase in self._long_phrases]
+        return planning.follow(conditions, [*phrases, *(planning.has_and(*pair) for pair in self._words.joined)])
 
     @property
     def _long_phrases(self) -> list[tuple[str, ...]]:
@@ -135,13 +142,13 @@ class Search:
 
     def _exact(self) -> Plan:
         titles = {"title_norm": {"$in": self._exact_titles}}
-        return search_plan.follow([Condition(0, search_plan.TITLES, titles, {})], self._narrow_checks)
+        return planning.follow([Condition(0, planning.TITLES, titles, {})], self._narrow_checks)
 
     def _in_titles(self) -> Plan:
         return self._titles.but({"title_norm": {"$nin": self._exact_titles}})
 
     def _by_people(self) -> Plan | None:
-        return self._among(self._films_of_people, [{"$nor": [{"$and": search_plan.checks(self._words)}]}])
+        return self._among(self._films_of_people, [{"$nor": [{"$and": planning.checks(self._words)}]}])
 
     @cached_property
     def _films_of_people(self) -> set[str]:
@@ -176,15 +183,15 @@ class Search:
 
     def _titled(self, films: set[str], words: list[str]) -> set[str]:
         """Those of the films with words in the title that begin so."""
-        plan = self._among(films, [search_plan.has_beginning(word) for word in words])
+        plan = self._among(films, [planning.has_beginning(word) for word in words])
         return {row["_id"] for row in plan.rows(None, MAX_CREDITS, {"_id": 1})} if plan else set()
 
     def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
         """Those of some films that meet the checks, and what is narrowed to."""
         if not films:
             return None
-        these = Condition(len(films), search_plan.IDS, {"_id": {"$in": sorted(films)}}, {})
-        return search_plan.follow([these], [*checks, *self._narrow_checks])
+        these = Condition(len(films), planning.IDS, {"_id": {"$in": sorted(films)}}, {})
+        return planning.follow([these], [*checks, *self._narrow_checks])
 
     @property
     def _narrow_checks(self) -> list[Row]:
@@ -221,7 +228,7 @@ def search_movies(text: str, *, narrow: Narrow = ANY, limit: int = 24, after: st
     punctuation don't matter. A text without any letter or digit finds nothing. `total` is None where only counting
     would tell. `previous` is always None.
     Raises BadQuery when the text is no string or too long, the cursor isn't one or nothing can be narrowed so; TooSlow
-    as `search_plan.Plan.rows`.
+    as `planning.Plan.rows`.
     """
     check_limit(limit)
     search = Search(text, narrow)

@@ -14,14 +14,11 @@ from typing import Any
 
 from bson import Regex
 
-from app.db import catalogue, search_words
-from app.db.connection import Row, get_collection
-from app.db.cursors import Cursor
-from app.db.errors import BadQuery
-from app.db.listing import within_limit
-from app.db.models import MAX_NAME
-from app.db.search_text import AND, Words
-from app.db.search_words import Count
+from app.db.core import MAX_NAME, BadQuery, Cursor, Row, get_collection, within_limit
+from app.db.films import catalogue
+from app.db.search import word_counts
+from app.db.search.query_text import AND, Words
+from app.db.search.word_counts import Count
 
 Keys = list[tuple[str, int]]
 
@@ -161,7 +158,7 @@ def of_words(words: Words, counts: Mapping[str, Count]) -> list[Condition]:
     if not words.prefix:
         return conditions
     short = bool(films) and min(films.values()) <= SHORT
-    return [*conditions, _of_prefix(words.prefix, None if short else search_words.endings(words.prefix))]
+    return [*conditions, _of_prefix(words.prefix, None if short else word_counts.endings(words.prefix))]
 
 
 def _of_prefix(prefix: str, endings: dict[str, int] | None) -> Condition:

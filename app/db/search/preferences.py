@@ -2,13 +2,8 @@
 
 from dataclasses import dataclass
 
-from app.db import person_directory
-from app.db.catalogue import BY_RANK, CARD, film_query
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.listing import Page, check_limit, fetch_page
-from app.db.models import MAX_ID
-from app.db.person_directory import SHOWN
-from app.db.text import tokenize
+from app.db.core import MAX_ID, Page, Row, check_limit, driver_errors, fetch_page, get_collection, tokenize
+from app.db.films import BY_RANK, CARD, film_query, person_directory
 
 MAX_PEOPLE = 20  # whom one typed name can mean; those with the most films
 MAX_CREDITS = 20_000  # of these people together
@@ -84,7 +79,10 @@ def _sought(text: str | None, chosen: str | None, role: str) -> Sought | None:
         return None
     words = person_directory.name_words(text)  # raises BadQuery
     ids = [one for one in (chosen, text) if isinstance(one, str) and len(one) <= MAX_ID]
-    known = {row["_id"]: row for row in get_collection(person_directory.NAME).find({"_id": {"$in": ids}}, SHOWN)}
+    known = {
+        row["_id"]: row
+        for row in get_collection(person_directory.NAME).find({"_id": {"$in": ids}}, person_directory.SHOWN)
+    }
     if chosen in known and tokenize(known[chosen]["name"]) == words:
         return Sought(text, [known[chosen]])
     if text in known:

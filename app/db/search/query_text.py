@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.db.errors import BadQuery
-from app.db.text import tokenize
+from app.db.core import BadQuery, tokenize
 
 MAX_TEXT = 200  # characters
 MAX_WORDS = 20

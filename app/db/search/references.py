@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from bson import Regex
 
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.errors import BadQuery
-from app.db.search import MAX_TEXT, search_movies
+from app.db.core import BadQuery, Row, driver_errors, get_collection
+from app.db.search.film_search import search_movies
+from app.db.search.query_text import MAX_TEXT
 
 # What people call a document of each collection that others refer to. Both fields are indexed.
 NAMES = {"movies": "title", "users": "username"}

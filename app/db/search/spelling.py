@@ -7,11 +7,11 @@ from itertools import chain, pairwise, product
 
 from rapidfuzz.distance import DamerauLevenshtein, Prefix
 
-from app.db import person_directory, search_words
-from app.db.connection import driver_errors, get_collection
-from app.db.search_text import straight
-from app.db.search_words import MAX_SPELLED, Count
-from app.db.text import tokenize
+from app.db.core import driver_errors, get_collection, tokenize
+from app.db.films import person_directory
+from app.db.search import word_counts
+from app.db.search.query_text import straight
+from app.db.search.word_counts import MAX_SPELLED, Count
 
 MAX_WORDS = 6  # a longer text isn't corrected
 MAX_SIMILAR = 2_000  # words compared
@@ -47,7 +47,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     if not 1 <= len(tokens) <= MAX_WORDS:
         return []
     joined = [first + second for first, second in pairwise(tokens)]
-    known = search_words.counts(
+    known = word_counts.counts(
         {
             *tokens,
             *joined,
@@ -55,7 +55,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
             *(part for word in tokens for pair in _pairs(word) for part in pair),
         }
     )
-    similar = search_words.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
+    similar = word_counts.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
     options = [_options(word, known, similar) for word in tokens[:-1]]
     # The last word may be unfinished, and so be right although nobody knows it.
     options.append({tokens[-1]: _Cost(0, 0, 0)} | _options(tokens[-1], known, similar))
@@ -86,7 +86,7 @@ def shorter(text: str) -> list[str]:
     """
     words = list(dict.fromkeys(straight(text).replace('"', " ").split()))
     tokens = {word: tokenize(word) for word in words}
-    known = search_words.counts(token for found in tokens.values() for token in found)
+    known = word_counts.counts(token for found in tokens.values() for token in found)
     many = max(MIN_FREQUENT, FREQUENT * get_collection("movies").estimated_document_count())
     nowhere = Count(0, 0)
     telling = [w for w in words if any(len(t) > 1 and known.get(t, nowhere).films <= many for t in tokens[w])]

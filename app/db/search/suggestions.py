@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.db import person_directory
-from app.db.connection import Row, driver_errors
-from app.db.listing import check_limit
-from app.db.models import MAX_NAME
-from app.db.search import ARTICLES, Search
-from app.db.text import tokenize
+from app.db.core import MAX_NAME, Row, check_limit, driver_errors, tokenize
+from app.db.films import person_directory
+from app.db.search.film_search import ARTICLES, Search
 
 MAX_PEOPLE = 3
 CANDIDATES = 16  # films by rank, of which those that begin with the text go first
@@ -33,7 +30,7 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     people by beginnings that so many have takes longer than a pause in typing.
 
     Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
-    for people if there are so many. Raises BadQuery and TooSlow as `search.search_movies`.
+    for people if there are so many. Raises BadQuery and TooSlow as `search_movies`.
     """
     check_limit(limit)
     found = Search(text).titles(CANDIDATES, SHOWN)

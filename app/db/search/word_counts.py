@@ -14,8 +14,7 @@ from typing import Any
 from bson import Regex
 from pymongo import DeleteOne, IndexModel, UpdateOne
 
-from app.db.connection import Row, driver_errors, get_collection, time_limit
-from app.db.models import now
+from app.db.core import Row, driver_errors, get_collection, now, time_limit
 
 NAME = "search_words"
 # {_id: word, films, people, near, noted_at}: in how many titles and names it is; the word and what is left of it when

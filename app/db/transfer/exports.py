@@ -12,12 +12,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from app.db import cells
-from app.db.connection import Row
-from app.db.errors import BadQuery
-from app.db.filters import Condition
-from app.db.listing import iterate
-from app.db.models import fields_of, get_model
+from app.db.core import BadQuery, Condition, Row, fields_of, get_model, iterate
+from app.db.transfer import cells
 
 MEDIA_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv"}
 """The formats and what HTTP calls them."""
@@ -35,7 +31,7 @@ def export(
 ) -> Iterator[str]:
     """The text of a file of the records that meet the conditions, in pieces; `form` is one of MEDIA_TYPES.
 
-    Raises BadQuery, at once, as `app.db.listing.iterate` does and for an unknown form; the iterator raises
+    Raises BadQuery, at once, as `core.iterate` does and for an unknown form; the iterator raises
     DatabaseError.
     """
     if form not in MEDIA_TYPES:

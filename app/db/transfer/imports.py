@@ -5,13 +5,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from app.db import bulk, derived, ranking, schema
-from app.db.bulk import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled
-from app.db.connection import driver_errors, get_collection
-from app.db.errors import BadQuery, DatabaseUnavailable
-from app.db.jobs import JobCancelled, JobStopped
-from app.db.readers import FileUnreadable, Reader
-from app.db.rejects import Rejects
+from app.db.core import BadQuery, DatabaseUnavailable, JobCancelled, JobStopped, driver_errors, get_collection
+from app.db.films import ranking
+from app.db.records import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled, bulk
+from app.db.schema import deferred_indexes
+from app.db.search import derived
+from app.db.transfer.readers import FileUnreadable, Reader
+from app.db.transfer.reject_files import Rejects
 
 IMPORTABLE = ("movies", "credits", "user_interactions")
 # The fields by which a record is known.
@@ -64,7 +64,7 @@ def import_stream(
     as `begin` another goes on from there. Otherwise as `bulk.load_batches`.
 
     Returns the collection's name and the counts. Raises FileUnreadable when the file's first record can't be read,
-    BadQuery for a collection that is not IMPORTABLE, and bulk.LoadStopped.
+    BadQuery for a collection that is not IMPORTABLE, and LoadStopped.
     """
     reader = Reader(stream, name)
     batches = reader.batches(skip=begin.documents)
@@ -79,7 +79,7 @@ def import_stream(
         on_reject(reject)
 
     load = derived.Load(collection, begun=bool(begin.counts.inserted))
-    with schema.deferred_indexes(collection):
+    with deferred_indexes(collection):
         try:
             counts = bulk.load_batches(
                 collection,

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
-from app.db import cells
-from app.db.bulk import BATCH, Batch, Malformed, Numbered
-from app.db.errors import DatabaseError
-from app.db.streams import CHUNK, BadFormat, Counted, not_utf8, open_text
+from app.db.core import DatabaseError
+from app.db.records import BATCH, Batch, Malformed, Numbered
+from app.db.transfer import cells
+from app.db.transfer.streams import CHUNK, BadFormat, Counted, not_utf8, open_text
 
 MAX_ITEM = 1 << 20  # characters of one record; the longest film that the model allows has some 250,000, all escaped
 MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
@@ -149,7 +149,7 @@ class Reader:
         if len(row) != len(heading):
             more = "more" if len(row) > len(heading) else "fewer"
             return Malformed("".join(taken), f"has {more} cells than the heading")
-        if "_id" in heading:  # written by app.db.exports; elsewhere a film's id is called id
+        if "_id" in heading:  # written by `exports`; elsewhere a film's id is called id
             row = [cells.unescape(cell) for cell in row]
         return dict(zip(heading, row, strict=True))
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TextIO
 
-from app.db import cells
-from app.db.bulk import Malformed, Reject
+from app.db.records import Malformed, Reject
+from app.db.transfer import cells
 
 SUFFIXES = (".csv", ".jsonl", ".reasons.csv")  # records as CSV, records as JSON lines, reasons
 REASONS = ("rejected record", "line in the original", "field", "value", "reason")

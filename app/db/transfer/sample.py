@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.db import bulk, derived, ranking, schema
-from app.db.connection import Row
-from app.db.errors import DatabaseError
-from app.db.people import person_id, split_names
+from app.db.core import DatabaseError, Row, person_id, split_names
+from app.db.films import ranking
+from app.db.records import Counts, Settled, bulk
+from app.db.schema import deferred_indexes
+from app.db.search import derived
 
 DATABASE = "movies.db"
 _PEOPLE = {"DIRECTOR": "Director", "WRITER": "Writer", "ACTOR": "Cast"}
@@ -98,19 +99,17 @@ def _movie_id(row: sqlite3.Row) -> str:
     return f"Q{row['ID']}"
 
 
-def load(
-    sample: Sample, progress: Callable[[str, int], Callable[[bulk.Settled], None]]
-) -> tuple[dict[str, bulk.Counts], int]:
+def load(sample: Sample, progress: Callable[[str, int], Callable[[Settled], None]]) -> tuple[dict[str, Counts], int]:
     """Load films, rank them, and load their credits.
 
     `progress(collection, expected)` is asked for a function that is told how far the load has come.
-    Returns the counts of each collection, and how many ranking scores changed. Raises bulk.LoadStopped.
+    Returns the counts of each collection, and how many ranking scores changed. Raises LoadStopped.
     """
     parts = sum(1 for _ in sample.credits())
-    with schema.deferred_indexes("movies"):
+    with deferred_indexes("movies"):
         movies = bulk.load("movies", enumerate(sample.films()), on_progress=progress("movies", len(sample)))
         rescored = ranking.recompute()  # here, while there are no indexes on the score to keep up to date
-    with schema.deferred_indexes("credits"):
+    with deferred_indexes("credits"):
         credited = bulk.load("credits", enumerate(sample.credits()), on_progress=progress("credits", parts))
     if movies.inserted or credited.inserted or derived.missing():
         derived.refresh()

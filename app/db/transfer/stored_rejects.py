@@ -4,30 +4,18 @@ import_rejects: {job, n: 1, 2, ..., at, line, text: the record as it came, reaso
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
-from pymongo import IndexModel
-
-from app.db.bulk import Reject
-from app.db.connection import Row, driver_errors, get_collection
-from app.db.models import now
-from app.db.rejects import REASONS, csv_line, heading_line, reason_line, shown, written
+from app.db.core import Row, driver_errors, get_collection, now
+from app.db.records import Reject
+from app.db.transfer.reject_files import REASONS, csv_line, heading_line, reason_line, shown, written
 
 NAME = "import_rejects"
-KEEP = timedelta(days=7)  # time to correct them
 PAGE = 100  # refused records read at a time: as many MB at worst
-
-INDEXES: dict[str, list[IndexModel]] = {
-    NAME: [
-        IndexModel([("job", 1), ("n", 1)], unique=True),
-        IndexModel("at", expireAfterSeconds=int(KEEP.total_seconds())),
-    ]
-}
 
 
 class KeptRejects:
-    """What a job refuses (see `app.db.rejects.Rejects`), on its way to the collection.
+    """What a job refuses (see `reject_files.Rejects`), on its way to the collection.
 
     A job that goes on where it stood has refused `number` records by then, of a file with that `heading`.
     """

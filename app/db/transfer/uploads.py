@@ -12,9 +12,7 @@ from bson import ObjectId
 from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 
-from app.db.connection import driver_errors, get_collection, time_limit
-from app.db.errors import NotFound
-from app.db.models import now
+from app.db.core import NotFound, driver_errors, get_collection, now, time_limit
 
 KEEP = timedelta(days=1)
 TIMEOUT_S = 120.0  # for all of a file

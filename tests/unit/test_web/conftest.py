@@ -12,7 +12,12 @@ from flask import Flask
 from web_visitor import PASSWORD, SECRET, XSS, Maker, Visitor, with_session
 
 from app import admin, user
-from app.db import bulk, connection, derived, ranking, schema, users
+from app.db.accounts import users
+from app.db.core import connection
+from app.db.films import ranking
+from app.db.records import bulk
+from app.db.schema import create_indexes, install_validators
+from app.db.search import derived
 from ops.local_cluster import LocalCluster
 
 FILMS: list[dict[str, Any]] = [
@@ -53,8 +58,8 @@ def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
     """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
     with LocalCluster(tmp_path_factory.mktemp("library"), mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
-        schema.install_validators()
-        schema.create_indexes()
+        install_validators()
+        create_indexes()
         films = [{"type": "MOVIE", "critics_reviews": 100, **film} for film in FILMS]
         assert bulk.load("movies", enumerate(films)).inserted == len(FILMS)
         assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)

@@ -11,8 +11,8 @@ import pytest
 from web_visitor import Maker, Visitor, with_session
 
 from app.admin import dashboards
-from app.db import figures
-from app.db.models import now
+from app.db.cluster import figures
+from app.db.core import now
 from ops.local_cluster import LocalCluster
 
 

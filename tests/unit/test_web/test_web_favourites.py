@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_visitor import PASSWORD, XSS, Visitor, with_session
 
-from app.db import favourites, users
+from app.db.accounts import users
+from app.db.likes import favourites
 from ops.local_cluster import LocalCluster
 
 Find = Callable[[str], str]

@@ -12,8 +12,10 @@ from web_visitor import Visitor, with_session
 from werkzeug.test import TestResponse
 
 from app.admin import worker
-from app.db import audit, bulk, connection, job_runner, jobs, listing, operations
-from app.db.audit import Actor
+from app.db import operations
+from app.db.core import Actor, audit, connection, listing
+from app.db.jobs import queue, runner
+from app.db.records import bulk
 from ops.local_cluster import LocalCluster
 
 BULK = "/collections/movies/bulk"
@@ -33,7 +35,7 @@ def films(admin_app: Flask, library: LocalCluster) -> Iterator[list[str]]:
         for name in ("movies", "movie_ids"):
             database[name].delete_many({"_id": {"$in": ids}})
         database.credits.delete_many({"movie_id": "B00"})
-        for name in (jobs.JOBS, audit.LOG, audit.CHANGES):
+        for name in (queue.JOBS, audit.LOG, audit.CHANGES):
             database[name].delete_many({})
 
 
@@ -57,7 +59,7 @@ EDIT = {"field": "genres", "operation": "add", "value": "drama"}
 def finished(answer: TestResponse) -> str:
     """The address of the job that an answer leads to, after the job has been done."""
     assert answer.status_code == 303, answer.text
-    while job_runner.run_next():
+    while runner.run_next():
         pass
     return str(answer.location)
 
@@ -103,7 +105,7 @@ def test_a_wrong_value_is_said_beside_its_field_and_nothing_typed_is_lost(boss: 
         assert answer.text.count('name="ids" value="B0') == 2
     answer = send(boss, ids=films[:2], step="run", field="title", operation="unset")
     assert answer.status_code == 422
-    assert jobs.list_page().rows == []
+    assert queue.list_page().rows == []
 
 
 @pytest.mark.usefixtures("films")
@@ -151,7 +153,7 @@ def test_only_a_superadmin_deletes_and_only_after_typing_the_number(
         answer = send(root, all="1", filter=FILTER, action="delete", step="run", confirm=typed)
         assert answer.status_code == 422
         assert 'id="bulk-error"' in answer.text
-    assert jobs.list_page().rows == []
+    assert queue.list_page().rows == []
     address = finished(send(root, all="1", filter=FILTER, action="delete", step="run", confirm="25"))
     assert "<dt>Deleted</dt><dd>25</dd>" in root.get(address).text
     assert operations.list_documents("credits", filter_by={"movie_id": "B00"}) == []
@@ -187,13 +189,13 @@ def test_a_job_is_followed_and_cancelled_by_its_maker_only(boss: Visitor, films:
     assert f'data-job="{address}/state"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
     assert boss.get(f"{address}/state").json == {"open": True, "text": "waiting", "done": 0, "total": 3}
-    foreign = jobs.create("edit", "movies", Actor("nobody", "nobody"), total=1, ids=[], conditions=[], changes=[])
+    foreign = queue.create("edit", "movies", Actor("nobody", "nobody"), total=1, ids=[], conditions=[], changes=[])
     for deed in ("cancel", "undo"):
         assert boss.send(f"/jobs/{foreign}/{deed}", form_on="/collections/movies").status_code == 403
     assert boss.get(f"/jobs/{foreign}/changes").status_code == 403
     assert boss.send(f"{address}/cancel", form_on=address).status_code == 303
-    jobs.cancel(foreign)
-    while job_runner.run_next():
+    queue.cancel(foreign)
+    while runner.run_next():
         pass
     assert boss.get(f"{address}/state").json == {"open": False, "text": "cancelled", "done": 0, "total": 3}
     ended = boss.get(address).text
@@ -245,18 +247,18 @@ def test_the_app_s_own_worker_does_a_job_and_gives_it_back_at_the_end(admin_app:
     thread = worker.Worker(admin_app)
     thread.start()
     try:
-        job_id = jobs.create(
+        job_id = queue.create(
             "edit", "movies", Actor("u", "ada"), total=COUNT, ids=films, conditions=[], limit=None,
             changes=[{"field": "genres", "operation": "add", "value": ["drama"]}],
         )  # fmt: skip
         thread.wake()
         for _ in range(600):
-            if jobs.get(job_id)["state"] == "done":
+            if queue.get(job_id)["state"] == "done":
                 break
             thread._leaving.wait(0.05)
     finally:
         thread.stop()
-    assert (jobs.get(job_id)["state"], jobs.get(job_id)["changed"]) == ("done", COUNT)
+    assert (queue.get(job_id)["state"], queue.get(job_id)["changed"]) == ("done", COUNT)
     assert not thread._thread.is_alive()
 
 

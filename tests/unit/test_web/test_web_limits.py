@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from web_visitor import PASSWORD, SECRET, Maker, Visitor, with_session
 
-from app.db import connection, users
+from app.db.accounts import users
+from app.db.core import connection
 from ops.local_cluster import LocalCluster
 
 

@@ -12,7 +12,7 @@ from web_form import Form
 from web_visitor import Visitor
 
 from app.admin import records
-from app.db.errors import TooSlow
+from app.db.core import TooSlow
 from ops.local_cluster import LocalCluster
 
 MOVIES = "/collections/movies"

@@ -15,7 +15,8 @@ from web_visitor import XSS, Maker, Visitor
 from werkzeug.test import TestResponse
 
 from app.admin import posters as pages
-from app.db import audit, operations
+from app.db import operations
+from app.db.core import audit
 from ops.local_cluster import LocalCluster
 
 PAGE = "/collections/movies/P1/poster"

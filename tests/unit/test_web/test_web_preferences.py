@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from web_form import Form
 from web_visitor import Visitor, titles
 
-from app.db import catalogue
+from app.db.films import catalogue
 from app.user import narrowing
 
 

@@ -12,8 +12,9 @@ from web_form import Form
 from web_visitor import PASSWORD, Visitor, with_session
 from werkzeug.test import TestResponse
 
-from app.db import operations, users
-from app.db.errors import NotFound
+from app.db import operations
+from app.db.accounts import users
+from app.db.core import NotFound
 from ops.local_cluster import LocalCluster
 
 FILM = {

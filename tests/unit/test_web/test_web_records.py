@@ -10,8 +10,7 @@ from web_visitor import Visitor
 
 from app.admin.access import OPEN_ENDPOINTS
 from app.admin.columns import VIEWS
-from app.db import listing
-from app.db.models import COLLECTIONS, now
+from app.db.core import COLLECTIONS, listing, now
 from ops.local_cluster import LocalCluster
 
 ARGUMENTS = {"name": "movies", "version": "0", "filename": "base.css", "document_id": "Q1"}

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.admin.access import OPEN_ENDPOINTS
 from app.admin.rights import RIGHTS, Action, action_of
-from app.db.models import ADMIN, SUPERADMIN, USER
+from app.db.core import ADMIN, SUPERADMIN, USER
 
 ADMINS, SUPERADMINS = {ADMIN, SUPERADMIN}, {SUPERADMIN}
 MATRIX = {

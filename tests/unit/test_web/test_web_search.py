@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_visitor import Visitor, titles
 
-from app.db import facets as db_facets
-from app.db import listing, search, search_plan
-from app.db.errors import TooSlow
+from app.db.core import TooSlow, listing
+from app.db.search import facets as db_facets
+from app.db.search import film_search, planning
 
 # -- suggestions
 
@@ -76,7 +76,7 @@ def test_facets_on_the_page_stay_there_from_link_to_link(visitor: Visitor) -> No
 
 def test_counts_of_the_best_films_say_so_before_them(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db_facets, "MAX_COUNTED", 20)
-    monkeypatch.setattr(search, "MAX_COUNTED", 20)
+    monkeypatch.setattr(film_search, "MAX_COUNTED", 20)
     page = visitor.page("/search", q="numbered 1", facets="yes")
     assert page.index("Counts are of the best 20 films") < page.index('"facet-value"')
     assert "More than 20 films" in page
@@ -158,7 +158,7 @@ def test_people_of_a_corrected_name_are_shown(visitor: Visitor) -> None:
 
 
 def test_a_search_that_takes_too_long_is_given_up_with_advice(user_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_plan, "FEW", -1)
+    monkeypatch.setattr(planning, "FEW", -1)
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     visitor = Visitor(user_app)
     response = visitor.get("/search?q=numbered")

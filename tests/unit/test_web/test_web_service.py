@@ -12,7 +12,7 @@ from flask import Flask
 from web_visitor import PASSWORD, SECRET, Maker, Visitor, with_session
 
 from app import admin, user
-from app.db import connection
+from app.db.core import connection
 from app.settings import SettingError
 from app.web import limits
 from app.web.assets import fingerprint

@@ -8,7 +8,7 @@ import pytest
 from web_visitor import Maker, Visitor, with_session
 
 from app.admin.system_charts import uptime
-from app.db import monitoring
+from app.db.cluster import monitoring
 from ops.local_cluster import LocalCluster
 
 

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask, get_template_attribute
 from web_visitor import Visitor
 
-from app.db import favourites
-from app.db.taste import Profile, Trait
+from app.db.likes import favourites
+from app.db.likes.taste import Profile, Trait
 
 
 def said(app: Flask, films: int = 14, **traits: list[Trait]) -> str:

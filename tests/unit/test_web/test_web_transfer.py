@@ -14,7 +14,9 @@ from web_visitor import XSS, Visitor
 from werkzeug.test import TestResponse
 
 from app.admin import transfer
-from app.db import audit, job_runner, jobs, kept_rejects
+from app.db.core import audit
+from app.db.jobs import queue, runner
+from app.db.transfer import stored_rejects
 from ops.local_cluster import LocalCluster
 
 FILE = "id,title,type\nU1,Uploaded one,MOVIE\nU2,Uploaded two,FILM\nU3,<b>Three</b>,<i>MOVIE</i>\n"
@@ -27,7 +29,7 @@ def _tidy(library: LocalCluster) -> Iterator[None]:
         database = client.movie_library
         for name in ("movies", "movie_ids"):
             database[name].delete_many({"_id": {"$regex": "^U"}})
-        for name in (jobs.JOBS, audit.LOG, kept_rejects.NAME, "uploads.files", "uploads.chunks"):
+        for name in (queue.JOBS, audit.LOG, stored_rejects.NAME, "uploads.files", "uploads.chunks"):
             database[name].delete_many({})
 
 
@@ -41,7 +43,7 @@ def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> Non
     assert answer.status_code == 303, answer.text
     waiting = boss.get(answer.location).text
     assert "titles.csv" in waiting
-    assert job_runner.run_next()
+    assert runner.run_next()
     page = boss.get(answer.location).text
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
     assert (facts["Added"], facts["There already"], facts["Refused"]) == ("1", "0", "2")
@@ -57,7 +59,7 @@ def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> Non
     assert [row["line in the original"] for row in csv.DictReader(io.StringIO(reasons.text))] == ["3", "4"]
 
     assert send(boss, refused.text.replace("FILM", "SHOW"), "titles.rejects.csv").status_code == 303
-    assert job_runner.run_next()
+    assert runner.run_next()
     assert "Uploaded two" in boss.get("/collections/movies?filter=_id.eq.U2").text
 
 

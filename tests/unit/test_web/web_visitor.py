@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.db.listing import list_page
-from app.db.sessions import open_session
+from app.db.accounts.sessions import open_session
+from app.db.core import list_page
 
 PASSWORD = "three blind mice 1927"
 SECRET = "unit-test-secret-key-of-forty-characters"
