@@ -77,9 +77,10 @@ $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 test: check lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
 
-lint: tools ## ruff, mypy, yamllint, ansible-lint, and the repository's own rules
+lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the repository's own rules
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo --no-cache
 	@.venv/bin/yamllint --strict .
 	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
