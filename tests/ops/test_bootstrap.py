@@ -86,3 +86,32 @@ def test_a_changed_lock_makes_the_environment_anew(copy: Path) -> None:
     result = bootstrap(copy, "python")
     assert result.returncode != 0
     assert not (copy / ".venv" / "requirements.sha256").exists()
+
+
+def through_the_shell(copy: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    shutil.copy(paths.ROOT / "bin" / "shell", copy / "bin")
+    words = ["sh", "bin/shell", "-c", "sh bin/bootstrap python"]
+    environment = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run(words, cwd=copy, env=environment, check=False, capture_output=True, text=True)
+
+
+def test_settings_of_pip_for_other_projects_change_nothing(copy: Path) -> None:
+    result = through_the_shell(copy, PIP_USER="1", PIP_REQUIRE_VIRTUALENV="1", PIP_TARGET="/nonexistent")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_pip_configuration_that_installs_elsewhere_is_named(copy: Path) -> None:
+    (copy / "pip.conf").write_text("[install]\ntarget = /nonexistent\n")
+    result = through_the_shell(copy, PIP_CONFIG_FILE=str(copy / "pip.conf"))
+    assert result.returncode != 0
+    assert "install.target='/nonexistent'" in result.stderr
+    assert "installs packages elsewhere" in result.stderr
+    assert not (copy / ".venv" / "requirements.sha256").exists()
+
+
+def test_two_at_once_make_one_environment(copy: Path) -> None:
+    words = [str(copy / "bin" / "bootstrap"), "python"]
+    runs = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = "".join(run.communicate()[1] for run in runs)
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert said.count("Making .venv") == 1
