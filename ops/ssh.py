@@ -16,6 +16,7 @@ from ops import children
 from ops.errors import OpsError
 from ops.paths import build_dir, secrets_dir
 from ops.progress import Say, quiet
+from ops.secrets import write_private
 from ops.settings import JUMP_VARIABLE
 
 #: How long a host that is up may refuse us. A busy machine's sshd takes seconds; a wrong key won't get better.
@@ -37,9 +38,7 @@ def config(env: str) -> Path:
     text = names + _text(env, os.environ.get(JUMP_VARIABLE, "") if env == "aws" else "")
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(path)
+        write_private(path, text, replace=True)  # in one step: several threads may come here at once
     return path
 
 
