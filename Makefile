@@ -64,7 +64,7 @@ lock: ## Renew the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-TESTS := test lint test-unit test-terraform test-roles test-cluster test-aws explore
+TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-aws explore
 .PHONY: $(TESTS) test-systems
 # They have environments of their own: what somebody set for a cluster or an account of AWS doesn't reach them. SOURCE,
 # MONGODB_VERSION and FILM_LIBRARY_MONGOD do: they say which MongoDB to test with.
@@ -76,6 +76,10 @@ CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LO
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 test: check lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
+
+test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
+	@sh bin/bootstrap browser
+	@$(PYTHON) -m pytest -q -n 3 --dist loadfile tests/unit tests/lint tests/e2e/test_journeys.py
 
 lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the repository's own rules
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

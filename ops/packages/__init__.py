@@ -58,7 +58,7 @@ def build(directory: Path) -> None:
         mongos = _fill("mongodb-org-mongos", Path(scratch), version)
         library = mongos / "usr" / "lib" / "mongos-standin"
         _add_libraries(library)
-        shutil.copytree(_STANDIN, library / "standin", ignore=shutil.ignore_patterns("__pycache__", "*.toml"))
+        shutil.copytree(_STANDIN, library / "standin", ignore=shutil.ignore_patterns("__pycache__", "*.toml", "*.md"))
 
         for tree in (server, mongos):
             make_readable(tree)
