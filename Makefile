@@ -132,8 +132,8 @@ check:
 	@sh bin/bootstrap check
 tools:
 	@sh bin/bootstrap python
-hosts-tools:
-	@sh bin/bootstrap python hosts
+hosts-tools: # hosts first: a machine that can't have any is told so before .venv is made
+	@sh bin/bootstrap hosts python
 cloud-tools:
 	@sh bin/bootstrap python cloud
 env-tools: $(if $(filter aws,$(ENV)),cloud-tools,hosts-tools)

@@ -25,8 +25,10 @@ def as_root(*command: str) -> list[str]:
     """The command, by way of sudo when this user isn't root."""
     if os.geteuid() == 0:
         return list(command)
-    proxies = ",".join(name for name in os.environ if name.lower().endswith("_proxy"))  # sudo drops them
-    return ["sudo", "-n", *([f"--preserve-env={proxies}"] if proxies else []), *command]
+    # sudo drops the variables of proxies, and may not be allowed to keep them: only where there is a proxy.
+    names = [name for name in os.environ if name.lower().endswith("_proxy")]
+    behind_proxy = any(name.lower() != "no_proxy" for name in names)
+    return ["sudo", "-n", *([f"--preserve-env={','.join(names)}"] if behind_proxy else []), *command]
 
 
 def run(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
