@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -87,13 +88,17 @@ def with_ssh_directory(directory: Path) -> list[str]:
 
     ssh reads its configuration in the home that the user database names, whatever HOME says.
     """
-    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    user = pwd.getpwuid(os.getuid())
+    place = Path(user.pw_dir) / ".ssh"
+    place.mkdir(mode=0o700, exist_ok=True)
     # Mounts of podman's must be seen outside, or it fails there: only the file system with the home is made private.
     script = (
-        'mount --make-private "$(findmnt --noheadings --output TARGET --target ~)" && '
-        f'mount --bind {shlex.quote(str(directory))} ~/.ssh && exec "$@"'
+        f'mount --make-private "$(findmnt --noheadings --output TARGET --target {place})" && '
+        f"mount --bind {shlex.quote(str(directory))} {place} && "
+        f'exec setpriv --reuid={user.pw_uid} --regid={user.pw_gid} --init-groups env PATH="$0" "$@"'
     )
-    return podman.as_root("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
+    root = [] if user.pw_uid == 0 else ["sudo", "-n", "-E"]
+    return [*root, "unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, os.environ["PATH"]]
 
 
 @contextmanager
