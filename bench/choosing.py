@@ -12,7 +12,7 @@ from bson import Regex
 
 from app.db.core import get_collection, person_id
 from app.db.films import catalogue
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.search import preferences
 from bench import synthetic
 from bench.library import Library
@@ -130,7 +130,7 @@ def _catalogue_figures(library: Library) -> list[Figure]:
 
 def _like_figures(library: Library) -> list[Figure]:
     films = [synthetic.movie_id(number) for number in range(LIKES)]
-    like, unlike = (_each(partial(change, USER), films) for change in (favourites.like, favourites.unlike))
+    like, unlike = (_each(partial(change, USER), films) for change in (likes.like, likes.unlike))
     bare = _each(lambda film: get_collection(BARE).insert_one({"user_id": USER, "movie_id": film}), films)
     return [
         _beside("a like, median; bare insert_one without an index", percentile(like, 0.5), percentile(bare, 0.5)),

@@ -121,7 +121,7 @@ def _delete(name: str, selection: Selection) -> Page:
         "admin/bulk_delete.html",
         **_about(name, selection),
         preview=preview,
-        hanging=bulk_edit.hanging(name, selection),
+        hanging=bulk_edit.count_dependents(name, selection),
         problem=problem,
     )
     return (page, UNPROCESSABLE) if problem else page

@@ -31,7 +31,7 @@ def show(name: str, document_id: str) -> str:
     return render_template(
         "admin/record.html",
         **_about(name, row),
-        hanging=operations.references(name, document_id),
+        hanging=operations.count_dependents(name, document_id),
         writable=may_change(name, row),
         pointing=operations.REFERENCES.get(name, {}).items(),
         names={
@@ -114,7 +114,7 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
         else:
             flash(f"The {VIEWS[name].one} is deleted.", "success")
             return redirect(url_for("records.listing", name=name))
-    hanging = operations.references(name, document_id)
+    hanging = operations.count_dependents(name, document_id)
     page = render_template(
         "admin/record_delete.html",
         **_about(name, row),

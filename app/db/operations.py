@@ -49,6 +49,7 @@ __all__ = [
     "check_admin_status",
     "check_password",
     "check_user_credentials",
+    "count_dependents",
     "custom_hash",
     "delete_document",
     "delete_documents",
@@ -61,7 +62,6 @@ __all__ = [
     "insert_one",
     "list_documents",
     "preprocess_json_item",
-    "references",
     "update_document",
     "update_one",
     "version",
@@ -93,9 +93,9 @@ def find_document(collection: str, document_id: str) -> Row:
 
 
 @driver_errors()
-def references(collection: str, document_id: str) -> dict[str, int]:
+def count_dependents(collection: str, document_id: str) -> dict[str, int]:
     """What hangs on a document: how many of which collection point at it; only those that do. Raises BadQuery."""
-    return documents.references(collection, converted_id(collection, document_id))
+    return documents.count_dependents(collection, converted_id(collection, document_id))
 
 
 @driver_errors()
@@ -241,10 +241,14 @@ def delete_document(
             return False, []
         check_version(current, version)
         credits = [current] if collection == "credits" else _credits_of(session, collection, current)
-        along = documents.hanging(session, collection, current["_id"], audit.MAX_ALONG) if cascade and actor else {}
+        dependents = (
+            documents.find_dependents(session, collection, current["_id"], audit.MAX_DEPENDENTS)
+            if cascade and actor
+            else {}
+        )
         gone = documents.delete(session, collection, current, cascade=cascade)
         if actor is not None:
-            audit.record_deletion(actor, collection, current, gone, along, session=session)
+            audit.record_deletion(actor, collection, current, gone, dependents, session=session)
         return True, credits
 
     deleted, credits = in_transaction(work)

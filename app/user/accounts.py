@@ -14,7 +14,7 @@ from wtforms import Field
 from app.db.accounts import authenticate, exists, own_account, password_problem, sign_up_problems
 from app.db.accounts import sign_up as create_user
 from app.db.core import BadQuery, Duplicate, NotFound, ValidationFailed
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.operations import find_document
 from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
 from app.web.accounts import local_target, sign_in, sign_out
@@ -107,7 +107,7 @@ def password_hint() -> Response:
 @login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def account() -> str:
     """The signed-in person's own page."""
-    return render_template("user/account.html", account=current_user, likes=favourites.count(current_user.user_id))
+    return render_template("user/account.html", account=current_user, likes=likes.count(current_user.user_id))
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
@@ -135,12 +135,12 @@ def delete() -> Page:
     """The end of an account and of all that is kept with it."""
     form = DeleteAccountForm()
     if not form.validate_on_submit():
-        return _form("user/account_delete.html", form, likes=favourites.count(current_user.user_id))
+        return _form("user/account_delete.html", form, likes=likes.count(current_user.user_id))
     try:
         own_account.delete(current_user.user_id, form.current.data)
     except ValidationFailed as error:
         _say(form, error.errors)
-        return _form("user/account_delete.html", form, likes=favourites.count(current_user.user_id))
+        return _form("user/account_delete.html", form, likes=likes.count(current_user.user_id))
     sign_out()
     flash("Your account is deleted, and everything that was kept with it.", "success")
     return redirect(url_for("films.home"))
@@ -190,7 +190,7 @@ def _already(onward: str) -> AnyResponse:
     if film is None:
         return redirect(onward)
     identifier = str(film["_id"])
-    if not favourites.liked_among(current_user.user_id, [identifier]):
+    if not likes.liked_among(current_user.user_id, [identifier]):
         flash(f"You are logged in now. Press the heart again, and “{film['title']}” is among your films.", "info")
     return redirect(url_for("film.show", film_id=identifier))
 
@@ -213,6 +213,6 @@ def _film_to_like() -> dict[str, object] | None:
 def _onward() -> str:
     """Where to go after logging in. What was pressed before is done now: the page with the form has said so."""
     if film := _film_to_like():
-        favourites.like(current_user.user_id, str(film["_id"]))
+        likes.like(current_user.user_id, str(film["_id"]))
         flash(f"“{film['title']}” is among your films.", "success")
     return _target()

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app.db.core import BadQuery, NotFound
-from app.db.likes import favourites, taste
+from app.db.likes import likes, taste
 from app.db.operations import find_document
 from app.web.accounts import local_target
 from app.web.errors import CSRF_TEXT, error_page
@@ -21,7 +21,7 @@ FILMS_PER_PAGE = 48
 
 
 class Sort(NamedTuple):
-    """How "my films" can be sorted: by one of `favourites.SORTS`, in which direction, and what it's called."""
+    """How "my films" can be sorted: by one of `likes.SORTS`, in which direction, and what it's called."""
 
     by: str
     descending: bool
@@ -52,7 +52,7 @@ blueprint = Blueprint("favourites", __name__)
 def liked() -> frozenset[str] | None:
     """The films that the signed-in person likes, read once a request; None when nobody is signed in."""
     if "liked" not in g:
-        g.liked = favourites.liked(current_user.user_id) if current_user.is_authenticated else None
+        g.liked = likes.liked(current_user.user_id) if current_user.is_authenticated else None
     mine: frozenset[str] | None = g.liked
     return mine
 
@@ -70,7 +70,7 @@ def like(film_id: str) -> Response | tuple[Response, int]:
     here = local_target(once(request.form, "next"), url_for("film.show", film_id=film_id))
     if not current_user.is_authenticated:
         return _log_in_first(film_id, here)
-    change, said = (favourites.like, _LIKED) if wanted == "yes" else (favourites.unlike, _UNLIKED)
+    change, said = (likes.like, _LIKED) if wanted == "yes" else (likes.unlike, _UNLIKED)
     change(current_user.user_id, film_id)
     if _in_script():
         return jsonify(liked=wanted == "yes")
@@ -116,15 +116,13 @@ def show() -> str:
         raise BadQuery(f"sort must be one of {', '.join(SORTS)}")
     after = single(request.args, "after") or None
     sort = SORTS[name]
-    page = favourites.page(
-        current_user.user_id, sort=sort.by, descending=sort.descending, after=after, limit=FILMS_PER_PAGE
-    )
+    page = likes.page(current_user.user_id, sort=sort.by, descending=sort.descending, after=after, limit=FILMS_PER_PAGE)
     return render_template(
         "user/my_films.html",
         page=page,
         sorts=SORTS,
         sort=name,
         continued=bool(after),
-        count=favourites.count(current_user.user_id),
+        count=likes.count(current_user.user_id),
         profile=None if after else taste.profile(current_user.user_id),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask_login import current_user
 
-from app.db.likes import favourites, recommendations
+from app.db.likes import likes, recommendations
 
 FILMS = 24
 
@@ -15,6 +15,6 @@ blueprint = Blueprint("recommendations", __name__)
 @blueprint.get("/for-you")
 def show() -> str:
     """Films that the signed-in person may like, each with its reason; for newcomers the best, of every genre some."""
-    likes = favourites.count(current_user.user_id) if current_user.is_authenticated else 0
-    found = recommendations.for_user(current_user.user_id, FILMS) if likes else recommendations.for_newcomer(FILMS)
-    return render_template("user/for_you.html", found=found, likes=likes)
+    count = likes.count(current_user.user_id) if current_user.is_authenticated else 0
+    found = recommendations.for_user(current_user.user_id, FILMS) if count else recommendations.for_newcomer(FILMS)
+    return render_template("user/for_you.html", found=found, likes=count)

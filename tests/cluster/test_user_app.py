@@ -58,7 +58,7 @@ def test_likes_are_kept_and_lead_to_others(person: Person) -> None:
     assert not set(liked) & set(re.findall(r"/films/([^\"/]+)/like", person.get("/catalogue")))
     assert "card-reason" in person.get("/for-you")
     kept = json.loads(person.get("/account/export"))
-    assert {favourite["film"] for favourite in kept["favourites"]} == set(liked)
+    assert {like["film"] for like in kept["likes"]} == set(liked)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from app.db import operations
 from app.db.accounts import users
 from app.db.core import connection, now
 from app.db.films import person_directory
-from app.db.likes import favourites, neighbour_lists, stray_likes
+from app.db.likes import likes, neighbour_lists, stray_likes
 from app.db.search import derived
 from ops.local_cluster import LocalCluster
 from ops.paths import ROOT
@@ -49,7 +49,7 @@ def test_the_first_run_computes_and_the_next_has_nothing_to_do(run: Run, add_fil
     add_films("One", "Two")
     for user in ("ann", "bob", "cid"):
         for film in ("f001", "f002"):
-            favourites.like(user, film)
+            likes.like(user, film)
     connection.get_collection("credits").insert_one(
         {"movie_id": "f001", "person_id": "p1", "name": "Jane Director", "role": "DIRECTOR"}
     )
@@ -83,9 +83,9 @@ def test_likes_of_what_is_not_there_are_forgotten_unless_they_are_young(
     add_films("One")
     ann = users.sign_up("ann", "three blind mice 1927")["_id"]
     old = now() - 2 * stray_likes.GRACE
-    likes = [(ann, "f001", old), (ann, "made-up", old), ("nobody", "f001", old), (ann, "being-added", now())]
+    rows = [(ann, "f001", old), (ann, "made-up", old), ("nobody", "f001", old), (ann, "being-added", now())]
     database.user_interactions.insert_many(
-        [{"user_id": user, "movie_id": film, "created_at": at} for user, film, at in likes]
+        [{"user_id": user, "movie_id": film, "created_at": at} for user, film, at in rows]
     )
     assert "likes of films and accounts that are no more: 2 removed" in run_here().stdout.splitlines()
     left = {(row["user_id"], row["movie_id"]) for row in database.user_interactions.find()}
@@ -100,7 +100,7 @@ def test_what_cannot_be_looked_up_keeps_no_neighbours_from_being_computed(
     database.search_words.delete_many({})
     database.command("collMod", "search_words", validator={"films": {"$lt": 0}})
     try:
-        favourites.like("ann", "f001")
+        likes.like("ann", "f001")
         result = run_here()
     finally:
         database.command("collMod", "search_words", validator={})
@@ -114,7 +114,7 @@ def test_who_is_overtaken_says_what_it_did(
 ) -> None:
     """A lease that ran out during the first part, and was taken by another process."""
     add_films("One")
-    favourites.like("ann", "f001")
+    likes.like("ann", "f001")
     database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
     refresh = derived.refresh
 

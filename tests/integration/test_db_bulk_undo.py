@@ -41,7 +41,7 @@ def library(add_films: Films, database: Raw) -> Raw:
 def test_a_deletion_takes_along_what_hangs_on_it_and_can_be_undone(library: Raw) -> None:
     before = whole(library, *EVERYTHING)
     chosen = Selection(ids=("f001", "f003"))
-    assert bulk_edit.hanging("movies", chosen) == {"credits": 4, "user_interactions": 3}
+    assert bulk_edit.count_dependents("movies", chosen) == {"credits": 4, "user_interactions": 3}
     job = run("delete", chosen)
     assert (job["state"], job["done"], job["changed"]) == ("done", 2, 2)
     after = whole(library, *EVERYTHING)
@@ -52,7 +52,7 @@ def test_a_deletion_takes_along_what_hangs_on_it_and_can_be_undone(library: Raw)
 
 
 def test_more_hangs_on_a_film_than_goes_in_one_step(library: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_steps, "HANGING", 2)
+    monkeypatch.setattr(bulk_steps, "MAX_DEPENDENTS", 2)
     before = whole(library, *EVERYTHING)
     job = run("delete", ALL)
     assert job["changed"] == 8

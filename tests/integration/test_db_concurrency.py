@@ -177,7 +177,7 @@ def test_what_a_deletion_takes_along_is_in_the_audit_log_too(film: str, database
 def test_of_too_many_taken_along_the_number_is_in_the_audit_log(
     film: str, database: Raw, monkeypatch: pytest.MonkeyPatch, count: int, entries: int
 ) -> None:
-    monkeypatch.setattr(audit, "MAX_ALONG", 3)
+    monkeypatch.setattr(audit, "MAX_DEPENDENTS", 3)
     for n in range(count):
         operations.insert_credit({"movie_id": film, "name": f"Person {n}", "role": "ACTOR"})
     operations.delete_document("movies", film, cascade=True, actor=BOSS)
@@ -187,12 +187,12 @@ def test_of_too_many_taken_along_the_number_is_in_the_audit_log(
 
 def test_what_hangs_on_a_record_is_said(film: str) -> None:
     ada = users.sign_up("ada", PASSWORD)["_id"]
-    assert operations.references("movies", film) == {}
+    assert operations.count_dependents("movies", film) == {}
     operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
     like = operations.insert_one("user_interactions", {"movie_id": film, "user_id": ada})
-    assert operations.references("movies", film) == {"credits": 1, "user_interactions": 1}
-    assert operations.references("users", ada) == {"user_interactions": 1}
-    assert operations.references("user_interactions", like) == {}
+    assert operations.count_dependents("movies", film) == {"credits": 1, "user_interactions": 1}
+    assert operations.count_dependents("users", ada) == {"user_interactions": 1}
+    assert operations.count_dependents("user_interactions", like) == {}
     with pytest.raises(ValidationFailed) as raised:
         operations.insert_one("user_interactions", {"movie_id": film, "user_id": "nobody"})
     assert set(raised.value.errors) == {"user_id"}

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from app.db import operations
 from app.db.core import CREDIT_ROLES
 from app.db.films import person_directory, ranking
-from app.db.likes import favourites, recommendations, similar_films
+from app.db.likes import likes, recommendations, similar_films
 
 Raw = Database[dict[str, Any]]
 AddFilms = Callable[..., None]
@@ -20,7 +20,7 @@ AddFilms = Callable[..., None]
 
 def like(user: str, *films: str) -> None:
     for film in films:
-        favourites.like(user, film)
+        likes.like(user, film)
 
 
 def recommended(user: str, limit: int = 24) -> dict[str, recommendations.Reason]:

@@ -61,7 +61,7 @@ def test_people_follow_bulk_edits_and_deletions(add_films: Films) -> None:
 def test_everybody_goes_with_a_film_of_many_people(
     add_films: Films, monkeypatch: pytest.MonkeyPatch, actor: Actor | None
 ) -> None:
-    monkeypatch.setattr(audit, "MAX_ALONG", 2)
+    monkeypatch.setattr(audit, "MAX_DEPENDENTS", 2)
     add_films("One")
     for number in range(4):
         operations.insert_credit({**CREDIT, "person_id": f"p{number}"})

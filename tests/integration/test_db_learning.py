@@ -7,7 +7,7 @@ import pytest
 from pymongo.database import Database
 
 from app.db import operations
-from app.db.likes import favourites, learning, neighbour_lists
+from app.db.likes import learning, likes, neighbour_lists
 from app.recommender import neighbours as calculation
 
 Raw = Database[dict[str, Any]]
@@ -34,7 +34,7 @@ def learn() -> learning.Learned | None:
 def test_a_release_that_calculates_or_stores_otherwise_computes_anew(
     monkeypatch: pytest.MonkeyPatch, module: Any, constant: str, value: float
 ) -> None:
-    favourites.like("ann", "f001")
+    likes.like("ann", "f001")
     assert learn() is not None
     assert learn() is None
     monkeypatch.setattr(module, constant, value)
@@ -48,7 +48,7 @@ def test_a_liked_film_of_other_genres_makes_it_compute_anew(
     monkeypatch.setattr(learning, "BATCH", 2)  # films are read in several
     add_films(*({"title": f"Film {number}", "genres": ["war", "drama"]} for number in range(1, 7)))
     for film in ("f001", "f002", "f003", "f004", "f005", "gone"):
-        favourites.like("ann", film)
+        likes.like("ann", film)
     assert learn() is not None
     for film, changes, anew in (
         ("f005", {"title": "Another", "genres": ["drama", "war"]}, False),

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from app.db.accounts import own_account, sessions, users
 from app.db.core import DatabaseUnavailable, NotFound, ValidationFailed, now
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.records import documents
 
 Raw = Database[dict[str, Any]]
@@ -155,12 +155,12 @@ def test_the_export_asks_for_no_more_films_than_a_query_holds(
     ada: str, database: Raw, add_films: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A query is a document, of 16 MiB at most: some 200,000 ids."""
-    monkeypatch.setattr(favourites, "BATCH", 2, raising=False)
+    monkeypatch.setattr(likes, "BATCH", 2, raising=False)
     add_films(*({"title": f"Jaws {n}"} for n in range(1, 6)))
     for n in range(1, 6):
         like(database, ada, f"f00{n}")
     database.command("profile", 2)
-    exported = own_account.export(ada)["favourites"]
+    exported = own_account.export(ada)["likes"]
     database.command("profile", 0)
     queries = list(database["system.profile"].find({"ns": f"{database.name}.movies"}))
     database.drop_collection("system.profile")
@@ -176,7 +176,7 @@ def test_the_export_holds_everything_but_the_keys(ada: str, database: Raw, add_f
     data = own_account.export(ada)
     text = json.dumps(data)
     assert data["account"]["name"] == "ada"
-    assert [(film["film"], film["title"], film["release_year"]) for film in data["favourites"]] == [
+    assert [(film["film"], film["title"], film["release_year"]) for film in data["likes"]] == [
         ("f001", "Jaws", 1975),
         ("gone", None, None),
     ]

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from app.db import operations
 from app.db.core import BadQuery, get_collection, now
 from app.db.films import catalogue, ranking
-from app.db.likes import favourites, learning, neighbour_lists, recommendations, similar_films, taste
+from app.db.likes import learning, likes, neighbour_lists, recommendations, similar_films, taste
 from app.db.likes.neighbour_lists import Busy
 from app.recommender.neighbours import neighbours as compute
 
@@ -26,7 +26,7 @@ def learn(*, force: bool = False) -> learning.Learned | None:
 
 def like(user: str, *films: str) -> None:
     for film in films:
-        favourites.like(user, film)
+        likes.like(user, film)
 
 
 def crowd(films: tuple[str, ...], name: str, people: int = 6) -> None:
@@ -205,7 +205,7 @@ def test_nothing_is_computed_again_before_a_like_comes_or_goes() -> None:
     assert learn(force=True) is not None
     like("new", "f001")
     assert learn() == learning.Learned(likes=61, users=13, films=9)
-    favourites.unlike("new", "f001")
+    likes.unlike("new", "f001")
     like("new", "f002")  # as many likes as before
     assert learn() is not None
     assert learn() is None

@@ -13,7 +13,7 @@ from app.db import operations
 from app.db.accounts import rate_limit, sessions, users
 from app.db.cluster import figures
 from app.db.core import DatabaseError, DatabaseUnavailable, connection, listing
-from app.db.likes import favourites, learning, neighbour_lists, recommendations, taste
+from app.db.likes import learning, likes, neighbour_lists, recommendations, taste
 from app.db.schema import create_indexes, install_validators
 from app.db.search import failed_searches, film_search, preferences
 from ops.local_cluster import LocalCluster
@@ -61,7 +61,7 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
     assert preferences.find(kind="MOVIE").page.total == 1
     assert len(film_search.movie_details("f1")["credits"]) == 1
     assert len(recommendations.for_user(ada["_id"])) == 1
-    favourites.like(ada["_id"], "f1")
+    likes.like(ada["_id"], "f1")
     assert recommendations.for_user(ada["_id"]) == []
     assert taste.profile(ada["_id"]) is not None
     for write in (

@@ -6,14 +6,14 @@ import pytest
 
 from app.db import operations
 from app.db.films import catalogue
-from app.db.likes import favourites, taste
+from app.db.likes import likes, taste
 
 AddFilms = Callable[..., None]
 
 
 def like(user: str, *films: str) -> None:
     for film in films:
-        favourites.like(user, film)
+        likes.like(user, film)
 
 
 def test_two_films_of_many_are_no_taste(add_films: AddFilms) -> None:

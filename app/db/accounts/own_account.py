@@ -11,7 +11,7 @@ from pymongo.client_session import ClientSession
 from app.db.accounts import sessions
 from app.db.accounts.passwords import check_password, credential_of, hash_password, password_problem
 from app.db.core import NotFound, Row, ValidationFailed, driver_errors, get_collection, in_transaction, public_user
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.records import documents
 
 WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
@@ -47,7 +47,7 @@ def delete(user_id: str, password: str) -> None:
     """
     user = _checked(user_id, password)
     # Before the transaction, which takes along what is liked meanwhile: it has a minute, whatever there is.
-    favourites.erase(user["_id"])
+    likes.erase(user["_id"])
 
     def work(session: ClientSession) -> None:
         documents.delete(session, "users", user, cascade=True)
@@ -56,12 +56,12 @@ def delete(user_id: str, password: str) -> None:
     sessions.close_others(user["_id"], "user")
     # What was liked in another tab meanwhile: no transaction sees what comes after it. What a request under way likes
     # even now belongs to nobody, and goes with the next `film-library recommend` (app.db.likes.stray_likes).
-    favourites.erase(user["_id"])
+    likes.erase(user["_id"])
 
 
 @driver_errors()
 def export(user_id: str) -> Row:
-    """All that the library has of a person, as plain values: {account, favourites, sessions}, times in ISO 8601, UTC.
+    """All that the library has of a person, as plain values: {account, likes, sessions}, times in ISO 8601, UTC.
 
     Of a film that is gone there is the id. Neither the password's hash nor a session's token is in it: they are keys.
     Raises NotFound.
@@ -70,7 +70,7 @@ def export(user_id: str) -> Row:
     open_sessions = get_collection("sessions").find({"user_id": user["_id"]}).sort("created_at")
     return {
         "account": {"name": user["username"], "created_at": user["created_at"].isoformat()},
-        "favourites": list(_favourites(user["_id"])),
+        "likes": list(_likes(user["_id"])),
         "sessions": [
             {name: session[name].isoformat() for name in ("created_at", "seen_at", "expires_at")}
             for session in open_sessions
@@ -78,10 +78,10 @@ def export(user_id: str) -> Row:
     }
 
 
-def _favourites(user_id: str) -> Iterator[Row]:
+def _likes(user_id: str) -> Iterator[Row]:
     """All that the user likes, the first like first, with the films' titles and years."""
-    likes = iter(get_collection(favourites.NAME).find({"user_id": user_id}).sort([("created_at", 1), ("_id", 1)]))
-    while batch := list(islice(likes, favourites.BATCH)):  # the ids of all of them may be more than a query holds
+    stored = iter(get_collection(likes.NAME).find({"user_id": user_id}).sort([("created_at", 1), ("_id", 1)]))
+    while batch := list(islice(stored, likes.BATCH)):  # the ids of all of them may be more than a query holds
         query = {"_id": {"$in": [like["movie_id"] for like in batch]}}
         films = {film["_id"]: film for film in get_collection("movies").find(query, {"title": 1, "release_year": 1})}
         for like in batch:

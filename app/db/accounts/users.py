@@ -172,10 +172,14 @@ def delete_user(user_id: str, *, actor: Actor | None = None, cascade: bool = Fal
         check_version(current, version)
         if current["admin_status"] == SUPERADMIN:
             _leave_a_superadmin(current["_id"], session)
-        along = documents.hanging(session, "users", current["_id"], audit.MAX_ALONG) if cascade and actor else {}
+        dependents = (
+            documents.find_dependents(session, "users", current["_id"], audit.MAX_DEPENDENTS)
+            if cascade and actor
+            else {}
+        )
         gone = documents.delete(session, "users", current, cascade=cascade)
         if actor is not None:
-            audit.record_deletion(actor, "users", current, gone, along, session=session)
+            audit.record_deletion(actor, "users", current, gone, dependents, session=session)
         return True
 
     deleted = in_transaction(work)

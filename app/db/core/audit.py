@@ -21,7 +21,7 @@ from app.db.core.models import fields_of, get_model, now
 LOG, CHANGES = "audit_log", "audit_changes"
 KEEP_LOG = timedelta(days=400)  # a year and a month, so that one can compare with the same season
 KEEP_CHANGES = timedelta(days=30)
-MAX_ALONG = 200  # entries that a deletion writes for what it takes along; each is a write in its transaction
+MAX_DEPENDENTS = 200  # entries that a deletion writes for what it takes along; each is a write in its transaction
 
 INDEXES: dict[str, list[IndexModel]] = {
     LOG: [
@@ -87,16 +87,16 @@ def record_deletion(
     collection: str,
     row: Row,
     gone: Mapping[str, int],
-    along: Mapping[str, Sequence[Row]],
+    dependents: Mapping[str, Sequence[Row]],
     *,
     session: ClientSession,
 ) -> None:
     """Write an entry for a deleted document, with the numbers (`gone`) of those that it took along, and one for each
-    of these (`along`) in whose `with_collection` and `with_document` it is named. Of more than MAX_ALONG, `along`
+    of these (`along`) in whose `with_collection` and `with_document` it is named. Of more than MAX_DEPENDENTS, `along`
     needn't be complete, and only their numbers are written."""
     cause = {"with_collection": collection, "with_document": str(row["_id"])}
-    if sum(gone.values()) <= MAX_ALONG:
-        for other, rows in along.items():
+    if sum(gone.values()) <= MAX_DEPENDENTS:
+        for other, rows in dependents.items():
             for taken in rows:
                 record(actor, "delete", other, taken["_id"], taken, None, session=session, **cause)
     record(actor, "delete", collection, row["_id"], row, None, session=session, along=dict(gone))

@@ -83,7 +83,7 @@ def _integer(field: Any) -> Converter:
     (low, high), choices = _bounds(field), field.choices
 
     def convert(value: Any) -> int:
-        number: int = value if type(value) is int else _whole(value)
+        number: int = value if type(value) is int else _from_text(value)
         if choices and number not in choices:
             raise ValueError(f"must be one of {', '.join(map(str, choices))}")
         if not low <= number <= high:
@@ -93,7 +93,7 @@ def _integer(field: Any) -> Converter:
     return convert
 
 
-def _whole(value: Any) -> int:
+def _from_text(value: Any) -> int:
     if type(value) is str:
         try:
             value = float(value)

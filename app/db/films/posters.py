@@ -60,8 +60,8 @@ def store(movie_id: str, picture: Picture, *, actor: Actor) -> str:
             upsert=True,
             session=session,
         )
-        deed = "replaced" if before else "added"
-        audit.record(actor, "edit", "movies", key, None, None, session=session, poster=deed)
+        change = "replaced" if before else "added"
+        audit.record(actor, "edit", "movies", key, None, None, session=session, poster=change)
 
     in_transaction(work)
     return version

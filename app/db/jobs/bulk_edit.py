@@ -193,7 +193,7 @@ def _count(collection: str, query: Row) -> int | None:
 
 
 @driver_errors()
-def hanging(collection: str, selection: Selection) -> dict[str, int] | None:
+def count_dependents(collection: str, selection: Selection) -> dict[str, int] | None:
     """How many documents point at the selected ones and go with them, by collection; None for more than MAX_SELECTED
     records, of which only the deletion itself can tell."""
     references = REFERENCES.get(collection, {})

@@ -40,7 +40,7 @@ from app.db.search import derived
 
 # Records of a step: 0.2 to 0.5 s on two busy cores, so that a cancel takes effect soon and a conflict repeats little.
 BATCH = 500
-HANGING = 2_000  # documents deleted along with them in one step; a film may have any number of likes
+MAX_DEPENDENTS = 2_000  # documents deleted along with them in one step; a film may have any number of likes
 REFUSED = (Duplicate, NotFound, ValidationFailed)  # one record's own fault
 Steps = Iterator[Row]  # the job as it is after each step
 
@@ -109,7 +109,7 @@ def delete(job: Row, lease: Lease) -> Steps:
             else:
                 rows.append(row)
         gone = [row["_id"] for row in rows]
-        room = HANGING
+        room = MAX_DEPENDENTS
         for other, key in REFERENCES.get(collection, {}).items():
             found = list(get_collection(other).find({key: {"$in": gone}}, session=session).limit(room)) if room else []
             room -= len(found)

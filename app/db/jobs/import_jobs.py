@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from app.db.core import BadQuery, DatabaseUnavailable, JobCancelled, JobStopped, Row
 from app.db.records import START, Counts, LoadStopped, Settled
-from app.db.transfer import KeptRejects, imports, uploads
+from app.db.transfer import StoredRejects, imports, uploads
 
 REPORT_EVERY_S = 1.0
 
@@ -20,7 +20,7 @@ def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
     before = job.get("report") or {}
     begin = _settled(before, job["done"])
     settled, told = begin, time.monotonic()
-    kept = KeptRejects(job["_id"], begin.counts.rejected, before.get("heading"))
+    kept = StoredRejects(job["_id"], begin.counts.rejected, before.get("heading"))
 
     def progress(now_settled: Settled) -> None:
         nonlocal settled, told
@@ -52,7 +52,7 @@ def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
     return _report(settled.counts, settled, kept)
 
 
-def _report(counts: Counts, settled: Settled, kept: KeptRejects) -> Row:
+def _report(counts: Counts, settled: Settled, kept: StoredRejects) -> Row:
     return {
         "inserted": counts.inserted,
         "existing": counts.existing,

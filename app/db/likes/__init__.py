@@ -3,6 +3,6 @@
 The calculations themselves are in `app.recommender`, which knows no database.
 """
 
-from app.db.likes import favourites, learning, neighbour_lists, recommendations, similar_films, stray_likes, taste
+from app.db.likes import learning, likes, neighbour_lists, recommendations, similar_films, stray_likes, taste
 
-__all__ = ["favourites", "learning", "neighbour_lists", "recommendations", "similar_films", "stray_likes", "taste"]
+__all__ = ["learning", "likes", "neighbour_lists", "recommendations", "similar_films", "stray_likes", "taste"]

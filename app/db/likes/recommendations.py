@@ -13,7 +13,7 @@ from typing import Literal
 
 from app.db.core import Row, check_limit, driver_errors, get_collection
 from app.db.films import BY_RANK, CARD, person_directory, ranking
-from app.db.likes import favourites, neighbour_lists, similar_films
+from app.db.likes import likes, neighbour_lists, similar_films
 from app.recommender import content
 from app.recommender.content import Likeness, likeness
 from app.recommender.diversity import diverse, in_turns
@@ -62,8 +62,8 @@ def for_user(user_id: str, limit: int = 24) -> list[Recommendation]:
     Raises BadQuery for what can't be an id, or a bad limit.
     """
     check_limit(limit)
-    profile = favourites.page(user_id, limit=PROFILE).rows
-    liked = favourites.liked(user_id)
+    profile = likes.page(user_id, limit=PROFILE).rows
+    liked = likes.liked(user_id)
     if not profile:
         return _best(limit, liked)
     by_taste = _by_taste(profile, liked, limit)

@@ -7,7 +7,7 @@ from itertools import chain
 
 from app.db.core import Row, driver_errors, get_collection
 from app.db.films import DECADE, catalogue, person_directory
-from app.db.likes import favourites
+from app.db.likes import likes
 
 PROFILE = 200  # liked films, the latest ones
 # How many of the films have to have a trait for it to be one: two of one genre are chance, two by one person aren't.
@@ -65,9 +65,9 @@ def profile(user_id: str) -> Profile | None:
 
 def _latest(user_id: str) -> list[str]:
     """The films liked last; further back only as long as all of them have been deleted."""
-    page = favourites.page(user_id, limit=PROFILE)
+    page = likes.page(user_id, limit=PROFILE)
     while not page.rows and page.next:
-        page = favourites.page(user_id, limit=PROFILE, after=page.next)
+        page = likes.page(user_id, limit=PROFILE, after=page.next)
     return [film["_id"] for film in page.rows]
 
 

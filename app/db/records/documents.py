@@ -109,7 +109,7 @@ def move_film(session: ClientSession, current: Row, changed: Row) -> None:
     claims.move_all({changed["_id"]: changed["title_hash"]}, session)
 
 
-def references(collection: str, document_id: Any) -> dict[str, int]:
+def count_dependents(collection: str, document_id: Any) -> dict[str, int]:
     """How many documents of which collection point at this one; only those that do."""
     counts = {
         other: get_collection(other).count_documents({field: document_id})
@@ -118,7 +118,7 @@ def references(collection: str, document_id: Any) -> dict[str, int]:
     return {other: count for other, count in counts.items() if count}
 
 
-def hanging(session: ClientSession, collection: str, document_id: Any, most: int) -> dict[str, list[Row]]:
+def find_dependents(session: ClientSession, collection: str, document_id: Any, most: int) -> dict[str, list[Row]]:
     """The documents that point at this one, by their collections; at most so many of each."""
     return {
         other: list(get_collection(other).find({field: document_id}, session=session).limit(most))
@@ -133,11 +133,11 @@ def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) 
     """
     gone: dict[str, int] = {}
     for other, field in REFERENCES.get(collection, {}).items():
-        hanging, query = get_collection(other), {field: row["_id"]}
+        dependents, query = get_collection(other), {field: row["_id"]}
         if cascade:
-            gone[other] = hanging.delete_many(query, session=session).deleted_count
-        elif hanging.find_one(query, {"_id": 1}, session=session) is not None:
-            raise Referenced(references(collection, row["_id"]))
+            gone[other] = dependents.delete_many(query, session=session).deleted_count
+        elif dependents.find_one(query, {"_id": 1}, session=session) is not None:
+            raise Referenced(count_dependents(collection, row["_id"]))
     get_collection(collection).delete_one(address(collection, row), session=session)
     if get_model(collection) is Movie:
         claims.release_all([row["_id"]], session)

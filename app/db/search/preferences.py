@@ -12,7 +12,7 @@ _NOTHING = Page(rows=[], next=None, previous=None, total=0, total_is_estimate=Fa
 
 
 @dataclass(frozen=True)
-class Sought:
+class PersonPreference:
     """A person as asked for, by name or by id, and who that is: nobody, one, or several of that name.
 
     With `more` there are more than MAX_PEOPLE; these are those with the most films.
@@ -32,8 +32,8 @@ class Preferences:
 
     page: Page
     given: bool = True
-    actor: Sought | None = None
-    director: Sought | None = None
+    actor: PersonPreference | None = None
+    director: PersonPreference | None = None
 
 
 @driver_errors()
@@ -58,14 +58,19 @@ def find(
     """
     check_limit(limit)
     films = film_query(kind=kind or None, genre=genre or None)
-    actors, directors = _sought(actor, actor_id, "ACTOR"), _sought(director, director_id, "DIRECTOR")
+    actors, directors = (
+        _person_preference(actor, actor_id, "ACTOR"),
+        _person_preference(director, director_id, "DIRECTOR"),
+    )
     if not (films or actors or directors):
         return Preferences(_NOTHING, given=False)
     if actors is None and directors is None:
         return Preferences(
             fetch_page("movies", films, BY_RANK, after=after, limit=limit, projection=CARD, counted=False)
         )
-    works = [_films(sought, role) for sought, role in ((actors, "ACTOR"), (directors, "DIRECTOR")) if sought]
+    works = [
+        _films(preference, role) for preference, role in ((actors, "ACTOR"), (directors, "DIRECTOR")) if preference
+    ]
     if not (ids := set.intersection(*works)):
         return Preferences(_NOTHING, actor=actors, director=directors)
     films["_id"] = {"$in": sorted(ids)}
@@ -74,7 +79,7 @@ def find(
     return Preferences(page, actor=actors, director=directors)
 
 
-def _sought(text: str | None, chosen: str | None, role: str) -> Sought | None:
+def _person_preference(text: str | None, chosen: str | None, role: str) -> PersonPreference | None:
     if text is None or text == "":
         return None
     words = person_directory.name_words(text)  # raises BadQuery
@@ -84,15 +89,15 @@ def _sought(text: str | None, chosen: str | None, role: str) -> Sought | None:
         for row in get_collection(person_directory.NAME).find({"_id": {"$in": ids}}, person_directory.SHOWN)
     }
     if chosen in known and tokenize(known[chosen]["name"]) == words:
-        return Sought(text, [known[chosen]])
+        return PersonPreference(text, [known[chosen]])
     if text in known:
-        return Sought(text, [known[text]])
+        return PersonPreference(text, [known[text]])
     people = person_directory.named(text, role=role, limit=MAX_PEOPLE + 1)
-    return Sought(text, people[:MAX_PEOPLE], more=len(people) > MAX_PEOPLE)
+    return PersonPreference(text, people[:MAX_PEOPLE], more=len(people) > MAX_PEOPLE)
 
 
-def _films(sought: Sought, role: str) -> set[str]:
+def _films(preference: PersonPreference, role: str) -> set[str]:
     """The ids of the films in which one of these people has the role."""
-    query = {"person_id": {"$in": [person["_id"] for person in sought.people]}, "role": role}
+    query = {"person_id": {"$in": [person["_id"] for person in preference.people]}, "role": role}
     found = get_collection("credits").find(query, {"_id": 0, "movie_id": 1}).limit(MAX_CREDITS)
     return {credit["movie_id"] for credit in found}

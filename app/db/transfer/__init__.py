@@ -4,13 +4,13 @@ from app.db.transfer import exports, imports, reject_files, sample, stored_rejec
 from app.db.transfer.readers import FileUnreadable
 from app.db.transfer.reject_files import RejectsFiles
 from app.db.transfer.sample import Sample
-from app.db.transfer.stored_rejects import KeptRejects
+from app.db.transfer.stored_rejects import StoredRejects
 
 __all__ = [
     "FileUnreadable",
-    "KeptRejects",
     "RejectsFiles",
     "Sample",
+    "StoredRejects",
     "exports",
     "imports",
     "reject_files",

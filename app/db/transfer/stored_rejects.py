@@ -14,7 +14,7 @@ NAME = "import_rejects"
 PAGE = 100  # refused records read at a time: as many MB at worst
 
 
-class KeptRejects:
+class StoredRejects:
     """What a job refuses (see `reject_files.Rejects`), on its way to the collection.
 
     A job that goes on where it stood has refused `number` records by then, of a file with that `heading`.

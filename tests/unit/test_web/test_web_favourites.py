@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from web_visitor import PASSWORD, XSS, Visitor, with_session
 
 from app.db.accounts import users
-from app.db.likes import favourites
+from app.db.likes import likes
 from ops.local_cluster import LocalCluster
 
 Find = Callable[[str], str]
@@ -75,14 +75,14 @@ def test_liking_twice_is_liking_once(member: Visitor, new_name: str, user_id: Fi
     assert [row["movie_id"] for row in found] == ["Q2"]
     for _ in range(2):
         press(member, "Q2", "no")
-    assert favourites.count(user_id(new_name)) == 0
+    assert likes.count(user_id(new_name)) == 0
 
 
 def test_scripts_get_an_answer_and_not_a_page(member: Visitor, new_name: str, user_id: Find) -> None:
     form = {"csrf_token": token(member), "like": "yes", "next": "/"}
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (200, {"liked": True})
-    assert favourites.liked(user_id(new_name)) == {"Q1"}
+    assert likes.liked(user_id(new_name)) == {"Q1"}
     assert "is among" not in member.get("/catalogue").text, "hearts.js says it itself"
     with member.client.session_transaction() as session:
         session.pop("_user_id")
@@ -104,7 +104,7 @@ def test_a_heart_of_a_session_that_has_ended_leads_to_the_log_in_page(
     assert (answer.status_code, json.loads(answer.text)) == (401, {"log_in": log_in})
     assert member.post("/films/Q1/like", form).location == log_in
     assert member.post("/films/Q1/like", {**form, "next": ["//evil.example", "/"]}).status_code == 302
-    assert favourites.count(user_id(new_name)) == 0
+    assert likes.count(user_id(new_name)) == 0
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_heart_of_a_session_that_has_ended_leads_to_the_log_in_page(
 )
 def test_what_is_no_like(member: Visitor, new_name: str, user_id: Find, film: str, form: dict[str, str]) -> None:
     assert member.send(f"/films/{film}/like", form, form_on="/account").status_code == 400
-    assert favourites.count(user_id(new_name)) == 0
+    assert likes.count(user_id(new_name)) == 0
 
 
 def test_a_heart_leads_nowhere_else(member: Visitor) -> None:
@@ -137,18 +137,18 @@ def test_a_heart_pressed_before_logging_in_is_done_after_it(visitor: Visitor, ne
     log_in = found[1].replace("&amp;", "&") + "like=Q1"
     assert "“The Long Film” will be among your films" in visitor.get(log_in).text
     assert visitor.send(log_in, {"username": new_name, "password": "wrong password"}).status_code == 422
-    assert favourites.count(user_id(new_name)) == 0
+    assert likes.count(user_id(new_name)) == 0
     answer = visitor.send(log_in, {"username": new_name, "password": PASSWORD})
     assert answer.location == "/catalogue?genre=drama"
     assert "“The Long Film” is among your films" in visitor.get(answer.location).text
-    assert favourites.liked(user_id(new_name)) == {"Q1"}
+    assert likes.liked(user_id(new_name)) == {"Q1"}
 
 
 def test_a_film_to_like_that_there_is_not(visitor: Visitor, new_name: str, user_id: Find) -> None:
     users.sign_up(new_name, PASSWORD)
     answer = visitor.send("/log-in?like=nope", {"username": new_name, "password": PASSWORD})
     assert answer.location == "/"
-    assert favourites.count(user_id(new_name)) == 0
+    assert likes.count(user_id(new_name)) == 0
 
 
 def test_a_link_to_the_log_in_page_likes_nothing_for_who_is_logged_in(
@@ -158,8 +158,8 @@ def test_a_link_to_the_log_in_page_likes_nothing_for_who_is_logged_in(
         answer = member.get(f"{path}?like=Q1&next=/catalogue")
         assert (answer.status_code, answer.location) == (302, "/films/Q1")
         assert "Press the heart again, and “The Long Film” is among your films" in member.get(answer.location).text
-    assert favourites.count(user_id(new_name)) == 0
-    favourites.like(user_id(new_name), "Q1")
+    assert likes.count(user_id(new_name)) == 0
+    likes.like(user_id(new_name), "Q1")
     assert "again" not in member.get(member.get("/log-in?like=Q1").location).text
 
 
@@ -212,7 +212,7 @@ def test_bad_queries_of_the_catalogue(visitor: Visitor, query: str) -> None:
 def test_my_films_in_every_order(member: Visitor, new_name: str, user_id: Find) -> None:
     assert "No film yet" in member.get("/my-films").text
     for film in ("Q2", "Q1", "Q3"):
-        favourites.like(user_id(new_name), film)
+        likes.like(user_id(new_name), film)
     script = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;Sons&#39;"
     long, ago = "The Long Film", "A Film, Long Ago"
     orders = {
@@ -234,7 +234,7 @@ def test_my_films_in_every_order(member: Visitor, new_name: str, user_id: Find) 
 
 def test_films_that_are_not_there_are_not_counted(member: Visitor, new_name: str, user_id: Find) -> None:
     for film in ("Q1", *(f"made-up-{n}" for n in range(49))):
-        favourites.like(user_id(new_name), film)
+        likes.like(user_id(new_name), film)
     first = member.get("/my-films").text
     assert ">1 film<" in first
     assert ">1 film<" in member.get("/account").text
@@ -245,9 +245,9 @@ def test_films_that_are_not_there_are_not_counted(member: Visitor, new_name: str
 
 
 def test_my_films_are_mine(member: Visitor, new_name: str, user_id: Find) -> None:
-    favourites.like(user_id("ann"), "N001")
+    likes.like(user_id("ann"), "N001")
     assert "Numbered 1" not in titles(member.get("/my-films").text)
-    favourites.unlike(user_id("ann"), "N001")
+    likes.unlike(user_id("ann"), "N001")
 
 
 def test_what_to_watch_next_says_why(visitor: Visitor, new_name: str, user_id: Find) -> None:
@@ -257,7 +257,7 @@ def test_what_to_watch_next_says_why(visitor: Visitor, new_name: str, user_id: F
     users.sign_up(new_name, PASSWORD)
     with_session(visitor, new_name)
     assert "liked a film yet" in visitor.get("/for-you").text
-    favourites.like(user_id(new_name), "Q1")
+    likes.like(user_id(new_name), "Q1")
     page = visitor.get("/for-you").text
     assert "what goes with the 1 film that" in page
     assert "From the third heart on" in page

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from web_visitor import PASSWORD, Visitor, with_session
 
 from app.db.accounts import users
-from app.db.likes import favourites
+from app.db.likes import likes
 from ops.local_cluster import LocalCluster
 
 OTHER = "four blind mice 1928"
@@ -84,7 +84,7 @@ def test_guessing_the_present_password_is_limited(member: Visitor) -> None:
 
 def test_deleting_the_account_leaves_nothing(member: Visitor, new_name: str, user_id: Find) -> None:
     identifier = user_id(new_name)
-    favourites.like(identifier, "Q1")
+    likes.like(identifier, "Q1")
     copy = member.cookie()
     assert "the 1 film" in member.get("/account/delete").text
     refused = member.send("/account/delete", {"current": "wrong password"})
@@ -94,19 +94,19 @@ def test_deleting_the_account_leaves_nothing(member: Visitor, new_name: str, use
     thief = Visitor(member.app)
     thief.use_cookie(copy)
     assert thief.get("/account").status_code == 302
-    assert favourites.count(identifier) == 0
+    assert likes.count(identifier) == 0
     assert not users.exists(new_name)
     assert member.sign_up(new_name).status_code == 302, "the name is free again"
 
 
 def test_the_data_can_be_taken_along(member: Visitor, new_name: str, user_id: Find, visitor: Visitor) -> None:
-    favourites.like(user_id(new_name), "Q1")
+    likes.like(user_id(new_name), "Q1")
     answer = member.get("/account/export")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="film-library-{new_name}.json"'
     assert answer.headers["Cache-Control"] == "no-store"
     data = json.loads(answer.text)
     assert data["account"]["name"] == new_name
-    assert [film["title"] for film in data["favourites"]] == ["The Long Film"]
+    assert [film["title"] for film in data["likes"]] == ["The Long Film"]
     assert "argon2" not in answer.text
 
 

@@ -225,9 +225,9 @@ def test_a_deletion_says_what_hangs_on_it(boss: Visitor, film: str, library: Loc
     assert "1 credit and 1 favourite" in page
     values = Form(page, address).values
     assert submit(boss, address, values).status_code == 422
-    assert operations.references("movies", "T1") == {"credits": 1, "user_interactions": 1}
+    assert operations.count_dependents("movies", "T1") == {"credits": 1, "user_interactions": 1}
     assert submit(boss, address, values, cascade="1").status_code == 302
-    assert operations.references("movies", "T1") == {}
+    assert operations.count_dependents("movies", "T1") == {}
     with pytest.raises(NotFound):
         operations.find_document("movies", "T1")
     assert submit(boss, address, values, cascade="1").status_code == 404

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, get_template_attribute
 from web_visitor import Visitor
 
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.likes.taste import Profile, Trait
 
 
@@ -55,9 +55,9 @@ def test_what_is_for_somebody_counts_films_that_are_there_and_claims_nobody_else
 ) -> None:
     visitor.sign_up(new_name)
     for film in ("gone1", "gone2", "gone3"):
-        favourites.like(user_id(new_name), film)
+        likes.like(user_id(new_name), film)
     assert "liked a film yet" in visitor.page("/for-you")
-    favourites.like(user_id(new_name), "Q1")
+    likes.like(user_id(new_name), "Q1")
     page = visitor.page("/for-you")
     assert "What is rated best" in page
     assert ">you like</a>. From the third heart on" in page

@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from app.db import operations
 from app.db.core import BadQuery, now
-from app.db.likes import favourites
+from app.db.likes import likes
 
 Raw = Database[dict[str, Any]]
 Add = Callable[..., None]
@@ -33,7 +33,7 @@ def films(add_films: Add) -> None:
 def pages(sort: str, *, descending: bool, limit: int = 2) -> list[dict[str, Any]]:
     rows, after = [], None
     while True:
-        page = favourites.page(USER, sort=sort, descending=descending, after=after, limit=limit)
+        page = likes.page(USER, sort=sort, descending=descending, after=after, limit=limit)
         rows += page.rows
         if (after := page.next) is None:
             return rows
@@ -41,29 +41,29 @@ def pages(sort: str, *, descending: bool, limit: int = 2) -> list[dict[str, Any]
 
 @pytest.mark.usefixtures("films")
 def test_liking_twice_is_liking_once_and_unliking_too(database: Raw) -> None:
-    favourites.like(USER, "f001")
+    likes.like(USER, "f001")
     (first,) = database.user_interactions.find()
-    favourites.like(USER, "f001")
+    likes.like(USER, "f001")
     assert list(database.user_interactions.find()) == [first]
     assert first["created_at"] <= now()
     for _ in range(2):
-        favourites.unlike(USER, "f001")
-        assert favourites.liked(USER) == frozenset()
-    favourites.like(USER, "f001")
-    assert favourites.liked(USER) == {"f001"}
+        likes.unlike(USER, "f001")
+        assert likes.liked(USER) == frozenset()
+    likes.like(USER, "f001")
+    assert likes.liked(USER) == {"f001"}
 
 
 def test_many_who_like_at_once_make_one_document(database: Raw) -> None:
     with ThreadPoolExecutor(8) as pool:
         for film in range(20):
-            list(pool.map(lambda _, film=film: favourites.like(USER, f"f{film}"), range(8)))
+            list(pool.map(lambda _, film=film: likes.like(USER, f"f{film}"), range(8)))
     assert database.user_interactions.count_documents({}) == 20
 
 
 def test_a_like_and_its_end_are_one_round_trip_each(database: Raw) -> None:
     database.command("profile", 2)
-    favourites.like(USER, "f001")
-    favourites.unlike(USER, "f001")
+    likes.like(USER, "f001")
+    likes.unlike(USER, "f001")
     database.command("profile", 0)
     entries = list(database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}}))
     database.drop_collection("system.profile")
@@ -72,14 +72,14 @@ def test_a_like_and_its_end_are_one_round_trip_each(database: Raw) -> None:
 
 @pytest.mark.usefixtures("films")
 def test_the_hearts_of_a_page() -> None:
-    favourites.like(USER, "f001")
-    favourites.like(USER, "f002")
-    favourites.like("u2", "f003")
-    assert favourites.liked_among(USER, ["f001", "f003", "f004", "f001"]) == {"f001"}
-    assert favourites.liked_among(USER, []) == frozenset()
-    assert (favourites.count(USER), favourites.count("nobody")) == (2, 0)
+    likes.like(USER, "f001")
+    likes.like(USER, "f002")
+    likes.like("u2", "f003")
+    assert likes.liked_among(USER, ["f001", "f003", "f004", "f001"]) == {"f001"}
+    assert likes.liked_among(USER, []) == frozenset()
+    assert (likes.count(USER), likes.count("nobody")) == (2, 0)
     with pytest.raises(BadQuery, match="at most 500"):
-        favourites.liked_among(USER, [f"f{n}" for n in range(501)])
+        likes.liked_among(USER, [f"f{n}" for n in range(501)])
 
 
 @pytest.mark.usefixtures("films")
@@ -94,8 +94,8 @@ def test_the_hearts_of_a_page() -> None:
 )
 def test_favourites_in_every_order(database: Raw, sort: str, ascending: list[str]) -> None:
     for film in ("f002", "f003", "f001"):
-        favourites.like(USER, film)
-    favourites.like("u2", "f004")
+        likes.like(USER, film)
+    likes.like("u2", "f004")
     assert [film["_id"] for film in pages(sort, descending=False)] == ascending
     rows = pages(sort, descending=True)
     assert [film["_id"] for film in rows] == ascending[::-1]
@@ -105,14 +105,14 @@ def test_favourites_in_every_order(database: Raw, sort: str, ascending: list[str
 
 
 @pytest.mark.usefixtures("films")
-@pytest.mark.parametrize("sort", favourites.SORTS)
+@pytest.mark.parametrize("sort", likes.SORTS)
 def test_a_film_deleted_meanwhile_is_left_out(database: Raw, sort: str) -> None:
     for film in ("f001", "f002", "f003"):
-        favourites.like(USER, film)
+        likes.like(USER, film)
     database.movies.delete_one({"_id": "f002"})  # past app.db, which takes the likes along
     assert {film["_id"] for film in pages(sort, descending=True, limit=1)} == {"f001", "f003"}
     assert pages(sort, descending=True, limit=500) == pages(sort, descending=True, limit=1)
-    assert favourites.count(USER) == 2
+    assert likes.count(USER) == 2
 
 
 @pytest.mark.parametrize("descending", [True, False])
@@ -133,40 +133,40 @@ def test_the_latest_likes_are_read_from_an_index(database: Raw, descending: bool
 @pytest.mark.usefixtures("films")
 def test_likes_go_with_their_film_and_with_their_user(database: Raw) -> None:
     for film in ("f001", "f002"):
-        favourites.like(USER, film)
-        favourites.like("u2", film)
+        likes.like(USER, film)
+        likes.like("u2", film)
     assert operations.delete_document("movies", "f001", cascade=True)
-    assert favourites.liked(USER) == {"f002"}
-    assert favourites.erase(USER) == 1
-    assert favourites.erase(USER) == 0
+    assert likes.liked(USER) == {"f002"}
+    assert likes.erase(USER) == 1
+    assert likes.erase(USER) == 0
     assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
-    assert favourites.page(USER).rows == []
+    assert likes.page(USER).rows == []
 
 
 def test_likes_of_many_batches_are_all_erased(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(favourites, "BATCH", 3)
+    monkeypatch.setattr(likes, "BATCH", 3)
     for film in range(7):
-        favourites.like(USER, f"f{film}")
-    favourites.like("u2", "f1")
-    assert favourites.erase(USER) == 7
+        likes.like(USER, f"f{film}")
+    likes.like("u2", "f1")
+    assert likes.erase(USER) == 7
     assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
 
 
 def test_what_is_no_id_is_refused(database: Raw) -> None:
     for bad in NO_FILMS:
-        for call in (favourites.like, favourites.unlike):
+        for call in (likes.like, likes.unlike):
             with pytest.raises(BadQuery):
                 call(USER, bad)  # type: ignore[arg-type]
         with pytest.raises(BadQuery):
-            favourites.liked_among(USER, [bad])  # type: ignore[list-item]
+            likes.liked_among(USER, [bad])  # type: ignore[list-item]
     calls: list[Callable[[Any], Any]] = [
-        lambda user: favourites.like(user, "f001"),
-        lambda user: favourites.unlike(user, "f001"),
-        lambda user: favourites.liked_among(user, ["f001"]),
-        favourites.liked,
-        favourites.count,
-        favourites.page,
-        favourites.erase,
+        lambda user: likes.like(user, "f001"),
+        lambda user: likes.unlike(user, "f001"),
+        lambda user: likes.liked_among(user, ["f001"]),
+        likes.liked,
+        likes.count,
+        likes.page,
+        likes.erase,
     ]
     for call_with in calls:
         for bad in NO_IDS:
@@ -177,9 +177,9 @@ def test_what_is_no_id_is_refused(database: Raw) -> None:
 
 @pytest.mark.usefixtures("films")
 def test_bad_orders_cursors_and_limits_are_refused() -> None:
-    favourites.like(USER, "f001")
-    favourites.like(USER, "f002")
-    cursor = favourites.page(USER, sort="title", limit=1).next
+    likes.like(USER, "f001")
+    likes.like(USER, "f002")
+    cursor = likes.page(USER, sort="title", limit=1).next
     for arguments in (
         {"sort": "_id"},
         {"sort": ["title"]},
@@ -190,4 +190,4 @@ def test_bad_orders_cursors_and_limits_are_refused() -> None:
         {"limit": 501},
     ):
         with pytest.raises(BadQuery):
-            favourites.page(USER, **arguments)
+            likes.page(USER, **arguments)

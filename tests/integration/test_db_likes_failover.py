@@ -20,7 +20,7 @@ from pymongo.database import Database
 from app.db import operations
 from app.db.core import DatabaseUnavailable, Page, Row, connection
 from app.db.films import catalogue, person_directory
-from app.db.likes import favourites
+from app.db.likes import likes
 from app.db.schema import create_indexes, install_validators
 from app.db.search import preferences
 from ops.local_cluster import LocalCluster
@@ -53,7 +53,7 @@ class Window:
 
     def press(self, film: str, *, liked: bool) -> None:
         """Again until it is acknowledged, as a page does that says it failed."""
-        change = favourites.like if liked else favourites.unlike
+        change = likes.like if liked else likes.unlike
         while True:
             try:
                 change(self.user, film)
@@ -129,9 +129,9 @@ def test_films_are_chosen_in_one_order_from_both_shards(films: list[str]) -> Non
     (actor,) = person_directory.find("actor ann")
     assert [film["_id"] for film in person_directory.person(actor["_id"])["works"]["ACTOR"]] == films
     for film in films[::-1]:
-        favourites.like("user", film)
-    for sort in favourites.SORTS:
-        found = all_pages(favourites.page, user_id="user", sort=sort)
+        likes.like("user", film)
+    for sort in likes.SORTS:
+        found = all_pages(likes.page, user_id="user", sort=sort)
         assert sorted(found) == films
         assert found == {"title": films[::-1], "year": films[1::2][::-1] + films[::2][::-1]}.get(sort, films)
 
@@ -190,4 +190,4 @@ def test_hearts_are_as_last_acknowledged_though_a_primary_dies(cluster: LocalClu
     assert min(kept) > 0, "both shards have users"
     assert sum(kept) == len(expected)
     for user in {window.user for window in windows}:
-        assert favourites.liked(user) == {film for owner, film in expected if owner == user}
+        assert likes.liked(user) == {film for owner, film in expected if owner == user}
