@@ -85,7 +85,7 @@ def _bare(app: Flask, template: str, context: Context) -> Flask:
     nobody = {"current_user": AnonymousUserMixin(), "liked": lambda: None, "csrf_token": lambda: ""}
     bare.jinja_env.globals.update(known | nobody)
     with bare.test_request_context():
-        macros: Any = bare.jinja_env.get_template("user/face.html").module
+        macros: Any = bare.jinja_env.get_template("user/card.html").module
 
     def face(film: dict[str, Any]) -> Face:
         """Rendered each time, where the app keeps what it has rendered."""

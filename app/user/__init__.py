@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.user import accounts, catalogue, favourites, film, films, people, posters, preferences, recommendations
+from app.user import accounts, catalogue, film, films, likes, people, posters, preferences, recommendations
 from app.web import build_app
 
 # Of one address or account: what nobody does by hand. A heart writes, a hint takes a processor up to 0.2 s.
@@ -25,7 +25,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         "user",
         [
             module.blueprint
-            for module in (films, film, catalogue, preferences, people, favourites, recommendations, accounts, posters)
+            for module in (films, film, catalogue, preferences, people, likes, recommendations, accounts, posters)
         ],
         home="films.home",
         limited=["accounts.log_in", "accounts.change_password", "accounts.delete"],

@@ -34,5 +34,5 @@ def face(film: dict[str, Any]) -> Face:
 @lru_cache(KEPT)
 def _rendered(values: tuple[Any, ...], genres: tuple[str, ...]) -> Face:
     film = dict(zip(FIELDS, values, strict=True), genres=genres)
-    macros: Any = current_app.jinja_env.get_template("user/face.html").module
+    macros: Any = current_app.jinja_env.get_template("user/card.html").module
     return Face(macros.picture(film), macros.words(film))

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request, url_for
 from app.db.core import BadQuery
 from app.db.films import catalogue
 from app.user.cards import face
-from app.user.favourites import liked
+from app.user.likes import liked
 from app.web.query import single
 
 ROWS = 100

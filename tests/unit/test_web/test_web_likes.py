@@ -83,7 +83,7 @@ def test_scripts_get_an_answer_and_not_a_page(member: Visitor, new_name: str, us
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (200, {"liked": True})
     assert likes.liked(user_id(new_name)) == {"Q1"}
-    assert "is among" not in member.get("/catalogue").text, "hearts.js says it itself"
+    assert "is among" not in member.get("/catalogue").text, "likes.js says it itself"
     with member.client.session_transaction() as session:
         session.pop("_user_id")
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)

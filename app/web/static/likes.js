@@ -1,7 +1,7 @@
 // Hearts without a new page: shown at once, sent in the background, taken back when that fails, undone by a button.
 // Other tabs are told. Lists that a film leaves when it is liked, or no longer, say so with data-leaves.
 
-const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150; // milliseconds, as in hearts.css
+const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150; // milliseconds, as in likes.css
 const TOAST = 10_000; // milliseconds that an undo is offered; no shorter than WCAG's advice for what vanishes
 const REFUSED = {
   400: "This page is too old: reload it and try again.",

@@ -61,7 +61,7 @@ def liked() -> frozenset[str] | None:
 def like(film_id: str) -> Response | tuple[Response, int]:
     """Like a film (`like` is "yes") or no longer ("no"): any number of times, with the same end.
 
-    hearts.js gets JSON, and 401 with the address of the log-in page when the session has ended. A browser without
+    likes.js gets JSON, and 401 with the address of the log-in page when the session has ended. A browser without
     JavaScript goes back to where it was, and is offered to undo it.
     """
     wanted = once(request.form, "like")
@@ -118,7 +118,7 @@ def show() -> str:
     sort = SORTS[name]
     page = likes.page(current_user.user_id, sort=sort.by, descending=sort.descending, after=after, limit=FILMS_PER_PAGE)
     return render_template(
-        "user/my_films.html",
+        "user/likes.html",
         page=page,
         sorts=SORTS,
         sort=name,
