@@ -1,1 +1,21 @@
-"""The cluster's life cycle on the controller: `python -m ops up|down|status`."""
+"""The cluster's life cycle on the controller: `python -m ops up|down|status ...`, which the Makefile's targets call.
+
+Modules import only from lines below their own (`make lint` checks it):
+
+    __main__, doctor                         what make runs
+    preflight                                refuses what can't work, before anything changes
+    aws, dev, molecule, try_host, up         the commands
+    down, status
+    ansible, faults, fleet, hosts, local_cluster, run
+    image, inventory
+    source                                   where MongoDB's packages come from
+    mirror
+    packages
+    artifacts, containers, processes, ssh
+    podman, secrets, settings
+    children, locks, progress, system, topology
+    errors, paths
+
+In `aws`: cluster and down (the commands); fleet; hosts; state; account and backups; instances, leftovers and terraform.
+`doctor`, `preflight` and what they import use the standard library only: they run before anything is installed.
+"""

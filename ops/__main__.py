@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 
-from ops import hosts, inventory, preflight, secrets, source, status
+from ops import fleet, hosts, inventory, preflight, secrets, source, status
 from ops.aws import account, terraform
 from ops.aws import cluster as aws
+from ops.aws import fleet as aws_fleet
 from ops.aws.down import down as aws_down
 from ops.dev import dev
 from ops.down import down
@@ -84,7 +86,9 @@ def _status(arguments: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
     if settings.env == "aws":
         _check_account(settings)
-    state = status.collect(settings.env)
+    local = settings.env != "aws"
+    with nullcontext(fleet.local(settings.env)) if local else aws_fleet.reach(settings.env) as hosts:
+        state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
     return 0 if state.healthy else 1
 

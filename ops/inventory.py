@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 from ops import ssh
-from ops.aws.hosts import ssh_options
 from ops.paths import build_dir, secrets_dir
 from ops.settings import Settings
 from ops.source import PackageSource
@@ -39,7 +38,7 @@ def write_single(settings: Settings, host: Host) -> Path:
 def write_common(env: str, source: PackageSource) -> Path:
     """Writes what EC2's hosts have in common and returns its path."""
     # The alias is Ansible's to fill in: the instance that a name stands for at the moment.
-    options = shlex.join(ssh_options("ALIAS")).replace("ALIAS", "{{ instance_id }}")
+    options = shlex.join(ssh.known_as("ALIAS")).replace("ALIAS", "{{ instance_id }}")
     connection = _connection(env)
     connection["ansible_ssh_common_args"] += f" {options}"
     del connection["ansible_user"]

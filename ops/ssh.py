@@ -63,6 +63,14 @@ def command(env: str, destination: str, *options: str) -> list[str]:
     return ["ssh", "-F", str(config(env)), *options, destination]
 
 
+def known_as(alias: str) -> list[str]:
+    """Options that look up a host's key under `alias`.
+
+    EC2's hosts are known by their instance id: a rebuilt host has a new key, but an instance's key never changes.
+    """
+    return ["-o", f"HostKeyAlias={alias}"]
+
+
 def wait_until_admitted(name: str, command: list[str], *, boot_seconds: float = 0, say: Say = quiet) -> None:
     """Waits until the ssh command `command` gets in.
 

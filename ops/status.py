@@ -16,7 +16,8 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import fleet, secrets
+from ops import secrets
+from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
 from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT, shard_port
@@ -61,21 +62,20 @@ class Status:
         return all(row.healthy for row in self.processes)
 
 
-def collect(env: str) -> Status:
-    """Asks every process of the environment. Raises OpsError when there is no such environment."""
-    with fleet.reach(env) as hosts:
-        web = hosts.addresses[hosts.groups["web"][0]]
-        status = Status(
-            environment=env,
-            processes=[],
-            urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
-            passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
-        )
-        if _phases_file(env).exists():
-            status.phases = json.loads(_phases_file(env).read_text())
-        probe = _Probe(status, secrets.load_passwords(env), hosts)
-        with ThreadPoolExecutor(max_workers=16) as pool:
-            status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
+def collect(env: str, hosts: Fleet) -> Status:
+    """Asks every process of the environment."""
+    web = hosts.addresses[hosts.groups["web"][0]]
+    status = Status(
+        environment=env,
+        processes=[],
+        urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
+        passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
+    )
+    if _phases_file(env).exists():
+        status.phases = json.loads(_phases_file(env).read_text())
+    probe = _Probe(status, secrets.load_passwords(env), hosts)
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
     return status
 
 
@@ -89,7 +89,7 @@ def _phases_file(env: str) -> Path:
 
 
 class _Probe:
-    def __init__(self, status: Status, passwords: dict[str, str], hosts: fleet.Fleet) -> None:
+    def __init__(self, status: Status, passwords: dict[str, str], hosts: Fleet) -> None:
         self._status = status
         self._passwords = passwords
         self._hosts = hosts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ops import ansible, hosts, inventory, secrets, source, status
+from ops import ansible, fleet, hosts, inventory, secrets, source, status
 from ops.artifacts import sample_wheel
 from ops.locks import exclusive
 from ops.progress import Progress
@@ -22,7 +22,7 @@ def up(settings: Settings) -> int:
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         run.tell_reports()
         status.remember_phases(env, progress.seconds)
-        state = status.collect(env)
+        state = status.collect(env, fleet.local(env))
         progress.say(status.render(state))
         return 0 if state.healthy else 1
 

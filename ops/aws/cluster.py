@@ -10,7 +10,7 @@ from typing import Any
 
 from ops import ansible, inventory, source, status
 from ops.artifacts import sample_wheel
-from ops.aws import account, estimate, hosts, instances
+from ops.aws import account, estimate, fleet, hosts, instances
 from ops.aws.leftovers import Leftovers
 from ops.aws.state import cluster_id, identity, open_state
 from ops.aws.terraform import Plan, Terraform
@@ -33,10 +33,10 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
             packages = source.choose(settings)
         with progress.phase("Terraform"):
             outputs = _apply(settings, variables, progress)
-        fleet = hosts.of_outputs(outputs)
+        found = hosts.of_outputs(outputs)
         with progress.phase("Hosts"):
-            instances.start(account.region(), _ids(fleet))  # those that cluster-stop left
-            hosts.wait_until_reachable(settings.env, fleet, _uptimes(fleet), progress.hint)
+            instances.start(account.region(), _ids(found))  # those that cluster-stop left
+            hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
             common = inventory.write_common(settings.env, packages)
         with progress.phase("Ansible"):
             run = ansible.play(
@@ -45,9 +45,7 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         run.tell_reports()
         status.remember_phases(settings.env, progress.seconds)
-        state = status.collect(settings.env)
-        progress.say(status.render(state))
-        return 0 if state.healthy else 1
+        return _report(settings.env, progress)
 
     return _exclusively(settings.env, "up", work)
 
@@ -69,9 +67,9 @@ def stop(settings: Settings, variables: Mapping[str, str]) -> int:
     """Stops apps, routers and members in order, then the instances. FORCE=1 does it with an ailing replica set too."""
 
     def work(progress: Progress) -> int:
-        fleet = hosts.of_state(settings.env)
-        states = instances.states(account.region(), _ids(fleet))
-        running = [host for host in fleet if states[host.instance_id] == "running"]
+        found = hosts.of_state(settings.env)
+        states = instances.states(account.region(), _ids(found))
+        running = [host for host in found if states[host.instance_id] == "running"]
         # Routers last: while one runs, with nothing on it, a run that goes on here knows how far this one came.
         members, routers = _by_kind(running)
         if members:
@@ -90,32 +88,37 @@ def start(settings: Settings) -> int:
     """Starts the hosts with data, then the rest, and waits until every process is up."""
 
     def work(progress: Progress) -> int:
-        fleet = hosts.of_state(settings.env)
+        found = hosts.of_state(settings.env)
         with progress.phase("Instances"):
-            for ids in _by_kind(fleet):  # a router without config servers would only wait for them
+            for ids in _by_kind(found):  # a router without config servers would only wait for them
                 instances.start(account.region(), ids)
-            hosts.wait_until_reachable(settings.env, fleet, _uptimes(fleet), progress.hint)
+            hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
         with progress.phase("Cluster"):
             ansible.play(["playbooks/resume.yml"], _inventories(settings.env), progress)
-        state = status.collect(settings.env)
-        progress.say(status.render(state))
-        return 0 if state.healthy else 1
+        return _report(settings.env, progress)
 
     return _exclusively(settings.env, "start", work)
 
 
-def _ids(fleet: list[hosts.Ec2Host]) -> list[str]:
-    return [host.instance_id for host in fleet]
+def _report(env: str, progress: Progress) -> int:
+    with fleet.reach(env) as reached:
+        state = status.collect(env, reached)
+    progress.say(status.render(state))
+    return 0 if state.healthy else 1
 
 
-def _uptimes(fleet: list[hosts.Ec2Host]) -> dict[str, float]:
-    return instances.uptimes(account.region(), _ids(fleet))
+def _ids(found: list[hosts.Ec2Host]) -> list[str]:
+    return [host.instance_id for host in found]
 
 
-def _by_kind(fleet: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:
+def _uptimes(found: list[hosts.Ec2Host]) -> dict[str, float]:
+    return instances.uptimes(account.region(), _ids(found))
+
+
+def _by_kind(found: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:
     """Instance ids of the hosts with data, and of the routers."""
-    members = [host.instance_id for host in fleet if "mongos" not in host.groups]
-    return members, [host.instance_id for host in fleet if "mongos" in host.groups]
+    members = [host.instance_id for host in found if "mongos" not in host.groups]
+    return members, [host.instance_id for host in found if "mongos" in host.groups]
 
 
 def _quiesce(env: str, progress: Progress, *, force: bool) -> None:

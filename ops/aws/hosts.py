@@ -41,17 +41,9 @@ def of_state(env: str) -> list[Ec2Host]:
     return hosts
 
 
-def ssh_options(alias: str) -> list[str]:
-    """What an instance's ssh is told beside ops.ssh.config; `alias` is its id, or what Ansible replaces by it.
-
-    Keys are known by the instance: a rebuilt host is a new acquaintance, and one whose key changed an impostor.
-    """
-    return ["-o", f"HostKeyAlias={alias}"]
-
-
 def ssh_command(env: str, host: Ec2Host, *options: str) -> list[str]:
     """The ssh command line that logs in to the host; its last part is the destination."""
-    return ssh.command(env, host.public_ip, *ssh_options(host.instance_id), *options)
+    return ssh.command(env, host.public_ip, *ssh.known_as(host.instance_id), *options)
 
 
 def wait_until_reachable(env: str, hosts: list[Ec2Host], uptimes: Mapping[str, float], say: Say = quiet) -> None:

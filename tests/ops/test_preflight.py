@@ -135,7 +135,8 @@ def test_up_refuses_with_exit_code_2_and_changes_nothing(tmp_path: Path) -> None
     assert sorted(paths.LOGS.glob("local-up-*")) == before
 
 
-def test_it_runs_before_anything_is_installed() -> None:
-    """bin/bootstrap calls it with a bare Python: no module outside the standard library may be needed."""
-    code = f"import sys; sys.path.insert(0, {str(paths.ROOT)!r}); import ops.preflight"
+@pytest.mark.parametrize("module", ["preflight", "doctor"])
+def test_it_runs_before_anything_is_installed(module: str) -> None:
+    """bin/bootstrap calls it with a bare Python: only the standard library is there."""
+    code = f"import sys; sys.path.insert(0, {str(paths.ROOT)!r}); import ops.{module}"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
