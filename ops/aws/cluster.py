@@ -74,7 +74,7 @@ def stop(settings: Settings, variables: Mapping[str, str]) -> int:
         members, routers = _by_kind(running)
         if members:
             with progress.phase("Cluster"):
-                _quiesce(settings.env, progress, force=variables.get("FORCE") == "1")
+                _stop_cluster(settings.env, progress, force=variables.get("FORCE") == "1")
         with progress.phase("Instances"):
             instances.stop(account.region(), members)
             instances.stop(account.region(), routers)
@@ -94,7 +94,7 @@ def start(settings: Settings) -> int:
                 instances.start(account.region(), ids)
             hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
         with progress.phase("Cluster"):
-            ansible.play(["playbooks/resume.yml"], _inventories(settings.env), progress)
+            ansible.play(["playbooks/start.yml"], _inventories(settings.env), progress)
         return _report(settings.env, progress)
 
     return _exclusively(settings.env, "start", work)
@@ -121,10 +121,10 @@ def _by_kind(found: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:
     return members, [host.instance_id for host in found if "mongos" in host.groups]
 
 
-def _quiesce(env: str, progress: Progress, *, force: bool) -> None:
+def _stop_cluster(env: str, progress: Progress, *, force: bool) -> None:
     try:
-        extra = {"quiesce_force": "true"} if force else {}
-        ansible.play(["playbooks/quiesce.yml"], _inventories(env), progress, **extra)
+        extra = {"stop_force": "true"} if force else {}
+        ansible.play(["playbooks/stop.yml"], _inventories(env), progress, **extra)
     except PhaseError as error:
         advice = (
             "No instance was stopped. Mend it (`make cluster-status ENV=aws` shows it), or stop it as it is: FORCE=1"

@@ -1,4 +1,4 @@
-"""The module replica_set on real members with authentication on."""
+"""The module mongodb_replica_set on real members with authentication on."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def uninitialised(address: str) -> bool:
 def test_forms_a_set_with_authentication_on(run_module: Module, members: Members) -> None:
     hosts = [members.start("films") for _ in range(3)]
 
-    preview = run_module("replica_set", check=True, **wanted(*hosts))
+    preview = run_module("mongodb_replica_set", check=True, **wanted(*hosts))
     assert preview["changed"]
     assert preview["diff"]["after"]["members"] == sorted(hosts)
     assert all(uninitialised(host) for host in hosts)
 
-    first = run_module("replica_set", **wanted(*hosts))
+    first = run_module("mongodb_replica_set", **wanted(*hosts))
     assert first["changed"], first
     assert first["primary"] == hosts[0]
     assert configured(hosts[0]) == hosts
@@ -51,20 +51,20 @@ def test_forms_a_set_with_authentication_on(run_module: Module, members: Members
         with direct(host, admin=False) as client, pytest.raises(OperationFailure, match="requires authentication"):
             client.admin.command("replSetGetStatus")
 
-    second = run_module("replica_set", **wanted(*hosts))
+    second = run_module("mongodb_replica_set", **wanted(*hosts))
     assert not second["changed"]
     assert second["changes"] == []
 
 
 def test_adds_and_removes_members_the_primary_too(run_module: Module, members: Members) -> None:
     old, kept, new = (members.start("films") for _ in range(3))
-    assert run_module("replica_set", **wanted(old, kept))["primary"] == old
+    assert run_module("mongodb_replica_set", **wanted(old, kept))["primary"] == old
 
-    preview = run_module("replica_set", check=True, **wanted(kept, new))
+    preview = run_module("mongodb_replica_set", check=True, **wanted(kept, new))
     assert preview["changes"] == [f"would add {new}", f"would remove {old}"]
     assert configured(old) == [old, kept]
 
-    result = run_module("replica_set", **wanted(kept, new))
+    result = run_module("mongodb_replica_set", **wanted(kept, new))
     assert result["changes"] == [f"add {new}", f"remove {old}"], result
     assert configured(result["primary"]) == [kept, new]
     assert result["diff"]["before"]["members"] == sorted([old, kept])
@@ -74,15 +74,15 @@ def test_goes_on_where_an_interrupted_run_stopped(run_module: Module, members: M
     hosts = [members.start("films") for _ in range(3)]
     with direct(hosts[0], admin=False) as client:
         client.admin.command("replSetInitiate", {"_id": "films", "members": [{"_id": 0, "host": hosts[0]}]})
-    result = run_module("replica_set", **wanted(*hosts))
+    result = run_module("mongodb_replica_set", **wanted(*hosts))
     assert result["changes"][0] == f"created {ADMIN}", result
     assert configured(hosts[0]) == hosts
 
 
 def test_refuses_a_member_of_another_set(run_module: Module, members: Members) -> None:
     other, fresh = members.start("series"), members.start("films")
-    assert run_module("replica_set", **wanted(other, name="series"))["changed"]
-    result = run_module("replica_set", **wanted(fresh, other))
+    assert run_module("mongodb_replica_set", **wanted(other, name="series"))["changed"]
+    result = run_module("mongodb_replica_set", **wanted(fresh, other))
     assert result["failed"]
     assert not result["changed"]
     assert f"{fresh}, {other} are replica set films" in result["msg"]
@@ -94,8 +94,8 @@ def test_refuses_a_member_of_another_set(run_module: Module, members: Members) -
 def test_refuses_two_sets_of_one_name(run_module: Module, members: Members) -> None:
     one, two = members.start("films"), members.start("films")
     for host in (one, two):
-        assert run_module("replica_set", **wanted(host))["changed"]
-    result = run_module("replica_set", **wanted(one, two))
+        assert run_module("mongodb_replica_set", **wanted(host))["changed"]
+    result = run_module("mongodb_replica_set", **wanted(one, two))
     assert result["failed"]
     assert "another set" in result["msg"]
     assert configured(one) == [one]
@@ -104,10 +104,10 @@ def test_refuses_two_sets_of_one_name(run_module: Module, members: Members) -> N
 
 def test_refuses_to_initiate_renamed_data(run_module: Module, members: Members) -> None:
     host = members.start("films")
-    assert run_module("replica_set", **wanted(host))["changed"]
+    assert run_module("mongodb_replica_set", **wanted(host))["changed"]
     members.processes[host].stop()
     assert members.start("renamed", data_of=host) == host
-    result = run_module("replica_set", **wanted(host, name="renamed"))
+    result = run_module("mongodb_replica_set", **wanted(host, name="renamed"))
     assert result["failed"]
     assert not result["changed"]
     assert "holds the data of a set" in result["msg"]
@@ -115,8 +115,8 @@ def test_refuses_to_initiate_renamed_data(run_module: Module, members: Members) 
 
 def test_refuses_secrets_of_another_cluster(run_module: Module, members: Members) -> None:
     host = members.start("films")
-    assert run_module("replica_set", **wanted(host))["changed"]
-    result = run_module("replica_set", **wanted(host, login_password="not-the-one"))
+    assert run_module("mongodb_replica_set", **wanted(host))["changed"]
+    result = run_module("mongodb_replica_set", **wanted(host, login_password="not-the-one"))
     assert result["failed"]
     assert "these secrets are of another cluster" in result["msg"]
     assert "not-the-one" not in str(result)
@@ -124,7 +124,7 @@ def test_refuses_secrets_of_another_cluster(run_module: Module, members: Members
 
 def test_waits_for_a_member_that_comes_back(run_module: Module, members: Members) -> None:
     hosts = [members.start("films") for _ in range(3)]
-    run_module("replica_set", **wanted(*hosts))
+    run_module("mongodb_replica_set", **wanted(*hosts))
     members.processes[hosts[2]].stop()
     with direct(hosts[0]) as client:
 
@@ -132,8 +132,8 @@ def test_waits_for_a_member_that_comes_back(run_module: Module, members: Members
             return client.admin.command("replSetGetStatus")["members"][2]["health"] == 0
 
         wait_for("the set to miss its member", noticed)
-    down = run_module("replica_set", **wanted(*hosts, timeout=3))
+    down = run_module("mongodb_replica_set", **wanted(*hosts, timeout=3))
     assert down["failed"]
     assert hosts[2] in down["msg"]
     members.start("films", data_of=hosts[2])
-    assert run_module("replica_set", **wanted(*hosts))["changed"] is False
+    assert run_module("mongodb_replica_set", **wanted(*hosts))["changed"] is False

@@ -1,4 +1,4 @@
-"""The modules that talk to a router: shards, sharded_collection, mongodb_login."""
+"""The modules that talk to a router: mongodb_shards, mongodb_sharded_collection, mongodb_login."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def sharded(cluster: LocalCluster, name: str) -> dict[str, Any] | None:
 
 def test_shards_a_new_collection_once(run_module: Module, small_cluster: LocalCluster, login: dict[str, Any]) -> None:
     asked = collection("reviews", {"movie_id": "hashed"})
-    preview = run_module("sharded_collection", check=True, **asked, **login)
+    preview = run_module("mongodb_sharded_collection", check=True, **asked, **login)
     assert preview["changed"]
     assert preview["diff"]["after"]["key"] == ["movie_id: hashed"]
     assert sharded(small_cluster, "reviews") is None
 
-    first = run_module("sharded_collection", **asked, **login)
+    first = run_module("mongodb_sharded_collection", **asked, **login)
     assert first["changed"], first
     assert set(first["chunks"]) == {"shard1", "shard2"}
 
-    second = run_module("sharded_collection", **asked, **login)
+    second = run_module("mongodb_sharded_collection", **asked, **login)
     assert not second["changed"]
     assert second["chunks"] == first["chunks"]
 
@@ -64,7 +64,7 @@ def test_refuses_another_key(
 ) -> None:
     before = sharded(small_cluster, "movies")
     for check in (True, False):
-        result = run_module("sharded_collection", check=check, **collection("movies", **options), **login)
+        result = run_module("mongodb_sharded_collection", check=check, **collection("movies", **options), **login)
         assert result["failed"]
         assert "title_hash: hashed" in result["msg"]
         assert said in result["msg"]
@@ -72,20 +72,20 @@ def test_refuses_another_key(
 
 
 def test_refuses_a_key_that_mongodb_does_not_know(run_module: Module, login: dict[str, Any]) -> None:
-    result = run_module("sharded_collection", **collection("tags", {"name": "text"}), **login)
+    result = run_module("mongodb_sharded_collection", **collection("tags", {"name": "text"}), **login)
     assert "expected 1 or hashed" in result["msg"]
 
 
 def test_shards_that_are_there_are_unchanged(
     run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
 ) -> None:
-    assert run_module("shards", shards=listed, **login)["changed"] is False
+    assert run_module("mongodb_shards", shards=listed, **login)["changed"] is False
 
 
 def test_a_shard_that_the_inventory_forgot_is_an_error(
     run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
 ) -> None:
-    result = run_module("shards", shards={"shard1": listed["shard1"]}, **login)
+    result = run_module("mongodb_shards", shards={"shard1": listed["shard1"]}, **login)
     assert result["failed"]
     assert f"the cluster has a shard shard2 ({listed['shard2'][0]})" in result["msg"]
 
@@ -94,14 +94,14 @@ def test_a_shard_on_other_hosts_is_an_error(
     run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
 ) -> None:
     swapped = {"shard1": listed["shard2"], "shard2": listed["shard1"]}
-    result = run_module("shards", check=True, shards=swapped, **login)
+    result = run_module("mongodb_shards", check=True, shards=swapped, **login)
     assert f"shard1 is on {listed['shard1'][0]} instead of {listed['shard2'][0]}" in result["msg"]
 
 
 def test_a_missing_shard_would_be_added(
     run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
 ) -> None:
-    result = run_module("shards", check=True, shards={**listed, "shard3": ["localhost:1"]}, **login)
+    result = run_module("mongodb_shards", check=True, shards={**listed, "shard3": ["localhost:1"]}, **login)
     assert result["changed"]
     assert result["added"] == ["shard3"]
 

@@ -17,7 +17,7 @@ from ansible.module_utils.mongodb_client import (
 )
 
 DOCUMENTATION = r"""
-module: sharded_collection
+module: mongodb_sharded_collection
 short_description: Shard a collection of a MongoDB cluster on a key
 description:
   - Creates the database and the collection where needed and shards the collection through a router.
@@ -42,7 +42,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Spread the films over the shards
-  sharded_collection:
+  mongodb_sharded_collection:
     database: movie_library
     collection: movies
     key: {title_hash: hashed}

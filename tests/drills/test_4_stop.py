@@ -12,7 +12,7 @@ def test_an_ailing_replica_set_stops_the_play(inventory: Inventory, deployment: 
     host = deployment.host(ailing.host)
     host.run_expect([0], f"systemctl stop {ailing.unit}")
     try:
-        result = play(inventory.path, "playbooks/quiesce.yml")
+        result = play(inventory.path, "playbooks/stop.yml")
         running = {
             process: deployment.host(process.host).service(process.unit).is_running for process in inventory.processes
         }

@@ -24,7 +24,7 @@ from ansible.module_utils.mongodb_client import (
 )
 
 DOCUMENTATION = r"""
-module: replica_set
+module: mongodb_replica_set
 short_description: Form a replica set with authentication on, and keep its members as listed
 description:
   - Initiates the set with the member that the module runs beside (which elects itself at once), creates its
@@ -51,7 +51,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Form the replica set shard1
-  replica_set:
+  mongodb_replica_set:
     name: shard1
     members: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
     local_member: mongo-1:27018

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
-module: unit_state
+module: systemd_unit_state
 short_description: Ask systemd units whether they run, and whether they need a restart
 description:
   - One question for many units, so that a run that changes nothing doesn't ask for the start of each of them.
@@ -28,7 +28,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Ask whether members run, and on which configuration
-  unit_state:
+  systemd_unit_state:
     units:
       mongod@shard1.service: [/etc/mongod/shard1.conf]
   register: members

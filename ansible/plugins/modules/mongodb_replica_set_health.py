@@ -17,7 +17,7 @@ from ansible.module_utils.mongodb_client import (
 )
 
 DOCUMENTATION = r"""
-module: replica_set_whole
+module: mongodb_replica_set_health
 short_description: Wait until a replica set has a primary and every member is up and caught up
 description:
   - Asks the primary until every member, listed or not, is primary or secondary and has the primary's last write, and
@@ -40,7 +40,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Wait until every member of shard1 has every write
-  replica_set_whole:
+  mongodb_replica_set_health:
     name: shard1
     members: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
     login_user: shard-admin

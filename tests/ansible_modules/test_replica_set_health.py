@@ -1,4 +1,4 @@
-"""The module replica_set_whole on real members."""
+"""The module mongodb_replica_set_health on real members."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def health(client: MongoClient[dict[str, Any]], host: str) -> float:
 def test_waits_for_every_member_and_its_last_write(run_module: Module, members: Members) -> None:
     hosts = [members.start("films") for _ in range(3)]
     formed = run_module(
-        "replica_set", **arguments(hosts), local_member=hosts[0], settings={"electionTimeoutMillis": 2000}
+        "mongodb_replica_set", **arguments(hosts), local_member=hosts[0], settings={"electionTimeoutMillis": 2000}
     )
     assert formed["primary"] == hosts[0], formed
 
-    whole = run_module("replica_set_whole", **arguments(hosts))
+    whole = run_module("mongodb_replica_set_health", **arguments(hosts))
     assert (whole["failed"], whole["changed"], whole["primary"]) == (False, False, hosts[0])
 
     # A secondary that fetches nothing any more is up, and behind from the next write on.
@@ -38,36 +38,36 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     try:
         with direct(hosts[0]) as client:
             client.films.movies.insert_one({"title": "Metropolis"})
-        behind = run_module("replica_set_whole", **arguments(hosts, timeout=1))
-        tolerated = run_module("replica_set_whole", **arguments(hosts, timeout=1, max_lag=600))
+        behind = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=1))
+        tolerated = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=1, max_lag=600))
     finally:
         with direct(hosts[2]) as client:
             client.admin.command("fsyncUnlock")
     assert f"{hosts[2]}: " in behind["msg"]
     assert "behind the primary" in behind["msg"]
     assert not tolerated["failed"]
-    assert not run_module("replica_set_whole", **arguments(hosts))["failed"]
+    assert not run_module("mongodb_replica_set_health", **arguments(hosts))["failed"]
 
     # The primary believes in a frozen member for the ten seconds that a heartbeat may take.
     members.processes[hosts[1]].send(signal.SIGSTOP)
-    frozen = run_module("replica_set_whole", **arguments(hosts, timeout=1, max_lag=600))
+    frozen = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=1, max_lag=600))
     assert f"{hosts[1]}: no answer" in frozen["msg"]
 
     members.processes[hosts[1]].stop(signal.SIGKILL)
     with direct(hosts[0]) as client:
         wait_for(f"heartbeat without {hosts[1]}", lambda: health(client, hosts[1]) == 0)
     # A cloud's inventory doesn't list a machine that is off; the set misses it all the same.
-    lacking = run_module("replica_set_whole", **arguments(hosts[::2], timeout=6, max_lag=600))
+    lacking = run_module("mongodb_replica_set_health", **arguments(hosts[::2], timeout=6, max_lag=600))
     assert f"{hosts[1]}: (not reachable/healthy)" in lacking["msg"]
 
     # Without a majority there is no primary either.
     members.processes[hosts[2]].stop(signal.SIGKILL)
-    alone = run_module("replica_set_whole", **arguments(hosts, timeout=6, max_lag=600))
+    alone = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=6, max_lag=600))
     assert alone["failed"]
 
 
 def test_says_when_the_password_is_refused(run_module: Module, members: Members) -> None:
     host = members.start("films")
-    run_module("replica_set", **arguments([host]), local_member=host)
-    refused = run_module("replica_set_whole", **arguments([host], login_password="another"))
+    run_module("mongodb_replica_set", **arguments([host]), local_member=host)
+    refused = run_module("mongodb_replica_set_health", **arguments([host], login_password="another"))
     assert refused["msg"].startswith(f"films refuses {ADMIN}")

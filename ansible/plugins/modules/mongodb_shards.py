@@ -14,7 +14,7 @@ from ansible.module_utils.mongodb_client import (
 )
 
 DOCUMENTATION = r"""
-module: shards
+module: mongodb_shards
 short_description: Add replica sets to a MongoDB cluster as shards
 description:
   - Adds the listed replica sets that aren't shards yet, through a router.
@@ -37,7 +37,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Add the shards
-  shards:
+  mongodb_shards:
     shards:
       shard1: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
       shard2: [mongo-1:27028, mongo-2:27028, mongo-3:27028]
