@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from ops import fleet, hosts, inventory, preflight, secrets, source, status
-from ops.aws import account, terraform
+from ops.aws import account
 from ops.aws import cluster as aws
 from ops.aws import fleet as aws_fleet
 from ops.aws.down import down as aws_down
@@ -64,7 +64,7 @@ def _aws_settings(verb: str) -> Settings:
 
 
 def _check_account(settings: Settings) -> None:
-    problems = preflight.terraform_problems(terraform.version())
+    problems = preflight.terraform_problems(preflight.terraform_version())
     try:
         account.identify()
     except account.AccountError as error:

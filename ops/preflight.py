@@ -6,6 +6,7 @@ Standard library only: bin/bootstrap runs it with the system's Python, before it
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from ops import system
-from ops.aws import terraform
+from ops.aws import tfvars
 from ops.containers import Container, containers
 from ops.errors import OpsError
 from ops.paths import ROOT
@@ -26,6 +27,8 @@ MONGOD_MB = 200
 HOST_MB, APPS_MB, CONTROLLER_MB = 30, 300, 400
 #: An empty mongod's journal and files, and mongod itself on each host; image, mirror and downloads once.
 MONGOD_DISK_MB, HOST_DISK_MB, ONCE_DISK_MB = 350, 300, 2500
+
+TERRAFORM_VERSION = (1, 9)  # the least: variables that validate each other
 
 #: Terraform's variables that `make` gives, and how to tell it.
 _MAKES_OWN = {
@@ -59,7 +62,7 @@ def machine_problems(settings: Settings) -> list[str]:
     """What on this machine stands in the way."""
     problems = path_problems(ROOT)
     if settings.env == "aws":
-        return problems + terraform_problems(terraform.version()) + settings_problems(settings.env)
+        return problems + terraform_problems(terraform_version()) + settings_problems(settings.env)
     try:
         system.of_hosts()
     except system.UnfitError as error:
@@ -92,19 +95,28 @@ def path_problems(root: Path) -> list[str]:
     ]
 
 
+def terraform_version() -> tuple[int, ...] | None:
+    """The installed Terraform's, or None."""
+    if shutil.which("terraform") is None:
+        return None
+    output = subprocess.run(["terraform", "version"], check=False, capture_output=True, text=True).stdout
+    found = re.search(r"Terraform v(\d+)\.(\d+)\.(\d+)", output)
+    return tuple(map(int, found.groups())) if found else None
+
+
 def terraform_problems(version: tuple[int, ...] | None) -> list[str]:
     """Whether Terraform is there."""
-    least = ".".join(map(str, terraform.MINIMUM_VERSION))
+    least = ".".join(map(str, TERRAFORM_VERSION))
     if version is None:
         return [f"terraform: not found; install {least} or later, from developer.hashicorp.com/terraform/install"]
-    if version[:2] < terraform.MINIMUM_VERSION:
+    if version[:2] < TERRAFORM_VERSION:
         return [f"terraform: {'.'.join(map(str, version))} is too old, must be {least} or later"]
     return []
 
 
 def settings_problems(env: str) -> list[str]:
     """Whether people said what only they can say, and nothing that `make` says."""
-    name, settings = terraform.settings_file(env).relative_to(ROOT), terraform.settings(env)
+    name, settings = tfvars.path_of(env).relative_to(ROOT), tfvars.read(env)
     problems = [f"{name}: {key} is {teller}" for key, teller in _MAKES_OWN.items() if key in settings]
     if "admin_cidrs" not in settings and "TF_VAR_admin_cidrs" not in os.environ:
         problems.append(f"admin_cidrs: not set; copy {name}.example to {name} and fill it in")

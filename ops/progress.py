@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
 from ops.errors import OpsError
 
-_REDRAW_SECONDS = 0.2
 _TITLE_WIDTH = 50
 _REST_WIDTH = 28  # of a live line: the seconds and a few words
 _TAIL_LINES = 15
@@ -49,8 +50,7 @@ class Progress:
         self.current = ""
         # Appending, because a child may write to the same file.
         self._log = log.open("a", buffering=1)
-        self._stream = stream or sys.stdout
-        self._live = self._stream.isatty()
+        self._console = Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False)
         self._began = 0.0
         self._hint = ""
 
@@ -64,8 +64,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line for the person that stays."""
-        self._erase()
-        print(text, file=self._stream, flush=True)
+        self._console.print(text, soft_wrap=True)
         self.log(text)
 
     def total(self, seconds: float, remark: str) -> None:
@@ -76,17 +75,14 @@ class Progress:
     def phase(self, title: str) -> Iterator[None]:
         """A phase from here to the end of the block; it may begin others by `next_phase`."""
         self._begin(title)
-        stop = threading.Event()
-        painter = threading.Thread(target=self._paint, args=(stop,), daemon=True)
-        if self._live:
-            painter.start()
-        try:
+        with Live(
+            console=self._console,
+            get_renderable=self._running,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
             yield
-        finally:
-            stop.set()
-            if self._live:
-                painter.join()
-            self._erase()
         self._end()
 
     def next_phase(self, title: str) -> None:
@@ -117,24 +113,14 @@ class Progress:
         self.seconds[self.current] = self.seconds.get(self.current, 0.0) + seconds
         self.say(_line(self.current, seconds))
 
-    def _paint(self, stop: threading.Event) -> None:
-        while not stop.wait(_REDRAW_SECONDS):
-            width = min(_TITLE_WIDTH, max(8, _columns() - _REST_WIDTH))
-            line = f"{_line(self.current[:width], time.monotonic() - self._began, width)}  {self._hint}"
-            self._stream.write(f"\r\x1b[2K{line[: _columns() - 1]}")
-            self._stream.flush()
-
-    def _erase(self) -> None:
-        if self._live:
-            self._stream.write("\r\x1b[2K")
+    def _running(self) -> Text:
+        width = min(_TITLE_WIDTH, max(8, self._console.width - _REST_WIDTH))
+        line = f"{_line(self.current[:width], time.monotonic() - self._began, width)}  {self._hint}"
+        return Text(line, no_wrap=True, overflow="crop")
 
 
 def _line(title: str, seconds: float, width: int = _TITLE_WIDTH) -> str:
     return f"  {title:<{width}} {seconds:6.1f} s"
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:

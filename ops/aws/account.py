@@ -11,7 +11,7 @@ from typing import TypeVar
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from ops.aws.terraform import settings
+from ops.aws import tfvars
 from ops.errors import OpsError
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Account:
 
 def region() -> str:
     """That of aws.tfvars, else AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else eu-central-1."""
-    said = settings("aws").get("region", "").strip('"')
+    said = tfvars.read("aws").get("region", "").strip('"')
     return said or os.environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
 
 

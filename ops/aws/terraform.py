@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.aws import tfvars
 from ops.children import child
 from ops.errors import OpsError
-from ops.paths import ROOT, build_dir, secrets_dir
+from ops.paths import build_dir, secrets_dir
 from ops.progress import PhaseError, Progress, quiet
-
-MINIMUM_VERSION = (1, 9)  # cross-variable validation
-
-MODULE = ROOT / "terraform"
-
-#: What people write: terraform/environments/<env>.tfvars, and <env>.s3.tfbackend for a state that a team shares.
-SETTINGS = MODULE / "environments"
 
 # Interrupted, Terraform waits for what AWS is doing right now and writes it down; cut short it would forget it.
 _GRACE_SECONDS = 900.0
@@ -33,26 +25,6 @@ _PRECIOUS = frozenset({"aws_instance", "aws_ebs_volume", "aws_eip", "aws_s3_buck
 
 class TerraformError(OpsError):
     """Terraform isn't there, is too old, or refused something that isn't a phase's work."""
-
-
-def version() -> tuple[int, ...] | None:
-    """The installed Terraform's, or None."""
-    if shutil.which("terraform") is None:
-        return None
-    output = subprocess.run(["terraform", "version"], check=False, capture_output=True, text=True).stdout
-    found = re.search(r"Terraform v(\d+)\.(\d+)\.(\d+)", output)
-    return tuple(map(int, found.groups())) if found else None
-
-
-def settings_file(env: str) -> Path:
-    """Where people set the variables of an environment."""
-    return SETTINGS / f"{env}.tfvars"
-
-
-def settings(env: str) -> dict[str, str]:
-    """The variables that people set there, each with its value as far as that is on the same line."""
-    text = settings_file(env).read_text() if settings_file(env).exists() else ""
-    return dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*(?:#.*)?$", text, re.MULTILINE))
 
 
 @dataclass(frozen=True)
@@ -127,7 +99,7 @@ class Terraform:
     def init(self) -> None:
         """Gets providers and opens the state: that of secrets/<env>, or a shared one, which a local one moves into."""
         local = secrets_dir(self._env) / "terraform.tfstate"
-        shared = SETTINGS / f"{self._env}.s3.tfbackend"
+        shared = tfvars.DIRECTORY / f"{self._env}.s3.tfbackend"
         self._run("init", "-reconfigure", f"-backend-config={shared if shared.exists() else f'path={local}'}")
         if shared.exists() and local.exists():
             self._output("state", "push", str(local))  # refused when the shared one is another or newer
@@ -136,7 +108,7 @@ class Terraform:
     def plan(self, variables: Mapping[str, Any]) -> Plan:
         """Plans with the people's settings and, over them, these variables; `apply` carries just this plan out."""
         own = self._write(variables)
-        files = [path for path in (settings_file(self._env), own) if path.exists()]
+        files = [path for path in (tfvars.path_of(self._env), own) if path.exists()]
         self._run("plan", f"-out={self._plan_file}", *(f"-var-file={path}" for path in files))
         return Plan(json.loads(self._output("show", "-json", str(self._plan_file))))
 
@@ -177,7 +149,7 @@ class Terraform:
         return path
 
     def _command(self, *arguments: str) -> list[str]:
-        return ["terraform", f"-chdir={MODULE}", *arguments]
+        return ["terraform", f"-chdir={tfvars.MODULE}", *arguments]
 
     def _run(self, verb: str, *arguments: str) -> None:
         """A verb with machine-readable progress. Reads the stream to its end, whatever it says."""

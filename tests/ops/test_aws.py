@@ -136,10 +136,10 @@ def test_the_clusters_id_can_be_told_where_the_secrets_are_lost(sandbox: Path, m
 
 
 def test_the_region_of_aws_tfvars_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.aws.terraform.SETTINGS", tmp_path)
+    monkeypatch.setattr("ops.aws.tfvars.DIRECTORY", tmp_path)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert account.region() == "eu-west-1"
-    (tmp_path / "aws.tfvars").write_text('region = "us-west-2"\n')
+    (tmp_path / "aws.tfvars").write_text('region = "us-west-2" // ours\ntags = {\n  region = "Oregon"\n}\n')
     assert account.region() == "us-west-2"
     with pytest.raises(account.AccountError, match="AWS_REGION=eu-west-1: must be us-west-2"):
         account.identify()

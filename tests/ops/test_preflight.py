@@ -102,7 +102,7 @@ def test_aws_needs_terraform(version: tuple[int, ...] | None, said: str) -> None
 @pytest.fixture
 def settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An aws.tfvars that isn't there yet."""
-    monkeypatch.setattr("ops.aws.terraform.SETTINGS", tmp_path)
+    monkeypatch.setattr("ops.aws.tfvars.DIRECTORY", tmp_path)
     monkeypatch.setattr(preflight, "ROOT", tmp_path)
     monkeypatch.delenv("TF_VAR_admin_cidrs", raising=False)
     return tmp_path / "aws.tfvars"
