@@ -30,7 +30,7 @@ cluster-status: env-tools ## Show every process, the documents per shard and the
 cluster-down: env-tools ## Remove all of this ENV, and nothing else; ENV=aws asks first
 	@$(PYTHON) -m ops down
 
-cluster-plan: check env-tools ## ENV=aws: show what cluster-up would change, and what the whole costs
+cluster-plan: check env-tools ## ENV=aws: show what cluster-up would change, and what costs money
 	@$(PYTHON) -m ops plan
 
 cluster-stop: env-tools ## ENV=aws: stop the cluster in order, then its instances

@@ -16,7 +16,15 @@ Modules import only from lines below their own (`make lint` checks it):
     children, locks, progress, system, topology
     errors, paths
 
-In `aws`: cluster and down (the commands); fleet; hosts; state; account and backups; instances, leftovers and terraform;
-tfvars.
+In `aws`:
+
+    cluster, down                            the commands
+    fleet
+    hosts
+    state
+    account, backups, costs
+    instances, leftovers, terraform
+    tfvars
+
 `doctor`, `preflight` and what they import use the standard library only: they run before anything is installed.
 """

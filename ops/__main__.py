@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "build the environment ENV, or go on where the last run ended")
     add("down", _down, "remove all of ENV, after a typed word on AWS (REMOVE_SECRETS=1: its passwords and keys too)")
-    add("plan", _plan, "ENV=aws: show what `up` would change and what the whole costs")
+    add("plan", _plan, "ENV=aws: show what `up` would change and which resources cost money")
     add("stop", _stop, "ENV=aws: stop the cluster in order, then its instances (FORCE=1: though a set is ailing)")
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")

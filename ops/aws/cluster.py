@@ -10,7 +10,7 @@ from typing import Any
 
 from ops import ansible, inventory, source, status
 from ops.artifacts import sample_wheel
-from ops.aws import account, estimate, fleet, hosts, instances
+from ops.aws import account, costs, fleet, hosts, instances
 from ops.aws.leftovers import Leftovers
 from ops.aws.state import cluster_id, identity, open_state
 from ops.aws.terraform import Plan, Terraform
@@ -51,13 +51,13 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
 
 
 def plan(settings: Settings) -> int:
-    """Shows what `up` would change, and what all of it will cost; changes nothing."""
+    """Shows what `up` would change and which resources cost money; changes nothing."""
 
     def work(progress: Progress) -> int:
         with progress.phase("Terraform"):
             terraform, planned = _plan(settings, progress)
         progress.say(terraform.plan_text())
-        progress.say(estimate.render(estimate.items(planned.planned)))
+        progress.say(costs.render(costs.items(planned.planned), account.region()))
         return 0
 
     return _exclusively(settings.env, "plan", work)

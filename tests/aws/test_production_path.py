@@ -43,9 +43,10 @@ def test_the_plan_shows_what_is_paid_for_and_changes_nothing(production: Product
     before = holdings(production.aws)
     result = production.checkout.make_target("cluster-plan")
     assert result.returncode == 0
-    assert re.search(r"^public IPv4 address +4 ", result.stdout, re.MULTILINE)
-    assert re.search(r"^volume gp3 .* 3 ", result.stdout, re.MULTILINE)
-    assert re.search(r"^total .*\d", result.stdout, re.MULTILINE)
+    assert re.search(r"^public IPv4 address +4$", result.stdout, re.MULTILINE)
+    assert re.search(r"^volume gp3 .* 3$", result.stdout, re.MULTILINE)
+    assert re.search(r"^instance t3.large +3$", result.stdout, re.MULTILINE)
+    assert "https://calculator.aws" in result.stdout
     assert holdings(production.aws) == before
 
 

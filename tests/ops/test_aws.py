@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,7 @@ import pytest
 import yaml
 
 from ops import inventory, ssh
-from ops.aws import account, cluster, estimate, hosts, state
-from ops.aws.estimate import Item
+from ops.aws import account, cluster, costs, hosts, state
 from ops.aws.terraform import Plan
 from ops.errors import OpsError
 from ops.progress import PhaseError
@@ -25,7 +25,7 @@ def resource(kind: str, **values: Any) -> dict[str, Any]:
     return {"type": kind, "values": values}
 
 
-def test_estimate_counts_what_is_paid_for() -> None:
+def test_the_plan_counts_what_costs_money() -> None:
     disk = [{"volume_size": 12, "iops": None, "throughput": None}]
     resources = [
         *[resource("aws_instance", instance_type="t3.large", root_block_device=disk)] * 3,
@@ -35,20 +35,17 @@ def test_estimate_counts_what_is_paid_for() -> None:
         resource("aws_vpc"),
         {"type": "aws_iam_policy_document"},  # a data source that is only read later has no values
     ]
-    assert estimate.items(resources) == [
-        Item("instance t3.large", 3, pytest.approx(3 * 0.0832 * 730)),
-        Item("instance x9.huge", 1, None),
-        Item("volume gp3 12 GB, 3000 IOPS, 125 MB/s", 4, pytest.approx(4 * 12 * 0.08)),
-        Item("volume gp3 100 GB, 4000 IOPS, 225 MB/s", 3, pytest.approx(3 * (100 * 0.08 + 1000 * 0.005 + 100 * 0.04))),
-        Item("public IPv4 address", 4, pytest.approx(4 * 0.005 * 730)),
-    ]
-
-
-def test_a_price_that_is_not_known_is_not_taken_for_nothing() -> None:
-    text = estimate.render([Item("instance x9.huge", 1, None), Item("public IPv4 address", 2, 7.3)])
-    assert "price not known" in text
-    assert "total and what has no price here" in text
-    assert "7.30" in text
+    found = costs.items(resources)
+    assert found == {
+        "instance t3.large": 3,
+        "instance x9.huge": 1,
+        "volume gp3 12 GB, 3000 IOPS, 125 MB/s": 4,
+        "volume gp3 100 GB, 4000 IOPS, 225 MB/s": 3,
+        "public IPv4 address": 4,
+    }
+    text = costs.render(found, "eu-west-1")
+    assert re.search(r"^instance x9.huge +1$", text, re.MULTILINE)
+    assert "Prices in eu-west-1: https://calculator.aws" in text
 
 
 def plan(**actions: list[str]) -> Plan:
