@@ -1,13 +1,22 @@
-"""A stand-in for mongos, for tests and for local clusters on machines that cannot get MongoDB's own.
+"""A stand-in for mongos, for tests and for local clusters on machines that can't get MongoDB's own. See README.md.
 
-It routes commands from drivers to real config servers and real shards (MongoDB 6.0) by MongoDB's own chunk
-table. The real servers do everything that matters: storage, replication, adding shards, splitting, balancing,
-migrating, committing transactions across shards, checking passwords. This package finds the shard to ask,
-merges answers, and enforces privileges (which a shard can't: the router is its trusted internal user).
+Each module imports only from the layers below its own, which `make lint` checks:
 
-It is not MongoDB's router and says so in its log, in `--version` and in `serverStatus.standin`. It knows the
-commands that the roles, the apps, mongosh's `sh.status()` and the failover drills use; anything else is a
-clear CommandNotFound.
+    cli, server, session        the process, its port, one client connection
+    commands, authentication    the table of commands; logging in
+    ddl, explain, sharding,     what runs a command: on collections, plans, the cluster's layout, the router itself,
+    status, users, writes       users and roles, documents; `requirements`: the privileges that each command needs
+    reads, targeting, ...       shared by those: asking shards and merging, choosing the shard of a write
+    operation                   one command on its way: sent to shards, repeated when the routing was stale
+    router                      what all client connections share
+    cursors, privileges,        the parts of that: open cursors, users' privileges, open transactions
+    transactions
+    request                     a client's command, before anything is known about shards
+    catalog, routing, clock     what the config servers know: shards, databases, chunk tables; logical time
+    replica_set, monitor, pool  members of one replica set: who is primary, connections, retries
+    connection, network, wire   one connection; sockets; MongoDB's wire protocol
+    bson_order, hashed_key      order and hashes of BSON values
+    errors, config              error codes; the process's settings
 
 Imports: the standard library, `bson` (from pymongo) and `yaml`; Python 3.10 or newer.
 """

@@ -11,7 +11,7 @@ from bson import Binary
 from standin.catalog import Catalog
 from standin.connection import HANDSHAKE_SECONDS, Connection
 from standin.errors import CommandError, Reply, without_metadata
-from standin.operation import User
+from standin.request import User
 from standin.wire import plain
 
 _SASL_FIELDS = ("saslStart", "saslContinue", "mechanism", "payload", "options", "conversationId")

@@ -12,6 +12,7 @@ from standin import requirements as needs
 from standin.errors import CommandError, Reply
 from standin.operation import Operation
 from standin.privileges import Need
+from standin.request import Request
 from standin.requirements import Access, Requirement
 
 Handler = Callable[[Operation], Awaitable[Reply]]
@@ -193,7 +194,7 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def _explain_needs(request: needs.Request) -> list[Need]:
+def _explain_needs(request: Request) -> list[Need]:
     """Whoever may run a command may have it explained."""
     inner = dict(request.target.items())
     name = next(iter(inner), "")
@@ -202,7 +203,7 @@ def _explain_needs(request: needs.Request) -> list[Need]:
     requirement = COMMANDS[name].requirement
     assert not isinstance(requirement, Access)  # noqa: S101 - none of EXPLAINABLE is open
     check_options(name, COMMANDS[name], inner)
-    return list(requirement(needs.Request(name, request.database, inner, request.user)))
+    return list(requirement(Request(request.clock, request.user, {**inner, "$db": request.database})))
 
 
 EXPLAINABLE = frozenset({"find", "count", "distinct", "aggregate", "update", "delete", "findAndModify"})

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
@@ -14,10 +14,8 @@ from bson.raw_bson import RawBSONDocument
 from standin.bson_order import Descending, SortKey, split_sort_key
 from standin.errors import CommandError, Reply, check, unauthorized
 from standin.replica_set import ReplicaSet
+from standin.request import Request, User
 from standin.wire import RAW
-
-if TYPE_CHECKING:
-    from standin.operation import Operation, User
 
 # The servers' cursorTimeoutMillis.
 IDLE_SECONDS = 600.0
@@ -50,35 +48,33 @@ class RemoteCursor:
     def exhausted(self) -> bool:
         return not self.buffer and not self.cursor_id
 
-    async def fetch(self, operation: "Operation", batch_size: int | None) -> None:
+    async def fetch(self, request: Request, batch_size: int | None) -> None:
         """Get the next documents. Raises CommandError when the host or the cursor is gone: drivers don't
         retry getMore.
         """
         command: dict[str, Any] = {"getMore": Int64(self.cursor_id), "collection": self.collection}
         if batch_size:
             command["batchSize"] = batch_size
-        if "maxTimeMS" in operation.generic:
-            command["maxTimeMS"] = operation.generic["maxTimeMS"]
-        command.update(operation.session_fields())
+        if "maxTimeMS" in request.generic:
+            command["maxTimeMS"] = request.generic["maxTimeMS"]
+        command.update(request.session_fields())
         try:
-            raw = await self.replica_set.pool(self.host).command(
-                self.database, command, seconds=operation.reply_seconds
-            )
+            raw = await self.replica_set.pool(self.host).command(self.database, command, seconds=request.reply_seconds)
         except (OSError, EOFError) as error:
             self.replica_set.monitor.suspect(self.host)
             raise CommandError(6, "HostUnreachable", f"{self.host} is gone, and its cursor with it") from error
         reply = dict(raw.items())
-        operation.note(reply)
+        request.note(reply)
         cursor = check(reply)["cursor"]
         self.cursor_id = int(cursor["id"])
         self.buffer.extend(cursor["nextBatch"])
 
-    async def kill(self, operation: "Operation") -> None:
+    async def kill(self, request: Request) -> None:
         if not self.cursor_id:
             return
         command: dict[str, Any] = {"killCursors": self.collection, "cursors": [Int64(self.cursor_id)]}
-        if operation.session_id is not None:
-            command["lsid"] = operation.session_id
+        if request.session_id is not None:
+            command["lsid"] = request.session_id
         self.cursor_id = 0
         try:
             await self.replica_set.pool(self.host).command(self.database, command)
@@ -109,12 +105,12 @@ class MergedCursor:
         self._tag = tag
         self._heads: dict[int, tuple[RawBSONDocument, RawBSONDocument, list[Any]]] = {}
 
-    async def next_batch(self, operation: "Operation", size: int) -> tuple[list[Any], bool]:
+    async def next_batch(self, request: Request, size: int) -> tuple[list[Any], bool]:
         """Up to `size` documents, and whether there are no more."""
         batch: list[Any] = []
         room = MAX_BATCH_BYTES
         while len(batch) < size and self._left != 0:
-            remote = await self._next_remote(operation, size)
+            remote = await self._next_remote(request, size)
             if remote is None:
                 break
             document = self._peek(remote)
@@ -133,20 +129,20 @@ class MergedCursor:
                 break
         done = self._left == 0 or all(remote.exhausted for remote in self.remotes)
         if done:
-            await self.kill(operation)
+            await self.kill(request)
         return batch, done
 
-    async def _next_remote(self, operation: "Operation", size: int) -> RemoteCursor | None:
+    async def _next_remote(self, request: Request, size: int) -> RemoteCursor | None:
         if not self._sort:
             for remote in self.remotes:
                 while not remote.exhausted:
                     if remote.buffer:
                         return remote
-                    await remote.fetch(operation, size if size < UNBOUNDED else None)
+                    await remote.fetch(request, size if size < UNBOUNDED else None)
             return None
         empty = [remote for remote in self.remotes if not remote.buffer and remote.cursor_id]
         while empty:
-            await asyncio.gather(*(remote.fetch(operation, None) for remote in empty))
+            await asyncio.gather(*(remote.fetch(request, None) for remote in empty))
             empty = [remote for remote in empty if not remote.buffer and remote.cursor_id]
         live = [index for index, remote in enumerate(self.remotes) if remote.buffer]
         if not live:
@@ -171,16 +167,16 @@ class MergedCursor:
     def _advance(self, remote: RemoteCursor) -> None:
         remote.buffer.popleft()
 
-    async def kill(self, operation: "Operation") -> None:
+    async def kill(self, request: Request) -> None:
         for remote in self.remotes:
-            await remote.kill(operation)
+            await remote.kill(request)
 
 
 @dataclass
 class _Held:
     cursor: MergedCursor
     namespace: str
-    user: "User | None"
+    user: User | None
     used: float
 
 
@@ -197,7 +193,7 @@ class Cursors:
 
     async def open(
         self,
-        operation: "Operation",
+        request: Request,
         cursor: MergedCursor,
         namespace: str,
         *,
@@ -206,16 +202,16 @@ class Cursors:
     ) -> Reply:
         """The first reply of a cursor; it is kept when there is more to come."""
         size = DEFAULT_BATCH if batch_size is None else batch_size
-        batch, done = await cursor.next_batch(operation, size)
+        batch, done = await cursor.next_batch(request, size)
         if single_batch and not done:
-            await cursor.kill(operation)
+            await cursor.kill(request)
             done = True
-        cursor_id = 0 if done else self._keep(cursor, namespace, operation.user)
+        cursor_id = 0 if done else self._keep(cursor, namespace, request.user)
         return {"cursor": {"firstBatch": batch, "id": Int64(cursor_id), "ns": namespace}, "ok": 1.0}
 
     def adopt(
         self,
-        operation: "Operation",
+        request: Request,
         replica_set: ReplicaSet,
         host: str,
         reply: Reply,
@@ -230,52 +226,52 @@ class Cursors:
         if cursor["id"]:
             remote = RemoteCursor.of_reply(replica_set, host, reply)
             remote.buffer.clear()
-            held_id = self._keep(MergedCursor([remote]), namespace or cursor["ns"], operation.user)
+            held_id = self._keep(MergedCursor([remote]), namespace or cursor["ns"], request.user)
             reply["cursor"] = {**cursor, "id": Int64(held_id), "ns": namespace or cursor["ns"]}
         elif namespace is not None and cursor["ns"] != namespace:
             reply["cursor"] = {**cursor, "ns": namespace}
         return reply
 
-    def _keep(self, cursor: MergedCursor, namespace: str, user: "User | None") -> int:
+    def _keep(self, cursor: MergedCursor, namespace: str, user: User | None) -> int:
         cursor_id = random.SystemRandom().getrandbits(62) + 1
         self._held[cursor_id] = _Held(cursor, namespace, user, time.monotonic())
         return cursor_id
 
-    def _owned(self, operation: "Operation", cursor_id: int, collection: Any) -> _Held:
+    def _owned(self, request: Request, cursor_id: int, collection: Any) -> _Held:
         held = self._held.get(cursor_id)
-        if held is None or held.namespace.partition(".")[0] != operation.database:
+        if held is None or held.namespace.partition(".")[0] != request.database:
             raise CommandError(43, "CursorNotFound", f"cursor id {cursor_id} not found")
-        if held.user != operation.user:
+        if held.user != request.user:
             raise unauthorized(f"cursor id {cursor_id} was not created by the authenticated user")
-        if held.namespace != f"{operation.database}.{collection}":
-            raise unauthorized(f"cursor id {cursor_id} does not belong to {operation.database}.{collection}")
+        if held.namespace != f"{request.database}.{collection}":
+            raise unauthorized(f"cursor id {cursor_id} does not belong to {request.database}.{collection}")
         return held
 
-    async def get_more(self, operation: "Operation") -> Reply:
-        cursor_id = int(operation.target)
-        held = self._owned(operation, cursor_id, operation.arguments["collection"])
-        size = int(operation.arguments.get("batchSize") or UNBOUNDED)
+    async def get_more(self, request: Request) -> Reply:
+        cursor_id = int(request.target)
+        held = self._owned(request, cursor_id, request.arguments["collection"])
+        size = int(request.arguments.get("batchSize") or UNBOUNDED)
         # Out of the table while in use: two getMore at once must not share one remote cursor.
         del self._held[cursor_id]
-        batch, done = await held.cursor.next_batch(operation, size)
+        batch, done = await held.cursor.next_batch(request, size)
         if not done:
             held.used = time.monotonic()
             self._held[cursor_id] = held
         reply_id = 0 if done else cursor_id
         return {"cursor": {"nextBatch": batch, "id": Int64(reply_id), "ns": held.namespace}, "ok": 1.0}
 
-    async def kill(self, operation: "Operation") -> Reply:
+    async def kill(self, request: Request) -> Reply:
         killed, missing = [], []
-        for cursor_id in operation.arguments["cursors"]:
+        for cursor_id in request.arguments["cursors"]:
             try:
-                held = self._owned(operation, int(cursor_id), operation.target)
+                held = self._owned(request, int(cursor_id), request.target)
             except CommandError as error:
                 if error.code != 43:
                     raise
                 missing.append(cursor_id)
                 continue
             del self._held[int(cursor_id)]
-            await held.cursor.kill(operation)
+            await held.cursor.kill(request)
             killed.append(cursor_id)
         return {
             "cursorsKilled": killed,
@@ -284,13 +280,6 @@ class Cursors:
             "cursorsUnknown": [],
             "ok": 1.0,
         }
-
-    async def kill_remote(self, operation: "Operation", replies: Mapping[str, tuple[Reply, str]]) -> None:
-        """Close the cursors that some shards have opened for a command that failed on another."""
-        for shard_id, (reply, host) in replies.items():
-            if "cursor" in reply:
-                replica_set = await operation.catalog.shard(shard_id)
-                await RemoteCursor.of_reply(replica_set, host, reply).kill(operation)
 
     def forget_idle(self) -> None:
         """The servers end idle cursors by themselves; drop ours that can't be of use any more."""

@@ -1,96 +1,37 @@
-"""One client command on its way: what of it is passed on to the servers, and what their replies tell the
-client.
-"""
+"""One client command on its way through the servers: sent with what they need, repeated when routing was stale."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from bson import Binary
 from bson.raw_bson import RawBSONDocument
 
 from standin.catalog import Routing
+from standin.cursors import RemoteCursor
 from standin.errors import RETRYABLE_CODES, CommandError, Reply, StaleRoutingError, check, unauthorized
 from standin.privileges import Privileges
 from standin.replica_set import ReplicaSet
-
-if TYPE_CHECKING:
-    from standin.router import Router
-    from standin.transactions import Transaction
+from standin.request import Request, User
+from standin.router import Router
+from standin.transactions import Transaction
 
 T = TypeVar("T")
 
-# Fields that any command may carry. They steer the router, and reach a server only as `Operation.send` says.
-GENERIC_FIELDS = frozenset(
-    {
-        "$clusterTime",
-        "$db",
-        "$readPreference",
-        "apiDeprecationErrors",
-        "apiStrict",
-        "apiVersion",
-        "autocommit",
-        "comment",
-        "lsid",
-        "maxTimeMS",
-        "readConcern",
-        "startTransaction",
-        "txnNumber",
-        "writeConcern",
-    }
-)
-# A server ends an operation after maxTimeMS by itself; beyond that and this it must be out of reach.
-MAX_TIME_SLACK_SECONDS = 2.0
-# MongoDB's implicit default since 5.0.
-DEFAULT_WRITE_CONCERN = {"w": "majority"}
 MAX_ROUTING_ATTEMPTS = 12
 STALE_PAUSE_SECONDS = 0.02
 
 CONFIG_DATABASES = frozenset({"config", "admin"})
 
 
-@dataclass(frozen=True)
-class User:
-    """Who is logged in; `session_owner` is the digest by which servers tell the sessions of users apart."""
+class Operation(Request):
+    """A request, and the router that runs it."""
 
-    name: str
-    database: str
-    session_owner: Binary
-
-
-class Operation:
-    """`arguments` is the command without the generic fields, its name first."""
-
-    def __init__(self, router: "Router", user: User | None, command: Mapping[str, Any]) -> None:
+    def __init__(self, router: Router, user: User | None, command: Mapping[str, Any]) -> None:
+        super().__init__(router.clock, user, command)
         self.router = router
         self.catalog = router.catalog
-        self.user = user
-        self.name = next(iter(command))
-        self.database = str(command.get("$db", "admin"))
-        self.arguments: dict[str, Any] = {key: value for key, value in command.items() if key not in GENERIC_FIELDS}
-        self.generic = {key: value for key, value in command.items() if key in GENERIC_FIELDS}
         self.transaction: Transaction | None = None
         self.read_mode = str((command.get("$readPreference") or {}).get("mode", "primary"))
-        self.cluster_time: Mapping[str, Any] | None = None
-        self.operation_time: Any = None
-        self._forwarded: dict[str, Any] = {
-            key: self.generic[key] for key in ("maxTimeMS", "comment") if key in self.generic
-        }
-        self.session_id: dict[str, Any] | None = None
-        if user is not None and "lsid" in self.generic:
-            # Always the user who is logged in: a client must not get at another user's session by naming its owner.
-            self.session_id = {"id": self.generic["lsid"]["id"], "uid": user.session_owner}
-            self._forwarded["lsid"] = self.session_id
-
-    @property
-    def target(self) -> Any:
-        """The value of the command itself: for most commands the collection."""
-        return self.arguments[self.name]
-
-    @property
-    def namespace(self) -> str:
-        return f"{self.database}.{self.target}"
 
     @property
     def retryable_write(self) -> bool:
@@ -107,64 +48,28 @@ class Operation:
             raise unauthorized(f"command {self.name} requires authentication")
         return await self.router.privileges.of(self.user)
 
-    @property
-    def write_concern(self) -> dict[str, Any]:
-        """The client's, with MongoDB's implicit default for what it leaves open.
-
-        The router applies that default: a shard by itself acknowledges a write that says nothing with `w: 1`.
-        """
-        return {**DEFAULT_WRITE_CONCERN, **self.generic.get("writeConcern", {})}
-
-    def session_fields(self) -> dict[str, Any]:
-        """What a follow-up command (getMore) needs to be part of the same session and transaction."""
-        if self.session_id is None:
-            return {}
-        fields: dict[str, Any] = {"lsid": self.session_id}
-        if self.transaction is not None:
-            fields.update(txnNumber=self.generic["txnNumber"], autocommit=False)
-        return fields
-
-    @property
-    def reply_seconds(self) -> float | None:
-        limit = self.generic.get("maxTimeMS")
-        return float(limit) / 1000 + MAX_TIME_SLACK_SECONDS if limit else None
-
-    def note(self, reply: Mapping[str, Any]) -> None:
-        """Remember the logical times of a server's reply, for the client's causal consistency."""
-        if "$clusterTime" in reply:
-            seen = reply["$clusterTime"]
-            if self.cluster_time is None or seen["clusterTime"] > self.cluster_time["clusterTime"]:
-                self.cluster_time = seen
-            self.router.gossip(seen)
-        if "operationTime" in reply:
-            times = (self.operation_time, reply["operationTime"])
-            self.operation_time = max(time for time in times if time is not None)
-
     def _outgoing(self, command: Mapping[str, Any], *, write: bool, session: bool) -> dict[str, Any]:
-        full = {**self._forwarded, **command} if session else dict(command)
-        # The client's own $clusterTime is not passed on: from us, a trusted user, a server would believe any.
-        # `next` keeps the command's name first, as the protocol demands.
+        # The command's name must come first.
         name = next(iter(command))
-        full = {name: command[name], **full}
-        if self.router.cluster_time is not None:
-            full["$clusterTime"] = self.router.cluster_time
+        full = {name: command[name]}
+        if session:
+            full.update({key: self.generic[key] for key in ("maxTimeMS", "comment") if key in self.generic})
+            if self.session_id is not None:
+                full["lsid"] = self.session_id
+        full.update(command)
+        # Not the client's own $clusterTime: servers trust the router, and would believe any.
+        if self.clock.latest is not None:
+            full["$clusterTime"] = self.clock.latest
         if write:
             if session and "txnNumber" in self.generic:
                 full["txnNumber"] = self.generic["txnNumber"]
             full.setdefault("writeConcern", self.write_concern)
             return full
         if "readConcern" in self.generic:
-            full.setdefault("readConcern", self._read_concern())
+            full.setdefault("readConcern", self.clock.pin_snapshot(self.generic["readConcern"]))
         if self.read_mode != "primary":
             full["$readPreference"] = {"mode": self.read_mode}
         return full
-
-    def _read_concern(self) -> dict[str, Any]:
-        concern = dict(self.generic["readConcern"].items())
-        if concern.get("level") == "snapshot" and "atClusterTime" not in concern:
-            # One point in time for all shards.
-            concern["atClusterTime"] = self.router.latest_time(concern)
-        return concern
 
     async def send(
         self,
@@ -229,7 +134,10 @@ class Operation:
             else:
                 results[shard_id] = answer
         if failures:
-            await self.router.cursors.kill_remote(self, results)
+            # The cursors that the other shards have opened.
+            for shard_id, (reply, host) in results.items():
+                if "cursor" in reply:
+                    await RemoteCursor.of_reply(self.catalog.shards[shard_id], host, reply).kill(self)
             raise failures[0]
         return results
 

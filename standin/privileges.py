@@ -7,14 +7,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from standin.catalog import Catalog
 from standin.errors import USER_NOT_FOUND, CommandError, check
+from standin.request import User
 from standin.wire import plain
-
-if TYPE_CHECKING:
-    from standin.catalog import Catalog
-    from standin.operation import User
 
 # A privilege that was taken away through another router is gone here after this time (mongos: 30 s).
 REFRESH_SECONDS = 5.0
@@ -103,13 +101,13 @@ class PrivilegeCache:
     known goes on to count.
     """
 
-    def __init__(self, catalog: "Catalog") -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._known: dict[User, Privileges] = {}
         self._used: dict[User, float] = {}
         self._changes = 0
 
-    async def of(self, user: "User") -> Privileges:
+    async def of(self, user: User) -> Privileges:
         """Raises CommandError 11 (UserNotFound) when the user has been removed."""
         if user.database == SYSTEM_DATABASE:
             return Privileges(None, [])
@@ -132,7 +130,7 @@ class PrivilegeCache:
                     else:
                         log.warning("privileges of %s can't be refreshed: %s", user.name, error)
 
-    async def _read(self, user: "User") -> Privileges:
+    async def _read(self, user: User) -> Privileges:
         changes = self._changes
         command = {"usersInfo": {"user": user.name, "db": user.database}, "showPrivileges": True}
         reply, _ = await self._catalog.config.run("admin", command, mode="primaryPreferred")

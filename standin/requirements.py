@@ -5,14 +5,12 @@ After MongoDB's manual, "Required Access" of each command, and its Privilege Act
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from standin.errors import CommandError
 from standin.pipeline_requirements import collections_read, pipeline_needs
 from standin.privileges import Need
-
-if TYPE_CHECKING:
-    from standin.operation import User
+from standin.request import Request
 
 
 class Access(enum.Enum):
@@ -20,19 +18,6 @@ class Access(enum.Enum):
 
     BEFORE_LOGIN = "anybody who can connect"
     ANY_USER = "anybody who is logged in"
-
-
-class Request(NamedTuple):
-    """A command as authorization sees it; `arguments` without the generic fields."""
-
-    name: str
-    database: str
-    arguments: Mapping[str, Any]
-    user: "User | None"
-
-    @property
-    def target(self) -> Any:
-        return self.arguments[self.name]
 
 
 Requirement = Callable[[Request], Sequence[Need]]

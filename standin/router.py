@@ -2,15 +2,15 @@
 
 import asyncio
 import collections
+import datetime
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from bson import Int64, ObjectId, Timestamp
+from bson import Int64, ObjectId
 
-from standin import MONGODB_VERSION, status
+from standin import MONGODB_VERSION
 from standin.catalog import Catalog
+from standin.clock import Clock
 from standin.cursors import Cursors
 from standin.errors import CommandError
 from standin.privileges import PrivilegeCache
@@ -30,27 +30,14 @@ class Router:
         self.name = name
         self.catalog = Catalog(config, key)
         self.cursors = Cursors()
-        self.transactions = Transactions()
+        self.transactions = Transactions(self.catalog)
         self.privileges = PrivilegeCache(self.catalog)
-        self.cluster_time: Mapping[str, Any] | None = None
+        self.clock = Clock()
         self.process_id = ObjectId()
         self.started = time.time()
         self.connections = 0
         self.connections_created = 0
         self.counters: collections.Counter[str] = collections.Counter()
-
-    def gossip(self, cluster_time: Mapping[str, Any]) -> None:
-        """Learn the cluster's logical time from a server; every command to another server carries it there."""
-        if self.cluster_time is None or cluster_time["clusterTime"] > self.cluster_time["clusterTime"]:
-            self.cluster_time = cluster_time
-
-    def latest_time(self, concern: Mapping[str, Any]) -> Timestamp:
-        """A time to read at on all shards: the newest known, not before the client's afterClusterTime."""
-        known = [concern.get("afterClusterTime", Timestamp(0, 1))]
-        if self.cluster_time is not None:
-            known.append(self.cluster_time["clusterTime"])
-        latest: Timestamp = max(known)
-        return latest
 
     async def keep_house(self) -> None:
         """Until cancelled: show in config.mongos, notice new shards, forget what nobody will ask for again."""
@@ -62,13 +49,13 @@ class Router:
                 log.warning("config servers: %s", error)
             for replica_set in (self.catalog.config, *self.catalog.shards.values()):
                 if replica_set.monitor.cluster_time is not None:
-                    self.gossip(replica_set.monitor.cluster_time)
+                    self.clock.learn(replica_set.monitor.cluster_time)
             self.cursors.forget_idle()
             self.transactions.forget_old()
             await asyncio.sleep(PING_SECONDS)
 
     async def _ping(self) -> None:
-        now = status.now()
+        now = datetime.datetime.now(datetime.timezone.utc)
         fields = {
             "ping": now,
             "up": Int64(time.time() - self.started),

@@ -15,7 +15,7 @@ from standin.commands import COMMANDS, Command, check_options
 from standin.errors import USER_NOT_FOUND, CommandError, ProtocolError, Reply, unauthorized, without_metadata
 from standin.operation import Operation
 from standin.privileges import Need
-from standin.requirements import Access, Request
+from standin.requirements import Access
 from standin.router import Router
 from standin.transactions import label_failure
 
@@ -106,7 +106,7 @@ class Session:
             reply = CommandError(8, "UnknownError", f"the mongos stand-in can't make sense of it: {error!r}").reply
         if operation.transaction is not None and (reply.get("ok") != 1 or reply.get("writeErrors")):
             label_failure(reply)
-            await operation.transaction.abort(operation)
+            await operation.transaction.abort()
         operation.label_failure(reply)
         if operation.cluster_time is not None:
             reply["$clusterTime"] = operation.cluster_time
@@ -148,8 +148,7 @@ class Session:
             raise
         if isinstance(command.requirement, Access):
             return
-        request = Request(operation.name, operation.database, operation.arguments, operation.user)
-        for need in command.requirement(request):
+        for need in command.requirement(operation):
             if not privileges.allow(need):
                 raise unauthorized(
                     f"not authorized on {operation.database} to execute command {operation.name}: {_describe(need)}"

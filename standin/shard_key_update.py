@@ -86,7 +86,7 @@ async def in_transaction(
 async def _once(
     operation: Operation, action: ShardAction, finish: Callable[[Mapping[str, Any]], Awaitable[Reply]]
 ) -> Reply:
-    transaction = Transaction(operation.session_id or {}, operation.generic["txnNumber"], None)
+    transaction = Transaction(operation.catalog, operation.session_id or {}, operation.generic["txnNumber"], {})
     operation.transaction = transaction
     try:
         try:
@@ -97,7 +97,7 @@ async def _once(
             reply = await finish(again.reply)
         await transaction.commit(operation)
     except BaseException:
-        await transaction.abort(operation)
+        await transaction.abort()
         raise
     finally:
         operation.transaction = None

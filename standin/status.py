@@ -6,7 +6,6 @@ import resource
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from bson import Binary, Int64
 
@@ -14,17 +13,15 @@ from standin import MONGODB_VERSION, WIRE_VERSION
 from standin.errors import CommandError, Reply, check, without_metadata
 from standin.operation import Operation
 from standin.reads import on_config_servers
+from standin.router import Router
 from standin.wire import MAX_MESSAGE_BYTES
-
-if TYPE_CHECKING:
-    from standin.router import Router
 
 
 def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def hello_reply(router: "Router") -> Reply:
+def hello_reply(router: Router) -> Reply:
     """Exactly what drivers expect of a mongos of this version: `msg: isdbgrid` is how they know one."""
     return {
         "isWritablePrimary": True,

@@ -6,15 +6,13 @@ servers' own two-phase commit: the first participant coordinates. The router onl
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import Int64
 
+from standin.catalog import Catalog
 from standin.errors import TRANSIENT_TRANSACTION_CODES, CommandError, Reply, check
-from standin.wire import plain
-
-if TYPE_CHECKING:
-    from standin.operation import Operation, User
+from standin.request import Request, User
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +25,14 @@ OPEN, ABORTED, COMMITTED = "open", "aborted", "committed"
 class Transaction:
     """`participants` are shard ids in the order in which they joined; the first one coordinates the commit."""
 
-    def __init__(self, session_id: dict[str, Any], number: Int64, read_concern: dict[str, Any] | None) -> None:
+    def __init__(
+        self, catalog: Catalog, session_id: dict[str, Any], number: Int64, read_concern: dict[str, Any]
+    ) -> None:
         self.number = number
         self.state = OPEN
         self.participants: list[str] = []
         self.started = time.monotonic()
+        self._catalog = catalog
         self._session_id = session_id
         self._read_concern = read_concern
 
@@ -55,7 +56,7 @@ class Transaction:
         self.participants.append(shard_id)
         return fields
 
-    async def commit(self, operation: "Operation") -> Reply:
+    async def commit(self, request: Request) -> Reply:
         """Raises CommandError. Asking again after a lost answer is safe: the shards know the decision."""
         self.state = COMMITTED
         if not self.participants:
@@ -64,20 +65,20 @@ class Transaction:
         if len(self.participants) > 1:
             parts = [{"shardId": shard} for shard in self.participants]
             command = {"coordinateCommitTransaction": 1, "participants": parts}
-        coordinator = await operation.catalog.shard(self.participants[0])
-        decision = {**command, **self._identity, "writeConcern": operation.write_concern}
+        coordinator = await self._catalog.shard(self.participants[0])
+        decision = {**command, **self._identity, "writeConcern": request.write_concern}
         reply, _ = await coordinator.run("admin", decision)
-        operation.note(reply)
+        request.note(reply)
         return check(reply)
 
-    async def abort(self, operation: "Operation") -> None:
+    async def abort(self) -> None:
         """Tell every participant; one that can't be told gives up by itself after its time limit."""
         if self.state != OPEN:
             return
         self.state = ABORTED
         for shard_id in self.participants:
             try:
-                shard = await operation.catalog.shard(shard_id)
+                shard = await self._catalog.shard(shard_id)
                 await shard.run("admin", {"abortTransaction": 1, **self._identity}, retry=False)
             except CommandError as error:
                 log.warning("could not abort a transaction on %s: %s", shard_id, error)
@@ -86,25 +87,27 @@ class Transaction:
 class Transactions:
     """The transactions that the router knows: one per session, the newest."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._by_session: dict[tuple[User | None, bytes], Transaction] = {}
 
-    def _key(self, operation: "Operation") -> tuple["User | None", bytes]:
-        return operation.user, bytes(operation.generic["lsid"]["id"])
+    def _key(self, request: Request) -> tuple[User | None, bytes]:
+        return request.user, bytes(request.generic["lsid"]["id"])
 
-    def statement(self, operation: "Operation") -> Transaction:
+    def statement(self, request: Request) -> Transaction:
         """The transaction that a statement belongs to: a new one for `startTransaction`, else the open one.
 
         Raises CommandError 251 (NoSuchTransaction) for one that was never started here, or has ended.
         """
-        number = _number(operation)
-        if operation.session_id is None:
+        number = _number(request)
+        if request.session_id is None:
             raise CommandError(72, "InvalidOptions", "a transaction needs a session")
-        if operation.generic.get("startTransaction"):
-            transaction = Transaction(operation.session_id, number, _read_concern(operation))
-            self._by_session[self._key(operation)] = transaction
+        if request.generic.get("startTransaction"):
+            concern = request.clock.pin_snapshot(request.generic.get("readConcern") or {})
+            transaction = Transaction(self._catalog, request.session_id, number, concern)
+            self._by_session[self._key(request)] = transaction
             return transaction
-        transaction = self._known(operation)
+        transaction = self._known(request)
         if transaction.state != OPEN:
             raise CommandError(
                 251,
@@ -114,9 +117,9 @@ class Transactions:
             )
         return transaction
 
-    def _known(self, operation: "Operation") -> Transaction:
-        number = _number(operation)
-        transaction = self._by_session.get(self._key(operation))
+    def _known(self, request: Request) -> Transaction:
+        number = _number(request)
+        transaction = self._by_session.get(self._key(request))
         if transaction is None or transaction.number != number:
             raise CommandError(
                 251,
@@ -126,8 +129,8 @@ class Transactions:
             )
         return transaction
 
-    async def commit(self, operation: "Operation") -> Reply:
-        transaction = self._known(operation)
+    async def commit(self, request: Request) -> Reply:
+        transaction = self._known(request)
         if transaction.state == ABORTED:
             raise CommandError(
                 251,
@@ -135,18 +138,18 @@ class Transactions:
                 "Transaction was aborted",
                 errorLabels=["TransientTransactionError"],
             )
-        return await transaction.commit(operation)
+        return await transaction.commit(request)
 
-    async def abort(self, operation: "Operation") -> Reply:
-        await self._known(operation).abort(operation)
+    async def abort(self, request: Request) -> Reply:
+        await self._known(request).abort()
         return {"ok": 1.0}
 
-    async def end_sessions(self, operation: "Operation", session_ids: list[Any]) -> None:
+    async def end_sessions(self, request: Request, session_ids: list[Any]) -> None:
         """Abort what a client leaves open when it ends its sessions."""
         for session_id in session_ids:
-            transaction = self._by_session.pop((operation.user, bytes(session_id["id"])), None)
+            transaction = self._by_session.pop((request.user, bytes(session_id["id"])), None)
             if transaction is not None:
-                await transaction.abort(operation)
+                await transaction.abort()
 
     def forget_old(self) -> None:
         oldest = time.monotonic() - REMEMBER_SECONDS
@@ -154,19 +157,11 @@ class Transactions:
             del self._by_session[key]
 
 
-def _number(operation: "Operation") -> Int64:
-    number = operation.generic.get("txnNumber")
-    if not isinstance(number, Int64) or "lsid" not in operation.generic:
+def _number(request: Request) -> Int64:
+    number = request.generic.get("txnNumber")
+    if not isinstance(number, Int64) or "lsid" not in request.generic:
         raise CommandError(72, "InvalidOptions", "a transaction needs a session and a txnNumber (long)")
     return number
-
-
-def _read_concern(operation: "Operation") -> dict[str, Any]:
-    concern: dict[str, Any] = plain(operation.generic.get("readConcern")) or {}
-    if concern.get("level") == "snapshot":
-        # One point in time for all participants.
-        return {"level": "snapshot", "atClusterTime": operation.router.latest_time(concern)}
-    return concern
 
 
 def label_failure(reply: Reply) -> None:
