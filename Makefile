@@ -1,12 +1,12 @@
-# The front door. `make` alone lists what it can do; every target works on a machine that has only make and Python 3.11+.
+# `make` lists the targets. Each works on a machine that has only make and Python 3.11 or later.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-# Every recipe runs in an environment made for it. By way of sh: archives may lose the mode that lets it run.
+# bin/shell gives recipes a clean environment. Started with sh, because archives may lose its executable bit.
 SHELL := /bin/sh
 .SHELLFLAGS := bin/shell -c
 PYTHON := .venv/bin/python
 
-# What a cluster is; `make cluster-up TOPOLOGY=dedicated SHARDS=3`. ops/preflight.py checks them and names the allowed values.
+# The cluster, as in `make cluster-up TOPOLOGY=dedicated SHARDS=3`. ops/preflight.py checks the values.
 export ENV ?= local
 export TOPOLOGY ?= compact
 export SHARDS ?= 2
@@ -21,13 +21,13 @@ help: ## List the targets
 
 ##@ The cluster
 .PHONY: cluster-up cluster-down cluster-status cluster-plan cluster-stop cluster-start
-cluster-up: check env-tools ## Build the whole system, on this machine or (ENV=aws) on EC2, and print where to go
+cluster-up: check env-tools ## Build the whole system on this machine or (ENV=aws) on EC2, and print the addresses
 	@$(PYTHON) -m ops up
 
 cluster-status: env-tools ## Show every process, the documents per shard and the addresses
 	@$(PYTHON) -m ops status
 
-cluster-down: env-tools ## Remove all of this ENV, and nothing else; ENV=aws asks first
+cluster-down: env-tools ## Remove everything in this ENV and nothing else; ENV=aws asks first
 	@$(PYTHON) -m ops down
 
 cluster-plan: check env-tools ## ENV=aws: show what cluster-up would change, and what costs money
@@ -41,22 +41,22 @@ cluster-start: env-tools ## ENV=aws: start the instances again and wait for the 
 
 ##@ This machine
 .PHONY: doctor try-host
-doctor: ## Report what this machine has, what is missing, what gets in the way, and what to do about it
+doctor: ## Report what this machine has, what is missing, what gets in the way, and how to fix it
 	@sh bin/bootstrap doctor
 
 try-host: override ENV := try
-try-host: check hosts-tools ## Build one small host, reach it, remove it: can cluster-up work here? (10 s, after a first run of minutes)
+try-host: check hosts-tools ## Does cluster-up work here? Build one small host, connect, remove it (10 s; minutes the first time)
 	@$(PYTHON) -m ops try-host
 
 ##@ Development
 .PHONY: dev format lock
-dev: tools ## Run the cluster as plain processes with both apps, without root (TOPOLOGY=single: one mongod)
+dev: tools ## Run cluster and apps as plain processes, without root (TOPOLOGY=single: one mongod)
 	@$(PYTHON) -m ops dev
 
 format: tools ## Format the Python code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix-only .
 
-lock: ## Renew the locked requirements from pyproject.toml
+lock: ## Update the locked requirements from pyproject.toml
 	@python3 -m venv .cache/uv && .cache/uv/bin/pip install -q uv
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements/app.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra dev -c requirements/app.txt pyproject.toml -o requirements/dev.txt
@@ -66,8 +66,8 @@ LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotat
 ##@ Tests
 TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-aws explore
 .PHONY: $(TESTS) test-systems
-# They have environments of their own: what somebody set for a cluster or an account of AWS doesn't reach them. SOURCE,
-# MONGODB_VERSION and FILM_LIBRARY_MONGOD do: they say which MongoDB to test with.
+# Tests have their own environments: settings for a cluster or an AWS account don't reach them. SOURCE, MONGODB_VERSION
+# and FILM_LIBRARY_MONGOD do, to choose the MongoDB to test with.
 $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
@@ -75,7 +75,7 @@ $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
-test: check lint test-unit test-terraform test-roles test-cluster test-aws ## Prove it all: every target below, in this order
+test: check lint test-unit test-terraform test-roles test-cluster test-aws ## Run every target below, in this order
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
@@ -95,44 +95,44 @@ test-unit: test-tools ## Code against real mongods and the stand-in router, web 
 test-roles: hosts-tools ## Molecule: single-host roles, then a whole cluster
 	@$(PYTHON) -m ops molecule default cluster
 
-test-cluster: hosts-tools ## A cluster of its own: built under interruption, measured, and then hurt
+test-cluster: hosts-tools ## A deployed cluster: interrupted, measured, and then damaged
 	@$(PYTHON) -m pytest -q -m hosts tests/ops
 	@$(PYTHON) -m pytest -q -rP tests/drills
 	@FILM_LIBRARY_INVENTORY=build/test/inventory.yml $(PYTHON) -m pytest -q tests/cluster
 	@ENV=test $(PYTHON) -m ops down >/dev/null
 
-test-terraform: tools ## Terraform under today's schema, against an emulated EC2, and who reaches what
+test-terraform: tools ## Terraform with the current provider schema and an emulated EC2; which hosts reach which
 	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 tests/terraform
 
-test-aws: hosts-tools ## The whole production path on an emulated EC2, rebuilt and removed
+test-aws: hosts-tools ## The whole production path on an emulated EC2
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
 	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
 
-test-systems: hosts-tools ## The whole system on hosts of another release (HOST_SUITE=trixie); not part of `make test`
+test-systems: hosts-tools ## The whole system on hosts with another release (HOST_SUITE=trixie); not part of `make test`
 	@$(PYTHON) -m pytest -q -x -rP tests/systems
 
-explore: test-tools ## Property tests on examples that no run has had; `make test` takes the same every time
+explore: test-tools ## Property tests with new examples; `make test` always uses the same
 	@HYPOTHESIS_EXPLORE=1 $(PYTHON) -m pytest -q -n 3 --dist loadfile -m hypothesis tests/unit tests/integration
 
 ##@ Speed
 .PHONY: bench bench-recommend lighthouse
-bench: tools ## Measure imports, lists, search and pages at 1,000,000 synthetic films beside their peers (BENCH="--films 100000 lists")
+bench: tools ## Measure imports, lists, search and pages with 1,000,000 synthetic films, and peers (BENCH="--films 100000 lists")
 	@$(PYTHON) -m bench $(BENCH)
 
-bench-recommend: tools ## Evaluate the recommendations on MovieLens beside popularity, cosine, EASE and iALS
+bench-recommend: tools ## Evaluate recommendations on MovieLens against popularity, cosine, EASE and iALS
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) -m bench.recommending
 
-lighthouse: test-tools ## Judge the user app's pages by Lighthouse (npm, headless Chromium), and weigh them
+lighthouse: test-tools ## Rate the user app's pages with Lighthouse (npm, headless Chromium), and measure their size
 	@$(PYTHON) -m bench.lighthouse
 
-# What each kind of target needs; done in a moment when it is there.
+# Prerequisites of the targets; fast if they are there already.
 .PHONY: check tools hosts-tools cloud-tools env-tools test-tools
 check:
 	@sh bin/bootstrap check
 tools:
 	@sh bin/bootstrap python
-hosts-tools: # hosts first: a machine that can't have any is told so before .venv is made
+hosts-tools: # hosts first: a machine that can't run them is refused before .venv is created
 	@sh bin/bootstrap hosts python
 cloud-tools:
 	@sh bin/bootstrap python cloud

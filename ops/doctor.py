@@ -1,6 +1,6 @@
-"""`make doctor`: what this machine has, what is missing, what gets in the way, and what to do about each.
+"""`make doctor`: reports what this machine has, what is missing, what gets in the way, and how to fix it.
 
-Standard library only: it runs with the system's Python, before anything is installed, and changes nothing.
+Standard library only: it runs with the system's Python before anything is installed. It changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ops.errors import OpsError
 from ops.paths import LOGS, ROOT
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 
-#: Programs, the option that has them say their version, and what they are for.
+#: Programs, their option that prints the version, and their purpose.
 TOOLS = {
     "make": ("--version", "every target"),
     "git": ("--version", "fetching the project"),
@@ -36,23 +36,23 @@ TOOLS = {
     "terraform": ("version", "ENV=aws"),
     "chromium": ("--version", "make test"),
 }
-#: Open files that a mongod of the tests needs, with room to spare.
+#: Open files that the tests' mongods need, with some margin.
 ENOUGH_FILES = 4096
-#: Those that nothing here installs.
+#: Programs that bin/bootstrap doesn't install.
 _BY_HAND = {
     "make": "apt-get install make",
     "git": "only needed to clone",
     "terraform": "only for ENV=aws: developer.hashicorp.com/terraform/install",
 }
 
-#: Variables that tools of this project would follow, were they not left out by bin/shell.
-_TELLING = re.compile(r"(ANSIBLE|MOLECULE|PYTHON|PIP|TF|AWS|LC|GIT|CONTAINER|DOCKER|PODMAN|PYTEST|CONDA|GREP)S?_\w+")
-_ALSO_TELLING = {"PYTHONPATH", "PYTHONHOME", "SSH_AUTH_SOCK", "CDPATH", "BASH_ENV", "GNUPGHOME"}
+#: Variables that would affect the project's tools if bin/shell passed them on.
+_RELEVANT = re.compile(r"(ANSIBLE|MOLECULE|PYTHON|PIP|TF|AWS|LC|GIT|CONTAINER|DOCKER|PODMAN|PYTEST|CONDA|GREP)S?_\w+")
+_ALSO_RELEVANT = {"PYTHONPATH", "PYTHONHOME", "SSH_AUTH_SOCK", "CDPATH", "BASH_ENV", "GNUPGHOME"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. `mark` is `ok`, `note` (good to know) or `FAIL` (make cluster-up won't work); `remedy` may be empty."""
+    """A line of the report. `mark` is `ok`, `note` or `FAIL` (make cluster-up won't work); `remedy` may be empty."""
 
     mark: str
     text: str
@@ -63,26 +63,28 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Everything there is to say, in the order of the report."""
+    """All findings, in the order of the report."""
     yield from _project()
     yield from _machine()
     yield from _tools()
     yield from _shell()
-    yield from _hindrances()
+    yield from _obstacles()
 
 
 def _project() -> Iterator[Finding]:
     commit = "an unpacked archive"
     if (ROOT / ".git").exists() and shutil.which("git"):
-        # Another user's clone is none of git's business, but it is in a bug report.
-        commit = _says("git", "-c", "safe.directory=*", "-C", str(ROOT), "describe", "--always", "--dirty")
+        # git refuses another user's clone unless told that it is safe.
+        commit = _output("git", "-c", "safe.directory=*", "-C", str(ROOT), "describe", "--always", "--dirty")
     yield Finding("ok", f"project    {commit} in {ROOT}")
     python = ROOT / ".venv" / "bin" / "python"
-    made = _says(str(python), "--version") if python.exists() else ""
-    yield Finding("ok", f"python     {sys.version.split()[0]} ({sys.executable}); .venv: {made or 'not made yet'}")
+    version = _output(str(python), "--version") if python.exists() else ""
+    yield Finding(
+        "ok", f"python     {sys.version.split()[0]} ({sys.executable}); .venv: {version or 'not created yet'}"
+    )
     logs = sorted(LOGS.glob("*.log"), key=lambda path: path.stat().st_mtime)
     if logs:
-        yield Finding("ok", f"last log   {logs[-1].relative_to(ROOT)}", "belongs in a bug report; read it first")
+        yield Finding("ok", f"last log   {logs[-1].relative_to(ROOT)}", "attach it to bug reports; read it first")
 
 
 def _machine() -> Iterator[Finding]:
@@ -93,36 +95,36 @@ def _machine() -> Iterator[Finding]:
         yield Finding("ok", f"disk       {preflight.free_mb(directory) / 1024:.1f} GB free for {directory}")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if files < ENOUGH_FILES:
-        yield Finding("note", f"files      at most {files} open at once", f"let `ulimit -Hn` be {ENOUGH_FILES} or more")
+        yield Finding("note", f"files      at most {files} open at once", f"set `ulimit -Hn` to {ENOUGH_FILES} or more")
     yield Finding("ok", f"user       {os.environ.get('USER') or os.getuid()}, {_root()}")
 
 
 def _tools() -> Iterator[Finding]:
     for tool, (option, purpose) in TOOLS.items():
         if shutil.which(tool):
-            yield Finding("ok", f"{tool:<10} {_says(tool, option)}")
+            yield Finding("ok", f"{tool:<10} {_output(tool, option)}")
         else:
-            yield Finding("note", f"{tool:<10} not there ({purpose})", _BY_HAND.get(tool, "installed when needed"))
+            yield Finding("note", f"{tool:<10} missing ({purpose})", _BY_HAND.get(tool, "installed when needed"))
 
 
 def _shell() -> Iterator[Finding]:
     ignored = os.environ.get("FILM_LIBRARY_IGNORED", "").split()
-    telling = sorted(name for name in ignored if _TELLING.fullmatch(name) or name in _ALSO_TELLING)
-    if telling:
-        yield Finding("note", f"shell      left out of what make runs: {' '.join(telling)}", "bin/shell has the list")
+    relevant = sorted(name for name in ignored if _RELEVANT.fullmatch(name) or name in _ALSO_RELEVANT)
+    if relevant:
+        yield Finding("note", f"shell      not passed on by make: {' '.join(relevant)}", "bin/shell has the list")
     proxies = sorted(name for name in os.environ if name.lower().endswith("_proxy") and name.lower() != "no_proxy")
     if proxies:
         yield Finding("note", f"proxy      {' '.join(proxies)}", "used for package registries, never for hosts")
 
 
-def _hindrances() -> Iterator[Finding]:
-    """What make cluster-up and make try-host would refuse, and which clusters are there."""
+def _obstacles() -> Iterator[Finding]:
+    """What make cluster-up and make try-host would refuse, and which clusters exist."""
     try:
         settings = preflight.check(os.environ)
         if settings.env != "aws" and (warning := system.of_hosts().warning):
             yield Finding("note", warning)
-        yield Finding("ok", f"nothing stands in the way of make cluster-up ENV={settings.env}")
-        yield Finding("ok", "make try-host builds one small host, reaches it, and removes it again: the proof")
+        yield Finding("ok", f"make cluster-up ENV={settings.env} can run")
+        yield Finding("ok", "make try-host proves it: it builds one small host, connects to it and removes it")
     except SettingsError as error:
         for problem in error.problems:
             yield Finding("FAIL", problem.replace("\n", "\n      "))
@@ -145,16 +147,16 @@ def _clusters() -> Iterator[Finding]:
 
 
 def _system() -> str:
-    """As the system calls itself."""
+    """The system's name."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return platform.system()
 
 
 def _virtual() -> str:
-    """Such as ", microsoft (wsl)"; empty on bare metal or where nobody can tell."""
-    kind = _says("systemd-detect-virt") if shutil.which("systemd-detect-virt") else ""
+    """Such as ", microsoft (wsl)"; empty on bare metal or if unknown."""
+    kind = _output("systemd-detect-virt") if shutil.which("systemd-detect-virt") else ""
     return f", {kind}" if kind not in ("", "none") else ""
 
 
@@ -164,15 +166,15 @@ def _root() -> str:
     return "sudo without a password" if preflight.can_be_root() else "no sudo without a password"
 
 
-def _says(*command: str) -> str:
-    """What a program says first; ssh and some others say their version on the other stream."""
+def _output(*command: str) -> str:
+    """The first line of a program's output; ssh and others print their version to stderr."""
     result = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-    said = result.stdout.strip() or (result.stderr.strip() if result.returncode == 0 else "")
-    return (said.splitlines() or ["unknown"])[0]
+    output = result.stdout.strip() or (result.stderr.strip() if result.returncode == 0 else "")
+    return (output.splitlines() or ["unknown"])[0]
 
 
 def main() -> None:
-    """Prints the report; exits with 1 when something is in the way of make cluster-up."""
+    """Prints the report; exits with 1 if make cluster-up won't work."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make doctor | head`
     findings = []
     for finding in examine():

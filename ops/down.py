@@ -11,19 +11,18 @@ from ops.paths import ROOT, build_dir, secrets_dir
 
 
 def down(env: str, variables: Mapping[str, str]) -> list[str]:
-    """Returns what was removed; empty when there was nothing. REMOVE_SECRETS=1 removes passwords and keys too.
+    """Returns the names of what was removed. REMOVE_SECRETS=1 removes passwords and keys, too.
 
-    Raises LockedError while a run works on the environment.
+    Raises LockedError while another run uses the environment.
     """
     with exclusive(env, wait=False):
         return remove(env, secrets_too=variables.get("REMOVE_SECRETS") == "1")
 
 
 def remove(env: str, *, secrets_too: bool) -> list[str]:
-    """The same, for whoever holds the environment's lock.
+    """The same, for callers that hold the environment's lock.
 
-    Secrets stay unless `secrets_too`: they are people's as much as the cluster's, written down elsewhere or put there
-    by hand.
+    Keeps secrets unless `secrets_too`: people may have noted them elsewhere, or put them there by hand.
     """
     removed = hosts.down(env)
     directories = [build_dir(env), *([secrets_dir(env)] if secrets_too else [])]

@@ -1,5 +1,5 @@
-"""The base of every error that a person can do something about."""
+"""The base class of errors that the user can do something about."""
 
 
 class OpsError(RuntimeError):
-    """Shown to the person as it is, without a traceback."""
+    """Shown without a traceback."""

@@ -1,4 +1,4 @@
-"""Faults for drills on local hosts: what a power cut, a hung machine or a broken switch does to a cluster."""
+"""Faults for drills on local hosts: power loss, hung machines, network partitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ops import podman
 from ops.containers import container_name
 from ops.topology import Host
 
-# A table of its own, so that healing removes these rules and no others.
+# A separate table, so that healing removes only these rules.
 _TABLE = "inet film_library_fault"
 _EMPTY = f"""
 table {_TABLE} {{}}
@@ -19,36 +19,36 @@ table {_TABLE} {{
 
 
 def power_off(env: str, host: Host) -> None:
-    """Cuts the power: every process dies at once, nothing is flushed or said goodbye to."""
+    """Cuts the power: all processes die at once, nothing is flushed."""
     name = container_name(env, host.name)
     podman.run("kill", "--signal", "KILL", name)
     podman.run("wait", name)
 
 
 def boot(env: str, host: Host) -> None:
-    """Switches a host on again; returns before it has booted."""
+    """Switches a host on; returns before it has booted."""
     podman.run("start", container_name(env, host.name))
 
 
 def freeze(env: str, host: Host) -> None:
-    """Stops every process where it is; the kernel still accepts connections that nobody answers."""
+    """Freezes all processes; the kernel still accepts connections, which nobody answers."""
     podman.run("pause", container_name(env, host.name))
 
 
 def thaw(env: str, host: Host) -> None:
-    """Lets a frozen host go on."""
+    """Resumes a frozen host."""
     podman.run("unpause", container_name(env, host.name))
 
 
 def partition(env: str, host: Host, peers: list[Host]) -> None:
-    """Drops every packet between the host and its peers, without a word to either; replaces an earlier partition."""
+    """Silently drops all packets between the host and its peers; replaces an earlier partition."""
     rules = [f"add rule {_TABLE} incoming ip saddr {peer.address} drop" for peer in peers]
     rules += [f"add rule {_TABLE} outgoing ip daddr {peer.address} drop" for peer in peers]
     _nft(env, host, _EMPTY + "\n".join(rules) + "\n")
 
 
 def heal(env: str, host: Host) -> None:
-    """Ends the host's partition; does nothing when there is none."""
+    """Ends the host's partition, if there is one."""
     _nft(env, host, f"table {_TABLE} {{}}\ndelete table {_TABLE}\n")
 
 

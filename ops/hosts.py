@@ -1,6 +1,6 @@
-"""Local hosts: one podman container with systemd each, reached over ssh like a machine of a cloud.
+"""Local hosts: podman containers with systemd, reached over ssh like cloud instances.
 
-Names and network are those of the environment, so that environments live side by side.
+Each environment has its own names and network, so several can run side by side.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ops.paths import ROOT
 from ops.progress import Say, quiet
 from ops.topology import Host
 
-BOOT_SECONDS = 60  # a host is up in about 1 s; this is for a machine that is busy with something else
+BOOT_SECONDS = 60  # booting takes about 1 s; more on a busy machine
 
-# NET_*: firewall rules and the fault drills. SYS_ADMIN: systemd gives hardened units a file system view of
-# their own, and without it silently starts them unhardened. SYS_PTRACE: `ss -p` names other users' processes.
+# NET_*: firewall rules and fault drills. SYS_ADMIN: systemd needs it to give hardened units their own view of the file
+# system; without it, it silently starts them unhardened. SYS_PTRACE: `ss -p` shows other users' processes.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 
-#: Block devices that new hosts are given, as MACHINE'S:HOST'S separated by blanks; Molecule's way to test data volumes.
+#: Block devices for new hosts, as MACHINE'S:HOST'S separated by spaces; Molecule tests data volumes with it.
 DEVICES_VARIABLE = "HOST_DEVICES"
 
 
-# A degraded host (a unit failed) has booted too: mending it is what the roles are for.
+# A degraded host (a unit failed) has booted, too; the roles repair it.
 _ADMIT = """
 case $(systemctl is-system-running --wait) in running | degraded) ;; *) exit 1 ;; esac
 umask 077 && cat > ~root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub
@@ -34,18 +34,18 @@ umask 077 && cat > ~root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_k
 
 
 def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> None:
-    """Makes the environment's network and hosts, starts those that are off, and lets its ssh key in.
+    """Creates the environment's network and hosts, starts stopped ones, and authorizes its ssh key.
 
-    Hosts that the list doesn't name any more are left alone. Raises ssh.HostError, ImageError or PodmanError.
+    Hosts that aren't in the list are left alone. Raises ssh.HostError, ImageError or PodmanError.
     """
     podman.prepare()
     existing = containers(env)
-    # A host that was lost comes back as the others are, also when the image or HOST_SUITE would be another one today.
+    # A lost host is recreated from the image of the others, even if the image or HOST_SUITE has changed since.
     tag = next((host.image for host in existing.values()), "") or image.ensure(say)
     directory = secrets.ensure_ssh_key(env)
     MIRROR.mkdir(parents=True, exist_ok=True)
     if not exists(env):
-        # No DNS of podman's: it stalls for seconds at times, and names come from the role `base`.
+        # Without podman's DNS, which sometimes stalls for seconds; the role `base` provides names.
         podman.run(
             *["network", "create", "--disable-dns", "--opt", "mtu=1400", "--subnet", str(subnet)],
             *["--gateway", str(subnet.network_address + 1), network_name(env)],
@@ -54,7 +54,7 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
     for host in hosts:
         _start(env, host, existing.get(host.name), tag)
     public_key = (directory / "ssh_key.pub").read_text()
-    host_keys = [_wait_and_admit(env, host, public_key) for host in hosts]  # they boot at the same time
+    host_keys = [_wait_and_admit(env, host, public_key) for host in hosts]  # they boot in parallel
     secrets.write_private(directory / "known_hosts", "".join(host_keys), replace=True)
     ssh.name_hosts(env, {host.name: (host.address, host.address) for host in hosts})
     for host in hosts:
@@ -62,7 +62,7 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
 
 
 def down(env: str) -> list[str]:
-    """Removes every host and the network of the environment; returns the names of what was there."""
+    """Removes the environment's hosts and network; returns the names of those removed."""
     podman.prepare()
     removed = [container_name(env, name) for name in sorted(containers(env))]
     if removed:
@@ -95,9 +95,9 @@ def _create(env: str, host: Host, tag: str) -> None:
         *["--label", f"film-library-copy={ROOT}"],
         *["--name", container_name(env, host.name), "--hostname", host.name],
         *["--network", network_name(env), "--ip", host.address],
-        # Fixed: with a new one after a restart its peers can't reach it for 20 s.
+        # Fixed: after a restart with a new one, peers couldn't reach the host for 20 s.
         *["--mac-address", "02:42:" + ":".join(f"{octet:02x}" for octet in octets)],
-        # /etc/hosts belongs to the role `base`, as on any machine; podman would write it anew at every start.
+        # The role `base` manages /etc/hosts; podman would overwrite it at every start.
         *["--no-hosts", "--volume", f"{MIRROR}:{MOUNT}:ro"],
         *[f"--cap-add={capability}" for capability in _CAPABILITIES],
         *[f"--device={device}" for device in os.environ.get(DEVICES_VARIABLE, "").split()],
@@ -106,7 +106,7 @@ def _create(env: str, host: Host, tag: str) -> None:
 
 
 def _wait_and_admit(env: str, host: Host, public_key: str) -> str:
-    """Waits until the host has booted and lets the key in; returns the host's line for known_hosts."""
+    """Waits until the host has booted and authorizes the key; returns the host's line for known_hosts."""
     deadline = time.monotonic() + BOOT_SECONDS
     while True:
         command = ["exec", "--interactive", container_name(env, host.name), "sh", "-c", _ADMIT]
@@ -120,5 +120,5 @@ def _wait_and_admit(env: str, host: Host, public_key: str) -> str:
 
 
 def ssh_command(env: str, host: Host) -> list[str]:
-    """The ssh command line that opens a shell on the host."""
+    """The ssh command that opens a shell on the host."""
     return ssh.command(env, host.address)

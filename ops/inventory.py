@@ -1,6 +1,6 @@
 """The inventory that the controller writes: build/<env>/inventory.yml.
 
-Of local hosts it is the whole; of EC2's it holds what EC2 can't know, beside ansible/inventories/aws.
+For local hosts it is complete. On EC2 it complements ansible/inventories/aws with what EC2 doesn't know.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ops.topology import Host
 
 
 def path_of(env: str) -> Path:
-    """Where it is."""
+    """The inventory's path."""
     return build_dir(env) / "inventory.yml"
 
 
@@ -30,14 +30,14 @@ def write(settings: Settings, source: PackageSource) -> Path:
 
 
 def write_single(settings: Settings, host: Host) -> Path:
-    """Writes an inventory of one bare host, which nothing gets installed on, and returns its path."""
+    """Writes an inventory of one host on which nothing will be installed, and returns its path."""
     hosts = {host.name: {"ansible_host": host.address}}
     return _write(settings.env, {"all": {"hosts": hosts, "vars": _connection(settings.env)}})
 
 
 def write_common(env: str, source: PackageSource) -> Path:
-    """Writes what EC2's hosts have in common and returns its path."""
-    # The alias is Ansible's to fill in: the instance that a name stands for at the moment.
+    """Writes the variables that all EC2 hosts share, and returns the file's path."""
+    # Ansible fills in the alias: the id of the instance that currently has the name.
     options = shlex.join(ssh.known_as("ALIAS")).replace("ALIAS", "{{ instance_id }}")
     connection = _connection(env)
     connection["ansible_ssh_common_args"] += f" {options}"
@@ -48,7 +48,7 @@ def write_common(env: str, source: PackageSource) -> Path:
 def _write(env: str, content: dict[str, Any]) -> Path:
     path = path_of(env)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "# Written by ops/inventory.py at every run; changes made here are lost.\n"
+    text = "# Written by ops/inventory.py on every run; your changes will be lost.\n"
     text += yaml.safe_dump(content, sort_keys=False)
     partial = path.with_suffix(".partial")
     partial.write_text(text)
@@ -57,7 +57,7 @@ def _write(env: str, content: dict[str, Any]) -> Path:
 
 
 def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
-    """Groups and variables: `all` knows each host's address, the groups say what each host is."""
+    """`all` has each host's address and the variables; the groups say what each host is."""
     groups: dict[str, Any] = {}
     for host in settings.hosts:
         for group in host.groups:
@@ -84,6 +84,6 @@ def _connection(env: str) -> dict[str, str]:
 
 
 def _memory_mb(settings: Settings) -> int:
-    """The memory that a host may count as its own: a container sees the whole machine's."""
+    """One host's share of the memory: a container sees all of the machine's."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return max(1024, machine // len(settings.hosts))

@@ -1,8 +1,8 @@
 """A cluster of plain processes on loopback: real mongods and a router, without root or containers.
 
-`make dev` runs on it and the tests take it as their fixture. It follows the deployed cluster in what counts: key
-file and authorization from the first start of every process, the same users, roles and shard keys (one file says
-them: `ansible/group_vars/all/database.yml`), the localhost exception closed on every shard.
+`make dev` and the tests' fixtures run on it. It resembles the deployed cluster: key file and authorization from each
+process's first start, the same users, roles and shard keys (from `ansible/group_vars/all/database.yml`), and no
+localhost exception left open on any shard.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Client = MongoClient[dict[str, Any]]
 
 @dataclass
 class ReplicaSet:
-    """A replica set on loopback: its members, and the cluster role mongod runs in (None outside a cluster)."""
+    """A replica set on loopback, with mongod's cluster role (None outside a cluster)."""
 
     name: str
     cluster_role: str | None
@@ -57,15 +57,15 @@ class LocalCluster:
     """Context manager: a sharded cluster, or with ``shards=0`` one replica set, on free loopback ports.
 
     Args:
-        directory: an empty or missing one, for data, logs and the key file.
+        directory: for data, logs and the key file; empty or missing.
         shards: number of shards; 0 means a single replica set without a router.
         members: members of every replica set.
         mongod: path of the mongod binary.
         cache_gb: WiredTiger cache of each mongod, in GB.
-        test_commands: whether tests may have the mongods fail on purpose (configureFailPoint).
+        test_commands: whether tests may make mongods fail (configureFailPoint).
 
     Raises:
-        StartError: a process did not come up; all others have been stopped.
+        StartError: a process didn't start; all others have been stopped.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class LocalCluster:
         return members + ([self.router] if self.router else [])
 
     def stop(self) -> None:
-        """Stop every process. Killed, not asked: the data goes away with them, and an orderly end takes 15 s."""
+        """Kill every process: a clean shutdown takes 15 s, and the data is deleted anyway."""
         for process in self.processes:
             process.send(signal.SIGKILL)
         for process in self.processes:
@@ -145,7 +145,7 @@ class LocalCluster:
     # -- how to reach it
 
     def uri(self, user: str = CLUSTER_ADMIN) -> str:
-        """Connection string of the router (or the single replica set) for one of the users."""
+        """A user's connection string for the router, or for the single replica set."""
         password = self.passwords[user]
         if self.router is not None:
             hosts, options = f"localhost:{self.router.port}", ""
@@ -154,11 +154,11 @@ class LocalCluster:
         return f"mongodb://{user}:{quote_plus(password)}@{hosts}/?authSource=admin{options}"
 
     def client(self, user: str = CLUSTER_ADMIN) -> Client:
-        """A PyMongo client for one of the users; the caller closes it."""
+        """A user's PyMongo client; the caller closes it."""
         return MongoClient(self.uri(user), serverSelectionTimeoutMS=10_000)
 
     def shard_client(self, name: str) -> Client:
-        """A client of one shard by itself, past the router, as its own administrator."""
+        """A client of one shard, bypassing the router, as the shard's administrator."""
         replica_set = self.replica_set(name)
         return MongoClient(
             replica_set.hosts,
@@ -172,7 +172,7 @@ class LocalCluster:
         return next(replica_set for replica_set in self.replica_sets if replica_set.name == name)
 
     def primary(self, name: str) -> Process:
-        """The member of a replica set that is primary now; waits for an election to end."""
+        """A replica set's current primary; waits until one is elected."""
         replica_set = self.replica_set(name)
 
         def writable() -> Process | None:
@@ -230,7 +230,7 @@ class LocalCluster:
         config: dict[str, Any] = {
             "_id": replica_set.name,
             "members": [{"_id": n, "host": host} for n, host in enumerate(replica_set.hosts)],
-            # Loopback needs no patience: a killed primary is replaced in about two seconds instead of eleven.
+            # On loopback: replaces a killed primary in about 2 s instead of 11.
             "settings": {"electionTimeoutMillis": 2000},
         }
         if replica_set.cluster_role == "configsvr":
@@ -240,7 +240,7 @@ class LocalCluster:
         self.primary(replica_set.name)
 
     def _create_users(self) -> None:
-        """The administrators through the localhost exception, then everyone else as administrator."""
+        """The administrators with the localhost exception, then all others as administrator."""
         for replica_set in self.replica_sets:
             if replica_set.cluster_role == "shardsvr":
                 self._first_user(self.primary(replica_set.name).port, SHARD_ADMIN)
@@ -274,7 +274,7 @@ class LocalCluster:
 
 @contextlib.contextmanager
 def _direct(port: int, **options: Any) -> Iterator[Client]:
-    """A client of one process alone, whatever set it belongs to."""
+    """A client with a direct connection to one process."""
     client: Client = MongoClient("localhost", port, directConnection=True, serverSelectionTimeoutMS=2000, **options)
     try:
         yield client
@@ -283,7 +283,7 @@ def _direct(port: int, **options: Any) -> Iterator[Client]:
 
 
 def _hello(port: int) -> dict[str, Any]:
-    """What a process says of itself; empty when it doesn't answer."""
+    """The reply to `hello`; empty if the process isn't responding."""
     try:
         with _direct(port) as client:
             return client.admin.command("hello")

@@ -1,4 +1,4 @@
-"""Locks between processes of this repository; the kernel lets go of them when their holder dies."""
+"""Locks between this clone's processes; the kernel releases them when the holder dies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ops.paths import CACHE
 
 
 class LockedError(OpsError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 @contextmanager
 def exclusive(name: str, *, wait: bool = True) -> Iterator[None]:
-    """Holds the lock `name`. Waits for it, or raises LockedError at once when `wait` is false."""
+    """Holds the lock `name`. Waits for it, or raises LockedError if `wait` is false."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as file:
         try:

@@ -14,22 +14,22 @@ from ops.locks import exclusive
 from ops.paths import CACHE
 
 MIRROR = CACHE / "mirror"
-#: Where every local host sees MIRROR, read-only.
+#: Where local hosts mount MIRROR, read-only.
 MOUNT = "/srv/film-library-mirror"
 COMPONENT = "main"
 KEY_FILE = MIRROR / "signing-key.asc"
 
 _SECRET_KEY = CACHE / "mirror-signing-key.asc"
 _SIGNER = "Film Library offline mirror"
-_INPUTS = MIRROR / "inputs"  # digest of what the repository was built from; written last
+_INPUTS = MIRROR / "inputs"  # digest of the repository's inputs; written last
 
 
 class MirrorError(OpsError):
-    """The repository can't be laid out or signed; the message holds the tool's reason."""
+    """The repository can't be built or signed; the message has the tool's reason."""
 
 
 def ensure(suite: str) -> None:
-    """Builds the mirror anew when anything in it changed.
+    """Rebuilds the mirror if its inputs changed.
 
     Raises MirrorError, packages.PackageError or ops.artifacts.ArtifactError.
     """
@@ -45,7 +45,7 @@ def ensure(suite: str) -> None:
 
 
 def build(directory: Path, suite: str, secret_key: Path) -> None:
-    """Lays out the repository in an empty directory: pool/, dists/ signed with `secret_key`, the key's public half."""
+    """Builds the repository in an empty directory: pool/, dists/ signed with `secret_key`, and the public key."""
     pool = directory / "pool"
     pool.mkdir()
     packages.build(pool)
@@ -65,11 +65,11 @@ def build(directory: Path, suite: str, secret_key: Path) -> None:
     text = _output(["apt-ftparchive", *options, "release", "."], cwd=release)
     (release / "Release").write_text(text)
     sign(release / "Release", release / "InRelease", directory / "signing-key.asc", secret_key)
-    packages.make_readable(directory)  # apt reads it as a user of its own
+    packages.make_readable(directory)  # apt reads it as another user
 
 
 def _publish(built: Path) -> None:
-    """Moves a built repository into place file by file, its index last: hosts have the directory mounted."""
+    """Moves a repository into place file by file, the index last, because hosts have the directory mounted."""
     fresh = {path.relative_to(built) for path in built.rglob("*") if path.is_file()}
     for path in sorted(fresh, key=lambda path: (path.parts[0] == "dists", path.name == "InRelease")):
         (MIRROR / path).parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _publish(built: Path) -> None:
 
 
 def sign(release: Path, target: Path, public_key: Path, secret_key: Path) -> None:
-    """Signs with the mirror's key, made on first use: hosts trust it, so it stays, and it never leaves this machine."""
+    """Signs with the mirror's key, generated on first use and kept: hosts trust it. It never leaves this machine."""
     with _gpg_home() as gpg:
         if secret_key.exists():
             _output([*gpg, "--import", str(secret_key)])
@@ -94,9 +94,10 @@ def sign(release: Path, target: Path, public_key: Path, secret_key: Path) -> Non
 
 @contextmanager
 def _gpg_home() -> Iterator[list[str]]:
-    """The command `gpg` with a home for as long as the block.
+    """The command `gpg` with a temporary home.
 
-    gpg's agent has a socket in it, whose path has 107 characters at most, and not every file system has sockets.
+    It is in /tmp because gpg's agent has a socket in it: paths of sockets are limited to 107 characters, and not every
+    file system supports them.
     """
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="film-library-gpg.", ignore_cleanup_errors=True) as home:
         try:

@@ -1,4 +1,4 @@
-"""Runs Molecule's scenarios as phases: a line each with pytest's own result, everything else in the log."""
+"""Runs Molecule scenarios as phases: one line each with pytest's result, everything else goes to the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESULT = re.compile(r"=+ (.*\d+ passed.*?) =+")
 
 
 def molecule(scenarios: list[str]) -> int:
-    """Tests one scenario after the other, stopping at the first that fails; returns the exit code."""
+    """Tests scenarios in order until one fails; returns the exit code."""
 
     def work(progress: Progress) -> int:
         for scenario in scenarios:
@@ -26,7 +26,7 @@ def molecule(scenarios: list[str]) -> int:
             progress.say(f"    {result}")
         return 0
 
-    advice = "`make cluster-down ENV=molecule` removes the hosts that are left."
+    advice = "`make cluster-down ENV=molecule` removes the remaining hosts."
     return guarded("molecule", work, advice=advice)
 
 

@@ -1,4 +1,4 @@
-"""Where the controller keeps things; every path below the repository is named here and nowhere else."""
+"""Directories that the controller uses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ REQUIREMENTS = ROOT / "requirements"
 
 
 def build_dir(env: str) -> Path:
-    """What a run generates for an environment and may lose: the inventory."""
+    """An environment's generated files, such as the inventory; runs recreate them."""
     return ROOT / "build" / env
 
 
 def secrets_dir(env: str) -> Path:
-    """Keys and passwords of an environment; created once, never overwritten."""
+    """An environment's keys and passwords; created once, never overwritten."""
     return ROOT / "secrets" / env

@@ -1,4 +1,4 @@
-"""Podman, run as root, with a configuration of the project's own that fits the machine."""
+"""Podman, run as root, with its own configuration that fits the machine."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 class PodmanError(OpsError):
-    """Podman failed; the message holds the command and what it said."""
+    """Podman failed; the message has the command and its output."""
 
 
 def as_root(*command: str) -> list[str]:
-    """The command, by way of sudo when this user isn't root."""
+    """The command, with sudo unless this user is root."""
     if os.geteuid() == 0:
         return list(command)
-    # sudo drops the variables of proxies, and may not be allowed to keep them: only where there is a proxy.
+    # sudo drops proxy variables, and may not be allowed to keep them, so ask only if there is a proxy.
     names = [name for name in os.environ if name.lower().endswith("_proxy")]
     behind_proxy = any(name.lower() != "no_proxy" for name in names)
     return ["sudo", "-n", *([f"--preserve-env={','.join(names)}"] if behind_proxy else []), *command]
 
 
 def run(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs `podman ARGS`; raises PodmanError when it fails and `check` is set."""
-    # The file is chosen by the environment, not written to /etc: the machine's own podman setup stays as it is.
+    """Runs `podman ARGS`. Raises PodmanError if it fails and `check` is set."""
+    # Not in /etc, so that the machine's own podman setup stays as it is.
     _write_configuration()
     command = as_root("env", f"CONTAINERS_CONF={_CONF}", "podman", *args)
     result = children.run(command, stdin=stdin)
@@ -46,12 +46,12 @@ def run(*args: str, check: bool = True, stdin: str | None = None) -> subprocess.
 def _write_configuration() -> None:
     lines = ["[containers]"]
     if not _has_capability(_CAP_SYS_RESOURCE):
-        # Podman's default limits lie above the hard limits, and without the capability crun may not raise them.
+        # Podman's default limits exceed the hard limits, and crun can't raise those without the capability.
         nofile = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         nproc = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
         if nproc == resource.RLIM_INFINITY or nproc > pid_max:
-            nproc = pid_max  # podman lowers its own limit to this before it starts the container
+            nproc = pid_max  # podman lowers its own limit to this before starting a container
         lines.append(f'default_ulimits = ["nofile={nofile}:{nofile}", "nproc={nproc}:{nproc}"]')
     lines += ["[engine]", 'runtime = "crun"', 'events_logger = "file"']
     if not Path("/run/systemd/system").exists():
@@ -63,17 +63,17 @@ def _write_configuration() -> None:
 
 
 def _has_capability(bit: int) -> bool:
-    """Whether root on this machine has it: the bounding set is what sudo's root gets too."""
+    """Whether root has the capability: it is in the bounding set, which applies to sudo, too."""
     status = Path("/proc/self/status").read_text()
     bounding = next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd:"))
     return bool(int(bounding, 16) >> bit & 1)
 
 
 def prepare() -> None:
-    """Makes this machine able to run systemd in a container; does nothing on one that already is.
+    """Enables this machine to run systemd in containers; does nothing if it already can.
 
-    Mounts every controller that a hybrid set-up left on cgroup2 as v1, because crun refuses a mixture. Only a
-    machine without an init system needs it; where cgroup2 is the whole tree there is no `unified`.
+    Mounts all controllers that a hybrid setup left on cgroup2 as v1, because crun refuses a mixture. Only machines
+    without an init system need this; where cgroup2 is the only hierarchy, there is no `unified`.
     """
     controllers = _CGROUPS / "unified" / "cgroup.controllers"
     if not controllers.exists():

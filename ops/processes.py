@@ -1,4 +1,4 @@
-"""One program run as a child of this one: started, waited for, killed and started again by the drills, stopped."""
+"""Child processes that can be started, waited for, stopped, and killed and restarted by drills."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from typing import TypeVar
 from ops.paths import ROOT
 
 START_TIMEOUT = 60.0  # seconds; nine mongods answer in about 2 on two cores
-POLL_INTERVAL = 0.05  # seconds between two questions to a process that is coming up
+POLL_INTERVAL = 0.05  # seconds between checks of a process that is starting
 
 T = TypeVar("T")
 
 
 class StartError(RuntimeError):
-    """A process ended or did not answer in time; the message holds the end of its log."""
+    """A process ended or didn't respond in time; the message has the end of its log."""
 
 
 @dataclass
 class Process:
-    """One mongod or router: how it was started, so that a test can kill it and start it again."""
+    """A mongod, router or app, which can be killed and restarted."""
 
     name: str
     argv: list[str]
     port: int
     log: Path
-    environment: dict[str, str] | None = None  # None: this process's own
+    environment: dict[str, str] | None = None  # None: this process's
     popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; `wait_until_listening` says when it can be used."""
-        # A session of its own: Ctrl-C at the terminal reaches the starter alone, which then stops all in order.
+        """Start it; `wait_until_listening` waits until it is usable."""
+        # In its own session: Ctrl-C reaches only this process, which then stops everything in order.
         self.popen = subprocess.Popen(
             self.argv,
             cwd=ROOT,
@@ -51,16 +51,16 @@ class Process:
         return self.popen is not None and self.popen.poll() is None
 
     def send(self, number: int) -> None:
-        """Send a signal, as the failure drills do (SIGKILL, SIGSTOP, SIGCONT)."""
+        """Send a signal, such as the drills' SIGKILL, SIGSTOP and SIGCONT."""
         if self.popen is not None and self.alive():
             self.popen.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 20) -> None:
-        """End the process and wait for it; one that ignores the signal is killed."""
+        """Stop the process and wait for it; kill it if it ignores the signal."""
         if self.popen is None:
             return
         self.send(number)
-        self.send(signal.SIGCONT)  # a frozen process would never see the signal
+        self.send(signal.SIGCONT)  # a frozen process wouldn't receive the signal
         try:
             self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -68,15 +68,15 @@ class Process:
             self.popen.wait()
 
     def wait_until_listening(self) -> None:
-        """Wait for its port to answer.
+        """Wait until its port accepts connections.
 
         Raises:
-            StartError: it ended, or did not answer within START_TIMEOUT.
+            StartError: it ended, or didn't accept any within START_TIMEOUT.
         """
 
         def answers() -> bool:
             if not self.alive():
-                raise StartError(f"{self.name} ended at once:\n{self.last_words()}")
+                raise StartError(f"{self.name} ended:\n{self.last_words()}")
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -86,24 +86,23 @@ class Process:
             raise StartError(f"{error}\n{self.last_words()}") from error
 
     def last_words(self, lines: int = 12) -> str:
-        """The end of what the process said, for an error message."""
-        said = [p.read_text(errors="replace") for p in (self.log.with_suffix(".err"), self.log) if p.exists()]
-        return "\n".join("\n".join(said).splitlines()[-lines:])
+        """The end of the process's output, for an error message."""
+        output = [p.read_text(errors="replace") for p in (self.log.with_suffix(".err"), self.log) if p.exists()]
+        return "\n".join("\n".join(output).splitlines()[-lines:])
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
+    """A free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this port of loopback now."""
+    """Whether a server could listen on this loopback port."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a closed server's port is free, as it will be told
+        # As servers do, so that a port that was just closed counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -112,14 +111,14 @@ def port_is_free(port: int) -> bool:
 
 
 def wait_for(what: str, ask: Callable[[], T | None]) -> T:
-    """Ask until the answer is true.
+    """Call `ask` until its result is true, and return it.
 
     Raises:
         TimeoutError: it wasn't within START_TIMEOUT.
     """
     deadline = time.monotonic() + START_TIMEOUT
-    while not (answer := ask()):
+    while not (result := ask()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {what} within {START_TIMEOUT:.0f} s")
-        time.sleep(POLL_INTERVAL)  # between two questions, not instead of one
-    return answer
+        time.sleep(POLL_INTERVAL)
+    return result

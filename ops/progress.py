@@ -1,4 +1,4 @@
-"""What a person sees of a long run: one line a phase, and what it is doing right now; the rest goes to a file."""
+"""The output of a long run: one line per phase, the running phase live, and a log file with everything else."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from rich.text import Text
 from ops.errors import OpsError
 
 _TITLE_WIDTH = 50
-_REST_WIDTH = 28  # of a live line: the seconds and a few words
+_REST_WIDTH = 28  # of the live line: the seconds and a short hint
 _TAIL_LINES = 15
 
-
-#: Takes a few words on what is being done now.
+#: Takes a short text that says what is happening now.
 Say = Callable[[str], None]
 
 
 def quiet(_: str) -> None:
-    """A Say for callers that show no progress."""
+    """For callers that show no progress."""
 
 
 class PhaseError(OpsError):
-    """A phase failed. `lines` are the lines of the log that say why, when the phase knows better than the log's end."""
+    """A phase failed. `lines` say why; None means that the end of the log does."""
 
     def __init__(self, message: str, lines: list[str] | None = None) -> None:
         super().__init__(message)
@@ -37,18 +36,18 @@ class PhaseError(OpsError):
 
 
 class Progress:
-    """Phases with their seconds on `stream` (standard output), everything else in the log file.
+    """Prints phases with their duration to `stream` (standard output) and everything else to the log file.
 
-    On a terminal the running phase is shown live with its latest hint; elsewhere only finished lines are printed.
+    A terminal also shows the running phase and its latest hint.
     """
 
     def __init__(self, log: Path, stream: TextIO | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch(mode=0o600)  # Ansible prints a failed module's message even where the task says no_log
+        log.touch(mode=0o600)  # Ansible prints a failed module's message even with no_log
         self.log_path = log
         self.seconds: dict[str, float] = {}
         self.current = ""
-        # Appending, because a child may write to the same file.
+        # Append mode, because a child may write to the same file.
         self._log = log.open("a", buffering=1)
         self._console = Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False)
         self._began = 0.0
@@ -59,11 +58,11 @@ class Progress:
         self._log.write(text if text.endswith("\n") else text + "\n")
 
     def hint(self, text: str) -> None:
-        """What the running phase is doing now; shown on a terminal until the next one."""
+        """What the running phase is doing now; terminals show it until the next hint."""
         self._hint = text
 
     def say(self, text: str) -> None:
-        """A line for the person that stays."""
+        """Prints a line, and logs it."""
         self._console.print(text, soft_wrap=True)
         self.log(text)
 
@@ -73,7 +72,7 @@ class Progress:
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
-        """A phase from here to the end of the block; it may begin others by `next_phase`."""
+        """A phase that lasts until the end of the block, or until `next_phase`."""
         self._begin(title)
         with Live(
             console=self._console,
@@ -86,7 +85,7 @@ class Progress:
         self._end()
 
     def next_phase(self, title: str) -> None:
-        """Ends the running phase and begins another one, inside the same block."""
+        """Ends the running phase and begins another in the same block."""
         self._end()
         self._begin(title)
 
@@ -100,7 +99,7 @@ class Progress:
         return self.log_path.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
 
     def rename(self, title: str) -> None:
-        """Gives the running phase the name it turned out to have."""
+        """Renames the running phase."""
         self.current = title
         self.log(f"==== {title}")
 
@@ -116,7 +115,7 @@ class Progress:
     def _running(self) -> Text:
         width = min(_TITLE_WIDTH, max(8, self._console.width - _REST_WIDTH))
         line = f"{_line(self.current[:width], time.monotonic() - self._began, width)}  {self._hint}"
-        return Text(line, no_wrap=True, overflow="crop")
+        return Text(line[: self._console.width - 1], no_wrap=True, overflow="crop")
 
 
 def _line(title: str, seconds: float, width: int = _TITLE_WIDTH) -> str:
@@ -124,7 +123,7 @@ def _line(title: str, seconds: float, width: int = _TITLE_WIDTH) -> str:
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines with the columns aligned."""
+    """Lines of a table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

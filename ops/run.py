@@ -1,4 +1,4 @@
-"""What every long command shares: a log, and a clear word when it is interrupted or fails."""
+"""What all long-running commands share: a log, and a clear message when they are interrupted or fail."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ops.errors import OpsError
 from ops.paths import LOGS, ROOT
 from ops.progress import PhaseError, Progress
 
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 
 
 def guarded(name: str, work: Callable[[Progress], int], *, advice: str) -> int:
     """Runs `work` with a new log logs/NAME-<time>.log and returns its exit code.
 
-    Interrupted, it tells the phase and the `advice` and returns 130; failed, it tells the phase, the reason and the
-    log's lines that matter, and returns 1.
+    When interrupted, prints the phase and the `advice` and returns 130. On failure, prints the phase, the reason and
+    the relevant lines of the log and returns 1.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill` and a closed terminal end children as Ctrl-C does
+    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill` and a closed terminal stop children as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     progress = Progress(LOGS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}.log")
     try:
@@ -38,7 +38,7 @@ def _explain(error: Exception, progress: Progress) -> None:
     lines: list[str] = []
     if isinstance(error, PhaseError):
         lines = error.lines or progress.tail()
-    elif not isinstance(error, OpsError):  # a fault of this program
+    elif not isinstance(error, OpsError):  # a bug in this program
         lines = traceback.format_exc().splitlines()
     for line in lines:
         progress.say(f"  {line}")

@@ -1,4 +1,4 @@
-"""Every secret of an environment: made once, mode 0600, never overwritten, never half-written."""
+"""An environment's secrets: generated once with mode 0600, written atomically, never overwritten."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import yaml
 
 from ops.paths import secrets_dir
 
-#: MongoDB takes 6 to 1024 base64 characters; 756 random bytes are the 1008 of its manual's example.
+#: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
 KEYFILE_BYTES = 756
 
-#: The names in passwords.yml; the first five are MongoDB users (with `-` for `_`).
+#: The names in passwords.yml. The first five are MongoDB users, whose names have `-` for `_`.
 PASSWORDS = (
     "cluster_admin",
     "shard_admin",
@@ -30,7 +30,7 @@ PASSWORDS = (
 
 
 def ensure(env: str) -> Path:
-    """Makes whatever secrets the environment lacks; returns their directory."""
+    """Generates the secrets that the environment lacks; returns their directory."""
     directory = ensure_ssh_key(env)
     key = base64.encodebytes(random.token_bytes(KEYFILE_BYTES)).decode()
     write_private(directory / "keyfile", key)
@@ -43,13 +43,13 @@ def ensure(env: str) -> Path:
 
 
 def load_passwords(env: str) -> dict[str, str]:
-    """The environment's passwords by name; empty when there are none yet."""
+    """The environment's passwords by name; empty if there are none yet."""
     path = secrets_dir(env) / "passwords.yml"
     return dict(yaml.safe_load(path.read_text())) if path.exists() else {}
 
 
 def ensure_ssh_key(env: str) -> Path:
-    """Makes the environment's ssh key unless it has one; returns the directory of its secrets."""
+    """Generates the environment's ssh key unless it has one; returns the directory of its secrets."""
     directory = secrets_dir(env)
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
@@ -58,17 +58,17 @@ def ensure_ssh_key(env: str) -> Path:
             key = Path(scratch) / "ssh_key"
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"film-library-{env}", "-f", str(key)]
             subprocess.run(command, check=True)
-            # The private key last: its being there says that the pair is whole.
+            # The private key last: if it exists, the pair is complete.
             key.with_suffix(".pub").replace(directory / "ssh_key.pub")
             key.replace(directory / "ssh_key")
     return directory
 
 
 def write_private(path: Path, text: str, *, replace: bool = False) -> None:
-    """Writes a 0600 file in one step; one that exists stays as it is unless `replace`."""
+    """Writes a file atomically with mode 0600; leaves an existing one alone unless `replace`."""
     if path.exists() and not replace:
         return
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 by itself
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # has mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)

@@ -1,4 +1,4 @@
-"""What the caller asks for, read from the environment variables that `make` passes on."""
+"""The settings of a run, read from the environment variables that `make` passes on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ipaddress import IPv4Network
 
 from ops.topology import TOPOLOGIES, Host, plan
 
-#: Environments made of local hosts, with the subnet of each. `local` is people's; the others are the
-#: test-suite's, so that no test ever touches a cluster that somebody works with.
+#: Environments on local hosts, with their subnets. `local` is for people, the others are for tests, so that no test
+#: touches a cluster in use.
 LOCAL_SUBNETS = {
     "local": "10.89.70.0/24",
     "molecule": "10.89.71.0/24",
@@ -19,25 +19,25 @@ LOCAL_SUBNETS = {
 }
 ENVIRONMENTS = (*LOCAL_SUBNETS, "aws")
 
-#: Release series that MongoDB still maintains and that the roles know how to tune for.
+#: Release series that MongoDB still maintains and that the roles support.
 OFFICIAL_VERSIONS = ("7.0", "8.0")
-#: What the offline mirror holds: the mongod of the wheel.
+#: The offline mirror's: the mongod in the wheel.
 OFFLINE_VERSIONS = ("6.0",)
 SOURCES = ("auto", "official", "offline", "mirror")
-#: With SOURCE=mirror: where an apt repository of one's own has MongoDB's packages.
+#: With SOURCE=mirror: your own apt repository with MongoDB's packages.
 APT_VARIABLES = ("APT_URI", "APT_SUITE", "APT_COMPONENT", "APT_KEY_FILE")
 
-#: With ENV=aws: the host by which people reach their instances, under a name that their own ssh knows.
+#: With ENV=aws: a jump host to the instances, as the user's own ssh knows it.
 JUMP_VARIABLE = "SSH_JUMP"
 
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
-MEMBERS = (3, 5, 7)  # odd, so that no half is a majority; 7 is MongoDB's limit of voting members
+MEMBERS = (3, 5, 7)  # odd, so there is always a majority; MongoDB allows 7 voting members
 
 
 class SettingsError(ValueError):
-    """Something wished for isn't allowed or can't be done: `problems` says what, and what is allowed.
+    """Settings aren't allowed or can't be met; `problems` has one line for each, with the allowed values.
 
-    `partial` is the wish with a default in place of every bad value.
+    `partial` are the settings with a default for every bad value.
     """
 
     def __init__(self, problems: list[str], partial: Settings) -> None:
@@ -65,14 +65,14 @@ class Settings:
 
     @property
     def mongods(self) -> int:
-        """How many mongod processes the cluster has: one per member of each shard and of the config set."""
+        """The number of mongod processes: one per member of each shard and of the config servers."""
         return (self.shards + 1) * self.members
 
     @classmethod
     def read(cls, variables: Mapping[str, str], *, allow_single_member: bool = False) -> Settings:
         """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION, SUBNET and APT_VARIABLES.
 
-        A variable that is empty counts as not given. `allow_single_member` is for tests of single hosts.
+        An empty variable counts as unset. `allow_single_member` is for tests of single hosts.
         Raises SettingsError with every problem at once.
         """
         reader = _Reader(variables)
@@ -95,7 +95,7 @@ class Settings:
 
 
 class _Reader:
-    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+    """Reads variables and collects all problems instead of stopping at the first."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -128,7 +128,7 @@ class _Reader:
         except ValueError:
             network = None
         if network is None or network.prefixlen != 24 or not network.is_private:
-            self._refuse(name, value, "a private IPv4 network of 24 bits such as 10.89.70.0/24")
+            self._refuse(name, value, "a private IPv4 /24 such as 10.89.70.0/24")
             return IPv4Network(default)
         return network
 
@@ -138,7 +138,7 @@ class _Reader:
     def check_jump_host(self) -> None:
         value = self._get(JUMP_VARIABLE, "")
         if value and not re.fullmatch(r"(ssh://)?[\w\[][\w.@:\[\]-]*", value):
-            self._refuse(JUMP_VARIABLE, value, "a host as ssh takes it: a name, user@name or ssh://user@name:port")
+            self._refuse(JUMP_VARIABLE, value, "a host for ssh: a name, user@name or ssh://user@name:port")
 
     def check_source(self, settings: Settings) -> None:
         version, source = settings.mongodb_version, settings.source
@@ -154,6 +154,6 @@ class _Reader:
             given = dict(zip(APT_VARIABLES, settings.apt, strict=True)) | {"MONGODB_VERSION": version}
             for name, value in given.items():
                 if not value:
-                    self._refuse(name, value, "set with SOURCE=mirror: it tells which apt repository")
+                    self._refuse(name, value, "set with SOURCE=mirror, to say which apt repository")
         elif any(settings.apt):
             self._refuse("SOURCE", source, f"mirror when {' or '.join(APT_VARIABLES)} is set")

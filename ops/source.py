@@ -1,6 +1,6 @@
-"""Where the hosts get MongoDB's packages from: its own apt repository, a mirror of one's own, or the offline mirror.
+"""Where hosts get MongoDB's packages from: its own apt repository, the user's mirror, or the offline mirror.
 
-All look the same to the roles: an address, a suite, a component and a signing key.
+To the roles each is an address, a suite, a component and a signing key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ANSWER_SECONDS = 3.0
 
 
 class SourceError(OpsError):
-    """The wanted package source can't be had; the message says why and what else there is."""
+    """The requested package source isn't available; the message says why, and what is."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PackageSource:
     key_file: Path
 
     def variables(self) -> dict[str, str]:
-        """The inventory variables that describe it to the roles."""
+        """The roles' variables for this source."""
         return {
             "mongodb_version": self.version,
             "mongodb_apt_uri": self.uri,
@@ -52,10 +52,10 @@ class PackageSource:
 
 
 def choose(settings: Settings) -> PackageSource:
-    """The source that SOURCE and MONGODB_VERSION ask for, ready to be used.
+    """The source that SOURCE and MONGODB_VERSION ask for, ready to use.
 
-    A cluster that is there already keeps its own: another release series is an upgrade with an order of its own, and
-    whether a repository answers today must not decide it. Raises SourceError, or what ops.mirror.ensure raises.
+    An existing cluster keeps its source: changing the release series is an upgrade, which must not depend on whether a
+    repository responds today. Raises SourceError, or what ops.mirror.ensure raises.
     """
     if running := _running(settings.env):
         return _keep(running, settings)
@@ -77,7 +77,7 @@ def choose(settings: Settings) -> PackageSource:
 
 
 def distribution(env: str) -> tuple[str, str]:
-    """The hosts' distribution, as (id, codename): EC2's image is Ubuntu 24.04, local hosts are ops.system's."""
+    """The hosts' distribution as (id, codename): Ubuntu 24.04 on EC2, ops.system's for local hosts."""
     if env == "aws":
         return "ubuntu", "noble"
     hosts = system.of_hosts()
@@ -85,7 +85,7 @@ def distribution(env: str) -> tuple[str, str]:
 
 
 def _running(env: str) -> PackageSource | None:
-    """What the environment was built from, by its inventory; None before that."""
+    """The source in the environment's inventory; None before it is built."""
     inventory = build_dir(env) / "inventory.yml"
     if not inventory.exists():
         return None
@@ -103,12 +103,12 @@ def _running(env: str) -> PackageSource | None:
 
 
 def _keep(running: PackageSource, settings: Settings) -> PackageSource:
-    """The running cluster's source. Raises SourceError when the settings ask for another one."""
+    """The running cluster's source. Raises SourceError if the settings ask for another one."""
     if settings.source not in ("auto", running.kind) or settings.mongodb_version not in ("", running.version):
         wanted = f"SOURCE={settings.source} MONGODB_VERSION={settings.mongodb_version or 'any'}"
         raise SourceError(
             f"{wanted}: the cluster runs {running.version} from SOURCE={running.kind}, and a new release is not "
-            f"installed over it. Leave both variables out, or run `make cluster-down ENV={settings.env}` first."
+            f"installed over it. Unset both variables, or run `make cluster-down ENV={settings.env}` first."
         )
     if running.kind == "offline":
         return offline()
@@ -124,9 +124,9 @@ def _own_mirror(settings: Settings) -> PackageSource:
 
 
 def official(version: str, directory: Path, release: tuple[str, str]) -> PackageSource:
-    """MongoDB's own repository, if it answers and has this version for this distribution; else SourceError.
+    """MongoDB's own repository. Raises SourceError unless it responds and has this version for this distribution.
 
-    Its signing key is fetched into `directory`.
+    Downloads its signing key to `directory`.
     """
     identity, codename = release
     uri = f"{_OFFICIAL}/{identity}"
@@ -140,15 +140,15 @@ def official(version: str, directory: Path, release: tuple[str, str]) -> Package
 
 
 def offline() -> PackageSource:
-    """The offline mirror, built first when it isn't there or something in it changed."""
+    """The offline mirror, built first if it is missing or outdated."""
     version = OFFLINE_VERSIONS[0]
-    suite = f"mongodb-org/{version}"  # one for hosts of every distribution
+    suite = f"mongodb-org/{version}"  # the same for all distributions
     mirror.ensure(suite)
     return PackageSource("offline", version, _OFFLINE, suite, mirror.COMPONENT, mirror.KEY_FILE)
 
 
 def _fetch(url: str, *, method: str) -> bytes:
-    request = urllib.request.Request(url, method=method)  # noqa: S310 - one of the addresses above
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - an address from above
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:  # noqa: S310
             return bytes(response.read())

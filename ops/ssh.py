@@ -1,6 +1,6 @@
-"""How the controller's ssh reaches the hosts: by a configuration of its own, so that nobody's ~/.ssh or agent matters.
+"""The controller's ssh, with its own configuration: the user's ~/.ssh and agent have no effect.
 
-`ssh -F build/<env>/ssh_config` is also what Ansible, the tests and a person at the keyboard use.
+Ansible, the tests and people use it, too: `ssh -F build/<env>/ssh_config`.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from ops.progress import Say, quiet
 from ops.secrets import write_private
 from ops.settings import JUMP_VARIABLE
 
-#: How long a host that is up may refuse us. A busy machine's sshd takes seconds; a wrong key won't get better.
+#: How long a running host may refuse us: sshd takes seconds on a busy machine; waiting longer won't fix a wrong key.
 PATIENCE_SECONDS = 20.0
 _CONNECT_SECONDS = 5
 
-#: What ssh says while a machine boots; anything else is an answer that waiting doesn't change.
+#: ssh's errors while a machine boots; waiting doesn't change any other.
 _BOOTING = ("refused", "timed out", "No route to host", "reset by", "closed by", "System is booting up")
 
 
 class HostError(OpsError):
-    """A host didn't boot, or we can't log in to it; the message holds its name and the reason."""
+    """A host didn't boot, or we can't log in; the message has its name and the reason."""
 
 
 def config(env: str) -> Path:
-    """The environment's ssh configuration, written if it isn't there or changed; returns its path."""
+    """Writes the environment's ssh configuration if it is missing or changed; returns its path."""
     path = build_dir(env) / "ssh_config"
     names = _names(env).read_text() if _names(env).exists() else ""
     text = names + _text(env, os.environ.get(JUMP_VARIABLE, "") if env == "aws" else "")
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, text, replace=True)  # in one step: several threads may come here at once
+        write_private(path, text, replace=True)  # atomically: several threads may do this at once
     return path
 
 
 def name_hosts(env: str, hosts: Mapping[str, tuple[str, str]]) -> None:
-    """Lets `ssh -F build/<env>/ssh_config NAME` reach hosts: name -> (address, what its key is known by)."""
+    """Lets `ssh -F build/<env>/ssh_config NAME` reach hosts: name -> (address, alias for known_hosts)."""
     text = "".join(
         f"Host {name} {address}\n  HostName {address}\n  HostKeyAlias {alias}\n"
         for name, (address, alias) in hosts.items()
@@ -54,12 +54,12 @@ def name_hosts(env: str, hosts: Mapping[str, tuple[str, str]]) -> None:
 
 
 def socket_directory() -> tempfile.TemporaryDirectory[str]:
-    """A directory with a short path for Unix sockets, which have at most 107 characters."""
+    """A directory with a short path, because the path of a Unix socket has at most 107 characters."""
     return tempfile.TemporaryDirectory(prefix="s", dir=os.environ.get("ANSIBLE_SSH_CONTROL_PATH_DIR"))
 
 
 def command(env: str, destination: str, *options: str) -> list[str]:
-    """The ssh command line that logs in to an address of the environment; its last part is the address."""
+    """The ssh command that logs in to an address of the environment; its last word is the address."""
     return ["ssh", "-F", str(config(env)), *options, destination]
 
 
@@ -72,9 +72,9 @@ def known_as(alias: str) -> list[str]:
 
 
 def wait_until_admitted(name: str, command: list[str], *, boot_seconds: float = 0, say: Say = quiet) -> None:
-    """Waits until the ssh command `command` gets in.
+    """Waits until `command`, an ssh command, can log in.
 
-    A host that is still booting has `boot_seconds` for it, any other one PATIENCE_SECONDS. Raises HostError.
+    A booting host gets `boot_seconds`, any other PATIENCE_SECONDS. Raises HostError.
     """
     began, refused_since = time.monotonic(), None
     *options, destination = command
@@ -84,33 +84,33 @@ def wait_until_admitted(name: str, command: list[str], *, boot_seconds: float = 
         now = time.monotonic()
         if any(sign in reason for sign in _BOOTING):
             refused_since, limit, since = None, max(boot_seconds, PATIENCE_SECONDS), began
-        else:  # it has booted; cloud-init may still be about to write our key
+        else:  # it has booted; cloud-init may not have written our key yet
             refused_since, limit = refused_since or now, PATIENCE_SECONDS
             since = refused_since
         if now - since > limit or "HOST IDENTIFICATION HAS CHANGED" in reason:
             raise HostError(f"can't log in to {name} after {now - began:.0f} s ({shlex.join(command)}):\n{reason}")
         say(f"waiting for {name}: {' '.join(reason.split())}")
-        time.sleep(1)  # refused at once while sshd isn't up yet
+        time.sleep(1)  # a connection is refused immediately while sshd isn't running
 
 
 def _text(env: str, jump: str) -> str:
     secrets = secrets_dir(env)
     lines = [
-        "# Written by ops/ssh.py; changes made here are lost.",
+        "# Written by ops/ssh.py; your changes will be lost.",
         "Host *",
         f"  User {'ubuntu' if env == 'aws' else 'root'}",
         f"  IdentityFile {_quoted(secrets / 'ssh_key')}",
-        "  IdentitiesOnly yes",  # an agent may have more keys than the six that a server lets one try
+        "  IdentitiesOnly yes",  # an agent may offer more keys than the six tries that sshd allows
         "  IdentityAgent none",
         f"  UserKnownHostsFile {_quoted(secrets / 'known_hosts')}",
         "  GlobalKnownHostsFile none",
-        # A local host's key is known before the first log-in.
+        # Local hosts' keys are known before the first log-in.
         f"  StrictHostKeyChecking {'accept-new' if env == 'aws' else 'yes'}",
         "  BatchMode yes",
         f"  ConnectTimeout {_CONNECT_SECONDS}",
     ]
     if jump:
-        # The person's own ssh, with its configuration and its agent: the jump host is theirs.
+        # The user's own ssh with its configuration and agent, because the jump host is theirs.
         lines.append(f"  ProxyCommand ssh -o BatchMode=yes -W [%h]:%p -- {shlex.quote(jump)}")
     return "\n".join(lines) + "\n"
 
@@ -120,5 +120,5 @@ def _names(env: str) -> Path:
 
 
 def _quoted(path: Path) -> str:
-    """A path as ssh_config takes it: quoted for its blanks, and `%` twice, because it begins a token."""
+    """A path for ssh_config: quoted because of spaces, with `%` doubled because it starts a token."""
     return '"' + str(path).replace("%", "%%") + '"'

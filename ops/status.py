@@ -1,4 +1,4 @@
-"""What the cluster is right now, asked of every process by itself; only the seconds of the phases are remembered."""
+"""The cluster's current state. Every process is asked directly; only the phases' durations are stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT
 Client = MongoClient[dict[str, Any]]
 
 _TIMEOUT_SECONDS = 3.0
-#: The hosts are on this machine or ours: no proxy of a company knows the way to them.
+#: No proxy leads to the hosts.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _HEALTHY = {"PRIMARY", "SECONDARY", "up", "ready"}
 _DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
@@ -33,7 +33,7 @@ _DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
 
 @dataclass(frozen=True)
 class Row:
-    """One process: where it is, what it is there for, and its own word on how it is."""
+    """One process and its state, as it reports it itself."""
 
     host: str
     role: str
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass
 class Status:
-    """The whole environment. `documents` is shard -> collection -> count; `router` is None when none answers."""
+    """The state of an environment. `documents` is shard -> collection -> count; `router` is None if none responds."""
 
     environment: str
     processes: list[Row]
@@ -55,7 +55,7 @@ class Status:
     passwords: str
     documents: dict[str, dict[str, int]] = field(default_factory=dict)
     router: dict[str, Any] | None = None
-    phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase of the last whole cluster-up
+    phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase in the last complete cluster-up
 
     @property
     def healthy(self) -> bool:
@@ -80,7 +80,7 @@ def collect(env: str, hosts: Fleet) -> Status:
 
 
 def remember_phases(env: str, seconds: dict[str, float]) -> None:
-    """Keep how long each phase of a cluster-up took, for `make cluster-status`."""
+    """Stores the duration of each phase of cluster-up, for `make cluster-status`."""
     _phases_file(env).write_text(json.dumps({name: round(value, 1) for name, value in seconds.items()}))
 
 
@@ -98,7 +98,7 @@ class _Probe:
         self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
 
     def questions(self) -> list[Callable[[], Row]]:
-        """One for each process, in the order of the table."""
+        """One per process, in the order of the table."""
         members = self._hosts.groups
         shards = sorted((group for group in members if group.startswith("shard")), key=lambda name: int(name[5:]))
         asks: list[Callable[[], Row]] = []
@@ -112,7 +112,7 @@ class _Probe:
 
     def _member(self, host: str, group: str) -> Row:
         port = CONFIG_PORT if group == "config" else shard_port(int(group[5:]))
-        # A shard's users are its own; the config servers hold the cluster's.
+        # The cluster's users are on the config servers; each shard has its own.
         user = "monitor" if group == "config" else "shard-admin"
 
         def ask(client: Client) -> str:
@@ -162,7 +162,7 @@ class _Probe:
 
 
 def render(status: Status, *, phases: bool = False) -> str:
-    """The summary for a person; `phases` adds the seconds of the last cluster-up, which shows them by itself."""
+    """The summary that people see; `phases` adds the durations of the last cluster-up's phases."""
     lines = [f"{name:<10} {url}" for name, url in status.urls.items()]
     lines += [f"passwords  {status.passwords} (the admin app's first log-in: admin, app_admin_login)"]
     if status.router is not None:

@@ -1,6 +1,6 @@
-"""Which distribution this machine has, as bin/system says, and which release of it local hosts get.
+"""This machine's distribution according to bin/system, and the release that local hosts get.
 
-Standard library only, because ops/preflight.py asks before anything is installed.
+Standard library only, because ops/preflight.py uses it before anything is installed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from ops.errors import OpsError
 from ops.paths import ROOT
 
-#: Another release than this machine's own for new hosts, by its code name; for tests of releases to come.
+#: The code name of another release for new hosts than this machine's; for tests of future releases.
 SUITE_VARIABLE = "HOST_SUITE"
 
 
 class UnfitError(OpsError):
-    """Local hosts can't run on this machine; the message says what does."""
+    """Local hosts can't run on this machine; the message says what can."""
 
 
 @dataclass(frozen=True)
 class System:
-    """A distribution, "debian" or "ubuntu", and a release of it by its code name; `warning` is "" for a tested one."""
+    """A distribution ("debian" or "ubuntu") and the code name of a release; `warning` is "" if it is tested."""
 
     distribution: str
     suite: str
@@ -32,7 +32,7 @@ class System:
 
 
 def own() -> System:
-    """This machine's. Raises UnfitError."""
+    """This machine's system. Raises UnfitError."""
     result = subprocess.run(["sh", str(ROOT / "bin" / "system")], check=False, capture_output=True, text=True)
     if result.returncode != 0:
         raise UnfitError(result.stderr.strip())
@@ -41,8 +41,8 @@ def own() -> System:
 
 
 def of_hosts(variables: Mapping[str, str] = os.environ) -> System:
-    """What new local hosts get: this machine's own, or HOST_SUITE's. Raises UnfitError."""
+    """New local hosts' system: this machine's, or HOST_SUITE. Raises UnfitError."""
     suite = variables.get(SUITE_VARIABLE, "").strip()
     if suite and not re.fullmatch("[a-z]+", suite):
-        raise UnfitError(f"{SUITE_VARIABLE}={suite}: must be the code name of a release, such as trixie or noble")
+        raise UnfitError(f"{SUITE_VARIABLE}={suite}: must be a release's code name, such as trixie or noble")
     return replace(own(), suite=suite) if suite else own()

@@ -1,4 +1,4 @@
-"""Which hosts there are and what each of them is, from the topology's name, shards and members."""
+"""The cluster's hosts and their groups, for a topology with a number of shards and members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MONGOS_PORT = 27017
 USER_APP_PORT = 80
 ADMIN_APP_PORT = 8080
 
-# The last part of an address says what a host is, and a host keeps its address when others come or go.
+# The last part of an address depends on the host's role only, so it stays when others are added or removed.
 _MEMBERS_FROM = 10
 _ROUTERS_FROM = 30
 _SHARDS_FROM = 40
@@ -20,7 +20,7 @@ _SHARDS_FROM = 40
 
 @dataclass(frozen=True)
 class Host:
-    """A host of the cluster: its name, its address, and the inventory groups that say what runs on it."""
+    """A host and the inventory groups that say what runs on it."""
 
     name: str
     address: str
@@ -33,14 +33,14 @@ def shard_port(number: int) -> int:
 
 
 def ports_of(groups: tuple[str, ...]) -> list[int]:
-    """The ports of the MongoDB processes on a host of these inventory groups."""
+    """The ports of the MongoDB processes on a host in these inventory groups."""
     named = {"config": CONFIG_PORT, "mongos": MONGOS_PORT}
     shards = [shard_port(int(group[5:])) for group in groups if group[5:].isdecimal()]
     return [named[group] for group in groups if group in named] + shards
 
 
 def plan(topology: str, *, shards: int, members: int, subnet: IPv4Network) -> list[Host]:
-    """The hosts of a topology; `members` is the size of every replica set. Raises ValueError for an unknown one."""
+    """A topology's hosts; `members` is the size of each replica set. Raises ValueError for an unknown topology."""
 
     def host(name: str, last: int, *groups: str) -> Host:
         return Host(name, str(subnet.network_address + last), groups)
@@ -49,7 +49,7 @@ def plan(topology: str, *, shards: int, members: int, subnet: IPv4Network) -> li
     numbers = range(1, members + 1)
     match topology:
         case "compact":
-            # Each of them carries one member of every replica set, so any one can die.
+            # Each has one member of every replica set, so any one can fail.
             data = [host(f"mongo-{i}", _MEMBERS_FROM + i, "config", *names) for i in numbers]
         case "dedicated":
             data = [host(f"config-{i}", _MEMBERS_FROM + i, "config") for i in numbers]

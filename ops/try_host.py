@@ -1,4 +1,4 @@
-"""`make try-host`: builds one small host, reaches it by ssh and Ansible, and removes it: can cluster-up work here?"""
+"""`make try-host`: do local hosts work here? Builds one, connects with ssh and Ansible, and removes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENV = "try"
 
 
 def try_host(settings: Settings) -> int:
-    """Returns the exit code; leaves nothing behind, whatever happens. Raises LockedError."""
+    """Returns the exit code. Never leaves anything behind. Raises LockedError."""
     began = time.monotonic()
     host = settings.hosts[0]
 

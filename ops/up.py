@@ -1,4 +1,4 @@
-"""`make cluster-up`: from nothing, or from wherever the last run ended, to a cluster with both apps on it."""
+"""`make cluster-up` on local hosts: builds the cluster and both apps, or continues where the last run ended."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ops.settings import Settings
 
 
 def up(settings: Settings) -> int:
-    """Builds the environment of local hosts that was asked for; returns the exit code. Raises LockedError."""
+    """Builds the environment and returns the exit code. Raises LockedError."""
     began = time.monotonic()
     env = settings.env
 
     def work(progress: Progress) -> int:
         run = _phases(settings, progress)
         progress.total(time.monotonic() - began, f"changed={run.changed}")
-        run.tell_reports()
+        run.show_reports()
         status.remember_phases(env, progress.seconds)
         state = status.collect(env, fleet.local(env))
         progress.say(status.render(state))
         return 0 if state.healthy else 1
 
-    advice = f"`make cluster-up ENV={env}` goes on from there, `make cluster-down ENV={env}` removes what there is."
+    advice = f"`make cluster-up ENV={env}` continues from there; `make cluster-down ENV={env}` removes everything."
     with exclusive(env, wait=False):
         return guarded(f"{env}-up", work, advice=advice)
 
@@ -42,5 +42,5 @@ def _phases(settings: Settings, progress: Progress) -> ansible.Run:
         hosts.up(settings.env, settings.hosts, settings.subnet, progress.hint)
         path = inventory.write(settings, packages)
     with progress.phase("Ansible"):
-        # One run for both: starting Ansible takes as long as several tasks.
+        # One run for both playbooks: starting Ansible takes as long as several tasks.
         return ansible.play(["site.yml", "playbooks/load_sample.yml"], [path], progress, load_sample_file=str(sample))

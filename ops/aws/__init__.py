@@ -1,1 +1,1 @@
-"""The environment `aws`: Terraform makes the hosts, EC2's API switches them, and the roles are the same as anywhere."""
+"""The environment `aws`: Terraform creates the hosts, EC2's API starts and stops them; the roles are the same."""

@@ -1,4 +1,4 @@
-"""Which AWS account and region a run works in, and what is missing to work in it."""
+"""The AWS account and region of a run."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ DEFAULT_REGION = "eu-central-1"
 
 _MISSING = (
     "AWS credentials: none found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run "
-    "`aws sso login`; terraform/README.md has the policy that they need"
+    "`aws sso login`; terraform/README.md has the required policy"
 )
 
 
 class AccountError(OpsError):
-    """The account can't be worked in, or AWS refused; the message says what to set, or AWS' own reason."""
+    """The account can't be used, or AWS refused; the message says what to set, or AWS's reason."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """`number` is the account's twelve digits, `region` that of every call."""
+    """`number` has twelve digits; `region` is used for every call."""
 
     number: str
     region: str
 
 
 def region() -> str:
-    """That of aws.tfvars, else AWS_REGION, AWS_DEFAULT_REGION or the profile's region, else eu-central-1."""
-    said = tfvars.read("aws").get("region", "").strip('"')
-    return said or os.environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
+    """The region in aws.tfvars, else AWS_REGION, AWS_DEFAULT_REGION or the profile's, else eu-central-1."""
+    configured = tfvars.read("aws").get("region", "").strip('"')
+    return configured or os.environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
 
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Turns what boto3 raises into AccountError."""
+    """Raises boto3's errors as AccountError."""
     try:
         yield
     except ClientError as error:
@@ -53,21 +53,21 @@ def errors() -> Iterator[None]:
         raise AccountError(f"AWS: {error}") from error
 
 
-def telling(work: Callable[[T], int]) -> Callable[[T], int]:
-    """The same work, but what boto3 raises in it becomes AccountError."""
+def translating(work: Callable[[T], int]) -> Callable[[T], int]:
+    """The same function, which raises boto3's errors as AccountError."""
 
-    def told(argument: T) -> int:
+    def translated(argument: T) -> int:
         with errors():
             return work(argument)
 
-    return told
+    return translated
 
 
 def identify() -> Account:
-    """Asks AWS who we are, which costs nothing and changes nothing. Raises AccountError."""
-    told = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region()
-    if told != region():
-        raise AccountError(f"AWS_REGION={told}: must be {region()}, as aws.tfvars says, or not set")
+    """Asks AWS whose credentials these are; free, and changes nothing. Raises AccountError."""
+    variable = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region()
+    if variable != region():
+        raise AccountError(f"AWS_REGION={variable}: must be {region()}, as in aws.tfvars, or unset")
     with errors():
         if boto3.session.Session().get_credentials() is None:
             raise AccountError(_MISSING)

@@ -1,4 +1,4 @@
-"""The buckets of backups, which outlive a hasty hand: nobody removes one that holds something without saying so."""
+"""The buckets for backups. One that isn't empty is only removed on explicit request."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAMES = "film-library-"
 
 
 class BackupError(OpsError):
-    """S3 refused; the message holds its reason."""
+    """S3 refused; the message has its reason."""
 
 
 class Buckets:
-    """The buckets that carry a cluster's tag."""
+    """The buckets with a cluster's tag."""
 
     def __init__(self, region: str, cluster_id: str) -> None:
         make: Any = boto3.client
@@ -27,7 +27,7 @@ class Buckets:
         self._tag = {"Key": TAG, "Value": cluster_id}
 
     def names(self) -> list[str]:
-        """Every bucket of the cluster."""
+        """All the cluster's buckets."""
         named = (bucket["Name"] for bucket in self._s3.list_buckets()["Buckets"])
         return [name for name in named if name.startswith(_NAMES) and self._tag in self._tags(name)]
 
@@ -36,19 +36,19 @@ class Buckets:
             return list(self._s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchTagSet", "NoSuchBucket"):
-                return []  # no tags, or gone since it was listed
+                return []  # no tags, or deleted since it was listed
             raise
 
     def count(self, name: str) -> int:
-        """Objects in it, counting those that a later version hides."""
+        """The number of object versions and delete markers in the bucket."""
         return sum(1 for _ in self._versions(name))
 
     def empty(self, name: str) -> None:
-        """Deletes every version of every object. Raises BackupError, as for versions locked in compliance mode."""
+        """Deletes every version of every object. Raises BackupError if S3 refuses, as in compliance mode."""
         batch: list[dict[str, str]] = []
         for version in self._versions(name):
             batch.append(version)
-            if len(batch) == 1000:  # S3's limit for one request
+            if len(batch) == 1000:  # S3's limit per request
                 self._delete(name, batch)
                 batch = []
         if batch:

@@ -25,7 +25,7 @@ _INVENTORY = ANSIBLE / "inventories" / "aws" / "aws_ec2.yml"
 
 
 def up(settings: Settings, variables: Mapping[str, str]) -> int:
-    """From nothing, or from wherever the last run ended, to a cluster with both apps on it; returns the exit code."""
+    """Builds the cluster and both apps, or continues where the last run ended; returns the exit code."""
     began = time.monotonic()
 
     def work(progress: Progress) -> int:
@@ -35,7 +35,7 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
             outputs = _apply(settings, variables, progress)
         found = hosts.of_outputs(outputs)
         with progress.phase("Hosts"):
-            instances.start(account.region(), _ids(found))  # those that cluster-stop left
+            instances.start(account.region(), _ids(found))  # those that cluster-stop stopped
             hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
             common = inventory.write_common(settings.env, packages)
         with progress.phase("Ansible"):
@@ -43,7 +43,7 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
                 ["site.yml", *_sample(variables)], [_INVENTORY, common], progress, **_sample_file(variables)
             )
         progress.total(time.monotonic() - began, f"changed={run.changed}")
-        run.tell_reports()
+        run.show_reports()
         status.remember_phases(settings.env, progress.seconds)
         return _report(settings.env, progress)
 
@@ -64,13 +64,13 @@ def plan(settings: Settings) -> int:
 
 
 def stop(settings: Settings, variables: Mapping[str, str]) -> int:
-    """Stops apps, routers and members in order, then the instances. FORCE=1 does it with an ailing replica set too."""
+    """Stops apps, routers and members in order, then the instances. FORCE=1: even if a replica set is degraded."""
 
     def work(progress: Progress) -> int:
         found = hosts.of_state(settings.env)
         states = instances.states(account.region(), _ids(found))
         running = [host for host in found if states[host.instance_id] == "running"]
-        # Routers last: while one runs, with nothing on it, a run that goes on here knows how far this one came.
+        # Routers last: a repeated run then sees, by the router that still runs, that the members were stopped already.
         members, routers = _by_kind(running)
         if members:
             with progress.phase("Cluster"):
@@ -78,7 +78,9 @@ def stop(settings: Settings, variables: Mapping[str, str]) -> int:
         with progress.phase("Instances"):
             instances.stop(account.region(), members)
             instances.stop(account.region(), routers)
-        progress.say("Everything is off. Volumes and addresses stay and cost; `make cluster-start ENV=aws` goes on.")
+        progress.say(
+            "Stopped. Volumes and addresses stay, and cost money; `make cluster-start ENV=aws` starts it again."
+        )
         return 0
 
     return _exclusively(settings.env, "stop", work)
@@ -90,7 +92,7 @@ def start(settings: Settings) -> int:
     def work(progress: Progress) -> int:
         found = hosts.of_state(settings.env)
         with progress.phase("Instances"):
-            for ids in _by_kind(found):  # a router without config servers would only wait for them
+            for ids in _by_kind(found):  # a router would only wait for the config servers
                 instances.start(account.region(), ids)
             hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
         with progress.phase("Cluster"):
@@ -116,7 +118,7 @@ def _uptimes(found: list[hosts.Ec2Host]) -> dict[str, float]:
 
 
 def _by_kind(found: list[hosts.Ec2Host]) -> tuple[list[str], list[str]]:
-    """Instance ids of the hosts with data, and of the routers."""
+    """Instance ids of hosts with data, and of routers."""
     members = [host.instance_id for host in found if "mongos" not in host.groups]
     return members, [host.instance_id for host in found if "mongos" in host.groups]
 
@@ -126,14 +128,12 @@ def _stop_cluster(env: str, progress: Progress, *, force: bool) -> None:
         extra = {"stop_force": "true"} if force else {}
         ansible.play(["playbooks/stop.yml"], _inventories(env), progress, **extra)
     except PhaseError as error:
-        advice = (
-            "No instance was stopped. Mend it (`make cluster-status ENV=aws` shows it), or stop it as it is: FORCE=1"
-        )
+        advice = "No instance was stopped. Repair the cluster (see `make cluster-status ENV=aws`), or use FORCE=1"
         raise PhaseError(str(error), [*(error.lines or []), advice]) from error
 
 
 def _variables(settings: Settings) -> dict[str, Any]:
-    """What Terraform is told over the people's own settings."""
+    """Terraform variables that override those in aws.tfvars."""
     shape = {"topology": settings.topology, "shard_count": settings.shards, "member_count": settings.members}
     return identity(settings.env) | shape
 
@@ -141,17 +141,17 @@ def _variables(settings: Settings) -> dict[str, Any]:
 def _plan(settings: Settings, progress: Progress) -> tuple[Terraform, Plan]:
     terraform = open_state(settings.env, progress)
     if not terraform.resources():
-        _refuse_strays(settings.env)
+        _refuse_lost_state(settings.env)
     return terraform, terraform.plan(_variables(settings))
 
 
-def _refuse_strays(env: str) -> None:
-    """Raises OpsError when the state is empty and the account isn't: the state is somewhere else, or was lost."""
-    strays = Leftovers(account.region(), cluster_id(env)).find()
-    if strays:
+def _refuse_lost_state(env: str) -> None:
+    """Raises OpsError if the state is empty but the account isn't: the state is elsewhere, or lost."""
+    found = Leftovers(account.region(), cluster_id(env)).find()
+    if found:
         raise OpsError(
-            f"the state is empty, but of cluster {cluster_id(env)} there are {len(strays)} things, as {strays[0]}: "
-            f"bring its state back, or remove them by `make cluster-down ENV={env}`"
+            f"the state is empty, but cluster {cluster_id(env)} has {len(found)} resources, such as {found[0]}: "
+            f"restore its state, or remove them with `make cluster-down ENV={env}`"
         )
 
 
@@ -164,18 +164,18 @@ def _apply(settings: Settings, variables: Mapping[str, str], progress: Progress)
 
 
 def refuse_losses(planned: Plan) -> None:
-    """Raises PhaseError when the plan destroys what somebody may miss, or stops several hosts at once."""
+    """Raises PhaseError if the plan destroys hosts, disks, addresses or the bucket, or stops several hosts at once."""
     if planned.losses:
         names = [f"    {name}: {' and '.join(planned.changes[name])}" for name in planned.losses]
         advice = [
-            "Did TOPOLOGY, SHARDS, MEMBERS, zones or networks change? Set them back as they were.",
-            "Data on what is destroyed is gone. ALLOW_LOSS=1 does it all the same.",
+            "Did TOPOLOGY, SHARDS, MEMBERS, zones or networks change? Change them back.",
+            "Destroyed data is lost. ALLOW_LOSS=1 applies the plan anyway.",
         ]
-        raise PhaseError("this would destroy what somebody may miss", [*names, *advice])
+        raise PhaseError("this would destroy things that may still be needed", [*names, *advice])
     if len(planned.stops) > 1:
         advice = [
-            "A replica set with two members down takes no writes. Resize one host after the other, by",
-            "host_instance_types; ALLOW_LOSS=1 stops them together.",
+            "A replica set with two members down takes no writes. Resize one host at a time, with",
+            "host_instance_types; ALLOW_LOSS=1 stops them all at once.",
         ]
         raise PhaseError("this would stop several hosts at once", [f"    {name}" for name in planned.stops] + advice)
 
@@ -185,7 +185,7 @@ def _inventories(env: str) -> list[Path]:
 
 
 def _sample(variables: Mapping[str, str]) -> list[str]:
-    """A production cluster gets its own films; SAMPLE=1 loads the sample catalogue all the same."""
+    """On AWS the sample catalogue is loaded only with SAMPLE=1."""
     return ["playbooks/load_sample.yml"] if variables.get("SAMPLE") == "1" else []
 
 
@@ -196,6 +196,6 @@ def _sample_file(variables: Mapping[str, str]) -> dict[str, str]:
 def _exclusively(env: str, verb: str, work: Callable[[Progress], int]) -> int:
     # For Terraform's provider and the inventory plugin.
     os.environ |= {"AWS_REGION": account.region(), "FILM_LIBRARY_CLUSTER": cluster_id(env)}
-    advice = f"`make cluster-{verb} ENV={env}` goes on from there, `make cluster-down ENV={env}` removes what there is."
+    advice = f"`make cluster-{verb} ENV={env}` continues from there; `make cluster-down ENV={env}` removes everything."
     with exclusive(env, wait=False):
-        return guarded(f"{env}-{verb}", account.telling(work), advice=advice)
+        return guarded(f"{env}-{verb}", account.translating(work), advice=advice)

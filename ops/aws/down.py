@@ -1,4 +1,4 @@
-"""`make cluster-down ENV=aws`: after a typed word, nothing is left that costs money."""
+"""`make cluster-down ENV=aws`: asks for confirmation, then removes everything that costs money."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ops.paths import build_dir, secrets_dir
 from ops.progress import Progress
 from ops.run import guarded
 
-#: Terraform wants a value for every variable, also in order to destroy.
+#: Terraform requires a value for every variable, even to destroy.
 _UNUSED = {"admin_cidrs": ["127.0.0.1/32"]}
 
-#: The bucket's place in the state.
+#: The bucket's address in the state.
 _BUCKET = "module.backup_bucket"
 
 
 @dataclass(frozen=True)
-class _There:
-    """What there is of a cluster, and the buckets of it that stay."""
+class _Existing:
+    """What exists of a cluster, and which of its buckets are kept."""
 
     env: str
     terraform: Terraform
@@ -37,7 +37,7 @@ class _There:
     kept: list[str]
 
     @classmethod
-    def find(cls, env: str, progress: Progress, variables: Mapping[str, str]) -> _There:
+    def find(cls, env: str, progress: Progress, variables: Mapping[str, str]) -> _Existing:
         terraform = open_state(env, progress)
         region, identity = account.region(), cluster_id(env)
         buckets = Buckets(region, identity)
@@ -48,90 +48,90 @@ class _There:
         return [name for name in self.buckets.names() if name not in self.kept]
 
     def doomed(self) -> list[str]:
-        """Everything that goes, as people know it."""
+        """Names of everything that will be removed."""
         found = sorted(self.leftovers.find()) + [f"bucket {name}" for name in self.doomed_buckets]
         return found or [resource["address"] for resource in self.terraform.resources()]
 
 
 def down(env: str, variables: Mapping[str, str]) -> int:
-    """Destroys all that carries the cluster's tag; returns the exit code.
+    """Destroys everything with the cluster's tag; returns the exit code.
 
-    CONFIRM=<env> takes the place of the typed word. When there are backups, BACKUPS says what becomes of them: `keep`
-    or `delete`. REMOVE_SECRETS=1 removes passwords and keys too. Raises LockedError.
+    CONFIRM=<env> replaces the interactive confirmation. If there are backups, BACKUPS must be `keep` or `delete`.
+    REMOVE_SECRETS=1 removes passwords and keys, too. Raises LockedError.
     """
 
     def work(progress: Progress) -> int:
-        with progress.phase("What there is"):
-            there = _There.find(env, progress, variables)
-            doomed, others = there.doomed(), there.leftovers.other_clusters()
+        with progress.phase("Find resources"):
+            existing = _Existing.find(env, progress, variables)
+            doomed, others = existing.doomed(), existing.leftovers.other_clusters()
         for other, count in others.items():
-            progress.say(f"not touched: {count} instances of another cluster, {other}, with secrets of its own")
+            progress.say(f"not touched: {count} instances of another cluster, {other}, which has its own secrets")
         if doomed:
             _confirm(env, doomed, variables)
-            _destroy(there, progress)
+            _destroy(existing, progress)
             progress.say(
-                "Nothing else is left that costs money." if there.kept else "Nothing is left that costs money."
+                "Nothing else is left that costs money." if existing.kept else "Nothing is left that costs money."
             )
         else:
-            progress.say(f"nothing {'else ' if there.kept else ''}of {env} is there")
-        for name in there.kept:
-            progress.say(f"kept, and paid for: bucket {name} with backups")
+            progress.say(f"nothing {'else ' if existing.kept else ''}to remove for {env}")
+        for name in existing.kept:
+            progress.say(f"kept, still costs money: bucket {name} with backups")
         _forget(env, variables)
         return 0
 
     os.environ["AWS_REGION"] = account.region()
-    advice = f"`make cluster-down ENV={env}` goes on from there."
+    advice = f"`make cluster-down ENV={env}` continues from there."
     with exclusive(env, wait=False):
-        return guarded(f"{env}-down", account.telling(work), advice=advice)
+        return guarded(f"{env}-down", account.translating(work), advice=advice)
 
 
-def _destroy(there: _There, progress: Progress) -> None:
-    terraform, buckets = there.terraform, there.buckets
-    with progress.phase("What Terraform doesn't know"):
-        # First, because it may hold what Terraform knows: a stray instance its security groups.
-        _tell(progress, there.leftovers.remove(known=terraform.identities()))
+def _destroy(existing: _Existing, progress: Progress) -> None:
+    terraform, buckets = existing.terraform, existing.buckets
+    with progress.phase("Resources unknown to Terraform"):
+        # First, because Terraform can't delete what they use: an unknown instance's security groups, for example.
+        _report(progress, existing.leftovers.remove(known=terraform.identities()))
     with progress.phase("Terraform"):
-        for name in there.doomed_buckets:
+        for name in existing.doomed_buckets:
             progress.hint(f"emptying {name}")
             buckets.empty(name)
-        if there.kept and any(resource["address"].startswith(_BUCKET) for resource in terraform.resources()):
+        if existing.kept and any(resource["address"].startswith(_BUCKET) for resource in terraform.resources()):
             terraform.forget(_BUCKET)
         if terraform.resources():
-            terraform.destroy(identity(there.env) | _UNUSED)
-    with progress.phase("What is left"):
-        for name in there.doomed_buckets:
+            terraform.destroy(identity(existing.env) | _UNUSED)
+    with progress.phase("Leftovers"):
+        for name in existing.doomed_buckets:
             buckets.remove(name)
-            _tell(progress, [f"bucket {name}"])
-        if remaining := there.leftovers.find():
+            _report(progress, [f"bucket {name}"])
+        if remaining := existing.leftovers.find():
             raise OpsError(f"still there: {', '.join(remaining)}; run it again")
 
 
 def _kept_buckets(buckets: Buckets, variables: Mapping[str, str]) -> list[str]:
-    """Buckets that stay. Raises OpsError when there are backups and nobody said what is to become of them."""
+    """Buckets to keep. Raises OpsError if there are backups and BACKUPS isn't set."""
     full = [name for name in buckets.names() if buckets.count(name)]
     choice = variables.get("BACKUPS", "")
     if full and choice not in ("keep", "delete"):
-        counts = ", ".join(f"{name} holds {buckets.count(name)} versions of backups" for name in full)
+        counts = ", ".join(f"{name} contains {buckets.count(name)} versions of backups" for name in full)
         raise OpsError(f"BACKUPS={choice}: must be keep or delete, because {counts}")
     return full if choice == "keep" else []
 
 
 def _confirm(env: str, doomed: list[str], variables: Mapping[str, str]) -> None:
-    """Raises OpsError unless somebody typed the environment's name, or gave it as CONFIRM."""
+    """Raises OpsError unless the environment's name is typed, or given as CONFIRM."""
     if variables.get("CONFIRM") == env:
         return
     if not sys.stdin.isatty():
         raise OpsError(
-            f"CONFIRM={variables.get('CONFIRM', '')}: must be {env} where nobody can type it; nothing was removed"
+            f"CONFIRM={variables.get('CONFIRM', '')}: must be {env} when not on a terminal; nothing was removed"
         )
-    print("This destroys, with all data:", *(f"  {name}" for name in doomed), sep="\n")
-    if input(f"Type {env} to go on: ").strip() != env:
+    print("This destroys, including all data:", *(f"  {name}" for name in doomed), sep="\n")
+    if input(f"Type {env} to continue: ").strip() != env:
         raise OpsError("not confirmed; nothing was removed")
 
 
-def _tell(progress: Progress, removed: list[str]) -> None:
+def _report(progress: Progress, removed: list[str]) -> None:
     for name in removed:
-        progress.say(f"removed {name}, which an interrupted run had left")
+        progress.say(f"removed {name}, left by an interrupted run")
 
 
 def _forget(env: str, variables: Mapping[str, str]) -> None:

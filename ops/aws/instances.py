@@ -1,4 +1,4 @@
-"""Switching instances off and on; their addresses, disks and names stay. Raises what boto3 does."""
+"""Starts and stops instances; their addresses, disks and names stay. Errors are boto3's."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 import boto3
 
-#: A stop takes AWS a minute or two, seldom more.
+#: Stopping takes a minute or two, seldom more.
 _WAIT = {"Delay": 2, "MaxAttempts": 300}
 
 
 def states(region: str, instance_ids: list[str]) -> dict[str, str]:
-    """Instance id -> EC2's state (running, stopped ...)."""
+    """Instance id -> EC2's state (running, stopped, ...)."""
     return {each["InstanceId"]: each["State"]["Name"] for each in _describe(region, instance_ids)}
 
 
 def uptimes(region: str, instance_ids: list[str]) -> dict[str, float]:
-    """Instance id -> seconds since it was started last."""
+    """Instance id -> seconds since its last start."""
     now = datetime.now(UTC)
     return {each["InstanceId"]: (now - each["LaunchTime"]).total_seconds() for each in _describe(region, instance_ids)}
 
 
 def stop(region: str, instance_ids: list[str]) -> None:
-    """Stops instances in good order and waits until they are off; those that are off stay so."""
+    """Shuts instances down and waits until they are stopped."""
     _switch(region, instance_ids, "instance_stopped", lambda client, ids: client.stop_instances(InstanceIds=ids))
 
 
 def start(region: str, instance_ids: list[str]) -> None:
-    """Starts instances and waits until they run, which is before they answer."""
+    """Starts instances and waits until they are running, which is before ssh responds."""
     _switch(region, instance_ids, "instance_running", lambda client, ids: client.start_instances(InstanceIds=ids))
 
 

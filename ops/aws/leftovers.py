@@ -1,6 +1,6 @@
-"""What carries the cluster's tag but isn't in Terraform's state: made in the very moment when a run was killed.
+"""Resources that have the cluster's tag but aren't in Terraform's state, because a run was killed as it created them.
 
-Everything is found by the tag Cluster, whose value no other cluster has.
+They are found by the tag Cluster, whose value is unique to the cluster.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Find = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: its name for people, the ids that carry the tag, and how one goes."""
+    """A kind of resource: its display name, how to find the tagged ones, and how to remove one."""
 
     name: str
     find: Find
@@ -26,7 +26,7 @@ class Kind:
 
 
 class Leftovers:
-    """The resources of one cluster id in one region, but for buckets: whether those go is a question of its own."""
+    """One cluster's resources in one region, without its buckets (see ops.aws.backups)."""
 
     def __init__(self, region: str, cluster_id: str) -> None:
         make: Any = boto3.client
@@ -36,13 +36,13 @@ class Leftovers:
         self._filters = [{"Name": f"tag:{TAG}", "Values": [cluster_id]}]
 
     def find(self) -> list[str]:
-        """Everything there is, as "kind id"."""
+        """All resources, as "kind id"."""
         return [f"{kind.name} {identity}" for kind in self._kinds() for identity in kind.find(self._id)]
 
     def remove(self, known: Container[str] = ()) -> list[str]:
-        """Removes everything but what is `known`, what others depend on last; returns "kind id" of what it removed.
+        """Removes all but the `known` ones, in order of dependency; returns "kind id" of those it removed.
 
-        Raises botocore's ClientError for what can't be removed.
+        Raises botocore's ClientError if one can't be removed.
         """
         removed = []
         for kind in self._kinds():
@@ -55,7 +55,7 @@ class Leftovers:
         return removed
 
     def other_clusters(self) -> dict[str, int]:
-        """Instances of the project's other clusters in this region, by cluster id: somebody pays for them too."""
+        """Number of instances of the project's other clusters in this region, by cluster id."""
         filters = [{"Name": "tag:Project", "Values": ["film-library"]}]
         counts: Counter[str] = Counter()
         for instance in self._described(filters):
@@ -97,7 +97,7 @@ class Leftovers:
         return [instance for instance in found if instance["State"]["Name"] != "terminated"]
 
     def _volumes(self, _: str) -> list[str]:
-        """Those that no instance has: a root disk goes with its instance, and Terraform's state doesn't list it."""
+        """Volumes that aren't attached: root disks are deleted with their instances and aren't in Terraform's state."""
         free = [*self._filters, {"Name": "status", "Values": ["available"]}]
         return [volume["VolumeId"] for volume in self._ec2.describe_volumes(Filters=free)["Volumes"]]
 
@@ -109,7 +109,7 @@ class Leftovers:
 
     def _security_groups(self) -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = self._ec2.describe_security_groups(Filters=self._filters)["SecurityGroups"]
-        return [group for group in groups if group["GroupName"] != "default"]  # that one goes with its VPC
+        return [group for group in groups if group["GroupName"] != "default"]  # deleted with its VPC
 
     def _groups(self, _: str) -> list[str]:
         return [group["GroupId"] for group in self._security_groups()]
@@ -119,7 +119,7 @@ class Leftovers:
         return [group["GroupId"] for group in ruled]
 
     def _revoke(self, identity: str) -> None:
-        """A group that another one's rules name can't be deleted."""
+        """Removes a group's rules: a group that another's rules refer to can't be deleted."""
         (group,) = self._ec2.describe_security_groups(GroupIds=[identity])["SecurityGroups"]
         if group["IpPermissions"]:
             self._ec2.revoke_security_group_ingress(GroupId=identity, IpPermissions=group["IpPermissions"])
@@ -149,7 +149,7 @@ class Leftovers:
         return [name for name in names if self._is_ours(self._iam.get_role, RoleName=name)]
 
     def _pages(self, operation: str, field: str, key: str) -> list[str]:
-        """Names of the project's; IAM has no filter by tag, and its lists show none."""
+        """Names that start with the project's prefix; IAM can't filter by tag, and its lists don't include tags."""
         pages = self._iam.get_paginator(operation).paginate()
         return [entry[key] for page in pages for entry in page[field] if entry[key].startswith("film-library-")]
 
@@ -157,7 +157,7 @@ class Leftovers:
         try:
             answer = get(**name)
         except self._iam.exceptions.NoSuchEntityException:
-            return False  # gone since it was listed
+            return False  # deleted since it was listed
         tags = [entry.get("Tags", []) for entry in answer.values() if isinstance(entry, dict)]
         return any({"Key": TAG, "Value": self._id} in of_entry for of_entry in tags)
 

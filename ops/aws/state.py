@@ -1,4 +1,4 @@
-"""Which cluster the state is of: nothing is done with one that these secrets or this region don't belong to."""
+"""Terraform's state, which must belong to the cluster of these secrets and this region."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ops.progress import Progress
 
 
 def open_state(env: str, progress: Progress | None = None) -> Terraform:
-    """Terraform, initialised, with this environment's state. Raises OpsError when that is another cluster's."""
+    """Terraform, initialised with this environment's state. Raises OpsError if the state is another cluster's."""
     terraform = Terraform(env, progress)
     terraform.init()
     refuse_another_cluster(env, terraform.outputs())
@@ -23,14 +23,14 @@ def open_state(env: str, progress: Progress | None = None) -> Terraform:
 
 
 def cluster_id(env: str) -> str:
-    """What all of this cluster's resources are tagged with: made up once, or told by CLUSTER_ID where it was lost."""
+    """The tag of all the cluster's resources: generated once, or CLUSTER_ID if the secrets were lost."""
     path = secrets.ensure_ssh_key(env) / "cluster_id"
     secrets.write_private(path, (os.environ.get("CLUSTER_ID") or f"{env}-{random.token_hex(4)}") + "\n")
     return path.read_text().strip()
 
 
 def identity(env: str) -> dict[str, Any]:
-    """Terraform's variables that say which cluster it is."""
+    """Terraform variables that identify the cluster."""
     key = secrets.ensure(env) / "ssh_key.pub"
     return {
         "environment": env,
@@ -41,11 +41,11 @@ def identity(env: str) -> dict[str, Any]:
 
 
 def refuse_another_cluster(env: str, outputs: Mapping[str, Any]) -> None:
-    """Raises OpsError when a state's outputs aren't of this cluster; outputs that don't say so are."""
+    """Raises OpsError if a state's outputs name another cluster or region."""
     if outputs.get("cluster_id", cluster_id(env)) != cluster_id(env):
         raise OpsError(
-            f"the state is of cluster {outputs['cluster_id']}, secrets/{env} of {cluster_id(env)}: get secrets/{env} "
-            "from whoever made the cluster; with others all its passwords and keys would change"
+            f"the state belongs to cluster {outputs['cluster_id']}, secrets/{env} to {cluster_id(env)}: "
+            f"get secrets/{env} from the cluster's creator; with these, all its passwords and keys would change"
         )
     there = outputs.get("region", account.region())
     if there != account.region():

@@ -1,4 +1,4 @@
-"""Runs Terraform on the root module, its progress as hints and its diagnostics as the reason of a failure."""
+"""Runs Terraform on the root module. Its progress becomes hints, its diagnostics the reason for a failure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ops.errors import OpsError
 from ops.paths import build_dir, secrets_dir
 from ops.progress import PhaseError, Progress, quiet
 
-# Interrupted, Terraform waits for what AWS is doing right now and writes it down; cut short it would forget it.
+# After an interrupt Terraform waits for running requests to AWS and records them; if killed, it loses track of them.
 _GRACE_SECONDS = 900.0
 
-#: Losing one of these loses data, an address that people know, or a member of a replica set.
+#: Destroying one of these loses data, a known address, or a replica set member.
 _PRECIOUS = frozenset({"aws_instance", "aws_ebs_volume", "aws_eip", "aws_s3_bucket", "aws_vpc"})
 
 
 class TerraformError(OpsError):
-    """Terraform isn't there, is too old, or refused something that isn't a phase's work."""
+    """A quick Terraform command failed; the message has its reason."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Plan:
 
     @property
     def changes(self) -> dict[str, list[str]]:
-        """Resource address -> actions (create, update, delete), of those that change."""
+        """Resource address -> actions (create, update, delete), for resources that change."""
         actions = {change["address"]: change["change"]["actions"] for change in self._all}
         return {address: verbs for address, verbs in actions.items() if verbs not in (["no-op"], ["read"])}
 
     @property
     def losses(self) -> list[str]:
-        """Addresses of the resources that would be destroyed, or replaced, and are missed by somebody.
+        """Addresses of precious resources that would be destroyed or replaced.
 
-        Not of those whose making failed half-way: nobody has used them yet.
+        Without those whose creation failed half-way: nobody has used them yet.
         """
         return [
             change["address"]
@@ -55,7 +55,7 @@ class Plan:
 
     @property
     def stops(self) -> list[str]:
-        """Addresses of the instances that EC2 would stop in order to change their type."""
+        """Addresses of instances that EC2 would stop to change their type."""
         return [
             change["address"]
             for change in self._all
@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def planned(self) -> list[dict[str, Any]]:
-        """Every resource there will be after it, modules' ones too: {type, name, values, ...}."""
+        """All resources after the plan is applied, including modules': {type, name, values, ...}."""
         return _resources(self.content.get("planned_values", {}).get("root_module", {}))
 
 
@@ -80,7 +80,7 @@ def _resources(module: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 class Terraform:
-    """One environment's state. Each method raises PhaseError with Terraform's own diagnostics when it fails."""
+    """One environment's state. Methods raise PhaseError with Terraform's diagnostics, or TerraformError."""
 
     def __init__(self, env: str, progress: Progress | None = None) -> None:
         self._env = env
@@ -97,35 +97,35 @@ class Terraform:
         }
 
     def init(self) -> None:
-        """Gets providers and opens the state: that of secrets/<env>, or a shared one, which a local one moves into."""
+        """Installs providers and opens the state: secrets/<env>'s, or the shared one, to which a local one is moved."""
         local = secrets_dir(self._env) / "terraform.tfstate"
         shared = tfvars.DIRECTORY / f"{self._env}.s3.tfbackend"
         self._run("init", "-reconfigure", f"-backend-config={shared if shared.exists() else f'path={local}'}")
         if shared.exists() and local.exists():
-            self._output("state", "push", str(local))  # refused when the shared one is another or newer
+            self._output("state", "push", str(local))  # refused if the shared state is another one or newer
             local.rename(local.with_suffix(".moved"))
 
     def plan(self, variables: Mapping[str, Any]) -> Plan:
-        """Plans with the people's settings and, over them, these variables; `apply` carries just this plan out."""
+        """Plans with aws.tfvars, overridden by `variables`; `apply` executes exactly this plan."""
         own = self._write(variables)
         files = [path for path in (tfvars.path_of(self._env), own) if path.exists()]
         self._run("plan", f"-out={self._plan_file}", *(f"-var-file={path}" for path in files))
         return Plan(json.loads(self._output("show", "-json", str(self._plan_file))))
 
     def plan_text(self) -> str:
-        """The plan for a person."""
+        """The plan as text."""
         return self._output("show", "-no-color", str(self._plan_file))
 
     def apply(self) -> None:
-        """Carries the last plan out. A failure leaves what was done in the state; the next run goes on from there."""
+        """Executes the last plan. On failure the state has what was done; the next run continues from there."""
         self._run("apply", str(self._plan_file))
 
     def destroy(self, variables: Mapping[str, Any]) -> None:
-        """Destroys everything in the state, whatever the people's settings say by now."""
+        """Destroys everything in the state, regardless of aws.tfvars."""
         self._run("destroy", "-auto-approve", f"-var-file={self._write(variables)}")
 
     def forget(self, address: str) -> None:
-        """Takes a resource or module out of the state, so that nothing destroys it."""
+        """Removes a resource or module from the state, so that it isn't destroyed."""
         self._output("state", "rm", address)
 
     def outputs(self) -> dict[str, Any]:
@@ -133,12 +133,12 @@ class Terraform:
         return {name: output["value"] for name, output in json.loads(self._output("output", "-json")).items()}
 
     def resources(self) -> list[dict[str, Any]]:
-        """Everything in the state that Terraform made: {address, type, values, ...}."""
+        """All managed resources in the state: {address, type, values, ...}."""
         root = json.loads(self._output("show", "-json")).get("values", {}).get("root_module", {})
         return [resource for resource in _resources(root) if resource["mode"] == "managed"]
 
     def identities(self) -> set[str]:
-        """What AWS calls the things in the state: their ids, or the names of what has only that."""
+        """AWS's identifiers of the resources in the state: ids, or names where there is no id."""
         fields = ("id", "key_pair_id")  # a key pair's `id` is its name
         found = (resource.get("values", {}).get(field) for resource in self.resources() for field in fields)
         return {str(identity) for identity in found if identity}
@@ -152,7 +152,7 @@ class Terraform:
         return ["terraform", f"-chdir={tfvars.MODULE}", *arguments]
 
     def _run(self, verb: str, *arguments: str) -> None:
-        """A verb with machine-readable progress. Reads the stream to its end, whatever it says."""
+        """Runs a command with machine-readable progress."""
         self._log(f"terraform {verb}")
         diagnostics: list[str] = []
         with child(
@@ -169,13 +169,13 @@ class Terraform:
                     diagnostics += self._follow(line)
                 code = process.wait()
             except KeyboardInterrupt:
-                self._say("\nWaiting until Terraform has written down what AWS is doing; please don't cut it short.")
+                self._say("\nWaiting until Terraform has recorded what AWS is doing; please don't kill it.")
                 raise
         if code != 0:
             raise PhaseError(f"terraform {verb} failed", diagnostics or None)
 
     def _follow(self, line: str) -> list[str]:
-        """Takes a line of progress in; returns what it says went wrong."""
+        """Logs a line of progress and shows it as a hint; returns the lines of an error."""
         self._log(line)
         event = _event(line)
         if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
@@ -185,7 +185,7 @@ class Terraform:
         return []
 
     def _output(self, *arguments: str) -> str:
-        """What a quick verb prints."""
+        """The output of a quick command."""
         result = subprocess.run(
             self._command(*arguments), check=False, capture_output=True, text=True, env=self._environment
         )
@@ -203,7 +203,7 @@ def _event(line: str) -> dict[str, Any]:
 
 
 def _explain(diagnostic: Mapping[str, Any]) -> list[str]:
-    """What was wrong, and where."""
+    """What went wrong, and where."""
     place = diagnostic.get("range") or {}
     where = f" ({place['filename']}:{place['start']['line']})" if place.get("filename") else ""
     lines = str(diagnostic.get("detail") or "").splitlines()

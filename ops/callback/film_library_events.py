@@ -1,6 +1,6 @@
-"""Tells ops/ansible.py what a playbook is doing: one JSON object a line into the file named by the environment.
+"""Reports a playbook's progress to ops/ansible.py: JSON lines, written to the file that FILM_LIBRARY_EVENTS names.
 
-Beside ansible's own output, not instead of it: that one goes to the log unchanged.
+Ansible's own output isn't affected; it goes to the log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ description: Writes plays, tasks, reports, failures and totals as JSON lines to 
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Results arrive here already censored where a task says no_log."""
+    """Results of tasks with no_log are censored before they arrive here."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -29,7 +29,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._events = open(os.environ["FILM_LIBRARY_EVENTS"], "a", buffering=1)  # noqa: SIM115 - as long as ansible
+        self._events = open(os.environ["FILM_LIBRARY_EVENTS"], "a", buffering=1)  # noqa: SIM115 - open until ansible ends
 
     def _send(self, event: str, **fields: Any) -> None:
         self._events.write(json.dumps({"event": event, **fields}) + "\n")
@@ -44,7 +44,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._send("task", name=task.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        # A debug task is there to tell a person something: what a host doesn't allow, how much was loaded.
+        # Debug tasks are messages for people: what a host doesn't allow, how much was loaded.
         if result.task.action.endswith("debug"):
             message = result.result.get("msg", "")
             lines = message if isinstance(message, list) else [message]

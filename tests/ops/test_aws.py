@@ -1,4 +1,4 @@
-"""What ENV=aws computes before and after it talks to AWS."""
+"""ENV=aws, without AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_plan_counts_what_costs_money() -> None:
         *[resource("aws_ebs_volume", size=100, iops=4000, throughput=225)] * 3,
         *[resource("aws_eip")] * 4,
         resource("aws_vpc"),
-        {"type": "aws_iam_policy_document"},  # a data source that is only read later has no values
+        {"type": "aws_iam_policy_document"},  # a data source that is read during apply has no values
     ]
     found = costs.items(resources)
     assert found == {
@@ -64,7 +64,7 @@ def test_a_plan_that_loses_data_is_refused() -> None:
     assert "aws_ebs_volume.one: delete and create" in refused.value.lines[0]
 
 
-def test_what_failed_half_way_is_made_again() -> None:
+def test_a_tainted_resource_may_be_replaced() -> None:
     tainted = plan(aws_instance=["delete", "create"])
     tainted.content["resource_changes"][0]["action_reason"] = "replace_because_tainted"
     cluster.refuse_losses(tainted)
@@ -81,7 +81,7 @@ def test_a_plan_that_stops_several_hosts_is_refused() -> None:
         cluster.refuse_losses(resized("mongo-2", "mongo-3"))
 
 
-def test_a_plan_that_builds_or_repairs_is_not() -> None:
+def test_a_plan_that_creates_or_repairs_is_accepted() -> None:
     cluster.refuse_losses(plan(aws_instance=["create"], aws_eip=["update"], aws_volume_attachment=["delete"]))
 
 
@@ -91,7 +91,7 @@ def test_the_state_of_another_cluster_is_refused(sandbox: Path, monkeypatch: pyt
     state.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": state.cluster_id("aws")})
     with pytest.raises(OpsError, match="the cluster is in us-east-1; set AWS_REGION=us-east-1"):
         state.refuse_another_cluster("aws", {"region": "us-east-1"})
-    with pytest.raises(OpsError, match="get secrets/aws from whoever made the cluster"):
+    with pytest.raises(OpsError, match="get secrets/aws from the cluster's creator"):
         state.refuse_another_cluster("aws", {"region": "eu-west-1", "cluster_id": "aws-00000000"})
 
 
@@ -112,7 +112,7 @@ def test_hosts_of_outputs() -> None:
     assert hosts.of_outputs({}) == []
 
 
-def test_keys_are_known_by_the_instance_and_no_host_is_written_down(sandbox: Path) -> None:
+def test_host_keys_belong_to_instances_and_the_inventory_lists_no_hosts(sandbox: Path) -> None:
     written = yaml.safe_load(inventory.write_common("aws", PACKAGES).read_text())["all"]
     assert set(written) == {"vars"}
     assert written["vars"]["ansible_ssh_common_args"].endswith("-o HostKeyAlias={{ instance_id }}")
@@ -120,19 +120,19 @@ def test_keys_are_known_by_the_instance_and_no_host_is_written_down(sandbox: Pat
     assert written["vars"]["mongodb_apt_uri"] == "http://192.0.2.80"
 
 
-def test_the_clusters_id_is_made_up_once(sandbox: Path) -> None:
+def test_the_cluster_id_is_generated_once(sandbox: Path) -> None:
     first = state.cluster_id("aws")
     assert first.startswith("aws-")
     assert state.cluster_id("aws") == first
 
 
-def test_the_clusters_id_can_be_told_where_the_secrets_are_lost(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cluster_id_can_be_given_if_the_secrets_are_lost(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLUSTER_ID", "aws-0a1b2c3d")
     assert state.cluster_id("aws") == "aws-0a1b2c3d"
     assert (sandbox / "secrets/aws").stat().st_mode & 0o777 == 0o700
 
 
-def test_the_region_of_aws_tfvars_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_in_aws_tfvars_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.aws.tfvars.DIRECTORY", tmp_path)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert account.region() == "eu-west-1"

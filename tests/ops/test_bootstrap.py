@@ -1,4 +1,4 @@
-"""bin/bootstrap, in a copy of its own with a lock of its own."""
+"""bin/bootstrap, in a separate copy with its own lock file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOOLS = ("sh", "mkdir", "dirname", "cat", "sha256sum", "grep", "rm", "uname")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The scripts with an empty lock, and nothing else of the repository."""
+    """The scripts and an empty lock file."""
     for directory in ("bin", "requirements"):
         (tmp_path / "tree" / directory).mkdir(parents=True)
     for script in ("bootstrap", "system"):
@@ -34,7 +34,7 @@ def bootstrap(copy: Path, *parts: str, path: Path | None = None) -> subprocess.C
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A PATH of a machine that has nothing, on which nobody is root."""
+    """The PATH of a bare machine on which the user isn't root."""
     directory = tmp_path / "path"
     directory.mkdir()
     for tool in TOOLS:
@@ -48,7 +48,7 @@ def bare(tmp_path: Path) -> Path:
 def test_an_unknown_part_is_refused(copy: Path) -> None:
     result = bootstrap(copy, "everything")
     assert result.returncode != 0
-    assert "unknown part 'everything'; there are check, doctor, python, hosts, cloud, browser" in result.stderr
+    assert "unknown part 'everything'; must be check, doctor, python, hosts, cloud or browser" in result.stderr
 
 
 def test_an_old_python_is_refused(copy: Path, bare: Path) -> None:
@@ -58,29 +58,29 @@ def test_an_old_python_is_refused(copy: Path, bare: Path) -> None:
     assert not (copy / ".venv").exists()
 
 
-def test_packages_that_nobody_may_install_are_named(copy: Path, bare: Path) -> None:
+def test_packages_that_the_user_may_not_install_are_listed(copy: Path, bare: Path) -> None:
     result = bootstrap(copy, "hosts", path=bare)
     assert result.returncode != 0
     assert "needs root or sudo to install: podman crun " in result.stderr
 
 
-def test_the_environment_is_made_once_and_again_after_an_interruption(copy: Path) -> None:
+def test_venv_is_created_once_and_again_after_an_interruption(copy: Path) -> None:
     first = bootstrap(copy, "python")
     assert first.returncode == 0, first.stderr
-    assert "Making .venv" in first.stderr
+    assert "Creating .venv" in first.stderr
     stamp = copy / ".venv" / "requirements.sha256"
     made = stamp.stat().st_mtime_ns
 
     assert bootstrap(copy, "python").stderr == ""
     assert stamp.stat().st_mtime_ns == made
 
-    stamp.unlink()  # what an interrupted run leaves
+    stamp.unlink()  # as after an interrupted run
     (copy / ".venv" / "half").touch()
-    assert "Making .venv" in bootstrap(copy, "python").stderr
+    assert "Creating .venv" in bootstrap(copy, "python").stderr
     assert not (copy / ".venv" / "half").exists()
 
 
-def test_a_changed_lock_makes_the_environment_anew(copy: Path) -> None:
+def test_a_changed_lock_recreates_venv(copy: Path) -> None:
     assert bootstrap(copy, "python").returncode == 0
     (copy / "requirements" / "dev.txt").write_text("not a requirement\n")
     result = bootstrap(copy, "python")
@@ -95,7 +95,7 @@ def through_the_shell(copy: Path, **variables: str) -> subprocess.CompletedProce
     return subprocess.run(words, cwd=copy, env=environment, check=False, capture_output=True, text=True)
 
 
-def test_settings_of_pip_for_other_projects_change_nothing(copy: Path) -> None:
+def test_pip_settings_for_other_projects_have_no_effect(copy: Path) -> None:
     result = through_the_shell(copy, PIP_USER="1", PIP_REQUIRE_VIRTUALENV="1", PIP_TARGET="/nonexistent")
     assert result.returncode == 0, result.stderr
 
@@ -109,9 +109,9 @@ def test_a_pip_configuration_that_installs_elsewhere_is_named(copy: Path) -> Non
     assert not (copy / ".venv" / "requirements.sha256").exists()
 
 
-def test_two_at_once_make_one_environment(copy: Path) -> None:
+def test_two_runs_at_once_create_one_venv(copy: Path) -> None:
     words = [str(copy / "bin" / "bootstrap"), "python"]
     runs = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = "".join(run.communicate()[1] for run in runs)
     assert [run.returncode for run in runs] == [0, 0], said
-    assert said.count("Making .venv") == 1
+    assert said.count("Creating .venv") == 1

@@ -1,6 +1,6 @@
-"""What people have in their shells and on their machines changes nothing: the front door, tried in each such place.
+"""Settings in users' shells and odd machines don't affect what make does.
 
-`make try-host` goes the whole way but for what it installs: preflight, environment, host, ssh, Ansible, removal.
+`make try-host` does everything except install MongoDB: preflight, environment, host, ssh, Ansible, removal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.hosts
 ENV = "try"
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
-#: What is in the environment; `{directory}` is an empty one of the test's.
+#: Environment variables; `{directory}` is a temporary directory.
 SHELLS: dict[str, dict[str, str | None]] = {
     "the C locale": {"LC_ALL": "C"},
     "a locale that isn't generated here": {"LC_ALL": "xx_YY.UTF-8", "LANG": "xx_YY.UTF-8", "LANGUAGE": "xx"},
@@ -91,14 +91,14 @@ SHELLS: dict[str, dict[str, str | None]] = {
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
-    """With a copy that all tests use which need no other one; the hosts' image is there already."""
+    """A user with a copy that most tests share; the hosts' image exists already."""
     image.ensure()
     return Newcomer.arrive(tmp_path_factory.mktemp("copy") / "film-library")
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(newcomer: Newcomer) -> Iterator[None]:
-    """No host outlives a test, however it went, and no log."""
+    """No host and no log outlives a test, even if it fails."""
     yield
     left = sorted(containers(ENV)), exists(ENV)
     hosts.down(ENV)
@@ -107,7 +107,7 @@ def nothing_is_left(newcomer: Newcomer) -> Iterator[None]:
 
 
 def succeeds(newcomer: Newcomer) -> str:
-    """The output of a try that worked."""
+    """The output of a successful run."""
     result = newcomer.make("try-host")
     assert result.returncode == 0, result.stdout
     assert "local hosts work on this machine" in result.stdout
@@ -115,7 +115,7 @@ def succeeds(newcomer: Newcomer) -> str:
 
 
 def is_refused(newcomer: Newcomer, *words: str) -> str:
-    """The output of a try that was refused before anything was changed."""
+    """The output of a run that was refused before anything was changed."""
     result = newcomer.make("try-host", *words)
     assert result.returncode != 0, result.stdout
     assert "Refused, nothing was changed" in result.stdout, result.stdout
@@ -123,10 +123,10 @@ def is_refused(newcomer: Newcomer, *words: str) -> str:
 
 
 def wait_for_phase(phase: str, newcomer: Newcomer, run: subprocess.Popen[str]) -> None:
-    """Waits until the newcomer's run is in a phase, by its log; logs of earlier runs are gone by then."""
+    """Waits until the log says that the run is in a phase; earlier runs' logs are gone."""
     while not any(f"==== {phase}\n" in log.read_text() for log in (newcomer.directory / "logs").glob("*.log")):
         assert run.poll() is None, run.communicate()[0]
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -134,11 +134,11 @@ def test_a_shell_with(shell: str, newcomer: Newcomer, tmp_path: Path) -> None:
     (tmp_path / (90 * "h")).mkdir()
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
-    (tmp_path / "rc").write_text("echo a start-up file spoke; exit 3\n")
+    (tmp_path / "rc").write_text("echo the start-up file ran; exit 3\n")
     (tmp_path / "ansible.cfg").write_text("[defaults]\nroles_path = /nonexistent\nremote_user = nobody\n")
     (tmp_path / "yaml.py").write_text("raise ImportError('not the real one')\n")
     given = {name: value and value.replace("{directory}", str(tmp_path)) for name, value in SHELLS[shell].items()}
-    assert "a start-up file spoke" not in succeeds(newcomer.having(**given))
+    assert "the start-up file ran" not in succeeds(newcomer.having(**given))
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027], ids=oct)
@@ -153,12 +153,12 @@ def test_a_copy_that_others_may_write_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["film library (2) 100% für 'alle'", 120 * "d"], ids=["odd characters", "long"])
-def test_a_copy_with_such_a_path(name: str, tmp_path: Path) -> None:
+def test_a_copy_with_an_unusual_path(name: str, tmp_path: Path) -> None:
     succeeds(Newcomer.arrive(tmp_path / name))
 
 
 @pytest.mark.parametrize("character", ':"$\\')
-def test_a_path_that_cannot_work_is_refused(character: str, tmp_path: Path) -> None:
+def test_an_unusable_path_is_refused(character: str, tmp_path: Path) -> None:
     said = is_refused(Newcomer.arrive(tmp_path / f"film{character}library"))
     assert "move the clone to a path without" in said
 
@@ -169,7 +169,7 @@ def test_temporary_files_where_no_program_may_run(newcomer: Newcomer, tmp_path: 
 
 
 def test_an_agent_with_many_keys(newcomer: Newcomer, tmp_path: Path) -> None:
-    """A server lets one try six."""
+    """sshd allows six tries."""
     socket = tmp_path / "agent"
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
         try:
@@ -208,16 +208,16 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert f"{directory}/copy has" in is_refused(Newcomer.arrive(directory / "copy"))
 
 
-def test_nobody_who_may_become_root() -> None:
+def test_a_user_who_may_not_become_root() -> None:
     become = podman.as_root("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i")
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         nobody = Newcomer.arrive(Path(directory) / "copy").within(*become)
-        assert "no root: run as root, or as a user whose sudo asks for no password" in is_refused(nobody)
+        assert "no root: run as root, or as a user with sudo without a password" in is_refused(nobody)
 
 
 def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
-    """The live line fits, or it would scroll, and still says what goes on for how long."""
+    """The live line fits, so the terminal doesn't scroll, and shows phase, seconds and hint."""
     command = "stty cols 40 && make --no-print-directory try-host"
     words = ["script", "--quiet", "--return", "--command", command, "/dev/null"]
     environment = newcomer.environment | {"TERM": "xterm"}
@@ -232,7 +232,8 @@ def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
     )
     output = result.stdout.decode()
     assert result.returncode == 0, output
-    live = [line for line in output.split("\r\x1b[2K") if "\n" not in line]
+    lines = [re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", line) for line in output.split("\r\x1b[2K")]
+    live = [line for line in lines if "\n" not in line]
     assert any(re.search(r"Reach the ho +\d+\.\d s  \w", line) for line in live), output
     assert max(map(len, live)) < 40
 
@@ -253,7 +254,7 @@ def test_an_interrupt(phase: str, number: signal.Signals, presses: int, newcomer
         wait_for_phase(phase, newcomer, run)
         for _ in range(presses):
             os.killpg(run.pid, number)
-            time.sleep(0.3)  # a person's fingers
+            time.sleep(0.3)  # as a person would press keys
         output, _ = run.communicate(timeout=SECONDS)
     assert run.returncode != 0, output
     assert f"Interrupted in phase '{phase}'" in output
@@ -266,7 +267,7 @@ def test_two_copies_at_once(newcomer: Newcomer, tmp_path: Path) -> None:
         wait_for_phase("Reach the host", newcomer, first)
         said = is_refused(other)
         output, _ = first.communicate(timeout=SECONDS)
-    assert f"made by the clone in {newcomer.directory}" in said
+    assert f"created by the clone in {newcomer.directory}" in said
     assert first.returncode == 0, output
 
 
@@ -275,5 +276,5 @@ def test_two_runs_at_once(newcomer: Newcomer) -> None:
         wait_for_phase("Host", newcomer, first)
         second = newcomer.make("try-host")
         output, _ = first.communicate(timeout=SECONDS)
-    assert "Another run is working on ENV=try" in second.stdout
+    assert "Another run is using ENV=try" in second.stdout
     assert first.returncode == 0, output

@@ -1,4 +1,4 @@
-"""What the hosts' image is made from: the machine's own repositories and its ways to them."""
+"""The hosts' image is built from the machine's own repositories, through its proxies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_another_release_comes_from_the_same_repositories() -> None:
     here, there = (image._apt_sources(System(own.distribution, suite)) for suite in (own.suite, "duke"))
     assert len(here) == len(there) > 0
     assert own.suite not in "".join(there)
-    assert [line.split()[2] for line in here] == [line.split()[2] for line in there]  # where they are
+    assert [line.split()[2] for line in here] == [line.split()[2] for line in there]
 
 
 @pytest.mark.parametrize("upper", [False, True])

@@ -1,4 +1,4 @@
-"""Hosts come up, take faults, and go down; needs root and podman, in an environment of its own."""
+"""Hosts boot, survive faults and are removed. Needs root and podman; uses the environment `test`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SECRETS = secrets_dir(ENV)
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """Four hosts that are up; gone at the end."""
-    wish = Settings.read({"ENV": ENV})
+    """Four running hosts, removed at the end."""
+    settings = Settings.read({"ENV": ENV})
     down(ENV, {})
-    hosts.up(ENV, wish.hosts, wish.subnet)
-    yield wish
+    hosts.up(ENV, settings.hosts, settings.subnet)
+    yield settings
     down(ENV, {})
 
 
@@ -53,7 +53,7 @@ def reaches(host: Host, peer: Host) -> bool:
     return podman.run(*command, check=False).returncode == 0
 
 
-def test_each_host_boots_systemd_and_lets_the_key_in(settings: Settings) -> None:
+def test_each_host_boots_systemd_and_accepts_the_key(settings: Settings) -> None:
     for host in settings.hosts:
         result = ssh(host, "hostname; systemctl is-system-running")
         assert result.stdout.split() == [host.name, "running"], result.stderr
@@ -71,7 +71,7 @@ def test_an_unknown_host_key_is_refused(settings: Settings) -> None:
 
 
 def test_units_are_really_hardened(settings: Settings) -> None:
-    """Without CAP_SYS_ADMIN systemd would start them unprotected, and nothing would ever be proved."""
+    """Without CAP_SYS_ADMIN systemd would start them unhardened, and tests of hardening would prove nothing."""
     hardened = "systemd-run --quiet --wait --collect -p ProtectSystem=strict touch /usr/here"
     assert ssh(settings.hosts[0], hardened).returncode != 0
     assert ssh(settings.hosts[0], "systemd-run --quiet --wait --collect touch /usr/here").returncode == 0
@@ -97,14 +97,14 @@ def test_a_host_comes_back_after_a_power_cut_with_its_files(settings: Settings) 
     until(lambda: reaches(peer, host), seconds=5)
 
 
-def test_up_brings_back_what_is_off_or_frozen(settings: Settings) -> None:
+def test_up_starts_stopped_and_frozen_hosts(settings: Settings) -> None:
     faults.power_off(ENV, settings.hosts[0])
     faults.freeze(ENV, settings.hosts[1])
     hosts.up(ENV, settings.hosts, settings.subnet)
     assert {container.state for container in containers(ENV).values()} == {"running"}
 
 
-def test_up_says_in_sshs_words_why_a_host_lets_nobody_in(settings: Settings) -> None:
+def test_up_shows_sshs_error_when_it_cannot_log_in(settings: Settings) -> None:
     name = container_name(ENV, settings.hosts[0].name)
     podman.run("exec", name, "systemctl", "stop", "ssh.socket", "ssh.service", check=False)
     began = time.monotonic()
@@ -116,10 +116,10 @@ def test_up_says_in_sshs_words_why_a_host_lets_nobody_in(settings: Settings) -> 
     assert time.monotonic() - began < PATIENCE_SECONDS + 10
 
 
-def test_a_jump_host_is_reached_as_the_persons_own_ssh_reaches_it(
+def test_a_jump_host_is_reached_with_the_users_own_ssh(
     settings: Settings, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first host as the jump host to the second; the person's ~/.ssh is laid over the real one, for this alone."""
+    """The first host is the jump host to the second; a separate ~/.ssh is mounted for this test only."""
     jump, target = settings.hosts[:2]
     login = f"IdentityFile {SECRETS}/ssh_key\n  UserKnownHostsFile {SECRETS}/known_hosts\n"
     home = sandbox / "ssh"
@@ -144,18 +144,16 @@ def test_up_replaces_a_host_that_an_interrupted_run_left_half_made(settings: Set
     assert ssh(host, "true").returncode == 0
 
 
-def test_a_lost_host_comes_back_of_the_release_that_the_others_have(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_host_comes_back_with_the_others_release(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     host = settings.hosts[0]
     before = containers(ENV)[host.name].image
     podman.run("rm", "--force", "--time", "0", container_name(ENV, host.name))
-    monkeypatch.setenv(SUITE_VARIABLE, "nothing")  # a release that can't be had
+    monkeypatch.setenv(SUITE_VARIABLE, "nothing")  # a release that doesn't exist
     hosts.up(ENV, settings.hosts, settings.subnet)
     assert containers(ENV)[host.name].image == before
 
 
-def test_a_partition_stops_both_ways_and_heals(settings: Settings) -> None:
+def test_a_partition_blocks_both_directions_and_heals(settings: Settings) -> None:
     host, peer, bystander = settings.hosts[:3]
     faults.partition(ENV, host, [peer])
     assert not reaches(host, peer)
@@ -174,13 +172,13 @@ def test_freeze_and_thaw(settings: Settings) -> None:
     assert ssh(host, "true").returncode == 0
 
 
-def test_down_waits_for_nobody_but_respects_a_running_up(settings: Settings) -> None:
+def test_down_is_refused_while_up_is_running(settings: Settings) -> None:
     with exclusive(ENV), pytest.raises(LockedError):
         down(ENV, {})
     assert exists(ENV)
 
 
-def test_down_removes_everything_of_the_environment_and_twice_is_fine(settings: Settings) -> None:
+def test_down_removes_the_whole_environment_and_can_be_repeated(settings: Settings) -> None:
     others = {name for name in _networks() if name != f"film-library-{ENV}"}
     build_dir(ENV).mkdir(parents=True, exist_ok=True)
     removed = down(ENV, {})

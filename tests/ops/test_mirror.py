@@ -1,4 +1,4 @@
-"""The offline mirror is an apt repository that apt itself accepts, and only with its signature."""
+"""apt accepts the offline mirror, but only with a valid signature."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from ops import mirror, packages
 
 SUITE = "mongodb-org/6.0"
-#: A Unix socket's path has 107 characters at most, and gpg's agent would have its socket beside the key.
+#: Longer than the path of a Unix socket may be (107 characters): gpg's agent must not put its socket next to the key.
 LONG = "a-clone-far-down-" * 8
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The packages' sources as in a clone that was made with umask 077; it is the tests' umask, too."""
+    """The packages' sources as in a clone made with umask 077, which is the tests' umask, too."""
     before = os.umask(0o077)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_TEMPLATES", "_STANDIN"):
@@ -42,7 +42,7 @@ def repository(sources: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def apt(repository: Path, tmp_path: Path) -> list[str]:
-    """Options for apt to know this repository and nothing of the machine's."""
+    """Options with which apt uses only this repository."""
     for name in ("lists/partial", "cache/archives/partial", "parts"):
         (tmp_path / name).mkdir(parents=True)
     sources = tmp_path / "sources.list"
@@ -69,7 +69,7 @@ def test_apt_trusts_it_and_offers_both_packages(apt: list[str]) -> None:
     assert policy.count("Candidate: 6.0.5+film.library.") == 2
 
 
-def test_apt_refuses_it_once_it_was_tampered_with(apt: list[str], repository: Path) -> None:
+def test_apt_refuses_it_after_tampering(apt: list[str], repository: Path) -> None:
     signed = repository / "dists" / SUITE / "InRelease"
     original = signed.read_text()
     signed.write_text(original.replace("Components: main", "Components: main evil"))
@@ -88,13 +88,13 @@ def test_the_private_key_is_not_in_it(repository: Path) -> None:
     assert "PRIVATE KEY" not in text
 
 
-def test_every_host_may_read_it(repository: Path) -> None:
+def test_everybody_can_read_it(repository: Path) -> None:
     paths = [repository, *repository.rglob("*")]
     assert [path for path in paths if path.stat().st_mode & 0o777 != (0o755 if path.is_dir() else 0o644)] == []
 
 
-def test_the_key_stays_the_same_and_is_nobody_elses(repository: Path, tmp_path: Path) -> None:
-    """Hosts trust it: another one would lock them out of the mirror."""
+def test_the_key_stays_the_same_and_is_private(repository: Path, tmp_path: Path) -> None:
+    """Hosts trust it, and wouldn't accept the mirror with another."""
     key = repository.parent / f"{LONG}.key"
     assert key.stat().st_mode & 0o777 == 0o600
     again = tmp_path / "again"
@@ -117,14 +117,14 @@ def test_the_server_is_laid_out_like_mongodbs(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["mongodb-org-server", "mongodb-org-mongos"])
-def test_everybody_may_read_and_run_what_a_package_brings(repository: Path, package: str) -> None:
+def test_everybody_can_read_and_run_a_packages_files(repository: Path, package: str) -> None:
     programs = ("/usr/bin/mongod", "/usr/bin/mongos", "/usr/lib/mongos-standin/python")
     for mode, *_, path in (line.split() for line in contents(repository, package).splitlines()):
         wanted = "drwxr-xr-x" if path.endswith("/") else "-rwxr-xr-x" if path.endswith(programs) else "-rw-r--r--"
         assert mode == wanted, path
 
 
-def test_the_stand_in_says_what_it_is(repository: Path) -> None:
+def test_the_stand_in_identifies_itself(repository: Path) -> None:
     (deb,) = (repository / "pool").glob("mongodb-org-mongos_*.deb")
     description = run("dpkg-deb", "--field", str(deb), "Description").stdout
     assert description.startswith("STAND-IN for MongoDB's router")
@@ -132,7 +132,7 @@ def test_the_stand_in_says_what_it_is(repository: Path) -> None:
 
 
 def test_the_stand_in_runs_from_the_package_alone(repository: Path, tmp_path: Path) -> None:
-    """With the libraries inside the package, for whatever Python the host has."""
+    """With the libraries in the package, for every supported Python."""
     (deb,) = (repository / "pool").glob("mongodb-org-mongos_*.deb")
     assert run("dpkg-deb", "--extract", str(deb), str(tmp_path)).returncode == 0
     library = tmp_path / "usr/lib/mongos-standin"
@@ -145,7 +145,7 @@ def test_the_stand_in_runs_from_the_package_alone(repository: Path, tmp_path: Pa
     assert run("env", f"PYTHONPATH={library}", str(library / "python"), "-P", "-c", check).returncode == 0
 
 
-def test_a_change_of_the_stand_in_makes_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changing_the_stand_in_changes_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = packages.digest()
     (tmp_path / "standin").mkdir()
     (tmp_path / "standin" / "cli.py").write_text("changed = True\n")

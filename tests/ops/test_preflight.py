@@ -1,4 +1,4 @@
-"""What of the machine stands in the way of a run; each check is a function of what was read from the machine."""
+"""What refuses a run. Each check is a function of values read from the machine."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ old0\t0064590A\t00000000\t0000\t0\t0\t0\t00FFFFFF\t0\t0\t0
 """
 
 
-def test_a_subnet_that_a_route_leads_into_is_taken() -> None:
+def test_a_subnet_with_a_route_is_taken() -> None:
     (problem,) = preflight.subnet_problems(IPv4Network("10.89.71.0/24"), ROUTES)
     assert problem.startswith("SUBNET=10.89.71.0/24: taken by vpn0 (10.89.70.0/23)")
 
 
 @pytest.mark.parametrize("free", ["10.89.72.0/24", "10.89.100.0/24", "192.168.5.0/24"])
-def test_a_subnet_beside_the_routes_is_free(free: str) -> None:
-    """Neither the default route nor one that is down counts."""
+def test_a_subnet_without_a_route_is_free(free: str) -> None:
+    """The default route and inactive routes don't count."""
     assert preflight.subnet_problems(IPv4Network(free), ROUTES) == []
 
 
-def test_memory_is_counted_by_mongods() -> None:
+def test_memory_depends_on_the_number_of_mongods() -> None:
     small, large = Settings.read({}), Settings.read({"SHARDS": "9", "MEMBERS": "7"})
     assert preflight.memory_problems(small, 4000) == []
     (problem,) = preflight.memory_problems(large, 4000)
@@ -48,7 +48,7 @@ def test_disk_names_the_directory_that_is_too_full() -> None:
     assert "/full has 900 MB free" in problem
 
 
-def test_a_layout_that_forgets_a_running_host_is_refused() -> None:
+def test_a_layout_without_a_running_host_is_refused() -> None:
     compact = {"mongo-1": Container("mongo-1", "10.89.70.11", "running")}
     assert preflight.host_problems(Settings.read({"SHARDS": "3", "MEMBERS": "5"}), compact) == []
     (problem,) = preflight.host_problems(Settings.read({"TOPOLOGY": "dedicated"}), compact)
@@ -56,11 +56,11 @@ def test_a_layout_that_forgets_a_running_host_is_refused() -> None:
     assert "make cluster-down ENV=local" in problem
 
 
-def test_fewer_shards_or_members_than_there_are_hosts_for_are_refused() -> None:
-    wish = Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "3"})
-    running = {host.name: Container(host.name, host.address, "running") for host in wish.hosts}
+def test_fewer_shards_than_are_running_are_refused() -> None:
+    current = Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "3"})
+    running = {host.name: Container(host.name, host.address, "running") for host in current.hosts}
     fewer = Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "2"})
-    assert preflight.host_problems(wish, running) == []
+    assert preflight.host_problems(current, running) == []
     assert [problem.split("host ")[1].split()[0] for problem in preflight.host_problems(fewer, running)] == [
         "shard3-1",
         "shard3-2",
@@ -74,14 +74,14 @@ def test_another_subnet_than_the_running_hosts_is_refused() -> None:
     assert problem == "SUBNET=10.200.1.0/24: the running hosts are in 10.89.70.0/24"
 
 
-def test_hosts_that_another_copy_made_are_left_to_it() -> None:
+def test_another_clones_hosts_are_refused() -> None:
     running = {"mongo-1": Container("mongo-1", "10.89.70.11", "running", copy="/elsewhere/film-library")}
     (problem,) = preflight.host_problems(Settings.read({}), running)
     assert "clone in /elsewhere/film-library" in problem
     assert "make cluster-down ENV=local" in problem
 
 
-def test_problems_of_wish_and_machine_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_of_settings_and_machine_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "can_be_root", lambda: False)
     with pytest.raises(SettingsError) as refused:
         preflight.check({"TOPOLOGY": "star"})
@@ -101,14 +101,14 @@ def test_aws_needs_terraform(version: tuple[int, ...] | None, said: str) -> None
 
 @pytest.fixture
 def settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An aws.tfvars that isn't there yet."""
+    """The path of an aws.tfvars that doesn't exist yet."""
     monkeypatch.setattr("ops.aws.tfvars.DIRECTORY", tmp_path)
     monkeypatch.setattr(preflight, "ROOT", tmp_path)
     monkeypatch.delenv("TF_VAR_admin_cidrs", raising=False)
     return tmp_path / "aws.tfvars"
 
 
-def test_aws_asks_who_administers(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_requires_admin_cidrs(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = preflight.settings_problems("aws")
     assert problem.startswith("admin_cidrs: not set")
     assert "copy aws.tfvars.example to aws.tfvars" in problem
@@ -119,9 +119,9 @@ def test_aws_asks_who_administers(settings_file: Path, monkeypatch: pytest.Monke
     assert preflight.settings_problems("aws") == []
 
 
-def test_aws_tfvars_does_not_say_what_make_says(settings_file: Path) -> None:
+def test_aws_tfvars_must_not_set_what_make_sets(settings_file: Path) -> None:
     settings_file.write_text('admin_cidrs = ["203.0.113.7/32"]\n  topology= "dedicated"\n# shard_count = 3\n')
-    assert preflight.settings_problems("aws") == ["aws.tfvars: topology is told by TOPOLOGY=..."]
+    assert preflight.settings_problems("aws") == ["aws.tfvars: topology is set by TOPOLOGY=..."]
 
 
 def test_up_refuses_with_exit_code_2_and_changes_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: phases, the log's relevant lines on failure, a clean end on Ctrl-C."""
+"""A run's output: phases, the relevant lines of the log on failure, a clean end on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def play(inventory: Path, progress: Progress, times: int = 1, **variables: str) 
         return ansible.play([relative] * times, [inventory], progress, **variables)
 
 
-def test_each_play_is_a_phase_with_its_seconds(inventory: Path, tmp_path: Path) -> None:
+def test_each_play_is_a_phase_with_its_duration(inventory: Path, tmp_path: Path) -> None:
     stream = io.StringIO()
     progress = Progress(tmp_path / "run.log", stream)
     assert play(inventory, progress).changed == 1
@@ -73,9 +73,9 @@ def test_the_changes_of_several_playbooks_add_up(inventory: Path, tmp_path: Path
     assert play(inventory, progress, times=2).changed == 2
 
 
-def test_what_a_host_reports_reaches_the_person(inventory: Path, tmp_path: Path) -> None:
+def test_hosts_reports_are_shown(inventory: Path, tmp_path: Path) -> None:
     stream = io.StringIO()
-    play(inventory, Progress(tmp_path / "run.log", stream), reporting="yes").tell_reports()
+    play(inventory, Progress(tmp_path / "run.log", stream), reporting="yes").show_reports()
     assert stream.getvalue().endswith("\n  here:\n    skipped:\n    no clock here\n")
 
 
@@ -88,7 +88,7 @@ def test_a_failure_names_host_task_and_message(inventory: Path, tmp_path: Path) 
     assert list(progress.seconds) == ["First play"]
 
 
-def test_a_secret_of_a_failed_task_is_shown_nowhere(inventory: Path, tmp_path: Path) -> None:
+def test_a_failed_tasks_secret_is_not_shown(inventory: Path, tmp_path: Path) -> None:
     progress = Progress(tmp_path / "run.log", io.StringIO())
     with pytest.raises(PhaseError) as failed:
         play(inventory, progress, leaking="yes")
@@ -97,7 +97,7 @@ def test_a_secret_of_a_failed_task_is_shown_nowhere(inventory: Path, tmp_path: P
     assert "hunter2" not in "".join(failed.value.lines) + (tmp_path / "run.log").read_text()
 
 
-def test_a_playbook_that_cannot_be_read_leaves_its_error_in_the_tail(inventory: Path, tmp_path: Path) -> None:
+def test_a_playbooks_syntax_error_is_in_the_tail(inventory: Path, tmp_path: Path) -> None:
     inventory.with_name("play.yml").write_text("- name: broken\n  hosts: all\n  tusks: []\n")
     progress = Progress(tmp_path / "run.log", io.StringIO())
     with pytest.raises(PhaseError) as failed:
@@ -123,7 +123,7 @@ def test_a_terminal_shows_the_running_phase_with_its_hint(tmp_path: Path) -> Non
     assert "starting mongo-1" not in stream.getvalue().split("\x1b[2K")[-1]
 
 
-# A child that needs a moment to clean up, run as a phase by a process of its own that the test interrupts.
+# A child that takes a moment to clean up, run by a process that the test interrupts.
 INTERRUPTED = textwrap.dedent(
     """
     import sys

@@ -1,4 +1,4 @@
-"""How a long command ends: well, interrupted, or with a reason."""
+"""How a long command ends: successfully, interrupted, or with a reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def logs(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fails(error: BaseException, *logged: str) -> int:
-    """The exit code of a command whose second phase raises the error after these lines went to the log."""
+    """The exit code of a command whose second phase logs these lines and then raises the error."""
 
     def work(progress: Progress) -> int:
         with progress.phase("First"):
@@ -34,17 +34,17 @@ def fails(error: BaseException, *logged: str) -> int:
     return run.guarded("test", work, advice="Run it again.")
 
 
-def test_it_ends_well(logs: Path) -> None:
+def test_success(logs: Path) -> None:
     assert run.guarded("test", lambda _: 0, advice="") == 0
     assert len(list(logs.glob("test-*.log"))) == 1
 
 
-def test_an_interruption_tells_the_phase_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_names_the_phase_and_how_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(KeyboardInterrupt()) == 130
     assert "Interrupted in phase 'Second'. Run it again." in capsys.readouterr().out
 
 
-def test_a_failed_phase_shows_the_lines_that_matter_and_the_log(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+def test_a_failure_shows_the_relevant_lines_and_the_log(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
     assert fails(PhaseError("site.yml failed", ["mongo-1: Start", "    no space left"]), "noise") == 1
     output = capsys.readouterr().out
     (log,) = logs.iterdir()
@@ -53,14 +53,14 @@ def test_a_failed_phase_shows_the_lines_that_matter_and_the_log(capsys: pytest.C
     assert "noise" not in output
 
 
-def test_without_better_lines_the_end_of_the_log_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_by_default_a_failure_shows_the_end_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(PhaseError("molecule failed"), *(f"line {number}" for number in range(100))) == 1
     output = capsys.readouterr().out
     assert "  line 99\n" in output
     assert "line 50\n" not in output
 
 
-def test_an_expected_error_needs_no_traceback_and_a_bug_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_bugs_show_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(OpsError("podman is gone")) == 1
     assert "Traceback" not in capsys.readouterr().out
     assert fails(ZeroDivisionError("bug")) == 1

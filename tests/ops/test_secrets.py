@@ -1,4 +1,4 @@
-"""Secrets are made once, private, and never half-written."""
+"""Secrets are generated once, private, and written atomically."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_second_run_changes_nothing(sandbox: Path) -> None:
     assert contents(secrets.ensure("test")) == before
 
 
-def test_a_new_password_joins_the_old_ones(sandbox: Path) -> None:
+def test_a_missing_password_is_added(sandbox: Path) -> None:
     directory = secrets.ensure("test")
     (directory / "passwords.yml").write_text("cluster_admin: kept\n")
     secrets.ensure("test")

@@ -1,4 +1,4 @@
-"""bin/shell: the environment that everything runs in."""
+"""bin/shell: the environment in which everything runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.ops.newcomer import Newcomer
 
 
 def seen(*command: str, **shell: str) -> dict[str, str]:
-    """The environment that a command sees, started by bin/shell from a shell with these variables and PATH."""
+    """The environment of a command that bin/shell runs in a shell with PATH and these variables."""
     words = [str(ROOT / "bin" / "shell"), *(command or ("-c", "env -0"))]
     output = subprocess.run(
         words, env={"PATH": os.environ["PATH"], **shell}, check=True, capture_output=True, text=True
@@ -21,7 +21,7 @@ def seen(*command: str, **shell: str) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in output.stdout.split("\0") if entry)
 
 
-def test_what_is_not_on_the_list_is_left_out_and_named() -> None:
+def test_other_variables_are_dropped_and_listed() -> None:
     made = seen(ANSIBLE_STRATEGY="debug", PIP_TARGET="/x", SHARDS="3", EDITOR="vi")
     assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"}.isdisjoint(made)
     assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"} <= set(made["FILM_LIBRARY_IGNORED"].split())
@@ -29,46 +29,46 @@ def test_what_is_not_on_the_list_is_left_out_and_named() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " a  b ", "*", "$(exit 3)", "`exit 3`", "'\"\\", "two\nlines", "ü"])
-def test_values_arrive_as_they_are(value: str) -> None:
+def test_values_are_passed_on_unchanged(value: str) -> None:
     assert seen(SOURCE=value)["SOURCE"] == value
 
 
-def test_an_account_of_aws_reaches_nothing_that_is_not_on_aws() -> None:
+def test_aws_credentials_are_passed_on_for_aws_only() -> None:
     account = {"AWS_PROFILE": "real", "TF_VAR_region": "x", "SSH_AUTH_SOCK": "/agent"}
     assert account.keys().isdisjoint(seen(ENV="local", **account))
     assert account.keys().isdisjoint(seen(**account))
     assert account.items() <= seen(ENV="aws", **account).items()
 
 
-def test_an_own_no_proxy_is_added_to() -> None:
+def test_the_users_no_proxy_is_kept() -> None:
     assert seen()["no_proxy"] == "localhost,127.0.0.1,::1"
     assert seen(no_proxy="intranet")["no_proxy"] == "localhost,127.0.0.1,::1,intranet"
 
 
-def test_a_command_has_the_projects_tools_first() -> None:
+def test_the_projects_tools_are_first_on_path() -> None:
     assert seen("env", "-0", PATH="/usr/bin:/bin")["PATH"].startswith(f"{ROOT}/.venv/bin:/usr/bin:")
     assert seen("-c", "env -0", PATH="/usr/bin:/bin")["PATH"].startswith("/usr/bin:")
 
 
-def test_files_are_readable_whatever_the_umask() -> None:
+def test_the_umask_is_reset() -> None:
     command = f"umask 077; {ROOT}/bin/shell -c umask"
     assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == "0022\n"
 
 
 @pytest.mark.parametrize("hard", [300, 20_000])
-def test_as_many_files_may_be_open_as_the_machine_allows(hard: int) -> None:
+def test_the_open_files_limit_is_raised(hard: int) -> None:
     command = f"ulimit -S -n 256 && ulimit -H -n {hard} && {ROOT}/bin/shell -c 'ulimit -n'"
     assert subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout == f"{hard}\n"
 
 
-def test_the_exit_code_is_the_commands() -> None:
+def test_the_commands_exit_code_is_returned() -> None:
     assert subprocess.run([str(ROOT / "bin" / "shell"), "-c", "exit 7"], check=False).returncode == 7
     assert subprocess.run([str(ROOT / "bin" / "shell"), "sh", "-c", "exit 8"], check=False).returncode == 8
 
 
 @pytest.mark.parametrize("target", ["test-unit", "test-terraform", "test-roles", "test-cluster", "test-aws"])
 def test_tests_never_see_a_cluster_or_an_account(target: str, tmp_path: Path) -> None:
-    """Another recipe in place of each target's own tells what that would have seen."""
+    """Replaces each target's recipe with one that prints the environment."""
     newcomer = Newcomer.arrive(tmp_path / "copy").having(ENV="aws", AWS_PROFILE="real", SUBNET="10.1.2.0/24")
     recipe = tmp_path / "recipe.mk"
     recipe.write_text(f"{target}: tools\n\t@env\n")
@@ -80,7 +80,7 @@ def test_tests_never_see_a_cluster_or_an_account(target: str, tmp_path: Path) ->
 
 
 def test_no_secret_is_on_a_command_line() -> None:
-    """Everybody on a machine can read those; `sh -x` prints each with its arguments."""
+    """Every user of a machine can read command lines; `sh -x` prints them."""
     environment = {"PATH": os.environ["PATH"], "ENV": "aws", "AWS_SECRET_ACCESS_KEY": "hush", "http_proxy": "hush"}
     words = ["sh", "-x", str(ROOT / "bin" / "shell"), "-c", "true"]
     result = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)

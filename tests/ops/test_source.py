@@ -1,4 +1,4 @@
-"""Where packages come from: a cluster that is there keeps its own source, whatever answers today."""
+"""Where packages come from: an existing cluster keeps its source, whether or not the repository responds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OFFLINE = PackageSource("offline", "6.0", f"file://{MOUNT}", "bookworm/mongodb-o
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_built_or_asked(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mirror that is ready, and a repository that must not be needed."""
+def no_network(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The offline mirror is ready; MongoDB's repository isn't responding."""
     monkeypatch.setattr(source, "offline", lambda: OFFLINE)
 
     def no_answer(url: str, *, method: str) -> bytes:
@@ -36,18 +36,18 @@ def built_from(packages: PackageSource) -> None:
     (build_dir("local") / "inventory.yml").write_text(yaml.safe_dump(inventory))
 
 
-def test_a_new_cluster_takes_the_mirror_when_the_repository_does_not_answer() -> None:
+def test_a_new_cluster_uses_the_mirror_if_the_repository_does_not_respond() -> None:
     assert source.choose(Settings.read({})) == OFFLINE
 
 
 @pytest.mark.parametrize("packages", [OFFICIAL, OFFLINE], ids=["official", "offline"])
-def test_a_running_cluster_keeps_its_source_though_the_repository_does_not_answer(packages: PackageSource) -> None:
+def test_a_running_cluster_keeps_its_source(packages: PackageSource) -> None:
     built_from(packages)
     assert source.choose(Settings.read({})) == packages
 
 
 @pytest.mark.parametrize(
-    ("packages", "wish"),
+    ("packages", "variables"),
     [
         (OFFLINE, {"SOURCE": "official"}),
         (OFFLINE, {"MONGODB_VERSION": "8.0"}),
@@ -55,8 +55,8 @@ def test_a_running_cluster_keeps_its_source_though_the_repository_does_not_answe
         (OFFICIAL, {"MONGODB_VERSION": "7.0"}),
     ],
 )
-def test_another_release_over_a_running_cluster_is_refused(packages: PackageSource, wish: dict[str, str]) -> None:
+def test_another_release_over_a_running_cluster_is_refused(packages: PackageSource, variables: dict[str, str]) -> None:
     built_from(packages)
     with pytest.raises(SourceError, match=f"runs {packages.version} from SOURCE=") as refused:
-        source.choose(Settings.read(wish))
+        source.choose(Settings.read(variables))
     assert "make cluster-down ENV=local" in str(refused.value)

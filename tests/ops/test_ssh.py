@@ -13,14 +13,14 @@ from ops.settings import Settings, SettingsError
 
 
 def effective(env: str, host: str = "192.0.2.1") -> dict[str, str]:
-    """What ssh itself makes of the configuration."""
+    """The configuration as ssh reads it."""
     lines = subprocess.run(
         ["ssh", "-G", *ssh.command(env, host)[1:]], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
-def test_ssh_takes_one_key_one_file_of_hosts_and_asks_nobody(sandbox: Path) -> None:
+def test_ssh_uses_one_key_and_one_known_hosts_file_and_never_asks(sandbox: Path) -> None:
     options = effective("local")
     assert options["user"] == "root"
     assert options["identityfile"] == str(secrets_dir("local") / "ssh_key")
@@ -31,7 +31,7 @@ def test_ssh_takes_one_key_one_file_of_hosts_and_asks_nobody(sandbox: Path) -> N
     assert "proxycommand" not in options
 
 
-def test_blanks_percents_and_umlauts_in_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spaces_percents_and_umlauts_in_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = tmp_path / "film library 100%h für 'alle'"
     monkeypatch.setattr("ops.paths.ROOT", odd)
     options = effective("local")
@@ -39,7 +39,7 @@ def test_blanks_percents_and_umlauts_in_the_path(tmp_path: Path, monkeypatch: py
     assert options["userknownhostsfile"].replace("%%", "%") == str(odd / "secrets" / "local" / "known_hosts")
 
 
-def test_a_jump_host_is_reached_by_the_persons_own_ssh_and_only_on_aws(
+def test_a_jump_host_is_reached_with_the_users_own_ssh_and_only_on_aws(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_JUMP", "bastion")
@@ -50,17 +50,17 @@ def test_a_jump_host_is_reached_by_the_persons_own_ssh_and_only_on_aws(
 
 
 @pytest.mark.parametrize("value", ["bastion", "me@bastion.example.com", "ssh://me@192.0.2.1:2222", "[2001:db8::1]"])
-def test_jump_hosts_that_ssh_takes(value: str) -> None:
+def test_valid_jump_hosts(value: str) -> None:
     Settings.read({"SSH_JUMP": value})
 
 
 @pytest.mark.parametrize("value", ["-oProxyCommand=x", "a b", "a;b", "$(x)", "a\nb"])
 def test_a_jump_host_that_is_an_option_or_a_command_is_refused(value: str) -> None:
-    with pytest.raises(SettingsError, match=r"SSH_JUMP=[\s\S]*: must be a host as ssh takes it"):
+    with pytest.raises(SettingsError, match=r"SSH_JUMP=[\s\S]*: must be a host for ssh"):
         Settings.read({"SSH_JUMP": value})
 
 
-def test_a_host_that_is_not_there_says_so_in_sshs_words(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_host_has_sshs_message(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "PATIENCE_SECONDS", 0.5)
     said: list[str] = []
     with pytest.raises(ssh.HostError) as refused:
@@ -70,7 +70,7 @@ def test_a_host_that_is_not_there_says_so_in_sshs_words(sandbox: Path, monkeypat
     assert said[0].startswith("waiting for mongo-1: ssh: connect to host")
 
 
-def test_only_a_host_that_may_still_boot_is_waited_for_longer(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_booting_host_gets_more_time(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "PATIENCE_SECONDS", 0.5)
     tries: list[str] = []
     with pytest.raises(ssh.HostError):

@@ -1,4 +1,4 @@
-"""Which machines can have local hosts, of which release, and what the others are told."""
+"""Which machines can run local hosts, with which release, and what others can do instead."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ARCH = fields("Arch Linux", "arch")
 
 
 def ask(tmp_path: Path, release: str, uname: str = "Linux x86_64") -> subprocess.CompletedProcess[str]:
-    """What bin/system says on a machine that has nothing but a shell and uname."""
+    """Runs bin/system on a machine with only a shell and uname."""
     kernel, machine = uname.split()
     (tmp_path / "os-release").write_text(release)
     (tmp_path / "uname").write_text(f'#!/bin/sh\n[ "$1" = -s ] && echo {kernel} || echo {machine}\n')
@@ -55,7 +55,7 @@ def ask(tmp_path: Path, release: str, uname: str = "Linux x86_64") -> subprocess
         (ubuntu("24.04", "noble"), "ubuntu noble"),
     ],
 )
-def test_a_release_that_was_tried_passes_in_silence(tmp_path: Path, release: str, answer: str) -> None:
+def test_a_tested_release_gives_no_warning(tmp_path: Path, release: str, answer: str) -> None:
     result = ask(tmp_path, release)
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{answer}\n", "")
 
@@ -69,7 +69,7 @@ def test_a_release_that_was_tried_passes_in_silence(tmp_path: Path, release: str
         (LMDE, "debian bookworm"),
     ],
 )
-def test_what_nobody_has_tried_is_tried_with_a_warning(tmp_path: Path, release: str, answer: str) -> None:
+def test_an_untested_release_gives_a_warning(tmp_path: Path, release: str, answer: str) -> None:
     result = ask(tmp_path, release)
     assert (result.returncode, result.stdout) == (0, f"{answer}\n")
     assert result.stderr.startswith("warning: ")
@@ -77,7 +77,7 @@ def test_what_nobody_has_tried_is_tried_with_a_warning(tmp_path: Path, release: 
 
 
 @pytest.mark.parametrize("release", [FEDORA, ARCH, KALI], ids=["Fedora", "Arch", "Kali"])
-def test_another_linux_is_told_what_works_there(tmp_path: Path, release: str) -> None:
+def test_another_distribution_is_told_what_works(tmp_path: Path, release: str) -> None:
     result = ask(tmp_path, release)
     assert (result.returncode, result.stdout) == (1, "")
     assert "make dev" in result.stderr
@@ -85,7 +85,7 @@ def test_another_linux_is_told_what_works_there(tmp_path: Path, release: str) ->
 
 
 @pytest.mark.parametrize("release", [debian("11", "bullseye"), ubuntu("20.04", "focal"), mint("20", "focal")])
-def test_a_release_that_is_too_old_is_sent_to_a_virtual_machine(tmp_path: Path, release: str) -> None:
+def test_an_old_release_is_told_to_use_a_virtual_machine(tmp_path: Path, release: str) -> None:
     result = ask(tmp_path, release)
     assert (result.returncode, result.stdout) == (1, "")
     assert "limactl" in result.stderr
@@ -96,7 +96,7 @@ def test_a_release_that_is_too_old_is_sent_to_a_virtual_machine(tmp_path: Path, 
     ("uname", "name"),
     [("Darwin arm64", "macOS (arm64)"), ("Darwin x86_64", "macOS (x86_64)"), ("Linux aarch64", "12 (aarch64)")],
 )
-def test_another_kernel_or_processor_is_sent_to_a_virtual_machine(tmp_path: Path, uname: str, name: str) -> None:
+def test_another_kernel_or_processor_is_told_to_use_a_virtual_machine(tmp_path: Path, uname: str, name: str) -> None:
     result = ask(tmp_path, debian("12", "bookworm"), uname)
     assert (result.returncode, result.stdout) == (1, "")
     assert name in result.stderr
@@ -104,12 +104,12 @@ def test_another_kernel_or_processor_is_sent_to_a_virtual_machine(tmp_path: Path
     assert ("--arch=x86_64" in result.stderr) == ("x86_64" not in uname)
 
 
-def test_hosts_get_the_machines_own_release_unless_another_is_named() -> None:
+def test_hosts_get_the_machines_release_or_host_suite() -> None:
     own = system.own()
     assert system.of_hosts({}) == system.of_hosts({"HOST_SUITE": ""}) == own
     assert system.of_hosts({"HOST_SUITE": "forky"}) == System(own.distribution, "forky")
 
 
-def test_what_is_no_code_name_is_refused() -> None:
-    with pytest.raises(UnfitError, match="HOST_SUITE=13: must be the code name of a release"):
+def test_an_invalid_code_name_is_refused() -> None:
+    with pytest.raises(UnfitError, match="HOST_SUITE=13: must be a release's code name"):
         system.of_hosts({"HOST_SUITE": "13"})

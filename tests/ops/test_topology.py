@@ -1,4 +1,4 @@
-"""Which hosts there are, and the inventory that Ansible gets."""
+"""The hosts of each topology, and the inventory for Ansible."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def groups(**variables: str) -> dict[str, list[str]]:
 DATA = ["mongo-1", "mongo-2", "mongo-3"]
 
 
-def test_compact_carries_every_set_on_each_data_host() -> None:
+def test_compact_has_every_replica_set_on_each_data_host() -> None:
     expected = {"config": DATA, "shard1": DATA, "shard2": DATA, "mongos": ["router-1"], "web": ["router-1"]}
     assert groups() == expected
 
@@ -36,7 +36,7 @@ def test_a_third_shard_needs_no_more_hosts_when_compact() -> None:
     assert groups(SHARDS="3") == groups() | {"shard3": DATA}
 
 
-def test_dedicated_has_a_host_for_each_process() -> None:
+def test_dedicated_has_one_host_per_process() -> None:
     found = groups(TOPOLOGY="dedicated")
     assert found["config"] == ["config-1", "config-2", "config-3"]
     assert found["shard2"] == ["shard2-1", "shard2-2", "shard2-3"]
@@ -46,18 +46,18 @@ def test_dedicated_has_a_host_for_each_process() -> None:
 @pytest.mark.parametrize("topology", ["compact", "dedicated"])
 @pytest.mark.parametrize("shards", ["1", "3", "9"])
 @pytest.mark.parametrize("members", ["3", "7"])
-def test_names_and_addresses_are_never_used_twice(topology: str, shards: str, members: str) -> None:
+def test_names_and_addresses_are_unique(topology: str, shards: str, members: str) -> None:
     hosts = Settings.read({"TOPOLOGY": topology, "SHARDS": shards, "MEMBERS": members}).hosts
     assert len({host.name for host in hosts}) == len({host.address for host in hosts}) == len(hosts)
 
 
-def test_a_host_keeps_its_address_when_others_come() -> None:
+def test_a_host_keeps_its_address_when_others_are_added() -> None:
     few = set(Settings.read({"TOPOLOGY": "dedicated"}).hosts)
     many = set(Settings.read({"TOPOLOGY": "dedicated", "SHARDS": "9", "MEMBERS": "7"}).hosts)
     assert few < many
 
 
-def test_the_roles_are_told_where_packages_and_secrets_are() -> None:
+def test_the_inventory_has_the_roles_variables() -> None:
     variables = build(ENV="test")["vars"]
     assert variables["mongodb_version"] == "6.0"
     assert variables["mongodb_apt_uri"] == "file:///srv/mirror"
@@ -68,7 +68,7 @@ def test_the_roles_are_told_where_packages_and_secrets_are() -> None:
     assert "StrictHostKeyChecking=no" not in str(variables)
 
 
-def test_it_is_written_whole(sandbox: Path) -> None:
+def test_the_inventory_is_written_atomically(sandbox: Path) -> None:
     path = inventory.write(Settings.read({"ENV": "test"}), SOURCE)
     assert path == sandbox / "build" / "test" / "inventory.yml"
     assert {file.name for file in path.parent.iterdir()} == {"inventory.yml", "ssh_config"}

@@ -1,6 +1,6 @@
-"""The whole system on hosts of another release than this machine's: HOST_SUITE's, or one that the project supports.
+"""The whole system on hosts with another release than this machine's: HOST_SUITE, or another supported one.
 
-The tests run in their order: the first builds the cluster, the others look at it, and it is gone at the end.
+The tests run in order: the first builds the cluster, the others check it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from ops.settings import Settings
 
 pytestmark = pytest.mark.hosts
 ENV = "test"
-#: What to try on a machine of each release when HOST_SUITE doesn't say.
+#: The release to test on each machine's release, unless HOST_SUITE is set.
 OTHER = {"bookworm": "trixie", "trixie": "bookworm", "jammy": "noble", "noble": "jammy"}
-WISH = Settings.read({"ENV": ENV})
+SETTINGS = Settings.read({"ENV": ENV})
 
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[str]:
-    """The release; hosts of it are there from the first test on, and none at the end."""
+    """The release. Removes its hosts before and after the tests."""
     name = os.environ.get(system.SUITE_VARIABLE) or OTHER.get(system.own().suite)
     if name is None:
-        pytest.skip(f"HOST_SUITE isn't set, and nobody said what to try on {system.own().suite}")
+        pytest.skip(f"HOST_SUITE isn't set, and there is no other release to test on {system.own().suite}")
     down(ENV, {})
     yield name
     down(ENV, {})
@@ -52,8 +52,8 @@ def test_a_cluster_comes_up(suite: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_its_hosts_are_of_that_release_and_whole(suite: str) -> None:
-    for host in WISH.hosts:
+def test_its_hosts_have_that_release_and_are_healthy(suite: str) -> None:
+    for host in SETTINGS.hosts:
         script = (
             ". /etc/os-release; echo $VERSION_CODENAME; systemctl is-system-running; systemctl --failed --no-legend"
         )
@@ -61,7 +61,7 @@ def test_its_hosts_are_of_that_release_and_whole(suite: str) -> None:
         assert output.split() == [suite, "running"], host.name
 
 
-def test_every_process_is_well_and_the_films_are_there(suite: str) -> None:
+def test_every_process_is_healthy_and_the_films_are_loaded(suite: str) -> None:
     result = run("ops", "status", "--json")
     assert result.returncode == 0, result.stdout + result.stderr
     state: dict[str, Any] = json.loads(result.stdout)
@@ -70,21 +70,21 @@ def test_every_process_is_well_and_the_films_are_there(suite: str) -> None:
 
 
 def test_both_apps_show_a_page(suite: str) -> None:
-    (router,) = (host for host in WISH.hosts if "web" in host.groups)
+    (router,) = (host for host in SETTINGS.hosts if "web" in host.groups)
     for port, words in ((80, "Film Library"), (8080, "Log in")):
         with urlopen(f"http://{router.address}:{port}/", timeout=30) as page:
             assert words.lower() in page.read().decode().lower()
 
 
-def test_what_the_roles_promise_holds(suite: str) -> None:
+def test_the_roles_tests_pass(suite: str) -> None:
     inventory = str(build_dir(ENV) / "inventory.yml")
     result = run("pytest", "-q", "tests/roles/cluster", FILM_LIBRARY_INVENTORY=inventory)
     assert result.returncode == 0, result.stdout
 
 
 def test_a_second_run_changes_nothing_and_keeps_the_release(suite: str) -> None:
-    """Also when it doesn't say HOST_SUITE any more."""
+    """Even without HOST_SUITE."""
     result = run("ops", "up", HOST_SUITE="")
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"changed=0\b", result.stdout + result.stderr)
-    test_its_hosts_are_of_that_release_and_whole(suite)
+    test_its_hosts_have_that_release_and_are_healthy(suite)
