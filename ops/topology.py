@@ -1,21 +1,34 @@
-"""The cluster's hosts and their groups, for a topology with a number of shards and members."""
+"""The cluster's hosts and their groups, for a topology with a number of shards and members.
+
+Ports and layouts are those of ansible/group_vars/all/topology.json, which Ansible and Terraform read too. It has:
+
+- `cluster_ports`. Each shard has its own port, because members of several shards can share a host.
+- `cluster_layouts`: for each topology, the kinds of host and the inventory groups of each kind. `shard*` means every
+  shard; as a kind it means a kind of its own for each shard.
+- `cluster_first_addresses`: the last part of the address of each kind's first host. A host keeps its address when
+  others come or go.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-TOPOLOGIES = ("compact", "dedicated")
+from ops.paths import ANSIBLE
 
-CONFIG_PORT = 27019
-MONGOS_PORT = 27017
-USER_APP_PORT = 80
-ADMIN_APP_PORT = 8080
+_FILE = json.loads((ANSIBLE / "group_vars/all/topology.json").read_text())
+_PORTS: dict[str, int] = _FILE["cluster_ports"]
+_LAYOUTS: dict[str, dict[str, list[str]]] = _FILE["cluster_layouts"]
+_FIRST_ADDRESSES: dict[str, int] = _FILE["cluster_first_addresses"]
+_EVERY_SHARD = "shard*"
 
-# The last part of an address depends on the host's role only, so it stays when others are added or removed.
-_MEMBERS_FROM = 10
-_ROUTERS_FROM = 30
-_SHARDS_FROM = 40
+TOPOLOGIES = tuple(_LAYOUTS)
+
+CONFIG_PORT = _PORTS["config"]
+MONGOS_PORT = _PORTS["mongos"]
+USER_APP_PORT = _PORTS["user_app"]
+ADMIN_APP_PORT = _PORTS["admin_app"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +41,8 @@ class Host:
 
 
 def shard_port(number: int) -> int:
-    """The port of shard `number` (from 1): members of several shards can share a host."""
-    return 27018 + 10 * (number - 1)
+    """The port of shard `number` (from 1)."""
+    return _PORTS["first_shard"] + _PORTS["shard_step"] * (number - 1)
 
 
 def ports_of(groups: tuple[str, ...]) -> list[int]:
@@ -41,20 +54,32 @@ def ports_of(groups: tuple[str, ...]) -> list[int]:
 
 def plan(topology: str, *, shards: int, members: int, subnet: IPv4Network) -> list[Host]:
     """A topology's hosts; `members` is the size of each replica set. Raises ValueError for an unknown topology."""
-
-    def host(name: str, last: int, *groups: str) -> Host:
-        return Host(name, str(subnet.network_address + last), groups)
-
+    if topology not in _LAYOUTS:
+        raise ValueError(f"unknown topology {topology!r}, expected one of {', '.join(TOPOLOGIES)}")
     names = [f"shard{number}" for number in range(1, shards + 1)]
-    numbers = range(1, members + 1)
-    match topology:
-        case "compact":
-            # Each has one member of every replica set, so any one can fail.
-            data = [host(f"mongo-{i}", _MEMBERS_FROM + i, "config", *names) for i in numbers]
-        case "dedicated":
-            data = [host(f"config-{i}", _MEMBERS_FROM + i, "config") for i in numbers]
-            for offset, name in enumerate(names):
-                data += [host(f"{name}-{i}", _SHARDS_FROM + 10 * offset + i, name) for i in numbers]
-        case _:
-            raise ValueError(f"unknown topology {topology!r}, expected one of {', '.join(TOPOLOGIES)}")
-    return [*data, host("router-1", _ROUTERS_FROM + 1, "mongos", "web")]
+    hosts = []
+    for kind, groups in _kinds(_LAYOUTS[topology], names).items():
+        first = _first_address(kind)
+        hosts += [
+            Host(f"{kind}-{index + 1}", str(subnet.network_address + first + index), tuple(groups))
+            for index in range(1 if kind == "router" else members)
+        ]
+    return hosts
+
+
+def _kinds(layout: dict[str, list[str]], shards: list[str]) -> dict[str, list[str]]:
+    """The layout's kinds of host with their groups, `shard*` replaced by the shards."""
+    kinds: dict[str, list[str]] = {}
+    for kind, groups in layout.items():
+        if kind == _EVERY_SHARD:
+            kinds |= {shard: [shard] for shard in shards}
+        else:
+            kinds[kind] = [name for group in groups for name in (shards if group == _EVERY_SHARD else [group])]
+    return kinds
+
+
+def _first_address(kind: str) -> int:
+    """The last part of the address of the kind's first host."""
+    if kind in _FIRST_ADDRESSES:
+        return _FIRST_ADDRESSES[kind]
+    return _FIRST_ADDRESSES["first_shard"] + _FIRST_ADDRESSES["shard_step"] * (int(kind.removeprefix("shard")) - 1)

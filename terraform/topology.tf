@@ -1,5 +1,5 @@
-# Which hosts there are, what each of them carries, and where it stands. Names, groups, ports and the last part of the
-# addresses are those of local hosts too (ops/topology.py); a test compares the two.
+# The hosts, what each of them carries, and where it stands. Ports, layouts and addresses come from the file that Ansible and
+# ops read too; ops/topology.py describes it. A test compares the hosts with those of a local cluster.
 
 locals {
   # Names of roles are the whole account's, so they tell two clusters apart as the tag Cluster does.
@@ -8,22 +8,29 @@ locals {
   all_tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
   tags     = { for key, value in local.all_tags : key => value if value != "" }
 
+  shared = jsondecode(file("${path.module}/../ansible/group_vars/all/topology.json"))
+  ports  = local.shared.cluster_ports
+
   shards = [for number in range(1, var.shard_count + 1) : "shard${number}"]
 
-  mongod_ports = merge({ config = 27019 }, { for index, shard in local.shards : shard => 27018 + 10 * index })
-  mongos_port  = 27017
-  ssh_port     = 22
-  # The user app's and the admin app's, as nginx offers them.
-  user_app_ports = [80, 443]
-  admin_app_port = 8080
+  mongod_ports = merge(
+    { config = local.ports.config },
+    { for index, shard in local.shards : shard => local.ports.first_shard + local.ports.shard_step * index },
+  )
+  mongos_port    = local.ports.mongos
+  ssh_port       = 22
+  user_app_ports = [local.ports.user_app, 443]
+  admin_app_port = local.ports.admin_app
 
+  # Every kind of host, with the inventory groups of its hosts. The layout's `shard*` is every shard.
+  kinds = merge([
+    for kind, groups in local.shared.cluster_layouts[var.topology] : {
+      for name in(kind == "shard*" ? local.shards : [kind]) :
+      name => kind == "shard*" ? [name] : flatten([for group in groups : group == "shard*" ? local.shards : [group]])
+    }
+  ]...)
   # Kinds of host that carry data: which replica sets have a member there.
-  member_kinds = {
-    for kind in concat(var.topology == "compact" ? ["mongo"] : ["config"], var.topology == "compact" ? [] : local.shards) :
-    kind => kind == "mongo" ? concat(["config"], local.shards) : [kind]
-  }
-  # Every kind of host, with the inventory groups of its hosts.
-  kinds = merge(local.member_kinds, { router = ["mongos", "web"] })
+  member_kinds = { for kind, groups in local.kinds : kind => groups if kind != "router" }
 
   instance_type_of_kind = merge(
     { for shard in local.shards : shard => var.instance_types.shard },
@@ -32,8 +39,11 @@ locals {
 
   # A host keeps its address when others come or go, and when it is rebuilt.
   first_address = merge(
-    { for index, shard in local.shards : shard => 41 + 10 * index },
-    { mongo = 11, config = 11, router = 31 },
+    local.shared.cluster_first_addresses,
+    {
+      for index, shard in local.shards :
+      shard => local.shared.cluster_first_addresses.first_shard + local.shared.cluster_first_addresses.shard_step * index
+    },
   )
 
   # By name. Numbers begin with 0 here, with 1 in names.

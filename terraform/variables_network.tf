@@ -43,7 +43,7 @@ variable "vpc_cidr" {
 }
 
 variable "admin_cidrs" {
-  description = "Who may reach ssh (22) on every host, and mongos (27017) and the admin app (8080) on the routers. /16 at the widest."
+  description = "Who may reach ssh on every host, and mongos and the admin app on the routers. /16 at the widest."
   type        = list(string)
   nullable    = false
 
@@ -60,12 +60,12 @@ variable "admin_cidrs" {
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : !can(regex(":", cidr))])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])}: can't be let in to ssh (22), mongos (27017) and the admin app (8080). The cluster has IPv4 addresses only, and ::/0 would be everybody."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])}: can't be let in to ssh, mongos and the admin app. The cluster has IPv4 addresses only, and ::/0 would be everybody."
   }
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : try(tonumber(split("/", cidr)[1]), 32) >= 16])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])}: wider than /16. That would open ssh (22), mongos (27017) and the admin app (8080) to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])}: wider than /16. That would open ssh, mongos and the admin app to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
   }
 }
 

@@ -17,7 +17,7 @@ def arguments(hosts: list[str], **options: Any) -> dict[str, Any]:
 
 
 def health(client: MongoClient[dict[str, Any]], host: str) -> float:
-    """1 while the member that is asked believes `host` to be up, else 0."""
+    """1 while the queried member believes that `host` is up, else 0."""
     found = {member["name"]: member["health"] for member in client.admin.command("replSetGetStatus")["members"]}
     return float(found[host])
 
@@ -29,10 +29,10 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     )
     assert formed["primary"] == hosts[0], formed
 
-    whole = run_module("mongodb_replica_set_health", **arguments(hosts))
-    assert (whole["failed"], whole["changed"], whole["primary"]) == (False, False, hosts[0])
+    healthy = run_module("mongodb_replica_set_health", **arguments(hosts))
+    assert (healthy["failed"], healthy["changed"], healthy["primary"]) == (False, False, hosts[0])
 
-    # A secondary that fetches nothing any more is up, and behind from the next write on.
+    # A locked secondary stays up, but lags from the next write on.
     with direct(hosts[2]) as client:
         client.admin.command("fsync", 1, lock=True)
     try:
@@ -48,7 +48,7 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     assert not tolerated["failed"]
     assert not run_module("mongodb_replica_set_health", **arguments(hosts))["failed"]
 
-    # The primary believes in a frozen member for the ten seconds that a heartbeat may take.
+    # The primary takes up to ten seconds, a heartbeat's timeout, to notice a frozen member.
     members.processes[hosts[1]].send(signal.SIGSTOP)
     frozen = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=1, max_lag=600))
     assert f"{hosts[1]}: no answer" in frozen["msg"]
@@ -56,18 +56,18 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     members.processes[hosts[1]].stop(signal.SIGKILL)
     with direct(hosts[0]) as client:
         wait_for(f"heartbeat without {hosts[1]}", lambda: health(client, hosts[1]) == 0)
-    # A cloud's inventory doesn't list a machine that is off; the set misses it all the same.
+    # A cloud's inventory doesn't list a machine that is off, but the set still misses it.
     lacking = run_module("mongodb_replica_set_health", **arguments(hosts[::2], timeout=6, max_lag=600))
     assert f"{hosts[1]}: (not reachable/healthy)" in lacking["msg"]
 
-    # Without a majority there is no primary either.
+    # Without a majority there is no primary.
     members.processes[hosts[2]].stop(signal.SIGKILL)
     alone = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=6, max_lag=600))
     assert alone["failed"]
 
 
-def test_says_when_the_password_is_refused(run_module: Module, members: Members) -> None:
+def test_rejected_password_is_reported(run_module: Module, members: Members) -> None:
     host = members.start("films")
     run_module("mongodb_replica_set", **arguments([host]), local_member=host)
     refused = run_module("mongodb_replica_set_health", **arguments([host], login_password="another"))
-    assert refused["msg"].startswith(f"films refuses {ADMIN}")
+    assert refused["msg"].startswith(f"films rejects {ADMIN}")

@@ -27,8 +27,8 @@ def refusal(new_cluster: Callable[..., Cluster]) -> Callable[..., str]:
 def test_open_administration_is_refused_with_the_rule_and_why(refusal: Callable[..., str]) -> None:
     said = refusal(admin_cidrs=["198.51.100.7/32", "0.0.0.0/0", "10.0.0.0/15", "::/0", "203.0.113.7/24", "everywhere"])
     for part in [
-        "admin_cidrs: 0.0.0.0/0, 10.0.0.0/15, ::/0: wider than /16. That would open ssh (22), mongos (27017)",
-        "admin_cidrs: ::/0: can't be let in to ssh (22), mongos (27017) and the admin app (8080)",
+        "admin_cidrs: 0.0.0.0/0, 10.0.0.0/15, ::/0: wider than /16. That would open ssh, mongos and",
+        "admin_cidrs: ::/0: can't be let in to ssh, mongos and the admin app",
         "admin_cidrs: 203.0.113.7/24, everywhere: must be an IPv4 network without host bits",
     ]:
         assert part in said

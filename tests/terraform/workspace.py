@@ -27,6 +27,8 @@ from ops.paths import ROOT
 from tests.terraform import providers
 
 TERRAFORM = ROOT / "terraform"
+#: Terraform reads it at this place beside its own directory.
+TOPOLOGY = ROOT / "ansible/group_vars/all/topology.json"
 
 #: The least that can be said: everything else has a default. The key's private half exists nowhere.
 VARIABLES: dict[str, Any] = {
@@ -150,9 +152,15 @@ class Workspace:
 
 
 def copy(directory: Path, *without: str) -> Path:
-    """Copies terraform/ without what only one machine has: state, plug-ins, variables, other backends."""
+    """Copies terraform/ and the file that it shares with Ansible.
+
+    Leaves out what only one machine has: state, plug-ins, variables, other backends.
+    """
     own = (".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf", "*_override.tf.json", "*.tfbackend")
     shutil.copytree(TERRAFORM, directory, ignore=shutil.ignore_patterns(*own, *without))
+    topology = directory.parent / TOPOLOGY.relative_to(ROOT)
+    topology.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TOPOLOGY, topology)
     return directory
 
 

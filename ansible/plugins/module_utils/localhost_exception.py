@@ -1,6 +1,6 @@
-"""What a member allows over loopback without a log-in: MongoDB's localhost exception, open until there is a user.
+"""MongoDB's localhost exception: what a member allows over loopback without a login, until it has a user.
 
-Every function raises PyMongoError where the member refuses or doesn't answer; `member` is its name as host:port.
+`member` is a member's name as host:port. Every function raises PyMongoError if the member refuses or doesn't answer.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def _connect(member: str) -> MongoClient[Document]:
 
 
 def initiate(member: str, config: Document) -> None:
-    """Initiates a replica set with this configuration."""
+    """Initiates a replica set with the configuration."""
     with _connect(member) as connection:
         connection.admin.command("replSetInitiate", config)
 
 
 def create_root(member: str, user: str, password: str, deadline: float) -> None:
-    """Creates a user of role root, which closes the exception; waits until `deadline` for the member to be primary."""
+    """Creates a user with the role root, which closes the exception. Waits until `deadline` for a primary."""
     with _connect(member) as connection:
         wait_for(lambda: connection.admin.command("hello")["isWritablePrimary"], deadline)
         connection.admin.command(
@@ -40,7 +40,7 @@ def create_root(member: str, user: str, password: str, deadline: float) -> None:
 
 
 def is_open(member: str) -> bool:
-    """Whether the member answers administrators' commands without a log-in."""
+    """Whether the member answers administrators' commands without a login."""
     with _connect(member) as connection:
         try:
             connection.admin.command("replSetGetStatus")

@@ -1,4 +1,4 @@
-"""What this project's MongoDB modules share: connection options, time-outs, and how a server's refusal reads."""
+"""Shared by the MongoDB modules: connection options, timeouts and error codes."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ try:
 
     PYMONGO_ERROR = None
 except ImportError:
-    # Named all the same, so that a module can import them and end with `require_pymongo`'s message.
+    # So that modules can import the names and fail with `require_pymongo`'s message.
     MongoClient = OperationFailure = PyMongoError = None
     PYMONGO_ERROR = traceback.format_exc()
 
 Document = dict[str, Any]
 T = TypeVar("T")
 
-#: Server error codes (mongo/base/error_codes.yml) that the modules act upon.
+#: Server error codes (mongo/base/error_codes.yml) that the modules handle.
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 ALREADY_INITIALIZED = 23
 
-#: No call waits longer than this for a server that accepts connections and then says nothing (a frozen host does).
+#: No call waits longer for a server that accepts connections but never answers, as a frozen host does.
 SOCKET_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_MS = 3_000
 
 
 def login_arguments() -> Document:
-    """The options of a module that logs in to one process; `login_host` is the host that the module runs on."""
+    """The login options of a module that talks to one process; documented in doc_fragments/mongodb_process.py."""
     return {
         "login_host": {"type": "str", "default": "localhost"},
-        "login_port": {"type": "int", "default": 27017},
+        "login_port": {"type": "int", "required": True},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
     }
 
 
 def require_pymongo(module: AnsibleModule) -> None:
-    """Ends the module with a readable message where its Python lacks PyMongo."""
+    """Fails with a readable message if the module's Python lacks PyMongo."""
     if PYMONGO_ERROR:
         module.fail_json(msg=missing_required_lib("pymongo"), exception=PYMONGO_ERROR)
 
@@ -56,7 +56,7 @@ def client(
     replica_set: str | None = None,
     selection_seconds: float = 5,
 ) -> MongoClient[Document]:
-    """A client of one process, or of a replica set's primary when `replica_set` names it; connects at first use."""
+    """A client of one process, or of a replica set's primary if `replica_set` is given. Connects at first use."""
     options: Document = {"replicaSet": replica_set} if replica_set else {"directConnection": True}
     if user:
         options |= {"username": user, "password": password, "authSource": "admin"}
@@ -80,12 +80,12 @@ def login(module: AnsibleModule) -> MongoClient[Document]:
 
 
 def code_of(error: PyMongoError) -> int | None:
-    """The server's error code; None when the failure was on the way to the server."""
+    """The server's error code. None if the server wasn't reached."""
     return error.code if isinstance(error, OperationFailure) else None
 
 
 def hello(address: str, *, seconds: float = 3) -> Document | None:
-    """What a process says of itself before any log-in; None when it doesn't answer."""
+    """The process's answer to `hello`, which needs no login. None if it doesn't answer."""
     try:
         with client(address, selection_seconds=seconds) as connection:
             return connection.admin.command("hello")
@@ -94,7 +94,7 @@ def hello(address: str, *, seconds: float = 3) -> Document | None:
 
 
 def wait_for(ask: Callable[[], T | None], deadline: float, *, pause: float = 0.2) -> T | None:
-    """Asks until the answer is true or `deadline` (time.monotonic) has passed; returns the last answer."""
+    """Calls `ask` until the answer is true or `deadline` (time.monotonic) has passed. Returns the last answer."""
     while True:
         answer = ask()
         if answer or time.monotonic() >= deadline:

@@ -1,6 +1,6 @@
-"""Replica set configurations as plain data: how one differs from the inventory, and the next step towards it.
+"""Replica set configurations as plain data: differences from the inventory and the next step to remove them.
 
-Nothing here talks to a server.
+Doesn't talk to any server.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 Document = dict[str, Any]
 
-#: MongoDB's limit: a member beyond it holds data and has no vote.
+#: MongoDB's limit. Members beyond it hold data but have no vote.
 MAX_VOTING_MEMBERS = 7
 
 
 @dataclass(frozen=True)
 class Step:
-    """One reconfiguration: the whole new configuration, and the members it adds and removes (at most one in all)."""
+    """One reconfiguration: the new configuration, and the member that it adds or removes, if any."""
 
     config: Document
     added: str | None = None
@@ -25,12 +25,12 @@ class Step:
 
 
 def hosts(config: Document) -> list[str]:
-    """The members of a configuration as host:port, in its order."""
+    """The configuration's members as host:port, in order."""
     return [member["host"] for member in config["members"]]
 
 
 def initial(name: str, member: str, *, configsvr: bool, settings: Document) -> Document:
-    """The configuration that a set starts with: a single member, which elects itself at once."""
+    """The configuration of a new set: a single member, which elects itself at once."""
     config: Document = {"_id": name, "members": [{"_id": 0, "host": member}]}
     if configsvr:
         config["configsvr"] = True
@@ -40,10 +40,10 @@ def initial(name: str, member: str, *, configsvr: bool, settings: Document) -> D
 
 
 def next_step(current: Document, wanted: list[str], settings: Document) -> Step | None:
-    """The next reconfiguration on the way from `current` to the wanted members and settings; None when there.
+    """The next reconfiguration from `current` to the wanted members and settings. None if there is no difference.
 
-    MongoDB allows one voting change at a time. Members are added before others are removed, so that the set never
-    has fewer than it will have in the end. Settings that aren't named are left alone.
+    MongoDB allows one voting change at a time. Adds members before it removes others, so that the set never has fewer
+    than it ends up with. Leaves other settings alone.
     """
     config = copy.deepcopy(current)
     config["version"] = current["version"] + 1
@@ -65,9 +65,9 @@ def next_step(current: Document, wanted: list[str], settings: Document) -> Step 
 
 
 def conflicts(name: str, greetings: dict[str, Document | None]) -> list[str]:
-    """What no reconfiguration can mend, from each member's answer to `hello` (None: it doesn't answer).
+    """The differences that no reconfiguration can fix, from each member's answer to `hello` (None: no answer).
 
-    Returns one sentence for every member that isn't what the inventory says.
+    Returns one sentence for each member that contradicts the inventory.
     """
     found = []
     for host, greeting in greetings.items():
@@ -81,5 +81,5 @@ def conflicts(name: str, greetings: dict[str, Document | None]) -> list[str]:
 
 
 def initialised(name: str, greetings: dict[str, Document | None]) -> list[str]:
-    """The members that answer as part of the set."""
+    """The members that report being part of the set."""
     return [host for host, greeting in greetings.items() if greeting and greeting.get("setName") == name]

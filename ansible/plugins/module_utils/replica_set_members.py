@@ -1,6 +1,7 @@
-"""What the members of a replica set say of it, asked of each by itself or of the primary.
+"""The state of a replica set, as its primary and its members report it.
 
-`connection` is a client of the primary, logged in; members are named host:port. Raises PyMongoError unless stated.
+`connection` is a logged-in client of the primary. Members are named host:port. Functions raise PyMongoError unless
+stated otherwise.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import time
 from ansible.module_utils import replica_set_config as plan
 from ansible.module_utils.mongodb_client import Document, MongoClient, PyMongoError, code_of, hello
 
-#: Errors after which a reconfiguration is planned anew: another one overtook it (the server itself makes one when a new
-#: member has its data), the last one isn't committed yet, or an election came between.
+#: Errors after which a reconfiguration is planned again: another one came first (the server makes one itself when a new
+#: member has its data), the last one isn't committed yet, or there was an election.
 PLAN_AGAIN = {
     103,  # NewReplicaSetConfigurationIncompatible
     109,  # ConfigurationInProgress
@@ -26,9 +27,9 @@ _HEALTHY = ("PRIMARY", "SECONDARY")
 
 
 def survey(name: str, members: list[str], deadline: float, *, wait: bool) -> dict[str, Document | None]:
-    """Every member's answer to `hello` (None: no answer); waits, if asked to, for members that are starting.
+    """Each member's answer to `hello` (None: no answer). With `wait`, waits for members that are starting.
 
-    Once part of the set `name` answers, members that don't may be down and are not waited for. Raises nothing.
+    Doesn't wait for others once a member of the set `name` answers: they may be down. Raises nothing.
     """
 
     def ask() -> dict[str, Document | None]:
@@ -45,32 +46,32 @@ def survey(name: str, members: list[str], deadline: float, *, wait: bool) -> dic
 
 
 def config(connection: MongoClient[Document]) -> Document:
-    """The configuration that the primary has now."""
+    """The primary's current configuration."""
     return connection.admin.command("replSetGetConfig")["config"]
 
 
 def states(connection: MongoClient[Document]) -> dict[str, str]:
-    """Member -> its state as the primary sees it, such as SECONDARY, STARTUP2 or (not reachable/healthy)."""
+    """Member -> state as the primary sees it, such as SECONDARY, STARTUP2 or (not reachable/healthy)."""
     status = connection.admin.command("replSetGetStatus")
     return {member["name"]: member["stateStr"] for member in status["members"]}
 
 
 def primary(connection: MongoClient[Document]) -> str | None:
-    """The primary; None while there is none."""
+    """The primary. None if there is none."""
     return next((host for host, state in states(connection).items() if state == "PRIMARY"), None)
 
 
 def unhealthy(connection: MongoClient[Document], members: list[str]) -> dict[str, str]:
-    """Those of the members that are neither primary nor secondary -> their state."""
+    """The members that are neither primary nor secondary -> state."""
     found = states(connection)
     listed = {host: found.get(host, "not a member") for host in members}
     return {host: state for host, state in listed.items() if state not in _HEALTHY}
 
 
 def lacking(connection: MongoClient[Document], members: list[str], max_lag: float) -> dict[str, str]:
-    """Member -> why it isn't up, or that it is `max_lag` seconds and more behind the primary's last write.
+    """Member -> why it isn't healthy, or its lag if that is `max_lag` seconds or more.
 
-    Members of the set that aren't listed count too: a machine that is off may be missing in a cloud's inventory.
+    Members that aren't listed count too: a cloud's inventory may lack a machine that is off.
     """
     status = {member["name"]: member for member in connection.admin.command("replSetGetStatus")["members"]}
     everyone = list(dict.fromkeys([*members, *status]))
@@ -88,10 +89,10 @@ def lacking(connection: MongoClient[Document], members: list[str], max_lag: floa
 
 
 def denying(members: list[str]) -> dict[str, str]:
-    """Those of the members that don't call themselves primary or secondary at this moment -> what they say.
+    """The members that don't report being primary or secondary right now -> what they report.
 
-    The primary knows of another member what the last heartbeat said (one in two seconds by default): a member that has
-    stopped or restarted since is healthy to it. Raises nothing.
+    The primary relies on the last heartbeat (one every two seconds by default), so it doesn't know of a member that has
+    stopped or restarted since. Raises nothing.
     """
     greetings = {host: hello(host) for host in members}
     return {
@@ -102,7 +103,7 @@ def denying(members: list[str]) -> dict[str, str]:
 
 
 def settled(connection: MongoClient[Document], added: str | None) -> bool:
-    """Whether a majority has the newest configuration and the member that it added, if any, has its data."""
+    """Whether a majority has the newest configuration, and the added member, if any, has its data."""
     try:
         status = connection.admin.command("replSetGetConfig", commitmentStatus=True)
         arrived = added is None or states(connection).get(added) in _HEALTHY

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: write kernel settings now, and say which ones this machine doesn't let one set. See DOCUMENTATION."""
+"""Ansible module: set kernel parameters where the machine allows it. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -12,54 +12,70 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: kernel_settings
-short_description: Set files below /proc/sys and /sys, reporting those that can't be set
+short_description: Set kernel parameters and files below /sys where the machine allows it
 description:
-  - Writes each value unless it is there. What a container may not write, and what a kernel or machine doesn't have, is
-    returned with the reason instead of failing. The files that set the same at boot are for a template to write.
-  - ansible.posix.sysctl isn't used because it knows /proc/sys only and fails, or is silent about, what it can't set.
+  - Writes each value that differs. Returns the settings that a container can't write, or that the kernel or machine
+    doesn't have, with the reasons, instead of failing.
+  - Sets values now only. Write the files that set them at boot yourself.
+  - C(ansible.posix.sysctl) isn't used because it only knows C(/proc/sys), and fails or is silent if it
+    can't set a value.
 options:
   settings:
-    description: "Path (may be a pattern such as C(/sys/block/nvme*/queue/read_ahead_kb)) -> value."
+    description:
+      - Maps each setting to its value. A setting is a kernel parameter's name, or a path or pattern such as
+        C(/sys/block/nvme*/queue/read_ahead_kb).
     type: dict
     required: true
   minimums:
-    description: "The same for whole numbers that a machine may exceed: a value that is larger already is left alone."
+    description: Whole numbers to raise settings to. Larger values are left alone.
     type: dict
     default: {}
+extends_documentation_fragment: [action_common_attributes]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
+  platform: {platforms: linux}
+author: [Film Library]
 """
 
 EXAMPLES = r"""
 - name: Keep the kernel from swapping out a database
   kernel_settings:
     settings:
-      /proc/sys/vm/swappiness: 1
+      vm.swappiness: 1
 """
 
 RETURN = r"""
-skipped_settings: {description: Path -> why it isn't set, type: dict, returned: always}
+skipped_settings:
+  description: Maps the path of each setting that can't be set to the reason.
+  type: dict
+  returned: always
+  sample: {/proc/sys/vm/swappiness: "read-only here, stays 60"}
 exceeded_minimums:
-  description: Paths whose value is larger than the minimum. One that equals it isn't among them, so that what a
-    run has set is the same to the next one.
+  description: The O(minimums) that the machine's own value exceeds. An equal value may be the work of an earlier run.
   type: list
   elements: str
   returned: always
+  sample: [fs.file-max]
 """
 
-#: An answer to "may I write?" that describes the machine rather than a fault.
+#: Errors that describe the machine rather than a fault.
 _NOT_HERE = {errno.EROFS: "read-only here", errno.EACCES: "not permitted", errno.EPERM: "not permitted"}
 
 
+def pattern(setting: str) -> str:
+    """The path or pattern of a setting, which may be a kernel parameter's name."""
+    return setting if setting.startswith("/") else f"/proc/sys/{setting.replace('.', '/')}"
+
+
 def current(path: str) -> str:
-    """The value as it would be written: in a list of choices the kernel puts the chosen one in brackets."""
+    """The current value. In a list of choices the kernel puts it in brackets."""
     text = Path(path).read_text().strip()
     return text.partition("[")[2].partition("]")[0] if "[" in text else text
 
 
 def refusal(path: str) -> str | None:
-    """Why the file can't be written; None when it can. Asks by opening it, which changes nothing."""
+    """Why the file can't be written. None if it can. Only opens it, which changes nothing."""
     try:
         os.close(os.open(path, os.O_WRONLY))
     except OSError as error:
@@ -81,15 +97,15 @@ def main() -> None:
     skipped: dict[str, str] = {}
     before: dict[str, str] = {}
     after: dict[str, str] = {}
-    for pattern, value in {**module.params["settings"], **minimums}.items():
-        paths = sorted(glob.glob(pattern))
+    for setting, value in {**module.params["settings"], **minimums}.items():
+        paths = sorted(glob.glob(pattern(setting)))
         if not paths:
-            skipped[pattern] = "no such device or setting here"
+            skipped[pattern(setting)] = "no such device or setting here"
         for path in paths:
             if (now := current(path)) == str(value):
                 continue
-            if pattern in minimums and int(now) > int(value):
-                exceeded.append(path)
+            if setting in minimums and int(now) > int(value):
+                exceeded.append(setting)
                 continue
             if why := refusal(path):
                 skipped[path] = f"{why}, stays {now}"

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: does a MongoDB process answer, and does it take a log-in? See DOCUMENTATION."""
+"""Ansible module: check that a MongoDB process answers and accepts a login. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -19,29 +19,38 @@ from ansible.module_utils.mongodb_client import (
 
 DOCUMENTATION = r"""
 module: mongodb_login
-short_description: Ask a MongoDB process whether it answers and takes a log-in
+short_description: Wait for a MongoDB process and try a login
 description:
-  - Waits until the process answers, then tries the log-in where one is given. Changes nothing.
-  - community.mongodb.mongodb_user can't tell whether a password differs; this can.
+  - Waits until the process answers, then tries the login if one is given. Changes nothing.
+  - C(community.mongodb.mongodb_user) can't compare passwords. This module can.
 options:
-  timeout: {description: Seconds to wait for an answer, type: int, default: 60}
-  login_host: {description: Host of the process, type: str, default: localhost}
-  login_port: {description: Port of the process, type: int, default: 27017}
-  login_user: {description: User to try, type: str}
-  login_password: {description: The user's password, type: str}
+  timeout:
+    description: Seconds to wait for an answer.
+    type: int
+    default: 60
+extends_documentation_fragment: [action_common_attributes, mongodb_process]
 attributes:
   check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
+author: [Film Library]
 """
 
 EXAMPLES = r"""
 - name: Wait until the router answers
   mongodb_login:
-    login_port: 27017
+    login_port: "{{ mongos_port }}"
 """
 
 RETURN = r"""
-accepted: {description: Whether the log-in was accepted; false without one, type: bool, returned: success}
-primary: {description: Whether the process takes writes (a router always does), type: bool, returned: success}
+accepted:
+  description: Whether the process accepted the login. False if none was given.
+  type: bool
+  returned: success
+primary:
+  description: Whether the process takes writes. A router always does.
+  type: bool
+  returned: success
 """
 
 

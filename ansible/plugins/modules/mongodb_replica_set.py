@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: a replica set as the inventory describes it. See DOCUMENTATION."""
+"""Ansible module: form a replica set and keep its members as listed. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -27,46 +27,89 @@ DOCUMENTATION = r"""
 module: mongodb_replica_set
 short_description: Form a replica set with authentication on, and keep its members as listed
 description:
-  - Initiates the set with the member that the module runs beside (which elects itself at once), creates its
-    administrator through the localhost exception, which closes the exception, then adds the other members.
-  - On a set that exists, adds and removes members one at a time, each time waiting until the configuration is committed
-    and a new member has its data. A set is initiated only while every listed member answers that it belongs to none.
-  - Fails, showing both sides, for what can't be mended without losing data. It never wipes or re-initiates anything.
-  - Ends when every listed member is primary or secondary. So it also serves as the wait after a restart.
-  - community.mongodb.mongodb_replicaset isn't used because it can't initiate with authentication on and looks no
-    further than the set's name once there is one.
+  - Initiates the set on the local member, which elects itself, creates the administrator through the localhost
+    exception, and then adds the other members.
+  - Adds and removes members of an existing set one at a time. Waits each time until the configuration is committed and
+    the new member has its data.
+  - Initiates a set only if every listed member answers and belongs to none.
+  - Fails, showing both sides, on differences that can't be fixed without losing data. Never wipes or re-initiates
+    anything.
+  - Ends when every listed member is primary or secondary, so it also serves as the wait after a restart.
+  - C(community.mongodb.mongodb_replicaset) isn't used because it can't initiate with authentication on, and compares
+    nothing but the name of an existing set.
 options:
-  name: {description: Name of the set, type: str, required: true}
-  members: {description: "All members as host:port, names and no addresses", type: list, elements: str, required: true}
-  local_member: {description: The one of I(members) that the module runs beside, type: str, required: true}
-  configsvr: {description: Whether these are a cluster's config servers, type: bool, default: false}
-  settings: {description: "Entries of the configuration's C(settings); others are left alone", type: dict, default: {}}
-  login_user: {description: The set's administrator (role root), type: str, required: true}
-  login_password: {description: The administrator's password, type: str, required: true}
-  timeout: {description: Seconds for everything together, type: int, default: 180}
+  name:
+    description: Name of the replica set.
+    type: str
+    required: true
+  members:
+    description: All members as C(host:port). Use host names, not addresses.
+    type: list
+    elements: str
+    required: true
+  local_member:
+    description: The entry of O(members) that runs on the same host as the module.
+    type: str
+    required: true
+  configsvr:
+    description: Whether the members are a cluster's config servers.
+    type: bool
+    default: false
+  settings:
+    description: Entries of the configuration's C(settings). Others are left alone.
+    type: dict
+    default: {}
+  login_user:
+    description: The set's administrator, with the role C(root).
+    type: str
+    required: true
+  login_password:
+    description: The administrator's password.
+    type: str
+    required: true
+  timeout:
+    description: Seconds for everything together.
+    type: int
+    default: 180
+requirements:
+  - pymongo
+extends_documentation_fragment: [action_common_attributes]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
+  platform: {platforms: posix}
+seealso:
+  - module: mongodb_replica_set_health
+author: [Film Library]
 """
 
 EXAMPLES = r"""
 - name: Form the replica set shard1
   mongodb_replica_set:
     name: shard1
-    members: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
-    local_member: mongo-1:27018
+    members: [db-1:27101, db-2:27101, db-3:27101]
+    local_member: db-1:27101
     login_user: shard-admin
     login_password: "{{ shard_admin_password }}"
 """
 
 RETURN = r"""
-primary: {description: "The primary as host:port; null before the set exists", type: str, returned: success}
-changes: {description: What was done or would be, in words, type: list, elements: str, returned: success}
+primary:
+  description: The primary as C(host:port). Null while the set doesn't exist (check mode).
+  type: str
+  returned: success
+  sample: db-1:27101
+changes:
+  description: What the module did, or would do in check mode.
+  type: list
+  elements: str
+  returned: always
+  sample: [initiated shard1 with db-1:27101, created shard-admin, add db-2:27101]
 """
 
 
 class ReplicaSet:
-    """One run of the module: what it found, and what it did."""
+    """One run of the module: what it found and what it changed."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -79,7 +122,7 @@ class ReplicaSet:
         self.before: list[str] = []
 
     def run(self) -> None:
-        """Converges the set; ends the module."""
+        """Converges the set and exits the module."""
         greetings = members.survey(self.name, self.wanted, self.deadline, wait=not self.module.check_mode)
         if found := plan.conflicts(self.name, greetings):
             self.refuse("; ".join(found))
@@ -104,20 +147,20 @@ class ReplicaSet:
     # -- forming the set
 
     def initiate(self) -> None:
-        """Initiates with the local member alone, over the localhost exception."""
+        """Initiates the set on the local member, through the localhost exception."""
         config = plan.initial(self.name, self.local, configsvr=self.module.params["configsvr"], settings=self.settings)
         try:
             localhost_exception.initiate(self.local, config)
         except PyMongoError as error:
-            # It has users (so no localhost exception) or a configuration, and yet says that it is in no set.
+            # It has users (so no localhost exception) or a configuration, although it reports no set.
             if code_of(error) in (ALREADY_INITIALIZED, UNAUTHORIZED):
-                self.refuse(f"{self.local} holds the data of a set that it isn't a member of now ({error})")
+                self.refuse(f"{self.local} holds the data of a set that it is no longer a member of ({error})")
             self.fail(f"{self.local} can't be initiated: {error}")
         self.before = []
         self.changes.append(f"initiated {self.name} with {self.local}")
 
     def log_in(self, seeds: list[str]) -> MongoClient[Document]:
-        """A client of the primary as administrator, who is created where the set has no user yet."""
+        """A client of the primary, logged in as administrator. Creates the administrator if the set has no user yet."""
         connection = self.admin_client(seeds)
         try:
             connection.admin.command("ping")
@@ -130,7 +173,7 @@ class ReplicaSet:
         return connection
 
     def create_admin(self) -> None:
-        """Creates the administrator through the localhost exception; it exists while the set has no user."""
+        """Creates the administrator through the localhost exception, which is open until the set has a user."""
         user = self.module.params["login_user"]
         if self.module.check_mode:
             self.changes.append(f"would create {user}")
@@ -140,8 +183,8 @@ class ReplicaSet:
         except PyMongoError as error:
             reason = str(error)
             if code_of(error) == UNAUTHORIZED:
-                reason = "it has users already, and refuses this password: these secrets are of another cluster"
-            self.fail(f"{self.name} refuses {user}, and the user can't be created on {self.local}: {reason}")
+                reason = "it already has users and rejects this password: these secrets belong to another cluster"
+            self.fail(f"{self.name} rejects {user}, and the user can't be created on {self.local}: {reason}")
         self.changes.append(f"created {user}")
 
     # -- keeping it as listed
@@ -151,7 +194,7 @@ class ReplicaSet:
         if self.module.check_mode:
             self.would_converge(members.config(connection))
             return
-        self.refuse_strangers(members.config(connection), greetings)
+        self.refuse_unknown_members(members.config(connection), greetings)
         while True:
             config = members.config(connection)
             step = plan.next_step(config, self.wanted, self.settings)
@@ -164,22 +207,24 @@ class ReplicaSet:
                 connection.admin.command("replSetReconfig", step.config, maxTimeMS=30_000)
             except PyMongoError as error:
                 if time.monotonic() > self.deadline or (code_of(error) or 189) not in members.PLAN_AGAIN:
-                    self.fail(f"{self.name} refuses to {self.describe(step)}: {error}")
+                    self.fail(f"{self.name}: can't {self.describe(step)}: {error}")
                 time.sleep(0.2)
                 continue
             self.changes.append(self.describe(step))
             self.wait_until_committed(connection, step)
 
-    def refuse_strangers(self, config: Document, greetings: dict[str, Document | None]) -> None:
-        """A member of a set of the same name that this set doesn't know was initiated by itself: two sets."""
+    def refuse_unknown_members(self, config: Document, greetings: dict[str, Document | None]) -> None:
+        """Fails if an unknown member belongs to a second set of the same name."""
         known = plan.hosts(config)
         for host in plan.initialised(self.name, greetings):
             others = (greetings[host] or {}).get("hosts", [])
             if host not in known and not set(others) & set(known):
-                self.refuse(f"{host} belongs to another set of that name ({', '.join(others)}) than {', '.join(known)}")
+                self.refuse(
+                    f"{host} belongs to another set of that name ({', '.join(others)}), not to {', '.join(known)}"
+                )
 
     def wait_until_committed(self, connection: MongoClient[Document], step: plan.Step) -> None:
-        """Waits until a majority has the new configuration and a new member has its data."""
+        """Waits until a majority has the new configuration and the new member, if any, has its data."""
         if not wait_for(lambda: members.settled(connection, step.added), self.deadline):
             self.fail(f"{self.name}: {self.describe(step)}, but the set hasn't settled: {members.states(connection)}")
 
@@ -196,19 +241,17 @@ class ReplicaSet:
         return members.primary(connection)
 
     def check_exception_closed(self) -> None:
-        """Anyone on the host could make themselves administrator while the localhost exception is open."""
+        """Fails if the localhost exception is open: anyone on the host could create an administrator."""
         if self.module.check_mode:
             return
         try:
             still_open = localhost_exception.is_open(self.local)
         except PyMongoError as error:
-            self.fail(f"{self.local} doesn't say whether its localhost exception is closed: {error}")
+            self.fail(f"can't tell whether the localhost exception of {self.local} is closed: {error}")
         if still_open:
-            self.fail(
-                f"{self.local} answers administrators' commands without a log-in: its localhost exception is open"
-            )
+            self.fail(f"{self.local} answers administrators' commands without a login: its localhost exception is open")
 
-    # -- log-in and endings
+    # -- login and results
 
     def admin_client(self, seeds: list[str]) -> MongoClient[Document]:
         return client(
@@ -234,7 +277,7 @@ class ReplicaSet:
         return f"remove {step.removed}" if step.removed else f"set {self.settings}"
 
     def refuse(self, found: str) -> NoReturn:
-        """Ends the module over a difference that it must not mend, showing both sides."""
+        """Fails on a difference that the module must not fix, showing both sides."""
         self.fail(
             f"The inventory says that {', '.join(self.wanted)} are replica set {self.name}, but {found}. "
             "Nothing was changed: correct the inventory, or move that data away yourself."

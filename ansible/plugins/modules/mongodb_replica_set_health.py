@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: wait until a replica set is whole and caught up. See DOCUMENTATION."""
+"""Ansible module: wait until a replica set is healthy and caught up. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -18,37 +18,66 @@ from ansible.module_utils.mongodb_client import (
 
 DOCUMENTATION = r"""
 module: mongodb_replica_set_health
-short_description: Wait until a replica set has a primary and every member is up and caught up
+short_description: Wait until a replica set is healthy and caught up
 description:
-  - Asks the primary until every member, listed or not, is primary or secondary and has the primary's last write, and
-    fails with what is lacking when that takes too long. Changes nothing.
-  - Listed members are asked themselves, too, because the primary doesn't know at once that one has stopped.
-  - community.mongodb.mongodb_status isn't used because it doesn't look at how far a secondary is behind.
+  - Waits until the set has a primary, and every member is primary or secondary and has the primary's last write. Fails
+    with the reasons on timeout. Changes nothing.
+  - Members that aren't listed count too, because a cloud's inventory may lack a machine that is off.
+  - Also asks each listed member directly, because the primary notices a stopped member late.
+  - C(community.mongodb.mongodb_status) isn't used because it ignores replication lag.
 options:
-  name: {description: Name of the set, type: str, required: true}
-  members: {description: All members as host:port, type: list, elements: str, required: true}
-  login_user: {description: A user who may ask for the set's status, type: str, required: true}
-  login_password: {description: The user's password, type: str, required: true}
+  name:
+    description: Name of the replica set.
+    type: str
+    required: true
+  members:
+    description: All members as C(host:port).
+    type: list
+    elements: str
+    required: true
+  login_user:
+    description: A user that may read the set's status.
+    type: str
+    required: true
+  login_password:
+    description: The user's password.
+    type: str
+    required: true
   max_lag:
-    description: Seconds that a secondary may be behind; 0 asks for the very last write, which a busy one may not have.
+    description: Seconds that a secondary may lag behind. V(0) demands the last write, which a busy one may not have.
     type: int
     default: 0
-  timeout: {description: Seconds to wait, type: int, default: 60}
+  timeout:
+    description: Seconds to wait.
+    type: int
+    default: 60
+requirements:
+  - pymongo
+extends_documentation_fragment: [action_common_attributes]
 attributes:
   check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
+seealso:
+  - module: mongodb_replica_set
+author: [Film Library]
 """
 
 EXAMPLES = r"""
 - name: Wait until every member of shard1 has every write
   mongodb_replica_set_health:
     name: shard1
-    members: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
+    members: [db-1:27101, db-2:27101, db-3:27101]
     login_user: shard-admin
     login_password: "{{ shard_admin_password }}"
 """
 
 RETURN = r"""
-primary: {description: The primary as host:port, type: str, returned: success}
+primary:
+  description: The primary as C(host:port).
+  type: str
+  returned: success
+  sample: db-1:27101
 """
 
 
@@ -69,18 +98,18 @@ def main() -> None:
     options = module.params
     lacking: dict[str, str] = {}
 
-    def whole() -> str | None:
-        """The primary of the set when nothing is lacking."""
+    def healthy() -> str | None:
+        """The primary, if the set is healthy."""
         nonlocal lacking
         try:
-            # The members' own word first: one that has restarted may call itself secondary before it has every write.
+            # Ask the members first: one that has restarted may report itself secondary before it has every write.
             lacking = members.denying(options["members"]) or members.lacking(
                 connection, options["members"], options["max_lag"]
             )
             return None if lacking else members.primary(connection)
         except PyMongoError as error:
             if code_of(error) == AUTHENTICATION_FAILED:
-                module.fail_json(msg=f"{options['name']} refuses {options['login_user']}: {error}")
+                module.fail_json(msg=f"{options['name']} rejects {options['login_user']}: {error}")
             lacking = {"primary": f"no answer ({error})"}
             return None
 
@@ -91,10 +120,10 @@ def main() -> None:
         password=options["login_password"],
         selection_seconds=min(5, options["timeout"]),
     ) as connection:
-        primary = wait_for(whole, time.monotonic() + options["timeout"])
+        primary = wait_for(healthy, time.monotonic() + options["timeout"])
     if primary is None:
         found = "; ".join(f"{host}: {state}" for host, state in lacking.items())
-        module.fail_json(msg=f"{options['name']} isn't whole after {options['timeout']} s: {found}")
+        module.fail_json(msg=f"{options['name']} isn't healthy after {options['timeout']} s: {found}")
     module.exit_json(changed=False, primary=primary)
 
 

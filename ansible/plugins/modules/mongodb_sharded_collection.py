@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: a collection sharded on a key. See DOCUMENTATION."""
+"""Ansible module: shard a collection. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -18,26 +18,36 @@ from ansible.module_utils.mongodb_client import (
 
 DOCUMENTATION = r"""
 module: mongodb_sharded_collection
-short_description: Shard a collection of a MongoDB cluster on a key
+short_description: Shard a collection of a MongoDB cluster
 description:
-  - Creates the database and the collection where needed and shards the collection through a router.
-  - A collection that is sharded already is compared with I(key) and I(unique). A difference is an error that shows both
-    sides, because changing a key moves every document and is for an operator to decide (reshardCollection).
+  - Shards the collection through a router, creating database and collection as needed.
+  - Compares the key and uniqueness of a sharded collection with O(key) and O(unique). A difference is an error that
+    shows both sides, because changing a key (C(reshardCollection)) moves every document and is up to an operator.
 options:
-  database: {description: Name of the database, type: str, required: true}
-  collection: {description: Name of the collection, type: str, required: true}
+  database:
+    description: Name of the database.
+    type: str
+    required: true
+  collection:
+    description: Name of the collection.
+    type: str
+    required: true
   key:
-    description: "Field -> C(1) or C(hashed), in the key's order."
+    description: The shard key. Maps each field, in order, to V(1) or V(hashed).
     type: dict
     required: true
-  unique: {description: Whether the key is unique over all shards, type: bool, default: false}
-  login_host: {description: Host of the router, type: str, default: localhost}
-  login_port: {description: Port of the router, type: int, default: 27017}
-  login_user: {description: A user who may shard (clusterManager or root), type: str}
-  login_password: {description: The user's password, type: str}
+  unique:
+    description: Whether the key is unique across all shards.
+    type: bool
+    default: false
+  login_user:
+    description: A user that may shard collections, with the role C(clusterManager) or C(root).
+extends_documentation_fragment: [action_common_attributes, mongodb_process]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
+  platform: {platforms: posix}
+author: [Film Library]
 """
 
 EXAMPLES = r"""
@@ -46,23 +56,28 @@ EXAMPLES = r"""
     database: movie_library
     collection: movies
     key: {title_hash: hashed}
+    login_port: "{{ mongos_port }}"
     login_user: cluster-admin
     login_password: "{{ cluster_admin_password }}"
 """
 
 RETURN = r"""
-chunks: {description: "Shard -> its chunks; empty in check mode of a first run", type: dict, returned: success}
+chunks:
+  description: Maps each shard to its number of chunks. Empty if check mode would shard the collection.
+  type: dict
+  returned: success
+  sample: {shard1: 1, shard2: 1}
 """
 
 
 def key_of(entry: Document) -> Document:
-    """A key in one form: the server returns 1 as 1.0 at times, and a hand-written playbook "1"."""
+    """The key, normalised: the server may return 1 as 1.0, and a playbook may say "1"."""
     return {field: "hashed" if kind == "hashed" else int(kind) for field, kind in entry.items()}
 
 
 def sharding(connection: MongoClient[Document], namespace: str) -> Document | None:
-    """The collection's entry in the cluster's catalogue; None while it isn't sharded."""
-    # Since 8.0 the catalogue holds unsharded collections too, marked `unsplittable`.
+    """The collection's entry in the cluster's catalogue. None if it isn't sharded."""
+    # Since 8.0 the catalogue also lists unsharded collections, as `unsplittable`.
     return connection.config.collections.find_one(
         {"_id": namespace, "dropped": {"$ne": True}, "unsplittable": {"$ne": True}}
     )
@@ -75,12 +90,12 @@ def chunks_by_shard(connection: MongoClient[Document], entry: Document) -> dict[
 
 
 def describe(key: Document, unique: bool) -> dict[str, Any]:
-    # A list keeps the order of the fields, which is part of a shard key.
+    # A list, because the fields' order is part of a shard key.
     return {"key": [f"{field}: {kind}" for field, kind in key.items()], "unique": unique}
 
 
 def run(module: AnsibleModule, connection: MongoClient[Document]) -> None:
-    """Shards the collection unless it is sharded as asked; ends the module."""
+    """Shards the collection unless it already is, and exits the module."""
     namespace = f"{module.params['database']}.{module.params['collection']}"
     wanted = describe(key_of(module.params["key"]), module.params["unique"])
     entry = sharding(connection, namespace)
@@ -88,7 +103,7 @@ def run(module: AnsibleModule, connection: MongoClient[Document]) -> None:
         actual = describe(key_of(entry["key"]), bool(entry.get("unique")))
         if actual != wanted:
             module.fail_json(
-                msg=f"{namespace} is sharded on {actual} already, and the playbook asks for {wanted}. "
+                msg=f"{namespace} is already sharded on {actual}, but the playbook asks for {wanted}. "
                 "Nothing was changed: correct the playbook, or change the key with reshardCollection."
             )
         module.exit_json(changed=False, chunks=chunks_by_shard(connection, entry))

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: the shards of a cluster as the inventory lists them. See DOCUMENTATION."""
+"""Ansible module: add the listed shards to a cluster. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -18,64 +18,71 @@ module: mongodb_shards
 short_description: Add replica sets to a MongoDB cluster as shards
 description:
   - Adds the listed replica sets that aren't shards yet, through a router.
-  - Fails, showing both sides and changing nothing, when the cluster has a shard that isn't listed (it would have to be
-    drained first), or one of a listed name on other hosts.
-  - community.mongodb.mongodb_shard isn't used because it sees neither of these.
+  - Fails, showing both sides and changing nothing, if the cluster has a shard that isn't listed (it would have to be
+    drained first), or has a listed one on other hosts.
+  - C(community.mongodb.mongodb_shard) isn't used because it detects neither.
 options:
   shards:
-    description: "Name -> members as host:port. The shard's name is its replica set's."
+    description: Maps each shard's name, which is also its replica set's name, to its members as C(host:port).
     type: dict
     required: true
-  login_host: {description: Host of the router, type: str, default: localhost}
-  login_port: {description: Port of the router, type: int, default: 27017}
-  login_user: {description: A user who may add shards (clusterManager or root), type: str}
-  login_password: {description: The user's password, type: str}
+  login_user:
+    description: A user that may add shards, with the role C(clusterManager) or C(root).
+extends_documentation_fragment: [action_common_attributes, mongodb_process]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
+  platform: {platforms: posix}
+author: [Film Library]
 """
 
 EXAMPLES = r"""
 - name: Add the shards
   mongodb_shards:
     shards:
-      shard1: [mongo-1:27018, mongo-2:27018, mongo-3:27018]
-      shard2: [mongo-1:27028, mongo-2:27028, mongo-3:27028]
+      shard1: [db-1:27101, db-2:27101, db-3:27101]
+      shard2: [db-1:27102, db-2:27102, db-3:27102]
+    login_port: "{{ mongos_port }}"
     login_user: cluster-admin
     login_password: "{{ cluster_admin_password }}"
 """
 
 RETURN = r"""
-added: {description: Names of the shards that were added or would be, type: list, elements: str, returned: success}
+added:
+  description: Names of the shards that the module added, or would add in check mode.
+  type: list
+  elements: str
+  returned: success
+  sample: [shard2]
 """
 
 
 def registered(connection: MongoClient[Document]) -> dict[str, list[str]]:
-    """Name -> hosts of the shards that the cluster has."""
+    """The cluster's shards: name -> hosts."""
     listing = connection.admin.command("listShards")["shards"]
     return {shard["_id"]: shard["host"].partition("/")[2].split(",") for shard in listing}
 
 
 def conflicts(wanted: dict[str, list[str]], actual: dict[str, list[str]]) -> list[str]:
-    """One sentence for every shard of the cluster that contradicts the inventory."""
+    """One sentence for each of the cluster's shards that contradicts the inventory."""
     found = []
     for name, hosts in actual.items():
         if name not in wanted:
             found.append(f"the cluster has a shard {name} ({', '.join(hosts)})")
-        # Members come and go, and the router learns of it late; a shard with none of its members is another one.
+        # Members come and go, and the router notices late. Without any common member it is another shard.
         elif not set(hosts) & set(wanted[name]):
             found.append(f"{name} is on {', '.join(hosts)} instead of {', '.join(wanted[name])}")
     return found
 
 
 def run(module: AnsibleModule, connection: MongoClient[Document]) -> None:
-    """Adds what is missing; ends the module."""
+    """Adds the missing shards and exits the module."""
     wanted: dict[str, list[str]] = module.params["shards"]
     actual = registered(connection)
     if found := conflicts(wanted, actual):
         module.fail_json(
             msg=f"The inventory lists the shards {', '.join(wanted)}, but {'; '.join(found)}. Nothing was changed: "
-            "correct the inventory. A shard is taken out by draining it, not by leaving it out."
+            "correct the inventory. To remove a shard, drain it first."
         )
     missing = [name for name in wanted if name not in actual]
     if not module.check_mode:

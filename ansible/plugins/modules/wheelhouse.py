@@ -42,6 +42,7 @@ options:
     type: path
 attributes:
   check_mode: {support: full}
+  diff_mode: {support: none}
 """
 
 EXAMPLES = r"""
