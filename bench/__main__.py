@@ -13,8 +13,8 @@ from bench.library import library
 from bench.measure import show
 
 SUBJECTS = ("imports", "lists", "search", "choosing", "pages")
-CREDITS = 2  # for each film of the library
-SMALLER = 10  # times: the library that the search is compared with
+CREDITS = 2  # per film
+SMALLER = 10  # search is also measured in a library this many times smaller
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,10 +22,10 @@ SMALLER = 10  # times: the library that the search is compared with
 @click.option("--films", default=1_000_000, show_default=True, type=click.IntRange(1_000), help="Size of the library.")
 @click.option("--imported", default=100_000, show_default=True, type=click.IntRange(5_000), help="Films to import.")
 def main(subjects: tuple[str, ...], films: int, imported: int) -> None:
-    """Measure SUBJECTS, by default all, on synthetic films; prints each figure beside its peer's.
+    """Measure SUBJECTS, by default all, on synthetic films, and print each figure beside its peer's.
 
-    Peers run in the same run, on the same mongod. A missed aim is printed, and is no failure: figures differ from
-    machine to machine, and what else it does.
+    Peers run on the same mongod, in the same run. A missed target is reported but isn't a failure: figures depend
+    on the machine and its load.
     """
     began = time.monotonic()
     print(f"Python {platform.python_version()}, {platform.machine()}; synthetic films, one mongod")
@@ -38,7 +38,7 @@ def main(subjects: tuple[str, ...], films: int, imported: int) -> None:
 
 
 def _measure_library(subjects: Sequence[str], films: int) -> None:
-    """What is measured in a library, all of it in one: loading it takes minutes."""
+    """Measure these in one library: loading it takes minutes."""
     smaller: searching.Times = {}
     if "search" in subjects:
         with library(films // SMALLER, films // SMALLER * CREDITS) as small:

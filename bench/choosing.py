@@ -1,4 +1,4 @@
-"""Preference search beside the original's two regular expressions, the catalogue's data, and a like."""
+"""Preference search, beside the original's two regular expressions; the catalogue's queries; likes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SEED = 1939
 PAIRS = 40  # of an actor and the director of a film
 PEER_PAIRS = 10  # each takes more than a second
 TIMES = 5
-PAGE = 100  # films, as the catalogue has
+PAGE = 100  # films, as on the catalogue's page
 DEPTH = 20  # pages of MAX_LIMIT films down to the deep one
 LIKES = 200
 USER = "bench"
-BARE = "bare_likes"  # a collection without a validator and any index but `_id`
+BARE = "bare_likes"  # a collection without a validator and without indexes except `_id`
 
 Wanted = dict[str, str]
 
 
 def measure(library: Library) -> list[Figure]:
-    """Seconds in the server, from the call to the rows."""
+    """Times of calls in this process, until the rows are there."""
     return [*_preference_figures(library), *_catalogue_figures(library), *_like_figures(library)]
 
 
@@ -40,15 +40,15 @@ def measure(library: Library) -> list[Figure]:
 
 
 def wanted(library: Library) -> list[Wanted]:
-    """What people ask for: the actor and the director of a film, as ids, as names or as surnames alone; every second
-    time with the film's genre and type too, every fifth without the director.
+    """Typical queries: a film's actor and director, as ids, names or surnames; every second one also with the film's
+    genre and type, every fifth without the director.
     """
     films = {film["_id"]: film for film in library.sample.films()}
     people: dict[str, dict[str, list[str]]] = {}
     for credit in library.sample.credits():
         people.setdefault(credit["movie_id"], {}).setdefault(credit["role"], []).append(credit["name"])
     complete = [film for film, roles in people.items() if {"ACTOR", "DIRECTOR"} <= roles.keys() and film in films]
-    chance = random.Random(SEED)  # noqa: S311 - nothing secret, and it must be the same in every run
+    chance = random.Random(SEED)  # noqa: S311 - not a secret, and the same in every run
     found = []
     for number, (film, typed) in enumerate(zip(chance.sample(complete, PAIRS), cycle(_TYPED))):
         pair = {role.lower(): typed(people[film][role][0]) for role in ("ACTOR", "DIRECTOR")}
@@ -69,9 +69,9 @@ _TYPED: list[Callable[[str], str]] = [person_id, str, _surname]
 
 def _preference_figures(library: Library) -> list[Figure]:
     asked = wanted(library)
-    # A dictionary's values have one type, the arguments have several.
+    # mypy takes a dictionary's values for arguments of one type.
     ours = _times([partial(preferences.find, **one) for one in asked])  # type: ignore[arg-type]
-    named = [one for number, one in enumerate(asked) if number % len(_TYPED) and "director" in one]  # not by ids
+    named = [one for number, one in enumerate(asked) if number % len(_TYPED) and "director" in one]  # without ids
     original = [partial(_by_regex, one) for one in named[:PEER_PAIRS]]
     theirs = [seconds for call in original for seconds in time_calls(call, 1)]
     by_genre = product(_genres(), ("MOVIE", "SHOW"))
@@ -89,7 +89,7 @@ def _genres() -> list[str]:
 
 
 def _by_regex(one: Wanted) -> list[Any]:
-    """As the original has it: films of anybody whose name has the actor's or the director's in it, the best three."""
+    """As in the original: the best three films of people whose name contains the actor's or director's."""
     ids: set[str] = set()
     for role in ("actor", "director"):
         found = get_collection("credits").find(
@@ -102,7 +102,7 @@ def _by_regex(one: Wanted) -> list[Any]:
     return list(get_collection("movies").find(query).sort("imdb_score", -1).limit(3))
 
 
-# -- the catalogue's data
+# -- the catalogue's queries
 
 
 def _catalogue_figures(library: Library) -> list[Figure]:
@@ -117,11 +117,11 @@ def _catalogue_figures(library: Library) -> list[Figure]:
     best = frozenset(film["_id"] for film in catalogue.page(limit=200).rows)
     without = percentile(time_calls(partial(catalogue.page, limit=PAGE, exclude=best), LIKES), 0.5)
     return [
-        _figure(f"catalogue's data, {PAGE} films, median", first),
-        _figure(f"the same {DEPTH * 500:,} films further down", deep),
-        _figure("the same without the best 200, which somebody likes", without),
-        _figure(f"the same of a genre and a decade, p95 of {len(narrowed)}", percentile(pages, 0.95)),
-        _figure("values to choose from, median", percentile(time_calls(catalogue.choices, LIKES), 0.5)),
+        _figure(f"the catalogue's page of {PAGE} films, median", first),
+        _figure(f"the same, {DEPTH * 500:,} films further down", deep),
+        _figure("the same without the best 200 films, as if liked", without),
+        _figure(f"the same for a genre and a decade, p95 of {len(narrowed)}", percentile(pages, 0.95)),
+        _figure("the genres and decades to choose from, median", percentile(time_calls(catalogue.choices, LIKES), 0.5)),
     ]
 
 
@@ -134,12 +134,12 @@ def _like_figures(library: Library) -> list[Figure]:
     bare = _each(lambda film: get_collection(BARE).insert_one({"user_id": USER, "movie_id": film}), films)
     return [
         _beside("a like, median; bare insert_one without an index", percentile(like, 0.5), percentile(bare, 0.5)),
-        _figure("the end of a like, median", percentile(unlike, 0.5)),
+        _figure("removing a like, median", percentile(unlike, 0.5)),
     ]
 
 
 def _each(call: Callable[[str], object], films: list[str]) -> list[float]:
-    """Seconds of the call for each film; the first one isn't counted."""
+    """Seconds of the call for each film except the first."""
     calls = iter(films)
     return time_calls(lambda: call(next(calls)), len(films) - 1)
 

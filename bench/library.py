@@ -26,12 +26,12 @@ from bench import synthetic
 from ops.artifacts import mongod_path, sample_wheel
 from ops.local_cluster import LocalCluster
 
-CACHE_GB = 4.0  # a million films and their indexes fit, as they would on the cluster's hosts
+CACHE_GB = 4.0  # holds a million films and their indexes, as the cluster's hosts would
 
 
 @dataclass(frozen=True)
 class Library:
-    """Where it is, how many films and credits it has, and the catalogue that they are made from."""
+    """A loaded library; `sample` is the catalogue that its films are made from."""
 
     uri: str
     database: str
@@ -42,7 +42,7 @@ class Library:
 
 @contextmanager
 def library(films: int, credits: int = 0) -> Iterator[Library]:
-    """Load synthetic films and credits of theirs, all indexes made; everything is gone afterwards."""
+    """Load synthetic films and their credits, with all indexes; remove everything afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-bench-")))
         cluster = stack.enter_context(
@@ -81,7 +81,7 @@ def admin_client(library: Library) -> FlaskClient:
         "FILM_LIBRARY_JOB_WORKER": "0",
     }
     app = admin.create_app()
-    app.logger.setLevel(logging.WARNING)  # a line for each request would bury the figures
+    app.logger.setLevel(logging.WARNING)  # a log line per request would bury the figures
     user, _ = users.create_admin("bench", secrets.token_urlsafe(16), superadmin=True)
     client = app.test_client()
     with client.session_transaction() as session:

@@ -1,7 +1,7 @@
-"""The user app's pages as Google's Lighthouse rates them, and what they weigh.
+"""Lighthouse's scores of the user app's pages, and the pages' sizes.
 
-Lighthouse is the npm package that requirements/lighthouse locks. It opens each page in Chromium as on a middling
-telephone with slow 4G (its defaults), which it reckons from what it saw; so the figures hardly depend on this machine.
+The npm package is locked in requirements/lighthouse. Lighthouse opens each page in Chromium and simulates an average
+phone on slow 4G (its defaults), so the figures hardly depend on this machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOCKED = REQUIREMENTS / "lighthouse"
 INSTALLED = CACHE / "lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST = 95  # of 100, in every category
-LARGEST = 100_000  # bytes sent for a page with all that it loads, but for posters
+LARGEST = 100_000  # bytes sent for a page with everything it loads, except posters
 FILMS, CREDITS, PICTURES = 20_000, 60_000, 50
 START_TIMEOUT_S = 30.0
 
@@ -46,12 +46,12 @@ Report = dict[str, Any]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="Of each page; the median counts.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="A directory for Lighthouse's reports.")
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="Runs per page; the median counts.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Directory for Lighthouse's reports.")
 def main(runs: int, keep: Path | None) -> None:
-    """Rate home, catalogue, a film's page and the log-in page, at 20,000 films of which the best have pictures.
+    """Rate the home page, the catalogue, a film's page and the log-in page, with 20,000 films and 50 posters.
 
-    A missed aim is printed, and is no failure, as with the other benchmarks.
+    A missed target is reported but isn't a failure.
     """
     program = installed()
     with library(FILMS, CREDITS) as full:
@@ -67,23 +67,23 @@ def main(runs: int, keep: Path | None) -> None:
 
 
 def installed() -> Path:
-    """Lighthouse's command, installed when the lock has changed."""
+    """Lighthouse's command; installs it first when the lock file has changed."""
     lock, stamp = LOCKED / "package-lock.json", INSTALLED / "installed.json"
     if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
         if shutil.which("npm") is None:
             raise click.ClickException("Lighthouse needs Node 18.20 or later with npm; on Debian: apt-get install npm")
-        print("installing Lighthouse out of requirements/lighthouse", file=sys.stderr)
+        print("installing Lighthouse from requirements/lighthouse", file=sys.stderr)
         shutil.rmtree(INSTALLED, ignore_errors=True)
         shutil.copytree(LOCKED, INSTALLED)
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=INSTALLED, check=True)
-        shutil.copy(lock, stamp)  # last: without it an interrupted attempt is made again
+        shutil.copy(lock, stamp)  # last, so that an interrupted installation is repeated
     return INSTALLED / "node_modules" / ".bin" / "lighthouse"
 
 
 def rated(program: Path, address: str) -> Report:
-    """Lighthouse's report of a page. Raises CalledProcessError, its output shown."""
+    """Lighthouse's report on a page. Raises CalledProcessError; its errors go to standard error."""
     command = [str(program), address, "--quiet", "--output=json", f"--only-categories={','.join(CATEGORIES)}"]
-    # Without a sandbox, which root can't have: what is opened is this app alone.
+    # root can't have Chromium's sandbox; only this app is opened.
     command += ["--chrome-flags=--headless=new --no-sandbox --disable-gpu"]
     environment = os.environ | ({"CHROME_PATH": path} if (path := shutil.which("chromium")) else {})
     report: Report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
@@ -108,8 +108,8 @@ def figures(reports: list[Report]) -> list[Figure]:
 
 
 def weighed(report: Report) -> int:
-    """Bytes that came for the page and all that it loaded, but for posters; style sheets and scripts as nginx, which
-    isn't here, sends them: compressed at its level 1."""
+    """Bytes transferred for the page and everything it loads, except posters. There is no nginx here, so style sheets
+    and scripts count as nginx would send them: compressed at level 1."""
     requests = report["audits"]["network-requests"]["details"]["items"]
     return sum(_bytes(request) for request in requests if "/posters/" not in request["url"])
 
@@ -123,10 +123,10 @@ def _bytes(request: dict[str, Any]) -> int:
 
 
 def _with_pictures() -> str:
-    """Give every other one of the best films a picture; returns the id of the best."""
+    """Give every second one of the best films a poster; returns the best film's id."""
     best = [row["_id"] for row in list_page("movies", sort="ranking_score", descending=True, limit=2 * PICTURES).rows]
     for number, film in enumerate(best[::2]):
-        # Coarse noise in colour weighs about as much as a photo of the size.
+        # Coarse coloured noise compresses about like a photo.
         noise = Image.merge("RGB", [Image.effect_noise((50, 75), 40 + number) for _ in range(3)])
         file = BytesIO()
         noise.resize((400, 600), Image.Resampling.BICUBIC).save(file, "PNG")
@@ -136,7 +136,7 @@ def _with_pictures() -> str:
 
 @contextmanager
 def served(full: Library) -> Iterator[str]:
-    """The user app under gunicorn, as it is deployed but for nginx; gives its address when it answers."""
+    """The user app under gunicorn, as deployed except for nginx; yields its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -163,7 +163,7 @@ def _ready(process: subprocess.Popen[bytes], address: str) -> str:
             with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 -- our own server
                 return address
         except (urllib.error.URLError, OSError):
-            time.sleep(0.1)  # between two questions, not instead of one
+            time.sleep(0.1)
     raise click.ClickException("the user app did not start")
 
 

@@ -17,10 +17,10 @@ from bench.measure import Figure, milliseconds, percentile, time_calls
 
 ROWS = 50
 TIMES = 40
-PEER_TIMES = 10  # its last page takes long
+PEER_TIMES = 10  # its last page is slow
 PLACES = ("first", "middle", "last")
 
-# A value for each field that an index serves, as an admin would type it.
+# One condition for each indexed field, as an administrator would enter it.
 FILTERS = (
     "title.eq.The Long Goodbye",
     "release_year.eq.1994",
@@ -32,11 +32,11 @@ FILTERS = (
     "_id.eq.synthetic-00000042",
 )
 UNINDEXED = "description.contains.nowhere to be found"
-NEIGHBOURS = 2  # people who run the unindexed filter while somebody else pages
+BUSY_USERS = 2  # who run the unindexed filter while another one pages
 
 
 def measure(library: Library) -> list[Figure]:
-    """Seconds in the server for pages and filters, and how the peer compares."""
+    """Server time for pages and filters, beside the peer's."""
     client = admin_client(library)
     pages = {place: _pages(client, library, place) for place in PLACES}
     theirs = peer.run("flask_admin_lists", library.uri, library.database, *map(str, (library.films, ROWS, PEER_TIMES)))
@@ -44,7 +44,7 @@ def measure(library: Library) -> list[Figure]:
 
 
 def _pages(client: FlaskClient, library: Library, place: str) -> dict[str, list[float]]:
-    """Sort field -> seconds for the page at this place in its order."""
+    """By sort field, the seconds that the page at this place in the order takes."""
     return {
         field: time_calls(partial(_get, client, _address(library, field, place)), TIMES)
         for field in sortable_fields("movies")
@@ -100,19 +100,19 @@ def _filter_figures(client: FlaskClient) -> Iterator[Figure]:
         p95 = percentile(time_calls(partial(client.get, address), TIMES), 0.95)
         yield Figure(f"filter {condition}, p95", milliseconds(p95), aim="< 100 ms", met=p95 < 0.1)
     address = f"/collections/movies?{urlencode({'filter': UNINDEXED, 'rows': ROWS})}"
-    yield Figure(
-        "filter without an index, ends", milliseconds(percentile(time_calls(partial(client.get, address), 1), 1))
-    )
+    yield Figure("filter without an index", milliseconds(percentile(time_calls(partial(client.get, address), 1), 1)))
     first = "/collections/movies?sort=title"
     alone = percentile(time_calls(partial(_get, client, first), TIMES), 0.95)
     with _busy(client, address):
         beside = percentile(time_calls(partial(_get, client, first), TIMES), 0.95)
-    yield Figure(f"first page beside {NEIGHBOURS} of them, p95", milliseconds(beside), milliseconds(alone))
+    yield Figure(
+        f"first page while {BUSY_USERS} users run that filter; alone, p95", milliseconds(beside), milliseconds(alone)
+    )
 
 
 @contextmanager
 def _busy(client: FlaskClient, address: str) -> Iterator[None]:
-    """Some people ask for the address again and again."""
+    """Users request the address again and again."""
     stop = threading.Event()
 
     def ask() -> None:
@@ -122,7 +122,7 @@ def _busy(client: FlaskClient, address: str) -> Iterator[None]:
         while not stop.is_set():
             own.get(address)
 
-    threads = [threading.Thread(target=ask) for _ in range(NEIGHBOURS)]
+    threads = [threading.Thread(target=ask) for _ in range(BUSY_USERS)]
     for thread in threads:
         thread.start()
     try:

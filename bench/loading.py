@@ -19,19 +19,19 @@ from bench import synthetic
 from bench.library import library
 from bench.measure import Figure
 
-BARE = "bare_films"  # a collection without a validator and any index but `_id`
+BARE = "bare_films"  # a collection without a validator and without indexes except `_id`
 BATCH = 1_000
-LOOP = 3_000  # films that the loop saves: at its rate more would take minutes
+LOOP = 3_000  # films that the loop saves; more would take minutes
 
 Row = dict[str, Any]
 
 
 def measure(films: int) -> list[Figure]:
-    """Films a second, each way into an empty collection."""
+    """Films per second of each way to load an empty collection."""
     with library(0) as empty:
         rows = list(synthetic.films(empty.sample, films))
         documents = [prepare("movies", row) for row in rows]
-        gc.freeze()  # an import holds no more than a few batches; these must not slow down the collector for anybody
+        gc.freeze()  # an import holds only a few batches; all these rows would slow down the garbage collector
         bare = _rate(lambda: _insert_many(documents, BARE), films, into=BARE)
         with deferred_indexes("movies"):
             load = _rate(lambda: bulk.load("movies", enumerate(rows)), films)
@@ -41,7 +41,7 @@ def measure(films: int) -> list[Figure]:
     return [
         _figure("validated load, bare insert_many", load, bare, 0.5),
         _figure("validated load, MongoEngine save() each", load, loop, 40),
-        _figure("whole import: file read, indexes made, films ranked; bare insert_many", whole, bare),
+        _figure("whole import (reading, indexes, ranking); bare insert_many", whole, bare),
         _figure("whole import; insert_many with the same validator and indexes", whole, indexed),
     ]
 
@@ -67,7 +67,7 @@ def _rate(work: Callable[[], object], films: int, into: str = "movies") -> float
     taken = time.perf_counter() - began
     there = get_collection(into).count_documents({})
     if there != films:
-        raise RuntimeError(f"{there} films are in, not {films}")
+        raise RuntimeError(f"{there} films were loaded, not {films}")
     return films / taken
 
 

@@ -1,4 +1,4 @@
-"""Times, percentiles and the table they are shown in."""
+"""Timing, percentiles, and tables of figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ops.progress import table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing. `ratio` says how many times better we are than the peer; `aim` is what the issue asks for."""
+    """One measurement. `ratio` is how many times better ours is than the peer; `aim` is the target."""
 
     what: str
     ours: str
@@ -23,7 +23,7 @@ class Figure:
 
 
 def time_calls(call: Callable[[], object], times: int) -> list[float]:
-    """Seconds that each of `times` calls took, after one that isn't counted, which fills caches."""
+    """Seconds of each of `times` calls, after one uncounted call that fills caches."""
     call()
     taken = []
     for _ in range(times):
@@ -34,7 +34,7 @@ def time_calls(call: Callable[[], object], times: int) -> list[float]:
 
 
 def time_alternately(calls: Sequence[Callable[[], object]], times: int) -> list[list[float]]:
-    """Seconds of `times` calls of each, taken in turns, so that what else the machine does meets them alike."""
+    """Seconds of `times` calls of each, in turns, so that other load affects all alike."""
     taken: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()

@@ -1,7 +1,7 @@
-"""The questions that recommenders are asked: what else does a new user like, of whom a few likes are known?
+"""Questions to recommenders: a new user likes these few films; what else does the user like?
 
-Users are split into folds; those of a fold are new to whoever learned from the others. Of each, k likes are given,
-drawn at random or the first ones by time, and the others are to be found.
+Users are split into folds. A recommender learns from the other folds' users. Of each user, k likes are given, random
+ones or the first by time; the others are to be found.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from bench import peer
 FOLDS = 5
 GIVEN = (1, 3, 5, 10)
 ORDERS = ("random", "by time")
-DRAWS = 3  # of each user's likes in each order; by time they differ where several have one time. Results are averaged
-LEAST_LIKES = 3  # of a film: fewer say nothing to anybody
-LEAST_OF_USER = max(GIVEN) + 3  # so that with all given as many are left as are recommended
+DRAWS = 3  # of each user's likes in each order, averaged; by time they differ where likes have the same time
+LEAST_LIKES = 3  # films with fewer are left out
+LEAST_OF_USER = max(GIVEN) + 3  # so that three are left to be found
 SEED = 1927
 
 
 @dataclass(frozen=True)
 class Questions:
-    """`likes` (users x films, 0 or 1), `genres` (films x genres), each user's `fold`; and by question its user, its
-    fold, k, its place in ORDERS, and the films given (filled up with -1)."""
+    """`likes` (users x films, 0 or 1), `genres` (films x genres), each user's `fold`; and for each question its user,
+    k, index in ORDERS, and the films given (padded with -1)."""
 
     likes: NDArray[np.float32]
     genres: NDArray[np.bool_]
@@ -44,10 +44,10 @@ class Questions:
         """The likes given in these questions: questions x films, 0 or 1."""
         matrix = np.zeros((len(asked), self.likes.shape[1] + 1), np.float32)
         np.put_along_axis(matrix, self.given[asked], 1, axis=1)
-        return matrix[:, :-1]  # without the column where every -1 went
+        return matrix[:, :-1]  # without the last column, where -1 goes
 
     def found(self, top: NDArray[np.int32]) -> NDArray[Any]:
-        """How many of the films recommended (questions x 3) their users like: one number a question."""
+        """How many of the films recommended (questions x 3) each question's user likes."""
         liked: NDArray[Any] = self.likes[self.user[:, None], top]
         return np.asarray(liked.sum(axis=1), float)
 
@@ -74,7 +74,7 @@ def questions() -> Questions:
         for number, order in enumerate(ORDERS):
             for _ in range(DRAWS):
                 drawn = chance.permutation(own)
-                if order == "by time":  # ties stay as they were drawn
+                if order == "by time":  # ties stay in random order
                     drawn = drawn[np.argsort(when[user, drawn], kind="stable")]
                 rows += [(user, k, number, *drawn[:k], *[-1] * (max(GIVEN) - k)) for k in GIVEN]
     table = np.array(rows, np.int32)

@@ -1,4 +1,4 @@
-"""The user app's catalogue beside the same page rendered by bare Flask out of memory."""
+"""The user app's catalogue, beside the same page rendered by bare Flask from memory."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Context = dict[str, Any]
 
 
 def measure(library: Library) -> list[Figure]:
-    """One request after the other in this process: what a worker does for a page, without any client's work."""
+    """Sequential requests in this process: a worker's time for a page, without a client's."""
     os.environ |= {
         "FILM_LIBRARY_MONGODB_URI": library.uri,
         "FILM_LIBRARY_SECRET_KEY": secrets.token_urlsafe(32),
         "FILM_LIBRARY_COOKIE_SECURE": "0",
     }
     app = user.create_app()
-    app.logger.setLevel(logging.WARNING)  # a line for each request would bury the figures
+    app.logger.setLevel(logging.WARNING)  # a log line per request would bury the figures
     bare = _bare(app, *_rendered(app))
     size = len(_body(app))
     if _body(bare) != _body(app):
-        raise RuntimeError("the peer's page isn't the same page")
+        raise RuntimeError("the peer renders a different page")
     ours, theirs = time_alternately([lambda: _body(app), lambda: _body(bare)], TIMES)
     one, other = percentile(ours, 0.5), percentile(theirs, 0.5)
     return [
@@ -54,7 +54,7 @@ def measure(library: Library) -> list[Figure]:
 
 
 def _body(app: Flask) -> bytes:
-    """The catalogue as a server sends it to somebody who isn't logged in."""
+    """The catalogue as sent to a visitor who isn't logged in."""
     content, status, _ = run_wsgi_app(app, EnvironBuilder(CATALOGUE).get_environ(), buffered=True)
     body = b"".join(content)
     if not status.startswith("200"):
@@ -63,7 +63,7 @@ def _body(app: Flask) -> bytes:
 
 
 def _rendered(app: Flask) -> tuple[str, Context]:
-    """The template of the catalogue and all that it was given in one request."""
+    """The catalogue's template and its context in one request."""
     seen: list[tuple[str, Context]] = []
 
     def note(_: Flask, template: Template, context: Context, **__: Any) -> None:
@@ -76,7 +76,7 @@ def _rendered(app: Flask) -> tuple[str, Context]:
 
 
 def _bare(app: Flask, template: str, context: Context) -> Flask:
-    """Nothing but routes and this page's data in memory: no database, accounts, log, metrics, headers or forms."""
+    """Only routes and this page's data in memory: no database, accounts, log, metrics, headers or forms."""
     bare = Flask(user.__name__, static_folder=None)
     for blueprint in app.iter_blueprints():
         bare.register_blueprint(blueprint)
@@ -88,7 +88,7 @@ def _bare(app: Flask, template: str, context: Context) -> Flask:
         macros: Any = bare.jinja_env.get_template("user/card.html").module
 
     def face(film: dict[str, Any]) -> Face:
-        """Rendered each time, where the app keeps what it has rendered."""
+        """Rendered every time; the app caches it."""
         shown = {**film, "genres": (film.get("genres") or ())[:GENRES]}
         return Face(macros.picture(shown), macros.words(shown))
 

@@ -1,4 +1,4 @@
-"""The peer's own environment, and how its programs are run. It shares the mongod, and nothing else."""
+"""Runs the peers' programs, in their own environment. Only the mongod is shared."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LOCK = REQUIREMENTS / "bench.txt"
 
 
 def run(program: str, *arguments: str) -> Any:
-    """Run `bench/peers/<program>.py`; what it prints is JSON. Raises CalledProcessError, its output shown."""
+    """Run `bench/peers/<program>.py` and parse the JSON that it prints. Raises CalledProcessError."""
     command = [str(_python()), str(ROOT / "bench" / "peers" / f"{program}.py"), *arguments]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def _python() -> Path:
-    """Python with what requirements/bench.txt locks; made anew when that changes."""
+    """The Python of an environment with requirements/bench.txt, recreated when that changes."""
     python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.txt"
     if not stamp.exists() or stamp.read_text() != LOCK.read_text():
-        print("making the peer's environment out of requirements/bench.txt", file=sys.stderr)
+        print("creating the peers' environment from requirements/bench.txt", file=sys.stderr)
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
         pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes"]
         subprocess.run([*pip, "--requirement", str(LOCK)], check=True)

@@ -1,11 +1,11 @@
-"""Ours and its peers, each with the settings to choose from: what they recommend in answer to `bench.newcomers`.
+"""Our recommender and its peers, each with the settings to choose from, answering the questions of `bench.newcomers`.
 
-- popularity: what most people like
-- cosine: item to item, c_ij / (sqrt(c_i c_j) + s), the textbook's, with its shrinkage s tuned
-- EASE: Steck, WWW 2019, with its lambda tuned; in its dual form, whose matrix is users x users
+- popularity: the films with the most likes
+- cosine: item to item, c_ij / (sqrt(c_i c_j) + s), with tuned shrinkage s
+- EASE: Steck, WWW 2019, with tuned lambda; in its dual form, whose matrix is users x users
 - iALS: the package implicit, in the peers' environment
 
-None of the peers knows the genres of films, as ours does: what it makes of likes alone is among its settings.
+Only ours uses genres; some of its settings leave them out, to compare by likes alone.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ OUR_GENRES = (0.0, 0.1, 0.2, 0.3)
 
 Matrix = NDArray[Any]
 Answers = dict[str, NDArray[np.int32]]
-"""Setting -> the films recommended: questions x 3."""
+"""By setting, the films recommended: questions x 3."""
 Recommender = Callable[[Matrix], dict[str, Callable[[Matrix], Matrix]]]
-"""From likes (users x films) to, by setting, a function from given likes (questions x films) to scores of films."""
+"""Learns from likes (users x films). Returns by setting a function: given likes (questions x films) -> film scores."""
 
 
 def popularity(likes: Matrix) -> dict[str, Callable[[Matrix], Matrix]]:
-    """One setting: there is nothing to tune."""
+    """Has nothing to tune, so one setting."""
     count = likes.sum(axis=0)
     return {"": lambda given: np.tile(count, (len(given), 1))}
 
@@ -104,12 +104,12 @@ def _ours(likes: Matrix, genres: Matrix) -> dict[str, Callable[[Matrix], Matrix]
 
 
 def our_setting(shrinkage: float, prior: float, genre_weight: float) -> str:
-    """What a setting of ours is called."""
+    """The name of one of our settings."""
     return f"shrinkage {shrinkage:g}, prior {prior:g}, genres {genre_weight:g}"
 
 
 def our_settings_without_genres() -> list[str]:
-    """Those by which ours goes by likes alone, as its peers do."""
+    """Our settings that use likes only, like the peers."""
     return [our_setting(shrinkage, prior, 0) for shrinkage, prior in itertools.product(OUR_SHRINKAGES, OUR_PRIORS)]
 
 
@@ -118,7 +118,7 @@ def _with_prior(score: Callable[[Matrix, float], Matrix], prior: float) -> Calla
 
 
 def answers(recommender: Recommender, questions: Questions) -> Answers:
-    """Learn from all but a fold's users, answer for these, fold by fold."""
+    """For each fold, learn from the other folds' users and answer its questions."""
     found: Answers = {}
     for fold in np.unique(questions.fold):
         asked = np.flatnonzero(questions.question_fold == fold)
@@ -131,7 +131,7 @@ def answers(recommender: Recommender, questions: Questions) -> Answers:
 
 
 def ials_answers(questions: Questions) -> Answers:
-    """As `answers`, in the peers' environment."""
+    """Like `answers`, in the peers' environment."""
     with tempfile.TemporaryDirectory() as directory:
         task, result = Path(directory, "task.npz"), Path(directory, "result.npz")
         arrays: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """`make bench-recommend`: our recommendations beside popularity, cosine, EASE and iALS, all tuned, on MovieLens.
 
-P@3 is the share of three recommended films that a new user is known to like, hit@3 the share of users to whom at least
-one of the three is. Whose results are reported never had a part in choosing the settings: a fold's are chosen by the
-users of the other folds. Peers are chosen for each k and order by itself, ours once for all, as it is deployed.
+P@3 is the share of the three recommended films that a new user is known to like; hit@3 is the share of users who like
+at least one of them. A fold's settings are chosen on the other folds' users. Peers get the best setting for each k and
+order; ours gets one setting for all, as deployed.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from bench.newcomers import FOLDS, GIVEN, ORDERS, Questions, questions
 from bench.recommenders import TOP, Answers
 from ops.progress import table
 
-ERRORS = 2.0  # a difference of fewer standard errors than these is none
+ERRORS = 2.0  # differences of fewer standard errors don't count
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Result:
-    """Films found (0 to 3) by question, with the settings that were chosen; and which these were, by fold."""
+    """Films found (0 to 3) by question, and the settings chosen, by fold."""
 
     found: Array
     chosen: list[str]
 
 
 def kinds(asked: Questions) -> list[Array]:
-    """Which questions are of each k and order: a mask for each pair."""
+    """A mask of questions for each k and order."""
     return [(asked.k == k) & (asked.order == order) for k in GIVEN for order in range(len(ORDERS))]
 
 
 def each_chosen(asked: Questions, answers: Answers) -> Result:
-    """For each fold, k and order the answers by the setting that is best there for the users of the other folds."""
+    """For each fold, k and order, the answers with the setting that is best for the other folds' users."""
     found = {setting: asked.found(top) for setting, top in answers.items()}
     result, chosen = np.zeros(len(asked.user)), []
     for fold, kind in itertools.product(range(FOLDS), kinds(asked)):
@@ -53,8 +53,7 @@ def each_chosen(asked: Questions, answers: Answers) -> Result:
 
 
 def once_chosen(asked: Questions, answers: Answers) -> Result:
-    """For each fold the answers by one setting for every k and order: the best on average over these, for the users of
-    the other folds."""
+    """For each fold, the answers with the setting that is on average best for the other folds' users."""
     found = {setting: asked.found(top) for setting, top in answers.items()}
     result, chosen = np.zeros(len(asked.user)), []
     for fold in range(FOLDS):
@@ -68,19 +67,19 @@ def once_chosen(asked: Questions, answers: Answers) -> Result:
 
 
 def by_user(asked: Questions, values: Array, k: int, order: int) -> Array:
-    """The mean over a user's questions of one kind: users, not questions, are what is independent."""
+    """Means over each user's questions of one kind: users are independent, questions aren't."""
     kind = (asked.k == k) & (asked.order == order)
     sums, counts = (np.bincount(asked.user[kind], weights) for weights in (values[kind], np.ones(kind.sum())))
     return np.asarray(sums[counts > 0] / counts[counts > 0])
 
 
 def standard_error(values: Array) -> float:
-    """Of the mean."""
+    """The standard error of the mean."""
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def show(asked: Questions, results: dict[str, Result]) -> bool:
-    """Print the tables; whether ours is behind the best peer nowhere, or by at most ERRORS standard errors."""
+    """Print the tables. Returns whether ours is nowhere more than ERRORS standard errors behind the best peer."""
     names = list(results)
     met = True
     for order, title in enumerate(ORDERS):
@@ -109,7 +108,7 @@ def show(asked: Questions, results: dict[str, Result]) -> bool:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Evaluate the recommendations on MovieLens. Takes minutes; a missed aim is printed, and is no failure."""
+    """Evaluate the recommendations on MovieLens. Takes minutes. A missed target is reported but isn't a failure."""
     began = time.monotonic()
     asked = questions()
     users = len(np.unique(asked.user))

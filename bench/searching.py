@@ -1,4 +1,4 @@
-"""Search, suggestions, facets and spelling, beside the case-insensitive regular expression of the original."""
+"""Search, suggestions, facets and spelling, beside the original's case-insensitive regular expression."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from bench.library import Library
 from bench.measure import Figure, milliseconds, percentile
 
 SEED = 1960
-TITLES = 200  # that queries are made of, of the films that the smaller library has too
+TITLES = 200  # that queries are made from; the smaller library has them too
 REPEATS = 3
 REGEX_QUERIES = 30  # each takes a third of a second
 MOST_WORDS = 3
 FREQUENT = ("the", "of the", "man in the", "the man", "love", "a", "the last", "in the night", "the s", "my love", "2")
 
 Times = dict[str, list[float]]
-"""Query -> seconds that each of its calls took."""
+"""By query, the seconds of each call."""
 
 
 def queries(library: Library) -> list[str]:
-    """FREQUENT, and one to three words of films' titles: next to each other, every third time the last one cut short,
-    and for every tenth one word of another title, so that few films or none have both.
+    """FREQUENT, and one to three adjacent words of titles. Every third query has its last word cut short; every tenth
+    has a word of another title, so that few films match.
     """
-    chance = random.Random(SEED)  # noqa: S311 - nothing secret, and it must be the same in every run
+    chance = random.Random(SEED)  # noqa: S311 - not a secret, and the same in every run
     titles = [tokenize(film["title"]) for film in islice(synthetic.films(library.sample, TITLES), TITLES)]
     found = list(FREQUENT)
     for number, words in enumerate(titles):
@@ -45,15 +45,12 @@ def queries(library: Library) -> list[str]:
 
 
 def times(library: Library) -> Times:
-    """How long the searches take here."""
+    """How long searches take in this library."""
     return _times(search_movies, queries(library), REPEATS)
 
 
 def measure(library: Library, smaller: Times) -> list[Figure]:
-    """Seconds in the server, from the call to the rows, each call after one of the same that isn't counted.
-
-    `smaller` are the `times` of a library a tenth as large.
-    """
+    """Times of calls, each after an uncounted one. `smaller` has the `times` of a library a tenth as large."""
     texts = queries(library)
     ours = _times(search_movies, texts, REPEATS)
     regex = _times(_by_regex, texts[:: len(texts) // REGEX_QUERIES], 1)
@@ -74,12 +71,12 @@ def measure(library: Library, smaller: Times) -> list[Figure]:
             "suggestions while typing, p95", _times(suggestions.suggest, typed, 1), 0.95, aim="< 15 ms", most=0.015
         ),
         _figure("facets of the best films, p95", _times(facets.count, texts, 1), 0.95),
-        _figure("another spelling for a text with letters exchanged, p95", _times(correct, misspelled, 1), 0.95),
+        _figure("correcting swapped letters, p95", _times(correct, misspelled, 1), 0.95),
     ]
 
 
 def _by_regex(text: str) -> list[Any]:
-    """As the original has it: the text anywhere in the title, whatever its case, the best three, and no index."""
+    """As in the original: the best three films whose title contains the text, in any case; no index."""
     found = get_collection("movies").find({"title": Regex(text, "i")}).hint([("$natural", 1)])
     return list(found.sort("ranking_score", -1).limit(3))
 

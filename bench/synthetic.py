@@ -1,6 +1,6 @@
-"""A catalogue of any size, made from the real one: words, years, lengths and ratings keep their distribution.
+"""Synthetic films in any number, with the distribution of words, years, lengths and ratings of the sample catalogue.
 
-Every film says in its description that it is synthetic, and its `_id` begins with "synthetic-".
+Their descriptions say that they are synthetic, and their `_id`s begin with "synthetic-".
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ LABEL = "Synthetic: made from the sample catalogue for measuring."
 
 
 def movie_id(number: int) -> str:
-    """The `_id` of the film with this number."""
+    """The `_id` of film `number`."""
     return f"synthetic-{number:08}"
 
 
 def films(sample: Sample, count: int) -> Iterator[Row]:
-    """`count` films as an import brings them, the same ones every time."""
+    """`count` films in an import's form, the same in every run."""
     real = list(sample.films())
-    chance = random.Random(SEED)  # noqa: S311 - nothing secret, and it must be the same in every run
+    chance = random.Random(SEED)  # noqa: S311 - not a secret, and the same in every run
     for number in range(count):
         model, other = real[number % len(real)], chance.choice(real)
         yield {
@@ -43,11 +43,11 @@ def films(sample: Sample, count: int) -> Iterator[Row]:
 
 
 def credits(sample: Sample, films: int, count: int) -> Iterator[Row]:
-    """`count` credits of the first synthetic films, fewer when `films` real casts hold no more; the same every time.
+    """`count` credits of the first synthetic films, or all of them if there are fewer; the same in every run.
 
-    A film has the whole cast of the real one that it is made from, since casts say who works with whom: films beyond
-    those that `count` suffices for have none. Each further copy of the catalogue has people of its own, as a larger
-    library has more people and not people with more films: real given names with real surnames.
+    A film has the complete cast of its model, because casts tell who works with whom; once `count` is reached, further
+    films have none. Each copy of the catalogue has different people, since a larger library has more people, not
+    people with more films: real given names with real surnames.
     """
     casts: dict[str, list[Row]] = {film["_id"]: [] for film in sample.films()}
     for credit in sample.credits():
@@ -65,7 +65,7 @@ def _cast(casts: list[list[Row]], surnames: list[str], films: int) -> Iterator[R
 
 
 def _namesake(name: str, copy: int, surnames: list[str]) -> str:
-    """The person who stands for this one in a copy of the catalogue; in the first, the person."""
+    """A person's counterpart in a copy of the catalogue; in the first one, the person."""
     if copy == 0:
         return name
     *given, last = name.split()
@@ -74,12 +74,12 @@ def _namesake(name: str, copy: int, surnames: list[str]) -> str:
 
 
 def _title(one: str, other: str, chance: random.Random) -> str:
-    """The beginning of one title and the end of another: real words in real places."""
+    """The beginning of one title and the end of another, so that words keep their places."""
     first, last = one.split(), other.split()
     words = first[: chance.randint(1, len(first))] + last[chance.randrange(len(last)) :]
     return " ".join(words)[:200]
 
 
 def _near(value: Any, distance: int, chance: random.Random) -> int | None:
-    """A number at most `distance` away from a real one; None where that is unknown."""
+    """A number at most `distance` from `value`; None if that is unknown."""
     return None if value is None else max(0, int(value) + chance.randint(-distance, distance))

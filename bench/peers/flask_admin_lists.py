@@ -1,6 +1,6 @@
-"""flask-admin's MongoEngine view of the same collection: milliseconds for its first, middle and last page, as JSON.
+"""flask-admin's MongoEngine view of the same collection: seconds for its first, middle and last page, as JSON.
 
-Run with the peer's own environment: flask_admin_lists.py URI DATABASE FILMS ROWS TIMES
+Run in the peers' environment: flask_admin_lists.py URI DATABASE FILMS ROWS TIMES
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 class Movie(mongoengine.Document):
-    """The columns that our own list shows; the other fields are left where they are."""
+    """The columns that our list shows."""
 
     id = mongoengine.StringField(primary_key=True)
     title = mongoengine.StringField()
@@ -35,11 +35,11 @@ class Movie(mongoengine.Document):
     critics_reviews = mongoengine.IntField()
     imdb_score = mongoengine.FloatField()
     ranking_score = mongoengine.FloatField()
-    meta = {"collection": "movies", "strict": False, "auto_create_index": False}  # noqa: RUF012 - MongoEngine's way
+    meta = {"collection": "movies", "strict": False, "auto_create_index": False}  # noqa: RUF012 - as MongoEngine has it
 
 
 class View(ModelView):
-    """As its documentation shows it, with our columns."""
+    """As in flask-admin's documentation, with our columns."""
 
     column_list = COLUMNS
     column_sortable_list = ("title", "release_year", "runtime", "ranking_score")
@@ -60,7 +60,7 @@ def timed(client: FlaskClient, address: str, times: int) -> list[float]:
 def main(uri: str, database: str, films: int, rows: int, times: int) -> None:
     mongoengine.connect(db=database, host=uri)
     app = Flask(__name__)
-    app.secret_key = "of no importance"  # noqa: S105 - guards nothing
+    app.secret_key = "unused"  # noqa: S105 - protects nothing
     View.page_size = rows
     Admin(app, name="peer").add_view(View(Movie, endpoint="movies"))
     client = app.test_client()

@@ -1,9 +1,9 @@
-"""Matrix factorization for implicit feedback (iALS) as the package implicit has it.
+"""Matrix factorization for implicit feedback (iALS), by the package implicit.
 
-Hu, Koren and Volinsky, ICDM 2008; that tuning matters is from Rendle et al., RecSys 2022: the grid is below.
-Run with the peers' own environment: ials.py TASK RESULT. TASK is an .npz with `likes` (users x films, 0 or 1), each
-user's `fold`, and for each question its `question_fold` and the numbers of the films `given` (-1 fills up). RESULT is
-an .npz with `top`: settings x questions x 3 films. What the settings are is printed as JSON.
+Hu, Koren and Volinsky, ICDM 2008. It needs tuning (Rendle et al., RecSys 2022): the grid is below.
+Run in the peers' environment: ials.py TASK RESULT. TASK is an .npz with `likes` (users x films, 0 or 1), each
+user's `fold`, and for each question its `question_fold` and the numbers of the films `given` (padded with -1). RESULT
+is an .npz with `top`: settings x questions x 3 films. The settings' names are printed as JSON.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(task_path: str, result_path: str) -> None:
     likes = task["likes"].astype(np.float32)
     given = np.zeros((len(task["given"]), likes.shape[1] + 1), np.float32)
     np.put_along_axis(given, task["given"], 1, axis=1)
-    given = given[:, :-1]  # where -1 went
+    given = given[:, :-1]  # without the last column, where -1 goes
     settings = list(itertools.product(FACTORS, REGULARIZATION, ALPHA))
     top = np.zeros((len(settings), len(given), TOP), np.int32)
     for fold in np.unique(task["question_fold"]):

