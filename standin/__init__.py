@@ -12,7 +12,7 @@ Each module imports only from the layers below its own, which `make lint` checks
     cursors, privileges,        the parts of that: open cursors, users' privileges, open transactions
     transactions
     request                     a client's command, before anything is known about shards
-    catalog, routing, clock     what the config servers know: shards, databases, chunk tables; logical time
+    catalog, routing, clock     shards, databases and chunk tables, as the config servers know them; logical time
     replica_set, monitor, pool  members of one replica set: who is primary, connections, retries
     connection, network, wire   one connection; sockets; MongoDB's wire protocol
     bson_order, hashed_key      order and hashes of BSON values

@@ -1,6 +1,4 @@
-"""Logging in. The conversation (SCRAM) is passed on to a config server, which has the users; it says who came
-out of it.
-"""
+"""Logging in. A config server, which has the users, does the SCRAM conversation; the router passes it on."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ _HELLO_FIELDS = ("saslSupportedMechs", "speculativeAuthenticate")
 
 
 class LogIn:
-    """One client connection's conversation; `user` is set when it has succeeded, and None after a log-out."""
+    """One client connection's conversation. `user` is set once it has succeeded."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.user: User | None = None
@@ -44,7 +42,7 @@ class LogIn:
         return reply
 
     async def in_hello(self, arguments: Mapping[str, Any]) -> Reply:
-        """What a hello asks about logging in: the user's mechanisms, and the first step of the conversation."""
+        """A hello's questions about logging in: the user's mechanisms, and the conversation's first step."""
         asked = {name: plain(arguments[name]) for name in _HELLO_FIELDS if name in arguments}
         if not asked:
             return {}
@@ -69,7 +67,7 @@ class LogIn:
             raw = await self._conversation.command(database, command, seconds=HANDSHAKE_SECONDS)
         except (OSError, EOFError) as error:
             self.close()
-            raise CommandError(6, "HostUnreachable", "the config server is gone while logging in") from error
+            raise CommandError(6, "HostUnreachable", "lost the config server during login") from error
         return without_metadata(dict(raw.items()))
 
     async def _finish(self) -> None:

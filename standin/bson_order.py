@@ -66,7 +66,7 @@ def raw_element(value: Any) -> tuple[int, bytes]:
 
 
 def order_key(value: Any) -> SortKey:  # noqa: PLR0911, PLR0912 - one line for each BSON type
-    """A Python key under which values compare as in MongoDB (simple collation)."""
+    """A Python sort key that orders values as MongoDB does (simple collation)."""
     if isinstance(value, bool):
         return (40, value)
     if isinstance(value, (int, float)):
@@ -109,7 +109,7 @@ def _number_key(value: Any, *, is_nan: bool) -> SortKey:
 
 
 class Descending:
-    """Turns an order key around."""
+    """Reverses an order key."""
 
     __slots__ = ("key",)
 
@@ -127,10 +127,9 @@ class Descending:
 
 
 def split_sort_key(document: RawBSONDocument) -> tuple[bytes, list[SortKey]]:
-    """Take the trailing `$sortKey` array off a document: (the document without it, its order keys).
+    """Remove the trailing `$sortKey` array from a document. Returns the rest, and the array's order keys.
 
-    Works on bytes because PyMongo decodes 'undefined', by which an empty array sorts, to None, which sorts
-    elsewhere.
+    It works on bytes because an empty array's sort key is 'undefined', which PyMongo decodes to None.
     """
     raw = bytes(document.raw)
     start = _find_sort_key(raw)
@@ -148,9 +147,7 @@ def split_sort_key(document: RawBSONDocument) -> tuple[bytes, list[SortKey]]:
 
 
 def _find_sort_key(raw: bytes) -> int:
-    """Where the last element starts, which must be `$sortKey`. Text that looks like it inside a value doesn't
-    fit.
-    """
+    """Where the last element, `$sortKey`, starts. The length excludes lookalikes inside other values."""
     end = len(raw)
     while True:
         start = raw.rindex(_SORT_KEY_MARK, 0, end)

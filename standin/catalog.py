@@ -1,6 +1,4 @@
-"""What the config servers know: shards, databases, chunk tables. Cached until a shard says that it is out of
-date.
-"""
+"""Shards, databases and chunk tables from the config servers, cached until a shard calls them stale."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,16 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Routing:
-    """Where a namespace lives: its database's entry in config.databases, and its chunk table if it is
-    sharded.
-    """
+    """Where a namespace is: its database's entry in config.databases, and its chunk table if it is sharded."""
 
     database: Mapping[str, Any]
     chunks: ChunkTable | None
 
     @property
     def primary(self) -> str:
-        """The shard that holds what isn't sharded in this database."""
+        """The shard that holds the database's unsharded collections."""
         shard: str = self.database["primary"]
         return shard
 
@@ -43,13 +39,11 @@ class Routing:
         """Every shard that holds documents of this collection."""
         return self.chunks.shards if self.chunks else (self.primary,)
 
-    def shards_of_query(self, query: Mapping[str, Any], collation: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-        return self.chunks.shards_of_query(query, collation)[0] if self.chunks else (self.primary,)
+    def shards_of_query(self, query: Mapping[str, Any]) -> tuple[str, ...]:
+        return self.chunks.shards_of_query(query)[0] if self.chunks else (self.primary,)
 
     def version_fields(self, shard_id: str, *, ignored: bool = False) -> dict[str, Any]:
-        """What a command to `shard_id` must carry, so that the shard can refuse it when this routing is
-        stale.
-        """
+        """The fields of a command to `shard_id` by which the shard refuses it when this routing is stale."""
         if self.chunks is None:
             return {"shardVersion": UNSHARDED_VERSION, **self.database_version}
         return {"shardVersion": IGNORED_VERSION if ignored else self.chunks.version(shard_id)}
@@ -73,7 +67,7 @@ class Catalog:
     async def read_config(
         self, collection: str, filter_: Mapping[str, Any], *, sort: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """All matching documents of a collection of the config database, from one point in time."""
+        """All matching documents of a collection in `config`, from one snapshot."""
         command: dict[str, Any] = {
             "find": collection,
             "filter": filter_,
@@ -98,7 +92,7 @@ class Catalog:
         return check(reply)
 
     async def load_shards(self) -> dict[str, ReplicaSet]:
-        """Read config.shards again: new ones are watched from now on, removed ones no longer."""
+        """Read config.shards again; start watching new shards, and stop watching removed ones."""
         found = {shard["_id"]: shard["host"] for shard in await self.read_config("shards", {})}
         for shard_id in set(self.shards) - set(found):
             self.shards.pop(shard_id).close()
@@ -116,7 +110,7 @@ class Catalog:
         return self.shards[shard_id]
 
     async def routing(self, namespace: str, *, create: bool = False) -> Routing | None:
-        """Where a namespace lives; None when its database doesn't exist and `create` doesn't ask for it."""
+        """Where a namespace is. None if its database doesn't exist, which `create` creates."""
         name = namespace.partition(".")[0]
         database = self._databases.get(name)
         if database is None:
@@ -128,7 +122,7 @@ class Catalog:
         return Routing(database, await self._once(namespace, lambda: self._load_chunks(namespace)))
 
     async def _once(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
-        """Run `load`, or join the run that another client's command has started."""
+        """Run `load`, or wait for the run that another client's command has started."""
         if key not in self._loading:
             task = asyncio.ensure_future(load())
             self._loading[key] = task
@@ -158,7 +152,7 @@ class Catalog:
         return table
 
     def forget(self, namespace: str) -> None:
-        """The routing of a namespace turned out to be stale."""
+        """Read a namespace's routing again when it is next needed."""
         self._databases.pop(namespace.partition(".")[0], None)
         self._chunk_tables.pop(namespace, None)
 
@@ -166,7 +160,3 @@ class Catalog:
         self._databases.pop(database, None)
         for namespace in [name for name in self._chunk_tables if name.startswith(f"{database}.")]:
             self._chunk_tables.pop(namespace)
-
-    def forget_everything(self) -> None:
-        self._databases.clear()
-        self._chunk_tables.clear()

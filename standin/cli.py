@@ -1,6 +1,4 @@
-"""The command: settings, log, exit codes (MongoDB's: 0 clean, 2 bad options, 48 can't listen, 1 anything
-else).
-"""
+"""The command line. Exit codes are MongoDB's: 0 clean, 1 uncaught error, 2 bad options, 48 can't listen."""
 
 import asyncio
 import logging
@@ -17,7 +15,7 @@ EXIT_NET_ERROR = 48
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the router until it is told to stop; the exit code."""
+    """Run the router until it is stopped. Returns the exit code."""
     try:
         settings = config.parse(sys.argv[1:] if arguments is None else arguments)
         _log_to(settings.log_path)
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _log_to(path: Path | None) -> None:
-    """To standard error, or to a file that may be moved away while it is in use."""
+    """Log to standard error, or to a file that log rotation may move away."""
     handler = logging.handlers.WatchedFileHandler(path) if path else logging.StreamHandler()
     formatter = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     handler.setFormatter(formatter)

@@ -1,4 +1,4 @@
-"""Settings: mongos' command line and its YAML configuration file, as far as the stand-in has use for them."""
+"""Settings: the part of mongos' command line and YAML configuration file that the stand-in supports."""
 
 import argparse
 import re
@@ -14,7 +14,7 @@ from standin import MONGODB_VERSION, VERSION
 
 DEFAULT_PORT = 27017
 
-# Known to mongos and without meaning here; anything else that isn't used below is refused, as mongos does.
+# Options of mongos that have no effect here. Options that aren't listed are refused, as by mongos.
 IGNORED = frozenset(
     {
         "net.maxIncomingConnections",
@@ -43,19 +43,19 @@ USED = frozenset(
     }
 )
 DESCRIPTION = f"""\
-A stand-in for mongos, of the Film Library. It is NOT MongoDB's router.
-It routes to real config servers and shards of MongoDB {MONGODB_VERSION}, for tests and local clusters on machines that
-cannot get MongoDB's packages."""
+The Film Library's stand-in for mongos. It is NOT MongoDB's router.
+It routes to real config servers and shards of MongoDB {MONGODB_VERSION}, for tests and for local clusters on machines
+that can't get MongoDB's packages."""
 VERSION_TEXT = f"mongos stand-in v{VERSION} (Film Library; NOT MongoDB's router; for MongoDB {MONGODB_VERSION} servers)"
 
 
 class SettingsError(Exception):
-    """Something is missing or wrong in the configuration; the message is for the person who wrote it."""
+    """The configuration is incomplete or wrong; the message is for its author."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`key` is what all members of the cluster share: the key file's text without white space."""
+    """`key` is the text of the cluster's key file without white space."""
 
     config_set: str
     config_hosts: tuple[str, ...]
@@ -67,7 +67,7 @@ class Settings:
 
 
 def parse(arguments: Sequence[str]) -> Settings:
-    """Settings from the command line, and from the file that it names; the command line wins.
+    """Settings from the command line and the file that it names; the command line wins.
 
     Raises SettingsError; SystemExit for --help, --version and unknown options (status 2).
     """
@@ -88,7 +88,7 @@ def parse(arguments: Sequence[str]) -> Settings:
 
     key_file = options.key_file or file.get("security.keyFile")
     if not key_file:
-        raise SettingsError("no key file (security.keyFile or --keyFile): this router never runs without one")
+        raise SettingsError("no key file (security.keyFile or --keyFile); the stand-in never runs without one")
     config_set, config_hosts = _config_servers(options.configdb or file.get("sharding.configDB"))
     bind = options.bind_ip or file.get("net.bindIp") or "localhost"
     return Settings(
@@ -120,7 +120,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, Mapping):
-        raise SettingsError(f"{path} is not a configuration file: it must be a YAML mapping")
+        raise SettingsError(f"{path} is not a configuration file; it must be a YAML mapping")
     return content
 
 
@@ -139,7 +139,7 @@ def _refuse_unknown(file: Mapping[str, Any]) -> None:
     if file.get("net.tls.mode", "disabled") != "disabled":
         raise SettingsError("net.tls: the mongos stand-in has no TLS yet")
     if file.get("security.clusterAuthMode", "keyFile") != "keyFile":
-        raise SettingsError("security.clusterAuthMode: the mongos stand-in knows keyFile only")
+        raise SettingsError("security.clusterAuthMode: the mongos stand-in supports keyFile only")
     unknown = sorted(
         name for name in file if name not in USED and name not in IGNORED and not name.startswith("setParameter.")
     )
@@ -159,9 +159,7 @@ def _config_servers(value: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def read_key(path: Path) -> str:
-    """The key of a key file. Raises SettingsError under mongod's conditions: readable by its owner only, 6 to
-    1024 base64.
-    """
+    """A key file's key. Raises SettingsError unless it is as mongod requires: private, 6 to 1024 base64 characters."""
     try:
         mode = path.stat().st_mode
         key = "".join(path.read_text().split())

@@ -22,11 +22,11 @@ _CLIENT = {
 
 
 class AuthenticationFailedError(ConnectionError):
-    """A server doesn't accept our key file, or couldn't prove that it has the same one."""
+    """A server doesn't accept our key file, or didn't prove that it has the same one."""
 
 
 class Connection:
-    """Every failure of a command is a ConnectionError (or EOFError) and leaves the connection closed."""
+    """A command that fails raises ConnectionError or EOFError and leaves the connection closed."""
 
     def __init__(self, streams: network.Streams) -> None:
         self._reader, self._writer = streams
@@ -36,9 +36,9 @@ class Connection:
     async def open(cls, address: str, key: str | None = None, *, internal: bool = False) -> "Connection":
         """Connect to `address`; log in as the cluster's internal user when `key` is given.
 
-        `internal` announces the router as one of the cluster's own, as mongos does: only then does a shard
-        act as a router itself for $unionWith and $lookup (without it, it silently answers from its own
-        documents). The price is that each command must spell out its read and write concern.
+        `internal` announces a member of the cluster, as mongos does. Only then does a shard collect the other
+        shards' documents for $unionWith; otherwise it silently answers from its own. In return, each command must
+        spell out its read and write concern.
         """
         connection = cls(await network.connect(address))
         hello: dict[str, Any] = {"hello": 1, "client": _CLIENT}
@@ -65,19 +65,19 @@ class Connection:
         sequences: Mapping[str, Sequence[RawBSONDocument]] | None = None,
         seconds: float | None = None,
     ) -> RawBSONDocument:
-        """Run a command and return the server's reply, whatever it says.
+        """Run a command and return the server's reply, ok or not.
 
-        `seconds` bounds the wait for the reply. Without it the wait ends when the replica set's monitor gives
-        the host up (`close` from outside). Raises ConnectionError or EOFError.
+        `seconds` limits the wait for the reply. Without it, the wait ends when the replica set's monitor gives
+        up the host and calls `close`. Raises ConnectionError or EOFError.
         """
-        # Aborting the transport is much cheaper than a task for each command (asyncio.wait_for), and as final.
+        # Much cheaper than asyncio.wait_for, which makes a task for each command.
         expiry = asyncio.get_running_loop().call_later(seconds, self.close) if seconds else None
         try:
             self._writer.write(wire.encode_request({**command, "$db": database}, sequences))
             await self._writer.drain()
             _, _, body = await wire.read_frame(self._reader)
         except BaseException:
-            # Cancelled half-way, the reply would be taken for the next command's.
+            # The late reply of a cancelled command would be taken for the next command's.
             self.close()
             raise
         finally:
@@ -89,9 +89,7 @@ class Connection:
         self._writer.transport.abort()
 
     async def _log_in(self, key: str) -> None:
-        """SCRAM-SHA-256 (RFC 7677) as `__system`, the user that shares the key file, as every member of a
-        cluster does.
-        """
+        """SCRAM-SHA-256 (RFC 7677) as `__system`, whose password is the key file."""
         nonce = base64.b64encode(os.urandom(24)).decode()
         client_first = f"n=__system,r={nonce}"
         reply = await self._sasl(
@@ -105,7 +103,7 @@ class Connection:
         server_first = bytes(reply["payload"]).decode()
         fields = dict(field.split("=", 1) for field in server_first.split(","))
         if not fields["r"].startswith(nonce):
-            raise AuthenticationFailedError("the server answered with a nonce that isn't ours")
+            raise AuthenticationFailedError("the server's nonce doesn't start with ours")
         salted = hashlib.pbkdf2_hmac("sha256", key.encode(), base64.b64decode(fields["s"]), int(fields["i"]))
         client_key = hmac.digest(salted, b"Client Key", "sha256")
         client_final = f"c=biws,r={fields['r']}"
@@ -117,7 +115,7 @@ class Connection:
         server_key = hmac.digest(salted, b"Server Key", "sha256")
         expected = b"v=" + base64.b64encode(hmac.digest(server_key, message, "sha256"))
         if not reply.get("done") or not hmac.compare_digest(bytes(reply["payload"]), expected):
-            raise AuthenticationFailedError("the server couldn't prove that it has the same key file")
+            raise AuthenticationFailedError("the server didn't prove that it has the same key file")
 
     async def _sasl(self, command: dict[str, Any]) -> RawBSONDocument:
         reply = await self.command("local", command, seconds=HANDSHAKE_SECONDS)

@@ -1,4 +1,4 @@
-"""Cursors that clients hold on the router, each over one or more cursors on servers."""
+"""The cursors that clients open on the router, each over one or more cursors on servers."""
 
 import asyncio
 import collections
@@ -20,15 +20,14 @@ from standin.wire import RAW
 # The servers' cursorTimeoutMillis.
 IDLE_SECONDS = 600.0
 DEFAULT_BATCH = 101
-# A reply must stay under 16 MiB: fill a batch up to here, and one more document fits whatever its size... almost:
-# a document of 16 MiB goes alone.
+# A reply must stay under 16 MiB. A larger document is sent alone.
 MAX_BATCH_BYTES = 15 * 2**20
 UNBOUNDED = 10**9
 
 
 @dataclass
 class RemoteCursor:
-    """A cursor on one server, with the documents of it that haven't been handed on."""
+    """A cursor on one server, and the documents fetched from it that the client doesn't have yet."""
 
     replica_set: ReplicaSet
     host: str
@@ -49,9 +48,7 @@ class RemoteCursor:
         return not self.buffer and not self.cursor_id
 
     async def fetch(self, request: Request, batch_size: int | None) -> None:
-        """Get the next documents. Raises CommandError when the host or the cursor is gone: drivers don't
-        retry getMore.
-        """
+        """Get the next documents. Raises CommandError when the host or the cursor is gone."""
         command: dict[str, Any] = {"getMore": Int64(self.cursor_id), "collection": self.collection}
         if batch_size:
             command["batchSize"] = batch_size
@@ -83,10 +80,10 @@ class RemoteCursor:
 
 
 class MergedCursor:
-    """Documents of one or more remote cursors: as they come, or merged by the `$sortKey` that shards attach.
+    """Documents of one or more remote cursors: as they arrive, or merged by the `$sortKey` that shards attach.
 
-    `sort` is the directions of the sort (1 or -1); empty for no order. `skip` and `limit` (0: none) are
-    applied here, `tag` puts the shard's id into each document (as `shard`).
+    `sort` has the direction (1 or -1) of each sort field; empty for no order. `skip` and `limit` (0: none) are
+    applied here. `tag` adds the shard's id to each document, as `shard`.
     """
 
     def __init__(
@@ -106,7 +103,7 @@ class MergedCursor:
         self._heads: dict[int, tuple[RawBSONDocument, RawBSONDocument, list[Any]]] = {}
 
     async def next_batch(self, request: Request, size: int) -> tuple[list[Any], bool]:
-        """Up to `size` documents, and whether there are no more."""
+        """Up to `size` documents, and whether these are the last."""
         batch: list[Any] = []
         room = MAX_BATCH_BYTES
         while len(batch) < size and self._left != 0:
@@ -125,7 +122,7 @@ class MergedCursor:
             if self._left is not None:
                 self._left -= 1
             if not remote.buffer and batch and not self._sort and remote.cursor_id:
-                # Hand on what is here rather than wait for more from a server.
+                # Return what is here rather than wait for a server.
                 break
         done = self._left == 0 or all(remote.exhausted for remote in self.remotes)
         if done:
@@ -150,7 +147,7 @@ class MergedCursor:
         return self.remotes[min(live, key=lambda index: self._head(index)[2])]
 
     def _head(self, index: int) -> tuple[RawBSONDocument, RawBSONDocument, list[Any]]:
-        """The first document of a remote cursor: as it came, without its sort key, and the sort key."""
+        """A remote cursor's next document: with its sort key, without it, and the sort key itself."""
         first = self.remotes[index].buffer[0]
         head = self._heads.get(index)
         if head is None or head[0] is not first:
@@ -181,9 +178,7 @@ class _Held:
 
 
 class Cursors:
-    """The router's open cursors, by the ids that clients know them by (never a server's own ids: those may
-    collide).
-    """
+    """The router's open cursors by id. The ids are its own: those of different servers may collide."""
 
     def __init__(self) -> None:
         self._held: dict[int, _Held] = {}
@@ -200,7 +195,7 @@ class Cursors:
         batch_size: int | None = None,
         single_batch: bool = False,
     ) -> Reply:
-        """The first reply of a cursor; it is kept when there is more to come."""
+        """A cursor's first reply; the cursor is kept if there is more."""
         size = DEFAULT_BATCH if batch_size is None else batch_size
         batch, done = await cursor.next_batch(request, size)
         if single_batch and not done:
@@ -217,9 +212,7 @@ class Cursors:
         reply: Reply,
         namespace: str | None = None,
     ) -> Reply:
-        """Hand on the first reply of a single server's cursor as it is, but for the cursor's id (and its
-        namespace).
-        """
+        """A single server's first reply as it is, except for the cursor's id and `namespace`."""
         cursor = reply.get("cursor")
         if cursor is None:
             return reply
@@ -251,7 +244,7 @@ class Cursors:
         cursor_id = int(request.target)
         held = self._owned(request, cursor_id, request.arguments["collection"])
         size = int(request.arguments.get("batchSize") or UNBOUNDED)
-        # Out of the table while in use: two getMore at once must not share one remote cursor.
+        # Not in the table while in use: two concurrent getMore must not share a remote cursor.
         del self._held[cursor_id]
         batch, done = await held.cursor.next_batch(request, size)
         if not done:
@@ -282,7 +275,7 @@ class Cursors:
         }
 
     def forget_idle(self) -> None:
-        """The servers end idle cursors by themselves; drop ours that can't be of use any more."""
+        """Drop cursors that the servers have closed as idle."""
         oldest = time.monotonic() - IDLE_SECONDS
         for cursor_id in [key for key, held in self._held.items() if held.used < oldest]:
             del self._held[cursor_id]

@@ -1,6 +1,4 @@
-"""Commands on databases, collections and indexes. The database's primary shard coordinates what all shards
-must do.
-"""
+"""Commands on databases, collections and indexes. The database's primary shard coordinates the other shards."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +6,7 @@ from typing import Any
 from bson import Int64
 
 from standin.catalog import MAJORITY, Routing
-from standin.errors import CommandError, Reply, check, not_supported, unauthorized, without_metadata
+from standin.errors import Reply, check, unauthorized, without_metadata
 from standin.operation import Operation, no_such_namespace
 from standin.privileges import Need
 from standin.reads import ask_shard, empty_cursor, on_config_servers
@@ -30,7 +28,7 @@ async def create(operation: Operation) -> Reply:
 
 
 async def create_indexes(operation: Operation) -> Reply:
-    """On every shard that holds documents of the collection."""
+    """Creates them on every shard that holds documents of the collection."""
     if operation.on_config_servers:
         return await on_config_servers(operation, write=True)
 
@@ -47,7 +45,7 @@ async def create_indexes(operation: Operation) -> Reply:
 
 
 async def list_collections(operation: Operation) -> Reply:
-    """Without the privilege to list: names alone, of the collections on which one has any privilege."""
+    """Users without the privilege get names only, of collections on which they have any privilege."""
     privileges = await operation.privileges()
     if privileges.allow(Need("listCollections", operation.database)):
         return await _list_collections(operation)
@@ -104,18 +102,8 @@ async def drop_database(operation: Operation) -> Reply:
     return {"dropped": operation.database, **await _coordinated(operation, "_shardsvrDropDatabase")}
 
 
-async def rename_collection(operation: Operation) -> Reply:
-    """`renameCollection: "db.from", to: "db.to"`, within one database."""
-    database, _, collection = str(operation.target).partition(".")
-    if str(operation.arguments["to"]).partition(".")[0] != database:
-        raise not_supported("renaming a collection into another database")
-    operation.database = database
-    operation.arguments = {**operation.arguments, operation.name: collection}
-    return await _coordinated(operation, "_shardsvrRenameCollection", must_exist=True)
-
-
 async def _coordinated(operation: Operation, internal: str, *, must_exist: bool = False) -> Reply:
-    """Hand the command to the database's primary shard under its internal name."""
+    """Send the command to the database's primary shard, under its internal name."""
     if operation.on_config_servers:
         return await on_config_servers(operation, write=True)
     options = {key: value for key, value in operation.arguments.items() if key != operation.name}
@@ -146,7 +134,7 @@ async def _on_every_shard(operation: Operation, command: Mapping[str, Any]) -> d
 
 
 async def list_databases(operation: Operation) -> Reply:
-    """The shards' databases added up, and the config servers' own `admin` and `config`."""
+    """The shards' databases, sizes added up, and the config servers' `admin` and `config`."""
     names_only = bool(operation.arguments.get("nameOnly"))
     per_shard = await _on_every_shard(operation, operation.arguments)
     own, _ = await operation.send(operation.catalog.config, operation.arguments)
@@ -191,28 +179,3 @@ async def database_statistics(operation: Operation) -> Reply:
         if values:
             total[name] = type(values[0])(sum(values))
     return {**total, "ok": 1.0}
-
-
-async def collection_statistics(operation: Operation) -> Reply:
-    if operation.on_config_servers:
-        return await on_config_servers(operation)
-
-    async def action(routing: Routing | None) -> Reply:
-        if routing is None:
-            raise CommandError(26, "NamespaceNotFound", f"Database {operation.database} doesn't exist")
-        replies = {}
-        for shard in routing.all_shards:
-            reply, _ = await operation.send_to_shard(shard, operation.arguments)
-            replies[shard] = without_metadata(reply)
-        total: Reply = {"sharded": routing.chunks is not None, "ns": operation.namespace}
-        for name in ("count", "size", "storageSize", "totalIndexSize", "totalSize"):
-            total[name] = sum(reply.get(name, 0) for reply in replies.values())
-        total["nindexes"] = max(reply.get("nindexes", 0) for reply in replies.values())
-        if total["count"]:
-            total["avgObjSize"] = total["size"] / total["count"]
-        if routing.chunks is None:
-            total["primary"] = routing.primary
-        chunks = len(routing.chunks.chunks) if routing.chunks else 1
-        return {**total, "shards": replies, "nchunks": chunks, "ok": 1.0}
-
-    return await operation.routed(operation.namespace, action)

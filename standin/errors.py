@@ -11,29 +11,27 @@ Reply = dict[str, Any]
 USER_NOT_FOUND = 11
 UNAUTHORIZED = 13
 WRITE_CONFLICT = 112
-DUPLICATE_KEY = 11000
 WOULD_CHANGE_OWNING_SHARD = 283
-COMMAND_ON_SHARDED_VIEW = 169
 
-# The shard's idea of the chunk table or of the database's primary is newer than ours: refresh and ask again.
+# The shard's chunk table or database version is newer than ours: refresh and ask again.
 # StaleShardVersion, StaleEpoch, StaleDbVersion, StaleConfig, and the pre-3.x code for it.
 STALE_CODES = frozenset({63, 150, 249, 13388, 13297})
 
-# The member is no longer (or not yet) primary, or is shutting down: nothing was done, ask the new primary.
+# The member isn't primary, or is shutting down: nothing was done, ask the new primary.
 NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})
 
-# What a shard says when it asks other servers, in our place (an aggregate over shards) or for its routing table, and
-# one of them has lost its power: it takes that one for alive, for up to 20 s.
+# From a shard that asked another server, for an aggregate over shards or for its routing table. For up to 20 s it
+# takes a host without power for alive.
 NETWORK_INTERFACE_EXCEEDED_TIME_LIMIT = 202
 
-# Safe to repeat for reads and for writes that carry a transaction number (the drivers' retryable writes).
+# Reads and retryable writes (those with a transaction number) can safely be repeated.
 RETRYABLE_CODES = NOT_PRIMARY_CODES | {6, 7, 89, 134, NETWORK_INTERFACE_EXCEEDED_TIME_LIMIT, 262, 9001}
 
-# What a driver may answer by running its whole transaction again: the above, WriteConflict, LockTimeout,
+# A driver may run its whole transaction again: the above, LockTimeout, WriteConflict,
 # SnapshotUnavailable, NoSuchTransaction.
 TRANSIENT_TRANSACTION_CODES = STALE_CODES | RETRYABLE_CODES | {24, 112, 246, 251}
 
-# Reply fields that belong to one server's conversation with the router, not to the client.
+# Reply fields that are meant for the router, not for the client.
 REPLY_METADATA = frozenset(
     {
         "$clusterTime",
@@ -51,7 +49,7 @@ REPLY_METADATA = frozenset(
 
 
 class CommandError(Exception):
-    """A command failed; `reply` is the document that the client gets (`ok`, `code`, `codeName`, `errmsg`)."""
+    """A failed command. `reply` is the document that the client gets (`ok`, `code`, `codeName`, `errmsg`)."""
 
     def __init__(self, code: int, name: str, message: str, **extra: Any) -> None:
         super().__init__(message)
@@ -59,7 +57,7 @@ class CommandError(Exception):
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> "CommandError":
-        """The error that a server reported, without the fields that aren't the client's business."""
+        """The error that a server reported, without REPLY_METADATA."""
         error = cls(int(reply.get("code", 8)), "", str(reply.get("errmsg", "")))
         error.reply = without_metadata(reply)
         return error
@@ -74,7 +72,7 @@ class StaleRoutingError(CommandError):
 
 
 class ProtocolError(ConnectionError):
-    """The peer sent something that isn't the MongoDB wire protocol; the connection can't be used any further."""
+    """The peer doesn't follow the wire protocol; the connection can't be used any more."""
 
 
 def without_metadata(reply: Mapping[str, Any]) -> Reply:
@@ -95,5 +93,5 @@ def unauthorized(message: str) -> CommandError:
 
 
 def not_supported(what: str) -> CommandError:
-    """Something that MongoDB's router can do and this stand-in cannot."""
+    """For what MongoDB's router can do and this stand-in can't."""
     return CommandError(115, "CommandNotSupported", f"the mongos stand-in does not support {what}")

@@ -1,4 +1,4 @@
-"""explain: the plans of all the shards that a command would ask."""
+"""explain: the plans of all shards that a command would be sent to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ async def explain(operation: Operation) -> Reply:
     async def action(routing: Routing | None) -> Reply:
         if routing is None:
             raise CommandError(26, "NamespaceNotFound", f"Database {operation.database} doesn't exist")
-        shards = routing.shards_of_query(_explained_query(inner), inner.get("collation"))
+        shards = routing.shards_of_query(_explained_query(inner))
         command = {"explain": inner, "verbosity": verbosity}
         replies = await operation.scatter(shards, command, routing)
         if routing.chunks is None:
@@ -32,11 +32,7 @@ def _explained_query(inner: Mapping[str, Any]) -> Mapping[str, Any]:
     if pipeline:
         match: Mapping[str, Any] = pipeline[0].get("$match") or {}
         return match
-    for field in ("updates", "deletes"):
-        if inner.get(field):
-            query: Mapping[str, Any] = inner[field][0]["q"]
-            return query
-    return inner.get("filter") or inner.get("query") or {}
+    return inner.get("filter") or {}
 
 
 def _merge_plans(operation: Operation, inner: Mapping[str, Any], replies: Mapping[str, Reply]) -> Reply:

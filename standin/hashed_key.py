@@ -1,8 +1,8 @@
 """The hash behind hashed shard keys (`BSONElementHasher`, src/mongo/db/hasher.cpp).
 
 md5 over a seed (int32 0), the value's canonical type (int32) and its bytes; the first eight bytes of the
-digest, little-endian, are the key. All numbers hash as the 64-bit integer that they truncate to, so 1, 1.0
-and Int64(1) share a shard. tests/standin compares it with the keys of a real hashed index.
+digest, little-endian, are the key. Numbers are truncated to 64-bit integers first, so 1, 1.0 and Int64(1) share a
+shard. tests/standin compares the result with a real hashed index.
 """
 
 import hashlib
@@ -65,6 +65,6 @@ def _truncate(number: float) -> Int64:
     if math.isinf(number):
         return Int64(INT64_MAX if number > 0 else INT64_MIN)
     if number == _TWO_TO_63:
-        # What converting it did on the processors of the day; the server keeps to it (`safeNumberLongForHash`).
+        # As x86-64 converts it; the server keeps it that way (`safeNumberLongForHash`).
         return Int64(INT64_MIN)
     return clamp_int64(int(number))

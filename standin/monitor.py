@@ -1,11 +1,9 @@
-"""Watches the members of one replica set: one awaitable `hello` after the other on a connection of its own to
-each.
+"""Watches the members of one replica set by awaitable `hello` commands, on a separate connection to each member.
 
-With `topologyVersion` and `maxAwaitTimeMS` a server answers at once when something changes and otherwise once
-a second, so that an election is known when it has happened, and silence means trouble. A host that is frozen
-or cut off still takes connections in its kernel, and a command sent to it would wait for ever. It is given
-up, and what waits for it fails, as soon as the set has another primary, or when it has been silent for
-SILENCE_SECONDS (drivers' connectTimeoutMS).
+With `topologyVersion` and `maxAwaitTimeMS` a server answers at once when something changes, and otherwise every
+second. So elections are seen at once, and silence means trouble. A host that is frozen or cut off may still accept
+connections, but never answers a command. It is given up, and commands that wait for it fail, as soon as the set has
+another primary, or after SILENCE_SECONDS of silence (drivers' connectTimeoutMS).
 """
 
 import asyncio
@@ -20,7 +18,7 @@ from standin.errors import without_metadata
 
 AWAIT_MS = 1000
 SILENCE_SECONDS = 10.0
-# A host that has been silent for this long when another one becomes primary isn't going to answer.
+# A host that has been silent this long when another becomes primary is given up at once.
 OUSTED_SILENCE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 
@@ -28,9 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Monitor:
-    """`primary` is None while none is known; `hosts` and `secondaries` are addresses as the members give
-    them.
-    """
+    """`hosts`, `primary` (None if unknown) and `secondaries` are addresses as members report them."""
 
     def __init__(self, name: str, seeds: Sequence[str], *, on_lost: Callable[[str], None]) -> None:
         self.name = name
@@ -59,7 +55,7 @@ class Monitor:
             watcher.cancel()
 
     def suspect(self, host: str) -> None:
-        """A command found that `host` is gone or no primary any more: ask again before using it."""
+        """A command found `host` unreachable or not primary: check it before it is used again."""
         if self.primary == host:
             self.primary = None
         self.secondaries.discard(host)
@@ -67,13 +63,13 @@ class Monitor:
             wake.set()
 
     async def elected(self) -> None:
-        """Wait until a primary is there that was elected after this call, or until the first one is known."""
+        """Wait for a primary that is elected after this call, or for the first one."""
         before = self._election
         while self._election == before:
             await self._change.wait()
 
     async def changed(self, seconds: float) -> bool:
-        """Wait until something changes; False when nothing did for `seconds`."""
+        """Wait for a change. Returns False if there is none within `seconds`."""
         if seconds <= 0:
             return False
         try:
@@ -105,7 +101,7 @@ class Monitor:
                 if "topologyVersion" in reply:
                     command.update(topologyVersion=reply["topologyVersion"], maxAwaitTimeMS=AWAIT_MS)
                 if self._wake[host].is_set():
-                    # Somebody doubts this host: an answer is wanted now, not on the next change.
+                    # The host is suspected: have it answer now, not at the next change.
                     command = {"hello": 1}
         finally:
             if connection is not None:
@@ -116,7 +112,7 @@ class Monitor:
             await asyncio.wait_for(self._wake[host].wait(), RETRY_SECONDS)
         except asyncio.TimeoutError:
             return
-        # Even when hurried: a refused connection comes back at once, and there is no point in spinning on it.
+        # A refused connection fails at once: don't spin on it.
         await asyncio.sleep(RETRY_SECONDS / 5)
 
     def _take_in(self, host: str, reply: Mapping[str, Any]) -> None:
@@ -142,7 +138,7 @@ class Monitor:
         election = (reply.get("setVersion"), order_key(reply.get("electionId")))
         if self.primary != host:
             if self._election is not None and election[1] < self._election[1]:
-                return  # a primary that hasn't heard yet of the one elected after it
+                return  # a former primary that doesn't know its successor yet
             log.info("%s is the primary of %s", host, self.name)
         self._election = election
         self.primary = host
@@ -160,6 +156,6 @@ class Monitor:
 
     def _lost(self, host: str, error: Exception | None = None) -> None:
         if host in (self.primary, *self.secondaries):
-            log.warning("%s of %s is lost: %s", host, self.name, error or "silent while another was elected")
+            log.warning("lost %s of %s: %s", host, self.name, error or "silent while another member was elected")
         self._forget(host)
         self._on_lost(host)

@@ -1,4 +1,4 @@
-"""One client command on its way through the servers: sent with what they need, repeated when routing was stale."""
+"""A client's command on its way to servers: what each of them gets, and retries when the routing was stale."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ class Operation(Request):
         return self.database in CONFIG_DATABASES and self.namespace != "config.system.sessions"
 
     async def privileges(self) -> Privileges:
-        """What the user may do. Raises CommandError when nobody is logged in (any more)."""
+        """The user's privileges. Raises CommandError when nobody is logged in, or the user has been removed."""
         if self.user is None:
             raise unauthorized(f"command {self.name} requires authentication")
         return await self.router.privileges.of(self.user)
@@ -80,10 +80,10 @@ class Operation(Request):
         session: bool = True,
         sequences: Mapping[str, Sequence[RawBSONDocument]] | None = None,
     ) -> tuple[Reply, str]:
-        """Send a command for this operation: the server's reply, whatever it says, and the host that gave it.
+        """Send a command for this operation. Returns the server's reply, ok or not, and its host.
 
-        `session` False is for the servers' internal commands, which take no client session. Raises
-        CommandError when no member can be reached.
+        `session` is False for the servers' internal commands, which take no client session. Raises CommandError
+        when no member can be reached.
         """
         full = self._outgoing(command, write=write, session=session)
         internal = "aggregate" in command and self.transaction is None
@@ -111,20 +111,20 @@ class Operation(Request):
     async def send_to_shard(
         self, shard_id: str, command: Mapping[str, Any], *, write: bool = False
     ) -> tuple[Reply, str]:
-        """As `send`, but raises CommandError or StaleRoutingError for a reply that isn't ok."""
+        """Like `send`, but raises CommandError or StaleRoutingError for a reply that isn't ok."""
         reply, host = await self.send(await self.catalog.shard(shard_id), command, write=write)
         return check(reply), host
 
     async def scatter(
         self, shard_ids: Sequence[str], command: Mapping[str, Any], routing: Routing, *, write: bool = False
     ) -> dict[str, tuple[Reply, str]]:
-        """The same command to several shards at once. Raises what the first failing shard raised."""
+        """Send a command to several shards at once. Raises the first failing shard's error."""
 
         async def ask(shard_id: str) -> tuple[Reply, str]:
             versioned = {**command, **routing.version_fields(shard_id)}
             return await self.send_to_shard(shard_id, versioned, write=write)
 
-        # All of them are waited for, so that nothing of this operation goes on after its reply.
+        # Wait for all, so that nothing of this operation is still running after its reply.
         answers = await asyncio.gather(*(ask(shard_id) for shard_id in shard_ids), return_exceptions=True)
         results: dict[str, tuple[Reply, str]] = {}
         failures: list[BaseException] = []
@@ -148,10 +148,9 @@ class Operation(Request):
         *,
         create: bool = False,
     ) -> T:
-        """Run `action` with the routing of a namespace, again with fresh routing when a shard says it is
-        stale.
+        """Run `action` with a namespace's routing; repeat it with fresh routing when a shard calls that stale.
 
-        `action` gets None when the database doesn't exist and `create` doesn't ask for it.
+        Without `create`, `action` gets None when the database doesn't exist.
         """
         for attempt in range(MAX_ROUTING_ATTEMPTS):
             try:
@@ -164,7 +163,7 @@ class Operation(Request):
         raise AssertionError("unreachable")
 
     def label_failure(self, reply: Reply) -> None:
-        """Tell the driver what it may do about a failure (`errorLabels`)."""
+        """Tell the driver that it may retry (`errorLabels`)."""
         if self.retryable_write and reply.get("code") in RETRYABLE_CODES:
             labels = list(reply.get("errorLabels", []))
             reply["errorLabels"] = [*labels, *({"RetryableWriteError"} - set(labels))]

@@ -1,6 +1,4 @@
-"""Connections to one mongod: idle ones to use again, and those in use so that they can be cut when the host
-is lost.
-"""
+"""Connections to one mongod: idle ones for reuse, and busy ones, which are closed when the host is lost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +9,7 @@ from standin.connection import Connection
 
 
 class Pool:
-    """Idle connections come in two kinds, with and without `internal` (see Connection.open)."""
+    """Connections with and without `internal` (see Connection.open) are kept apart."""
 
     def __init__(self, address: str, key: str) -> None:
         self.address = address
@@ -28,9 +26,7 @@ class Pool:
         internal: bool = False,
         seconds: float | None = None,
     ) -> RawBSONDocument:
-        """Run one command on a pooled connection. Raises OSError or EOFError when the host can't be talked
-        to.
-        """
+        """Run a command on a pooled connection. Raises OSError or EOFError when the host is unreachable."""
         connection = await self._take(internal)
         self._busy.add(connection)
         try:
@@ -50,7 +46,7 @@ class Pool:
         return await Connection.open(self.address, self._key, internal=internal)
 
     def close(self) -> None:
-        """Drop every connection; commands that wait for a reply fail with ConnectionError at once."""
+        """Close every connection. Commands that wait for a reply fail with ConnectionError."""
         for connections in (*self._idle.values(), list(self._busy)):
             for connection in connections:
                 connection.close()

@@ -1,4 +1,4 @@
-"""Privileges of users: how they match what a command needs, and where they come from.
+"""Users' privileges: how they are read, and how they match what a command needs.
 
 https://www.mongodb.com/docs/manual/reference/resource-document/
 """
@@ -14,11 +14,11 @@ from standin.errors import USER_NOT_FOUND, CommandError, check
 from standin.request import User
 from standin.wire import plain
 
-# A privilege that was taken away through another router is gone here after this time (mongos: 30 s).
+# How long a privilege that was revoked through another router still counts here (mongos: 30 s).
 REFRESH_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 
-# The internal user, who shares the key file: the servers give it everything.
+# The database of the servers' internal user, who may do everything.
 SYSTEM_DATABASE = "local"
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Need(NamedTuple):
 
 
 class Privileges:
-    """What one user may do. `documents` are as in usersInfo's inheritedPrivileges; None means everything."""
+    """One user's privileges. `documents` are usersInfo's inheritedPrivileges; None means everything."""
 
     def __init__(self, documents: Iterable[Mapping[str, Any]] | None, roles: Iterable[Mapping[str, Any]]) -> None:
         self.documents = None if documents is None else list(documents)
@@ -95,10 +95,9 @@ def _covers(resource: Mapping[str, Any], need: Need) -> bool:
 
 
 class PrivilegeCache:
-    """Privileges by user, read from the config servers and kept fresh in the background.
+    """Privileges by user, read from the config servers and refreshed in the background.
 
-    So no command waits for a config server on behalf of a user who is known; while they can't be asked, what was
-    known goes on to count.
+    Known users' commands don't wait for config servers. While those are unreachable, the last known privileges count.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -108,14 +107,14 @@ class PrivilegeCache:
         self._changes = 0
 
     async def of(self, user: User) -> Privileges:
-        """Raises CommandError 11 (UserNotFound) when the user has been removed."""
+        """A user's privileges. Raises CommandError 11 (UserNotFound) when the user has been removed."""
         if user.database == SYSTEM_DATABASE:
             return Privileges(None, [])
         self._used[user] = time.monotonic()
         return self._known.get(user) or await self._read(user)
 
     async def keep_fresh(self) -> None:
-        """Until cancelled: read again what is in use, forget the rest."""
+        """Until cancelled: refresh users who sent commands lately, forget the others."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             for user in list(self._known):
@@ -138,12 +137,12 @@ class PrivilegeCache:
         if not users:
             raise CommandError(USER_NOT_FOUND, "UserNotFound", f"user {user.name}@{user.database} was removed")
         privileges = Privileges(users[0]["inheritedPrivileges"], users[0]["inheritedRoles"])
-        if changes == self._changes:  # else it may be from before the change
+        if changes == self._changes:  # otherwise the reply may be older than the change
             self._known[user] = privileges
         return privileges
 
     def clear(self) -> None:
-        """Users or roles have been changed through this router: it counts at once."""
+        """Call after users or roles have been changed through this router, so that it counts at once."""
         self._changes += 1
         self._known.clear()
 

@@ -1,6 +1,4 @@
-"""A replica set as the router sees it: who is primary, commands with the retries that are safe, lost hosts
-given up.
-"""
+"""A replica set: selects a member for a command, and repeats the command when that is safe."""
 
 import asyncio
 import random
@@ -14,9 +12,9 @@ from standin.errors import NOT_PRIMARY_CODES, RETRYABLE_CODES, CommandError, Rep
 from standin.monitor import Monitor
 from standin.pool import Pool
 
-# How long a command that can't be repeated waits for a primary: mongos' own limit for finding a host.
+# How long a command that can't be repeated waits for a primary; mongos' own limit.
 SELECTION_SECONDS = 20.0
-# A retryable command is repeated within this time; an election takes about `electionTimeoutMillis` (10 s) and a bit.
+# How long a retryable command is repeated; an election takes a little longer than `electionTimeoutMillis` (10 s).
 RETRY_SECONDS = 45.0
 RETRY_PAUSE_SECONDS = 0.1
 
@@ -24,7 +22,7 @@ Sequences = Mapping[str, Sequence[RawBSONDocument]]
 
 
 class ReplicaSet:
-    """Members are found by asking members, starting from the seeds; `name` is the set's name."""
+    """Members are discovered from the seeds. `name` is the set's name."""
 
     def __init__(self, name: str, seeds: Sequence[str], key: str, *, shard_id: str | None = None) -> None:
         self.name = name
@@ -55,7 +53,7 @@ class ReplicaSet:
         return self._pools[host]
 
     async def select(self, mode: str = "primary", seconds: float = SELECTION_SECONDS) -> str:
-        """A host for this read preference mode. Raises CommandError 133 when none turns up within `seconds`."""
+        """A host for a read preference mode. Raises CommandError 133 if there is none within `seconds`."""
         expiry = time.monotonic() + seconds
         while True:
             host = self._candidate(mode)
@@ -93,15 +91,15 @@ class ReplicaSet:
         internal: bool = False,
         seconds: float | None = None,
     ) -> tuple[Reply, str]:
-        """Run a command on a member that fits `mode`: the server's reply, whatever it says, and who gave it.
+        """Run a command on a member that fits `mode`. Returns the server's reply, ok or not, and its host.
 
-        `retry` says that doing it twice does no harm: it is repeated after a lost connection or a lost primary.
-        `seconds` bounds it all. Raises CommandError when no member can be found, or reached, or answers in time.
+        With `retry`, for commands that may be done twice, it is repeated after a lost connection or primary.
+        `seconds` limits all of it. Raises CommandError when no member is found, can be reached, or answers in time.
         """
         expiry = time.monotonic() + (RETRY_SECONDS if seconds is None else seconds)
         while True:
             left = expiry - time.monotonic()
-            # mongos looks for a host several times before it gives up a command that it may repeat.
+            # For a command that it may repeat, mongos looks for a host several times.
             host = await self.select(mode, left if retry else min(left, SELECTION_SECONDS))
             try:
                 raw = await self.pool(host).command(
@@ -111,7 +109,7 @@ class ReplicaSet:
                 self.monitor.suspect(host)
                 late = time.monotonic() >= expiry
                 if late and seconds is not None:
-                    raise CommandError(50, "MaxTimeMSExpired", f"{host} didn't answer in time") from error
+                    raise CommandError(50, "MaxTimeMSExpired", f"{host} didn't answer within maxTimeMS") from error
                 if late or not retry:
                     raise self._unreachable(host, error) from error
             else:
@@ -128,7 +126,7 @@ class ReplicaSet:
 
 
 def failure_code(reply: Mapping[str, Any]) -> int | None:
-    """The code of a failed command, or of a write that couldn't be replicated as asked."""
+    """The error code of a failed command, or of an unsatisfied write concern."""
     if reply.get("ok") != 1:
         return int(reply.get("code", 8))
     concern_error = reply.get("writeConcernError")

@@ -1,6 +1,6 @@
-"""What each command needs: functions from a request to the actions that the user must be allowed.
+"""The privileges that each command needs: functions from a request to a list of needs.
 
-After MongoDB's manual, "Required Access" of each command, and its Privilege Actions page.
+Sources: "Required Access" of each command in MongoDB's manual, and its page Privilege Actions.
 """
 
 import enum
@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from standin.errors import CommandError
-from standin.pipeline_requirements import collections_read, pipeline_needs
 from standin.privileges import Need
 from standin.request import Request
 
@@ -16,9 +15,28 @@ from standin.request import Request
 class Access(enum.Enum):
     """Commands that need no privilege."""
 
-    BEFORE_LOGIN = "anybody who can connect"
-    ANY_USER = "anybody who is logged in"
+    BEFORE_LOGIN = "anyone who can connect"
+    ANY_USER = "anyone who is logged in"
 
+
+# Stages that read only the documents that flow through them. An internal stage ($_internal..., $mergeCursors) must not
+# be passed on: from the router, their trusted internal user, servers would run it unchecked.
+STAGES = frozenset(
+    {
+        "$addFields",
+        "$count",
+        "$group",
+        "$limit",
+        "$match",
+        "$project",
+        "$set",
+        "$skip",
+        "$sort",
+        "$sortByCount",
+        "$unset",
+        "$unwind",
+    }
+)
 
 Requirement = Callable[[Request], Sequence[Need]]
 
@@ -30,7 +48,7 @@ def collection_name(value: Any) -> str:
 
 
 def on_collection(*actions: str) -> Requirement:
-    """These actions on the collection that is the command's value."""
+    """Actions on the collection that the command names."""
 
     def needs(request: Request) -> list[Need]:
         return [Need(action, request.database, collection_name(request.target)) for action in actions]
@@ -47,7 +65,7 @@ def on_cluster(*actions: str) -> Requirement:
 
 
 def on_namespace(*actions: str) -> Requirement:
-    """These actions on the `database.collection` (or database) that is the command's value."""
+    """Actions on the `database.collection`, or database, that the command names."""
 
     def needs(request: Request) -> list[Need]:
         database, _, collection = collection_name(request.target).partition(".")
@@ -56,13 +74,8 @@ def on_namespace(*actions: str) -> Requirement:
     return needs
 
 
-def on_anything(*actions: str) -> Requirement:
-    """These actions on every database: for commands about shards, which belong to none."""
-    return lambda _request: [Need(action) for action in actions]
-
-
 def balancer_control(_request: Request) -> list[Need]:
-    """balancerStart and balancerStop: whoever may write the balancer's settings."""
+    """balancerStart and balancerStop, for users who may write the balancer's settings."""
     return [Need("update", "config", "settings")]
 
 
@@ -70,83 +83,49 @@ def balancer_state(_request: Request) -> list[Need]:
     return [Need("find", "config", "settings")]
 
 
-def insert(request: Request) -> list[Need]:
-    return [*on_collection("insert")(request), *_bypass(request)]
-
-
-def update(request: Request) -> list[Need]:
+def update(request: Request) -> Sequence[Need]:
     upserts = any(item.get("upsert") for item in request.arguments["updates"])
     actions = ("update", "insert") if upserts else ("update",)
-    return [*on_collection(*actions)(request), *_bypass(request)]
+    return on_collection(*actions)(request)
 
 
-def find_and_modify(request: Request) -> list[Need]:
+def find_and_modify(request: Request) -> Sequence[Need]:
     actions = ["find", "remove" if request.arguments.get("remove") else "update"]
     if request.arguments.get("upsert"):
         actions.append("insert")
-    return [*on_collection(*actions)(request), *_bypass(request)]
-
-
-def _bypass(request: Request) -> list[Need]:
-    if request.arguments.get("bypassDocumentValidation"):
-        return [Need("bypassDocumentValidation", request.database, request.target)]
-    return []
+    return on_collection(*actions)(request)
 
 
 def aggregate(request: Request) -> list[Need]:
-    collection = collection_name(request.target)
-    pipeline = request.arguments["pipeline"]
-    return [*pipeline_needs(request.database, collection, pipeline), *_bypass(request)]
-
-
-def create(request: Request) -> list[Need]:
-    """A view gives its readers what is behind it: its maker must be allowed to read that."""
-    return [*on_collection("createCollection")(request), *_view_sources(request)]
-
-
-def coll_mod(request: Request) -> list[Need]:
-    return [*on_collection("collMod")(request), *_view_sources(request)]
-
-
-def _view_sources(request: Request) -> list[Need]:
-    if "viewOn" not in request.arguments and "pipeline" not in request.arguments:
-        return []
-    sources = {request.arguments.get("viewOn", request.target)}
-    sources |= collections_read(request.database, request.arguments.get("pipeline", []))
-    return [Need("find", request.database, collection_name(source)) for source in sources]
-
-
-def rename_collection(request: Request) -> list[Need]:
-    """Within one database; the target may be replaced only by one who may drop it."""
-    database, _, source = collection_name(request.target).partition(".")
-    target_database, _, target = collection_name(request.arguments["to"]).partition(".")
-    needs = [
-        Need("find", database, source),
-        Need("dropCollection", database, source),
-        Need("insert", target_database, target),
-        Need("createIndex", target_database, target),
-    ]
-    if request.arguments.get("dropTarget"):
-        needs.append(Need("dropCollection", target_database, target))
-    return needs
+    """Raises CommandError for a stage that isn't passed on."""
+    action = "find"
+    for position, stage in enumerate(request.arguments["pipeline"]):
+        if not isinstance(stage, Mapping) or len(stage) != 1:
+            raise CommandError(
+                40323, "Location40323", "A pipeline stage specification object must contain exactly one field."
+            )
+        (name,) = stage
+        if name == "$collStats" and position == 0:
+            action = "collStats"
+        elif name not in STAGES:
+            raise CommandError(
+                40324,
+                "Location40324",
+                f"Unrecognized pipeline stage name: '{name}' (of those that the mongos stand-in passes on)",
+            )
+    return [Need(action, request.database, collection_name(request.target))]
 
 
 def users_info(request: Request) -> list[Need]:
-    """Everybody may look at himself."""
+    """Users may read their own entry."""
     user = request.user
-    target = request.target
-    if user is not None and not request.arguments.get("showCredentials"):
+    if user is not None:
         own = {"user": user.name, "db": user.database}
-        if target == user.name and request.database == user.database:
+        if request.target == user.name and request.database == user.database:
             return []
-        if isinstance(target, Mapping) and dict(target.items()) == own:
+        if isinstance(request.target, Mapping) and dict(request.target.items()) == own:
             return []
-    databases = _named_databases(request, target)
-    needs = [Need("viewUser", database) for database in databases]
-    if request.arguments.get("showCredentials"):
-        # Password hashes: nobody but the servers themselves.
-        needs.append(Need("internal", cluster=True))
-    return needs
+    return [Need("viewUser", database) for database in _named_databases(request, request.target)]
 
 
 def roles_info(request: Request) -> list[Need]:
@@ -168,20 +147,10 @@ def create_user(request: Request) -> list[Need]:
 def update_user(request: Request) -> list[Need]:
     needs = []
     if "roles" in request.arguments:
-        # Sets the roles: takes away whatever they were before, in any database.
+        # Replaces the roles, which may be of any database.
         needs += [Need("revokeRole", "admin"), *_grants(request, request.arguments["roles"])]
-    if "customData" in request.arguments:
-        needs.append(Need("changeCustomData", request.database))
     needs.append(Need("changePassword", request.database))
     return needs
-
-
-def grant_roles_to_user(request: Request) -> list[Need]:
-    return _grants(request, request.arguments["roles"])
-
-
-def revoke_roles_from_user(request: Request) -> list[Need]:
-    return _grants(request, request.arguments["roles"], action="revokeRole")
 
 
 def create_role(request: Request) -> list[Need]:
@@ -195,7 +164,7 @@ def update_role(request: Request) -> list[Need]:
 def _role_contents(request: Request) -> list[Need]:
     needs = _grants(request, request.arguments.get("roles", []))
     for privilege in request.arguments.get("privileges", []):
-        # On a whole cluster, or on every database: as if on admin.
+        # A privilege on the cluster, or on every database, is granted in admin.
         database = privilege["resource"].get("db") or "admin"
         needs.append(Need("grantRole", database))
     return needs

@@ -1,4 +1,4 @@
-"""The state that all client connections share."""
+"""What all client connections share."""
 
 import asyncio
 import collections
@@ -17,14 +17,14 @@ from standin.privileges import PrivilegeCache
 from standin.replica_set import ReplicaSet
 from standin.transactions import Transactions
 
-# How often a mongos shows in config.mongos that it is alive; sh.status() lists those of the last 30 s as active.
+# How often the router updates its entry in config.mongos; sh.status() lists entries of the last 30 s as active.
 PING_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class Router:
-    """`name` is host:port, by which config.mongos knows the router."""
+    """`name` is host:port, the router's id in config.mongos."""
 
     def __init__(self, config: ReplicaSet, key: str, name: str) -> None:
         self.name = name
@@ -40,7 +40,7 @@ class Router:
         self.counters: collections.Counter[str] = collections.Counter()
 
     async def keep_house(self) -> None:
-        """Until cancelled: show in config.mongos, notice new shards, forget what nobody will ask for again."""
+        """Until cancelled: update config.mongos, find new shards, forget old cursors and transactions."""
         while True:
             try:
                 await self.catalog.load_shards()

@@ -1,4 +1,4 @@
-"""The chunk table of one sharded collection, and which shards a document or a query belongs to."""
+"""One collection's chunk table: the shards of a document or a query."""
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,31 +11,30 @@ from standin.bson_order import SortKey, order_key
 from standin.errors import CommandError
 from standin.hashed_key import hashed
 
-# A query for more points of the shard key than this is sent to every shard.
+# A query for more shard key values than this is sent to every shard.
 MAX_POINTS = 1000
 
-# What mongos sends with a write to several shards at once (ChunkVersion::IGNORED): a part of it that was
-# refused as stale couldn't be told from one that was done.
+# Sent by mongos with a write to several shards (ChunkVersion::IGNORED): if some shards refused it as stale, it
+# couldn't be repeated on the others.
 IGNORED_VERSION = {
     "e": ObjectId("f" * 24),
     "t": Timestamp(2**32 - 1, 2**32 - 1),
     "v": Timestamp(0, 0),
 }
-# ... and with a command for a collection that isn't sharded (ChunkVersion::UNSHARDED).
+# Sent with a command for a collection that isn't sharded (ChunkVersion::UNSHARDED).
 UNSHARDED_VERSION = {"e": ObjectId("0" * 24), "t": Timestamp(0, 0), "v": Timestamp(0, 0)}
 
 _NO_CHUNKS = Timestamp(0, 0)
 
 
 class ChunkTable:
-    """Built from a document of config.collections and its documents of config.chunks, ordered by `min`."""
+    """Built from a collection's document in config.collections and its chunks, ordered by `min`."""
 
     def __init__(self, collection: Mapping[str, Any], chunks: Sequence[Mapping[str, Any]]) -> None:
         self.key: dict[str, Any] = dict(collection["key"])
         self.chunks = chunks
         self.epoch = collection["lastmodEpoch"]
         self.timestamp = collection["timestamp"]
-        self._default_collation = collection.get("defaultCollation")
         self._minima = [self._order(chunk["min"]) for chunk in chunks]
         self._versions: dict[str, Timestamp] = {}
         for chunk in chunks:
@@ -44,21 +43,15 @@ class ChunkTable:
         self.shards: tuple[str, ...] = tuple(sorted(self._versions))
 
     def version(self, shard_id: str) -> dict[str, Any]:
-        """The `shardVersion` to send to a shard: the newest chunk that it has, in this incarnation of the
-        collection.
-        """
+        """A shard's `shardVersion`: the collection's epoch and the shard's newest chunk."""
         return {"e": self.epoch, "t": self.timestamp, "v": self._versions.get(shard_id, _NO_CHUNKS)}
 
-    @property
-    def newest_version(self) -> Timestamp:
-        return max(self._versions.values())
-
     def chunk_of_key(self, key: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The chunk that holds a key; the values of hashed fields are hashes already, as in config.chunks."""
+        """The chunk of a key, whose hashed fields have hashes, as in config.chunks."""
         return self.chunks[bisect.bisect_right(self._minima, self._order(key)) - 1]
 
     def chunk_of_values(self, values: Iterable[Any]) -> Mapping[str, Any]:
-        """The chunk for values of the shard key's fields, in their order, as a document has them."""
+        """The chunk of a document's shard key values, in the key's order."""
         return self.chunk_of_key(
             {
                 field: hashed(value) if kind == "hashed" else value
@@ -67,7 +60,7 @@ class ChunkTable:
         )
 
     def shard_of_document(self, document: Mapping[str, Any]) -> str:
-        """Where a new document belongs; a missing field counts as null. Raises ShardKeyNotFound for an array."""
+        """A new document's shard; a missing field counts as null. Raises ShardKeyNotFound for an array."""
         shard: str = self.chunk_of_values(self.values_of_document(document).values())["shard"]
         return shard
 
@@ -75,20 +68,15 @@ class ChunkTable:
         """The values of the shard key's fields. Raises ShardKeyNotFound for an array."""
         return {name: _field(document, name) for name in self.key}
 
-    def shards_of_query(
-        self, query: Mapping[str, Any], collation: Mapping[str, Any] | None = None
-    ) -> tuple[tuple[str, ...], bool]:
-        """The shards that can hold matches, and whether the query fixes the whole shard key to one value."""
-        collation = collation or self._default_collation
-        if collation and collation.get("locale") != "simple":
-            return self.shards, False  # strings that compare equal have different hashes
+    def shards_of_query(self, query: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+        """The shards that may have matches, and whether the query has one value for the whole shard key."""
         points = self.points(query)
         if points is None:
             return self.shards, False
         return tuple(sorted({self.chunk_of_values(point)["shard"] for point in points})), len(points) == 1
 
     def points(self, query: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
-        """The shard key values that a query asks for by equality or $in; None when it doesn't name them all."""
+        """The shard key values that a query selects by equality or $in; None if it leaves any field open."""
         wanted: dict[str, list[Any]] = {}
         self._collect_equalities(query, wanted)
         if set(wanted) != set(self.key):
@@ -120,9 +108,7 @@ def _is_operator(condition: Any) -> bool:
 
 
 def _is_point(value: Any) -> bool:
-    """Equality with null matches missing fields and 'undefined' too; with an array or a pattern, more than
-    one value.
-    """
+    """Null also matches missing fields and 'undefined'; an array or a pattern matches several values."""
     return value is not None and not isinstance(value, (list, Regex))
 
 

@@ -14,9 +14,9 @@ from standin.replica_set import ReplicaSet
 from standin.router import Router
 from standin.session import Session
 
-# How often the log says that the config servers aren't there yet.
+# How often the log reports that the config servers aren't reachable yet.
 WAIT_SECONDS = 5.0
-# Commands in progress have this long to finish when the router is told to stop.
+# How long commands in progress may take to finish when the router stops.
 GRACE_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # Log rotation by `kill -USR1`: the log handler notices a moved file by itself.
+    # Log rotation by `kill -USR1`: the log handler notices a moved file itself.
     loop.add_signal_handler(signal.SIGUSR1, lambda: None)
 
     config = ReplicaSet(settings.config_set, settings.config_hosts, settings.key)
@@ -101,7 +101,7 @@ async def _end(sessions: dict[Session, asyncio.Task[None]]) -> None:
 
 
 async def _wait_for_config_servers(config: ReplicaSet, key: str) -> None:
-    """As mongos: however long it takes. Raises StartError when they don't accept the key file."""
+    """Wait as long as it takes, as mongos does. Raises StartError when they don't accept the key file."""
     while True:
         try:
             host = await config.select(seconds=WAIT_SECONDS)

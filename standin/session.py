@@ -1,6 +1,4 @@
-"""One client's connection: reads commands, sees that they are allowed, runs them one after the other,
-replies.
-"""
+"""One client's connection: reads commands, checks privileges, runs the commands one by one, and replies."""
 
 import asyncio
 import ipaddress
@@ -21,9 +19,9 @@ from standin.transactions import label_failure
 
 log = logging.getLogger(__name__)
 
-# What the first user may be made with, before there is any (the localhost exception).
+# What is allowed without login while there are no users (the localhost exception).
 LOCALHOST_EXCEPTION = frozenset({"createUser", "createRole"})
-HELLO = frozenset({"hello", "isMaster", "ismaster"})
+HELLO = frozenset({"hello", "ismaster"})
 _connection_ids = itertools.count(1)
 
 
@@ -41,19 +39,17 @@ class Session:
             **dict.fromkeys(HELLO, self._hello),
             "saslStart": self._sasl,
             "saslContinue": self._sasl,
-            "logout": self._log_out,
             "connectionStatus": self._connection_status,
-            "whatsmyip": self._what_is_my_ip,
         }
 
     def stop(self) -> None:
-        """Serve no further command: at once, or when the reply to the one in progress has been sent."""
+        """Serve no more commands: stop at once, or after the reply to the one in progress."""
         self._stopping = True
         if not self._busy and self._task is not None:
             self._task.cancel()
 
     async def serve(self) -> None:
-        """Until the client goes, or `stop`."""
+        """Serve until the client disconnects, or `stop`."""
         self._task = asyncio.current_task()
         self._router.connections += 1
         self._router.connections_created += 1
@@ -64,7 +60,7 @@ class Session:
         except ProtocolError as error:
             log.warning("connection from %s closed: %s", self._peer, error)
         except (OSError, EOFError, asyncio.CancelledError):
-            pass  # the client has gone, which is its right, or the router stops
+            pass  # the client has disconnected, or the router is stopping
         finally:
             self._router.connections -= 1
             self._log_in.close()
@@ -80,7 +76,7 @@ class Session:
                 await self._await_change(message.command)
             self._busy = True
             reply = await self._reply(message.command)
-            if not message.flags & wire.MORE_TO_COME:  # which is a write with w: 0
+            if not message.flags & wire.MORE_TO_COME:  # set by clients for writes with w: 0
                 self._writer.write(wire.encode_reply(message, reply, wire.MORE_TO_COME if stream else 0))
                 await self._writer.drain()
             self._busy = False
@@ -88,7 +84,7 @@ class Session:
                 return
 
     async def _await_change(self, command: dict[str, Any]) -> None:
-        """A driver that knows our state wants to hear of a change. A router's never changes."""
+        """A driver that knows the router's state waits for a change of it, which never comes."""
         if command["topologyVersion"]["processId"] == self._router.process_id:
             await asyncio.sleep(min(60.0, command.get("maxAwaitTimeMS", 10_000) / 1000))
 
@@ -99,11 +95,11 @@ class Session:
         except CommandError as error:
             reply = without_metadata(error.reply)
         except (OSError, EOFError) as error:
-            reply = CommandError(6, "HostUnreachable", f"lost a server: {error!r}").reply
+            reply = CommandError(6, "HostUnreachable", f"lost the connection to a server: {error!r}").reply
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # Either a malformed command or an error of ours: both must not end the connection, and ours must be found.
+            # A malformed command or a bug: log it and keep the connection.
             log.exception("command %s failed", operation.name)
-            reply = CommandError(8, "UnknownError", f"the mongos stand-in can't make sense of it: {error!r}").reply
+            reply = CommandError(8, "UnknownError", f"the mongos stand-in failed: {error!r}").reply
         if operation.transaction is not None and (reply.get("ok") != 1 or reply.get("writeErrors")):
             label_failure(reply)
             await operation.transaction.abort()
@@ -155,7 +151,7 @@ class Session:
                 )
 
     async def _localhost_exception(self, operation: Operation) -> bool:
-        """The first user, on `admin`, may be made from the router's own host while there is no user at all."""
+        """The first user, on `admin`, may be created from the router's own host while there are no users."""
         if operation.name not in LOCALHOST_EXCEPTION or operation.database != "admin":
             return False
         if not ipaddress.ip_address(self._peer[0]).is_loopback:
@@ -174,10 +170,6 @@ class Session:
     async def _sasl(self, operation: Operation) -> Reply:
         return await self._log_in.sasl(operation.database, operation.arguments)
 
-    async def _log_out(self, _operation: Operation) -> Reply:
-        self._log_in.user = None
-        return {"ok": 1.0}
-
     async def _connection_status(self, operation: Operation) -> Reply:
         users, roles, privileges = [], [], []
         if operation.user is not None:
@@ -188,9 +180,6 @@ class Session:
         if operation.arguments.get("showPrivileges"):
             info["authenticatedUserPrivileges"] = privileges
         return {"authInfo": info, "ok": 1.0}
-
-    async def _what_is_my_ip(self, _operation: Operation) -> Reply:
-        return {"you": f"{self._peer[0]}:{self._peer[1]}", "ok": 1.0}
 
 
 def _describe(need: Need) -> str:

@@ -1,10 +1,10 @@
-"""An update that changes a document's shard key so that it belongs to another shard.
+"""Updates that change the shard key so that the document moves to another shard.
 
-The owning shard refuses it with WouldChangeOwningShard, which carries the document before and after. As
-mongos 6.0 does, the router deletes the one and inserts the other in one distributed transaction: inside the
-client's, or, for a retryable write, in one under the client's own session and transaction number. So it
-happens wholly or not at all; and a repeated attempt after a lost answer is refused by the shards
-(IncompleteTransactionHistory), never done twice. Without either it is refused, as by mongos.
+The owning shard refuses such an update with WouldChangeOwningShard, which has the document before and after. As
+mongos 6.0 does, the router then deletes one and inserts the other in a transaction: the client's, or, for a
+retryable write, one of its own under the client's session and transaction number. So it is atomic, and when a
+driver repeats it after a lost reply, the shards refuse it (IncompleteTransactionHistory) rather than do it twice.
+Without a transaction or retryable writes the update is refused, as by mongos.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from standin.errors import STALE_CODES, WOULD_CHANGE_OWNING_SHARD, WRITE_CONFLIC
 from standin.operation import STALE_PAUSE_SECONDS, Operation
 from standin.transactions import Transaction
 
-# Another client changed the document, or moved its chunk, in the meantime.
+# Meanwhile the document was changed, or its chunk moved.
 AGAIN_CODES = STALE_CODES | {WRITE_CONFLICT}
 ATTEMPTS = 5
 
@@ -26,9 +26,7 @@ _NEEDS_TRANSACTION = "Must run update to shard key field in a multi-statement tr
 
 
 async def find_and_modify(operation: Operation, action: ShardAction, error: CommandError) -> Reply:
-    """Finish a findAndModify that failed with `error`; `action` is the command itself, to be run in a
-    transaction.
-    """
+    """Finish a findAndModify that failed with `error`. `action` runs the command itself, for a transaction."""
 
     async def finish(change: Mapping[str, Any]) -> Reply:
         await move(operation, change)
@@ -45,7 +43,7 @@ async def find_and_modify(operation: Operation, action: ShardAction, error: Comm
 
 
 async def update(operation: Operation, action: ShardAction, error: CommandError) -> Reply:
-    """The same for an update command with one statement."""
+    """Finish an update command, of one statement, that failed with `error`."""
 
     async def finish(change: Mapping[str, Any]) -> Reply:
         await move(operation, change)
@@ -63,10 +61,9 @@ async def in_transaction(
     error: CommandError,
     finish: Callable[[Mapping[str, Any]], Awaitable[Reply]],
 ) -> Reply:
-    """In the client's transaction: finish there. For a retryable write: do the whole command again in one of
-    our own.
+    """Finish in the client's transaction, or run a retryable write again in a transaction of its own.
 
-    Again, because another client may have changed the document since the shard refused.
+    It must run again because another client may have changed the document since the shard refused.
     """
     if operation.transaction is not None:
         return await finish(error.reply)
@@ -76,7 +73,7 @@ async def in_transaction(
         try:
             return await _once(operation, action, finish)
         except CommandError as failure:
-            # Aborted, and nothing done: shards let a router start again under the same number.
+            # It was aborted; shards allow another transaction under the same number.
             if failure.code not in AGAIN_CODES or attempt == ATTEMPTS - 1:
                 raise
         await asyncio.sleep(STALE_PAUSE_SECONDS * attempt)
@@ -105,7 +102,7 @@ async def _once(
 
 
 async def move(operation: Operation, change: Mapping[str, Any]) -> None:
-    """Delete the document as it was (unless it is an upsert's) and insert it as it shall be."""
+    """Delete the old document, unless it is an upsert, and insert the new one."""
     collection = operation.target
 
     async def delete(routing: Routing | None) -> Reply:
@@ -117,7 +114,7 @@ async def move(operation: Operation, change: Mapping[str, Any]) -> None:
     if not change.get("shouldUpsert"):
         deleted = await operation.routed(operation.namespace, delete)
         if deleted["n"] != 1:
-            raise CommandError(WRITE_CONFLICT, "WriteConflict", "the document was changed by somebody else")
+            raise CommandError(WRITE_CONFLICT, "WriteConflict", "the document was changed meanwhile")
     await operation.routed(operation.namespace, insert)
 
 
@@ -132,7 +129,7 @@ async def _one_shard(
     shard = routing.chunks.shard_of_document(document)
     item = document
     if field == "deletes":
-        # That it is still as it was is the transaction's to see: it reads and writes in one snapshot.
+        # The transaction fails if the document has changed: it reads and writes in one snapshot.
         item = {"q": {"_id": document["_id"], **routing.chunks.values_of_document(document)}, "limit": 1}
     full = {**command, field: [item], **routing.version_fields(shard)}
     reply, _ = await operation.send_to_shard(shard, full, write=True)

@@ -1,13 +1,12 @@
-"""What the router says about itself."""
+"""The router's answers about itself."""
 
 import datetime
 import os
 import resource
-import socket
 import sys
 import time
 
-from bson import Binary, Int64
+from bson import Int64
 
 from standin import MONGODB_VERSION, WIRE_VERSION
 from standin.errors import CommandError, Reply, check, without_metadata
@@ -22,7 +21,7 @@ def now() -> datetime.datetime:
 
 
 def hello_reply(router: Router) -> Reply:
-    """Exactly what drivers expect of a mongos of this version: `msg: isdbgrid` is how they know one."""
+    """What drivers expect of a mongos of this version; `msg: isdbgrid` identifies one."""
     return {
         "isWritablePrimary": True,
         "msg": "isdbgrid",
@@ -43,31 +42,18 @@ async def ping(_operation: Operation) -> Reply:
 
 
 async def build_info(operation: Operation) -> Reply:
-    """The servers' own: drivers and modules look at its version to know what they may use."""
+    """The servers' own: clients derive from its version what they may use."""
     reply, _ = await operation.catalog.config.run("admin", {"buildInfo": 1}, mode="primaryPreferred")
     return without_metadata(check(reply))
 
 
-async def is_db_grid(_operation: Operation) -> Reply:
-    return {"isdbgrid": 1, "hostname": socket.gethostname(), "ok": 1.0}
-
-
 async def replica_set_status(_operation: Operation) -> Reply:
-    """mongosh and the modules tell a router from a member by this error."""
+    """mongosh and Ansible's modules recognise a router by this error."""
     raise CommandError(76, "NoReplicationEnabled", "replSetGetStatus is not supported through mongos", info="mongos")
-
-
-async def start_session(_operation: Operation) -> Reply:
-    return {"id": {"id": Binary(os.urandom(16), 4)}, "timeoutMinutes": 30, "ok": 1.0}
 
 
 async def end_sessions(operation: Operation) -> Reply:
     await operation.router.transactions.end_sessions(operation, list(operation.target))
-    return {"ok": 1.0}
-
-
-async def refresh_sessions(_operation: Operation) -> Reply:
-    """The servers refresh the sessions that are in use on them."""
     return {"ok": 1.0}
 
 
@@ -108,12 +94,12 @@ async def command_line_options(operation: Operation) -> Reply:
 
 
 async def get_log(operation: Operation) -> Reply:
-    """Empty: the log is lines in a file. mongosh asks for the start-up warnings at every log-in."""
+    """Empty: the log is only in its file. mongosh asks for start-up warnings whenever it connects."""
     if operation.target == "*":
         return {"names": ["global", "startupWarnings"], "ok": 1.0}
     return {"totalLinesWritten": 0, "log": [], "ok": 1.0}
 
 
 async def ask_config_servers(operation: Operation) -> Reply:
-    """Facts that are the same on every server of the cluster."""
+    """For facts that are the same on every server of the cluster."""
     return await on_config_servers(operation)

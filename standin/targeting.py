@@ -1,4 +1,4 @@
-"""Which shards one insert, update or delete goes to; errors with mongos' words when it can't be told."""
+"""The shards that an insert, update or delete goes to. Errors are worded like mongos' own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bson import Regex
 
 from standin.catalog import Routing
-from standin.errors import CommandError
+from standin.errors import CommandError, not_supported
 
 _UPSERT_WITHOUT_KEY = "Failed to target upsert by query :: could not extract exact shard key"
 _UPDATE_WITHOUT_KEY = (
@@ -25,14 +25,16 @@ def is_multi(kind: str, item: Mapping[str, Any]) -> bool:
 
 
 def target_write(kind: str, item: Mapping[str, Any], routing: Routing) -> tuple[str, ...]:
-    """Raises CommandError when the operation must go to one shard and doesn't say to which."""
+    """Raises CommandError when the operation must go to one shard but doesn't determine which."""
     chunks = routing.chunks
     if chunks is None:
         return (routing.primary,)
     if kind == "insert":
         return (chunks.shard_of_document(item),)
+    if "collation" in item:
+        raise not_supported("a collation")  # strings that compare equal have different hashes
     query = item["q"]
-    shards, exact = chunks.shards_of_query(query, item.get("collation"))
+    shards, exact = chunks.shards_of_query(query)
     if is_multi(kind, item):
         return shards
     if kind == "update" and not exact:

@@ -1,7 +1,7 @@
 """Multi-statement transactions over shards.
 
-Statements go straight to the shards, each of which opens its part with the first one. Committing is the
-servers' own two-phase commit: the first participant coordinates. The router only remembers who takes part.
+Each shard opens its part of the transaction with its first statement. The commit is the servers' own two-phase
+commit, coordinated by the first participant. The router only remembers the participants.
 """
 
 import logging
@@ -16,7 +16,7 @@ from standin.request import Request, User
 
 log = logging.getLogger(__name__)
 
-# Twice the servers' transactionLifetimeLimitSeconds: after that a driver has no use for the outcome either.
+# Twice the servers' transactionLifetimeLimitSeconds.
 REMEMBER_SECONDS = 120.0
 
 OPEN, ABORTED, COMMITTED = "open", "aborted", "committed"
@@ -41,7 +41,7 @@ class Transaction:
         return {"lsid": self._session_id, "txnNumber": self.number, "autocommit": False}
 
     def statement_fields(self, shard_id: str | None) -> dict[str, Any]:
-        """What a statement to this shard must carry; a shard that is new to the transaction joins it."""
+        """The fields that a statement to this shard needs. A new shard joins the transaction."""
         if shard_id is None:
             raise CommandError(
                 263, "OperationNotSupportedInTransaction", "config servers take no part in a transaction"
@@ -57,7 +57,7 @@ class Transaction:
         return fields
 
     async def commit(self, request: Request) -> Reply:
-        """Raises CommandError. Asking again after a lost answer is safe: the shards know the decision."""
+        """Raises CommandError. It can be repeated after a lost reply: the shards know the decision."""
         self.state = COMMITTED
         if not self.participants:
             return {"ok": 1.0}
@@ -72,7 +72,7 @@ class Transaction:
         return check(reply)
 
     async def abort(self) -> None:
-        """Tell every participant; one that can't be told gives up by itself after its time limit."""
+        """Tell every participant. One that can't be reached aborts at its own time limit."""
         if self.state != OPEN:
             return
         self.state = ABORTED
@@ -81,11 +81,11 @@ class Transaction:
                 shard = await self._catalog.shard(shard_id)
                 await shard.run("admin", {"abortTransaction": 1, **self._identity}, retry=False)
             except CommandError as error:
-                log.warning("could not abort a transaction on %s: %s", shard_id, error)
+                log.warning("can't abort a transaction on %s: %s", shard_id, error)
 
 
 class Transactions:
-    """The transactions that the router knows: one per session, the newest."""
+    """The newest transaction of each session."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -95,9 +95,9 @@ class Transactions:
         return request.user, bytes(request.generic["lsid"]["id"])
 
     def statement(self, request: Request) -> Transaction:
-        """The transaction that a statement belongs to: a new one for `startTransaction`, else the open one.
+        """A statement's transaction: a new one with `startTransaction`, otherwise the open one.
 
-        Raises CommandError 251 (NoSuchTransaction) for one that was never started here, or has ended.
+        Raises CommandError 251 (NoSuchTransaction) when it wasn't started here or has ended.
         """
         number = _number(request)
         if request.session_id is None:
@@ -145,7 +145,7 @@ class Transactions:
         return {"ok": 1.0}
 
     async def end_sessions(self, request: Request, session_ids: list[Any]) -> None:
-        """Abort what a client leaves open when it ends its sessions."""
+        """Abort the open transactions of sessions that a client ends."""
         for session_id in session_ids:
             transaction = self._by_session.pop((request.user, bytes(session_id["id"])), None)
             if transaction is not None:
@@ -165,6 +165,6 @@ def _number(request: Request) -> Int64:
 
 
 def label_failure(reply: Reply) -> None:
-    """A failed statement whose whole transaction the driver may try again."""
+    """Tell the driver that it may run the whole transaction again."""
     if reply.get("code") in TRANSIENT_TRANSACTION_CODES:
         reply["errorLabels"] = ["TransientTransactionError"]

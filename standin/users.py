@@ -9,7 +9,7 @@ async def change(operation: Operation) -> Reply:
     try:
         return await on_config_servers(operation, write=True)
     finally:
-        # At once for whoever is connected here; through other routers within REFRESH_SECONDS.
+        # Takes effect here at once; on other routers within REFRESH_SECONDS.
         operation.router.privileges.clear()
 
 

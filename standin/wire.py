@@ -1,6 +1,6 @@
-"""The MongoDB wire protocol: framing of OP_MSG, and of the legacy OP_QUERY that drivers still open with.
+"""The MongoDB wire protocol: OP_MSG, and the legacy OP_QUERY of drivers' first hello.
 
-Documents stay raw BSON (`RawBSONDocument`) wherever the router only passes them on.
+Documents that the router only passes on stay raw BSON (`RawBSONDocument`).
 https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
 """
 
@@ -34,7 +34,7 @@ EXHAUST_ALLOWED = 1 << 16
 
 HEADER = struct.Struct("<iiii")  # length, request id, response to, operation code
 MAX_MESSAGE_BYTES = 48_000_000
-# Headroom for what the router itself adds to a command of the largest size a client may send.
+# With room for the fields that a router adds to a client's largest command.
 MAX_RECEIVED_BYTES = MAX_MESSAGE_BYTES + 1_000_000
 
 _request_ids = itertools.count(1)
@@ -42,9 +42,7 @@ _request_ids = itertools.count(1)
 
 @dataclass
 class Message:
-    """One request as a client sent it. Document sequences are folded into `command` as lists of raw
-    documents.
-    """
+    """A client's request. Document sequences are folded into `command` as lists of raw documents."""
 
     request_id: int
     operation: int
@@ -55,7 +53,7 @@ class Message:
 async def read_frame(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
     """Read one message: its request id, operation code and body.
 
-    Raises asyncio.IncompleteReadError when the peer has gone, ProtocolError when the length makes no sense.
+    Raises asyncio.IncompleteReadError when the peer is gone, ProtocolError for an impossible length.
     """
     length, request_id, _, operation = HEADER.unpack(await reader.readexactly(HEADER.size))
     if not HEADER.size <= length <= MAX_RECEIVED_BYTES:
@@ -64,7 +62,7 @@ async def read_frame(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
 
 
 def parse_request(request_id: int, operation: int, body: bytes) -> Message:
-    """Raises ProtocolError for anything but a well-formed OP_MSG or OP_QUERY command."""
+    """Raises ProtocolError unless it is a well-formed OP_MSG or OP_QUERY command."""
     try:
         if operation == OP_MSG:
             flags, command = _parse_op_msg(body)
@@ -90,7 +88,7 @@ def _parse_op_msg(body: bytes) -> tuple[int, dict[str, Any]]:
         (size,) = struct.unpack_from("<i", body, position + 1)
         start, position = position + 1, position + 1 + size
         if size < 5 or position > end:
-            raise ProtocolError("section reaches beyond the message")
+            raise ProtocolError("a section is longer than the message")
         if kind == 0:
             command = dict(RawBSONDocument(body[start:position], RAW).items())
         elif kind == 1:
@@ -119,7 +117,7 @@ def _parse_op_query(body: bytes) -> dict[str, Any]:
     namespace = body[4:name_end].decode()
     if not namespace.endswith(".$cmd"):
         raise ProtocolError("OP_QUERY is accepted for commands only")
-    start = name_end + 9  # behind numberToSkip and numberToReturn
+    start = name_end + 9  # after numberToSkip and numberToReturn
     (size,) = struct.unpack_from("<i", body, start)
     command = dict(RawBSONDocument(body[start : start + size], RAW).items())
     if "$query" in command:
@@ -131,7 +129,7 @@ def _parse_op_query(body: bytes) -> dict[str, Any]:
 def encode_request(
     document: Mapping[str, Any], sequences: Mapping[str, Sequence[RawBSONDocument]] | None = None
 ) -> bytes:
-    """An OP_MSG request. Bulk payloads go as document sequences: no limit of 16 MB, no re-encoding."""
+    """An OP_MSG request. `sequences` go as document sequences: without the 16 MB limit, and without re-encoding."""
     parts = [struct.pack("<IB", 0, 0), bson.encode(document, codec_options=PLAIN)]
     for name, documents in (sequences or {}).items():
         payload = name.encode() + b"\0" + b"".join(item.raw for item in documents)
@@ -142,7 +140,7 @@ def encode_request(
 
 
 def encode_reply(message: Message, document: Mapping[str, Any], flags: int = 0) -> bytes:
-    """The answer to a request, in the form in which it was asked."""
+    """The reply to a request, in the request's own format."""
     payload = bson.encode(document, codec_options=PLAIN)
     if message.operation == OP_MSG:
         prefix = struct.pack("<IB", flags, 0)
@@ -159,7 +157,7 @@ def parse_reply(body: bytes) -> RawBSONDocument:
 
 
 def plain(value: Any) -> Any:
-    """Raw BSON to dicts and lists, recursively: for the parts of a command that the router must understand."""
+    """Turn raw BSON into dicts and lists, recursively."""
     if isinstance(value, RawBSONDocument):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,10 +1,9 @@
-"""insert, update, delete: a client's batch, in batches for shards.
+"""insert, update and delete: a client's batch, split into batches for shards.
 
-As mongos does it: an ordered batch goes out in runs of consecutive operations for one shard, one run after
-the other, so that after an error nothing behind it has been done. (With a hashed key consecutive documents
-rarely share a shard: loaders should say `ordered=False`.) An unordered batch goes to all its shards at once.
-An operation without the shard key goes to every shard. Each retryable statement keeps its number wherever it
-goes, so that a shard knows it when it comes again.
+As in mongos, an ordered batch is sent in runs of consecutive operations for the same shard, one run after the
+other, so that nothing after an error is done. (With a hashed key consecutive documents rarely share a shard:
+loaders should use `ordered=False`.) An unordered batch goes to all its shards at once. An operation without the
+shard key goes to every shard. Retryable statements keep their numbers, so that a shard recognises a repeated one.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ Targets = tuple[str, ...]
 
 
 async def write(operation: Operation) -> Reply:
-    """Raises CommandError when the whole batch failed; failures of its parts are in the reply's writeErrors."""
+    """Raises CommandError when the whole batch failed; the reply's writeErrors has failures of single operations."""
     if operation.on_config_servers:
         return await on_config_servers(operation, write=True)
     if not operation.arguments[PAYLOAD[operation.name]]:
@@ -80,7 +79,7 @@ async def find_and_modify(operation: Operation) -> Reply:
         assert routing is not None  # noqa: S101 - created above
         shard = routing.primary
         if routing.chunks is not None:
-            shards, exact = routing.chunks.shards_of_query(command.get("query") or {}, command.get("collation"))
+            shards, exact = routing.chunks.shards_of_query(command.get("query") or {})
             if not exact and len(routing.all_shards) > 1:
                 raise CommandError(61, "ShardKeyNotFound", "Query for sharded findAndModify must contain the shard key")
             shard = shards[0]
@@ -98,7 +97,7 @@ async def find_and_modify(operation: Operation) -> Reply:
 
 @dataclass
 class _Group:
-    """Operations (by their index in the client's batch) that go to the same shards in one command each."""
+    """Operations, by index in the client's batch, that go to the same shards in one command."""
 
     targets: Targets
     indexes: list[int] = field(default_factory=list)
@@ -113,7 +112,7 @@ class _Batch:
         self._ordered = bool(self._command.get("ordered", True))
         items = operation.arguments[self._field]
         self._items: Sequence[RawBSONDocument] = [self._prepare(item) for item in items]
-        # What is left to do, and where: None until targeted, a part of the shards after a partial success.
+        # Operations to do, and their shards: None until targeted, and fewer after a partial success.
         self._pending: dict[int, Targets | None] = dict.fromkeys(range(len(self._items)))
         self._matched = 0
         self._modified = 0
@@ -123,7 +122,7 @@ class _Batch:
         self._stale = False
 
     def _prepare(self, item: RawBSONDocument) -> RawBSONDocument:
-        # Two attempts at one insert must be one document: the router gives the _id, as mongos does.
+        # The router sets the _id, as mongos does: a repeated insert must not become a second document.
         if self._kind == "insert" and "_id" not in item:
             return as_raw({"_id": ObjectId(), **item})
         return as_raw(item)
@@ -168,7 +167,7 @@ class _Batch:
                 self._pending.clear()
 
     def _next_run(self, routing: Routing) -> _Group:
-        """The next consecutive operations for the same single shard, or one operation for several shards."""
+        """The next run: consecutive operations for one shard, or one operation for several."""
         group = _Group(())
         for index in self._pending:
             targets = self._targets(index, routing, quiet=bool(group.indexes))
@@ -191,9 +190,7 @@ class _Batch:
         await asyncio.gather(*(self._send(group, routing) for group in groups.values()))
 
     def _targets(self, index: int, routing: Routing, *, quiet: bool = False) -> Targets | None:
-        """The shards for one operation; None, and an entry in the errors unless `quiet`, when there is no
-        telling.
-        """
+        """The shards for one operation. None if they can't be determined, which is an error unless `quiet`."""
         chosen = self._pending[index]
         if chosen is not None:
             return chosen
@@ -217,7 +214,7 @@ class _Batch:
             if not shards:
                 self._pending.pop(index, None)
             elif index in self._pending:
-                # To all the same shards or to none: then the new routing says where.
+                # A single shard's operation is targeted again; one for several keeps those that haven't done it.
                 self._pending[index] = tuple(shards) if len(group.targets) > 1 else None
 
     async def _send_to(self, shard: str, group: _Group, routing: Routing) -> Reply:
@@ -234,7 +231,7 @@ class _Batch:
         return reply
 
     def _take_in(self, group: _Group, reply: Reply) -> list[int]:
-        """Add a shard's reply to the result; the operations that it wants to see again with fresh routing."""
+        """Add a shard's reply to the result. Returns the operations to repeat with fresh routing."""
         code = reply.get("code")
         if reply.get("ok") != 1:
             return self._take_in_failure(group, reply, code)

@@ -1,4 +1,4 @@
-"""Default-deny: every command of the table, with nobody logged in and as an app's least-privileged user."""
+"""Default deny: every command of the table, without login and as the user app's user."""
 
 from __future__ import annotations
 
@@ -20,119 +20,87 @@ APP_USER = "film-library-user"
 Document = dict[str, Any]
 Client = MongoClient[Document]
 
-# A well-formed instance of every command and its database; on `movies`, which the app's user may read but not write.
-SECRET = "admin"
+# The database and a well-formed example of every command; on `movies`, which the app's user may read but not write.
 EXAMPLES: dict[str, tuple[str, Document]] = {
-    "hello": (SECRET, {"hello": 1}),
-    "isMaster": (SECRET, {"isMaster": 1}),
-    "ismaster": (SECRET, {"ismaster": 1}),
-    "saslStart": (SECRET, {"saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": b"n,,n=x,r=x"}),
-    "saslContinue": (SECRET, {"saslContinue": 1, "conversationId": 1, "payload": b"x"}),
-    "logout": (SECRET, {"logout": 1}),
-    "connectionStatus": (SECRET, {"connectionStatus": 1}),
-    "whatsmyip": (SECRET, {"whatsmyip": 1}),
-    "ping": (SECRET, {"ping": 1}),
-    "buildInfo": (SECRET, {"buildInfo": 1}),
-    "buildinfo": (SECRET, {"buildinfo": 1}),
-    "isdbgrid": (SECRET, {"isdbgrid": 1}),
-    "replSetGetStatus": (SECRET, {"replSetGetStatus": 1}),
-    "startSession": (SECRET, {"startSession": 1}),
-    "endSessions": (SECRET, {"endSessions": []}),
-    "refreshSessions": (SECRET, {"refreshSessions": []}),
+    "hello": ("admin", {"hello": 1}),
+    "ismaster": ("admin", {"ismaster": 1}),
+    "saslStart": ("admin", {"saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": b"n,,n=x,r=x"}),
+    "saslContinue": ("admin", {"saslContinue": 1, "conversationId": 1, "payload": b"x"}),
+    "connectionStatus": ("admin", {"connectionStatus": 1}),
+    "ping": ("admin", {"ping": 1}),
+    "buildInfo": ("admin", {"buildInfo": 1}),
+    "buildinfo": ("admin", {"buildinfo": 1}),
+    "replSetGetStatus": ("admin", {"replSetGetStatus": 1}),
+    "endSessions": ("admin", {"endSessions": []}),
     "find": (LIBRARY, {"find": "movies"}),
     "count": (LIBRARY, {"count": "movies"}),
-    "distinct": (LIBRARY, {"distinct": "movies", "key": "title"}),
     "aggregate": (LIBRARY, {"aggregate": "movies", "pipeline": [], "cursor": {}}),
     "explain": (LIBRARY, {"explain": {"find": "movies"}}),
     "insert": (LIBRARY, {"insert": "movies", "documents": [{}]}),
     "update": (LIBRARY, {"update": "movies", "updates": [{"q": {}, "u": {"$set": {"x": 1}}, "multi": True}]}),
     "delete": (LIBRARY, {"delete": "movies", "deletes": [{"q": {}, "limit": 0}]}),
     "findAndModify": (LIBRARY, {"findAndModify": "movies", "query": {"title_hash": 1}, "remove": True}),
-    "findandmodify": (LIBRARY, {"findandmodify": "movies", "query": {"title_hash": 1}, "remove": True}),
     "getMore": (LIBRARY, {"getMore": Int64(1), "collection": "movies"}),
     "killCursors": (LIBRARY, {"killCursors": "movies", "cursors": [Int64(1)]}),
-    "commitTransaction": (SECRET, {"commitTransaction": 1}),
-    "abortTransaction": (SECRET, {"abortTransaction": 1}),
+    "commitTransaction": ("admin", {"commitTransaction": 1}),
+    "abortTransaction": ("admin", {"abortTransaction": 1}),
     "create": (LIBRARY, {"create": "new"}),
     "drop": (LIBRARY, {"drop": "movies"}),
     "dropDatabase": (LIBRARY, {"dropDatabase": 1}),
-    "renameCollection": (SECRET, {"renameCollection": f"{LIBRARY}.movies", "to": f"{LIBRARY}.gone"}),
     "collMod": (LIBRARY, {"collMod": "movies", "validationLevel": "off"}),
     "createIndexes": (LIBRARY, {"createIndexes": "movies", "indexes": [{"key": {"x": 1}, "name": "x"}]}),
     "dropIndexes": (LIBRARY, {"dropIndexes": "movies", "index": "*"}),
     "listIndexes": (LIBRARY, {"listIndexes": "movies"}),
     "listCollections": (LIBRARY, {"listCollections": 1}),
-    "listDatabases": (SECRET, {"listDatabases": 1}),
+    "listDatabases": ("admin", {"listDatabases": 1}),
     "dbStats": (LIBRARY, {"dbStats": 1}),
-    "dbstats": (LIBRARY, {"dbstats": 1}),
-    "collStats": (LIBRARY, {"collStats": "movies"}),
-    "collstats": (LIBRARY, {"collstats": "movies"}),
-    "addShard": (SECRET, {"addShard": "evil/localhost:1"}),
-    "removeShard": (SECRET, {"removeShard": "shard1"}),
-    "listShards": (SECRET, {"listShards": 1}),
-    "getShardMap": (SECRET, {"getShardMap": 1}),
-    "flushRouterConfig": (SECRET, {"flushRouterConfig": 1}),
-    "enableSharding": (SECRET, {"enableSharding": "other"}),
-    "shardCollection": (SECRET, {"shardCollection": f"{LIBRARY}.new", "key": {"x": "hashed"}}),
-    "getShardVersion": (SECRET, {"getShardVersion": f"{LIBRARY}.movies"}),
-    "moveChunk": (SECRET, {"moveChunk": f"{LIBRARY}.movies", "find": {"title_hash": 1}, "to": "shard1"}),
-    "movePrimary": (SECRET, {"movePrimary": LIBRARY, "to": "shard1"}),
-    "split": (SECRET, {"split": f"{LIBRARY}.movies", "middle": {"title_hash": Int64(1)}}),
-    "balancerStart": (SECRET, {"balancerStart": 1}),
-    "balancerStop": (SECRET, {"balancerStop": 1}),
-    "balancerStatus": (SECRET, {"balancerStatus": 1}),
-    "balancerCollectionStatus": (SECRET, {"balancerCollectionStatus": f"{LIBRARY}.movies"}),
-    "configureCollectionBalancing": (SECRET, {"configureCollectionBalancing": f"{LIBRARY}.movies", "chunkSize": 1}),
-    "addShardToZone": (SECRET, {"addShardToZone": "shard1", "zone": "z"}),
-    "removeShardFromZone": (SECRET, {"removeShardFromZone": "shard1", "zone": "z"}),
-    "updateZoneKeyRange": (SECRET, {"updateZoneKeyRange": f"{LIBRARY}.movies", "min": {}, "max": {}, "zone": "z"}),
-    "createUser": (SECRET, {"createUser": "evil", "pwd": "evil", "roles": ["root"]}),
-    "updateUser": (SECRET, {"updateUser": APP_USER, "roles": ["root"]}),
-    "dropUser": (SECRET, {"dropUser": "monitor"}),
-    "grantRolesToUser": (SECRET, {"grantRolesToUser": APP_USER, "roles": ["root"]}),
-    "revokeRolesFromUser": (SECRET, {"revokeRolesFromUser": "monitor", "roles": ["clusterMonitor"]}),
-    "usersInfo": (SECRET, {"usersInfo": 1}),
-    "createRole": (SECRET, {"createRole": "evil", "roles": ["root"], "privileges": []}),
-    "updateRole": (SECRET, {"updateRole": "filmLibraryUser", "roles": ["root"]}),
-    "dropRole": (SECRET, {"dropRole": "filmLibraryUser"}),
-    "rolesInfo": (SECRET, {"rolesInfo": 1}),
-    "serverStatus": (SECRET, {"serverStatus": 1}),
-    "hostInfo": (SECRET, {"hostInfo": 1}),
-    "getParameter": (SECRET, {"getParameter": 1, "featureCompatibilityVersion": 1}),
-    "getCmdLineOpts": (SECRET, {"getCmdLineOpts": 1}),
-    "getLog": (SECRET, {"getLog": "global"}),
+    "addShard": ("admin", {"addShard": "evil/localhost:1"}),
+    "listShards": ("admin", {"listShards": 1}),
+    "getShardMap": ("admin", {"getShardMap": 1}),
+    "enableSharding": ("admin", {"enableSharding": "other"}),
+    "shardCollection": ("admin", {"shardCollection": f"{LIBRARY}.new", "key": {"x": "hashed"}}),
+    "moveChunk": ("admin", {"moveChunk": f"{LIBRARY}.movies", "bounds": [{}, {}], "to": "shard1"}),
+    "balancerStart": ("admin", {"balancerStart": 1}),
+    "balancerStop": ("admin", {"balancerStop": 1}),
+    "balancerStatus": ("admin", {"balancerStatus": 1}),
+    "createUser": ("admin", {"createUser": "evil", "pwd": "evil", "roles": ["root"]}),
+    "updateUser": ("admin", {"updateUser": APP_USER, "roles": ["root"]}),
+    "dropUser": ("admin", {"dropUser": "monitor"}),
+    "usersInfo": ("admin", {"usersInfo": 1}),
+    "createRole": ("admin", {"createRole": "evil", "roles": ["root"], "privileges": []}),
+    "updateRole": ("admin", {"updateRole": "filmLibraryUser", "roles": ["root"]}),
+    "dropRole": ("admin", {"dropRole": "filmLibraryUser"}),
+    "rolesInfo": ("admin", {"rolesInfo": 1}),
+    "serverStatus": ("admin", {"serverStatus": 1}),
+    "getParameter": ("admin", {"getParameter": 1, "featureCompatibilityVersion": 1}),
+    "getCmdLineOpts": ("admin", {"getCmdLineOpts": 1}),
+    "getLog": ("admin", {"getLog": "global"}),
 }
 
 BEFORE_LOGIN = {
     "hello",
-    "isMaster",
     "ismaster",
     "saslStart",
     "saslContinue",
-    "logout",
     "connectionStatus",
-    "whatsmyip",
     "ping",
     "buildInfo",
     "buildinfo",
-    "isdbgrid",
 }
 ANY_USER = {
     "replSetGetStatus",
-    "startSession",
     "endSessions",
-    "refreshSessions",
     "getMore",
     "killCursors",
     "commitTransaction",
     "abortTransaction",
     "listDatabases",
 }
-READS_MOVIES = {"find", "count", "distinct", "aggregate", "explain", "listIndexes"}
+READS_MOVIES = {"find", "count", "aggregate", "explain", "listIndexes"}
 
 
 def refused(client: Client, name: str) -> bool:
-    """Whether the router says Unauthorized; any other answer means that the command got past it."""
+    """Whether the router says Unauthorized; with any other answer the command got past it."""
     database, command = EXAMPLES[name]
     try:
         client[database].command(command)
@@ -159,16 +127,16 @@ def test_without_login(small_cluster: LocalCluster) -> None:
 def test_as_the_apps_user(small_cluster: LocalCluster) -> None:
     allowed = set()
     for name in COMMANDS:
-        # A client each: logout, for one, changes what its connection may do.
+        # A new client each time: a login attempt changes what its connection may do.
         with small_cluster.client(APP_USER) as client:
             if not refused(client, name):
                 allowed.add(name)
-    # listCollections is refused here; with nameOnly and authorizedCollections it isn't: see below.
+    # listCollections is allowed only with nameOnly and authorizedCollections; see below.
     assert allowed == BEFORE_LOGIN | ANY_USER | READS_MOVIES
 
 
 def test_no_command_without_a_requirement() -> None:
-    """The dispatcher looks a command up in the table only; a requirement is an Access or a function."""
+    """Commands are looked up in the table only; each requirement is an Access or a function."""
     for name, command in COMMANDS.items():
         assert isinstance(command.requirement, Access) or callable(command.requirement), name
 
@@ -183,37 +151,35 @@ def test_internal_options_do_not_reach_the_servers(router: Client) -> None:
     with pytest.raises(OperationFailure, match="unknown field"):
         router[LIBRARY].command("find", "movies", needsMerge=True)
     with pytest.raises(OperationFailure, match="Unrecognized pipeline stage"):
-        router[LIBRARY]["movies"].aggregate([{"$facet": {"a": [{"$_internalInhibitOptimization": {}}]}}])
+        router[LIBRARY]["movies"].aggregate([{"$_internalInhibitOptimization": {}}])
 
 
-SECRETS = [
-    pytest.param([{"$lookup": {"from": "secret", "pipeline": [], "as": "x"}}], id="lookup"),
-    pytest.param([{"$graphLookup": {"from": "secret", "as": "x"}}], id="graphLookup"),
-    pytest.param([{"$unionWith": "secret"}], id="unionWith"),
-    pytest.param([{"$unionWith": {"coll": "movies", "pipeline": [{"$unionWith": "secret"}]}}], id="union in union"),
-    pytest.param([{"$facet": {"a": [{"$lookup": {"from": "secret", "as": "x"}}]}}], id="lookup in facet"),
-    pytest.param(
-        [{"$lookup": {"from": "movies", "as": "x", "pipeline": [{"$unionWith": "secret"}]}}], id="union in lookup"
-    ),
-    pytest.param([{"$lookup": {"from": {"db": "config", "coll": "cache.x"}, "as": "x"}}], id="another database"),
-    pytest.param([{"$out": "stolen"}], id="out"),
-    pytest.param([{"$merge": "credits"}], id="merge"),
-    pytest.param([{"$merge": {"into": {"db": "admin", "coll": "system.users"}}}], id="merge into another database"),
-    pytest.param([{"$collStats": {"count": {}}}], id="collStats"),
-    pytest.param([{"$indexStats": {}}], id="indexStats"),
+FORBIDDEN: list[list[Document]] = [
+    [{"$lookup": {"from": "secret", "pipeline": [], "as": "x"}}],
+    [{"$graphLookup": {"from": "secret", "as": "x"}}],
+    [{"$unionWith": "secret"}],
+    [{"$facet": {"a": [{"$lookup": {"from": "secret", "as": "x"}}]}}],
+    [{"$out": "stolen"}],
+    [{"$merge": {"into": {"db": "admin", "coll": "system.users"}}}],
+    [{"$collStats": {"count": {}}}],
+    [{"$match": {}}, {"$collStats": {"count": {}}}],
+    [{"$indexStats": {}}],
+    [{"$_internalInhibitOptimization": {}}],
+    [{"$match": {}, "$lookup": {"from": "secret", "as": "x"}}],
 ]
 
 
-@pytest.mark.parametrize("pipeline", SECRETS)
-def test_namespaces_of_a_pipeline(small_cluster: LocalCluster, pipeline: list[Document]) -> None:
-    with small_cluster.client(APP_USER) as client, pytest.raises(OperationFailure) as caught:
-        client[LIBRARY]["movies"].aggregate(pipeline)
-    # Refused by the router: either not allowed, or (another database) not even understood.
-    assert caught.value.code in (UNAUTHORIZED, 9)
+def test_a_pipeline_reaches_no_other_collection(small_cluster: LocalCluster) -> None:
+    """The router refuses them: not allowed, or not a stage that it passes on."""
+    with small_cluster.client(APP_USER) as client:
+        for pipeline in FORBIDDEN:
+            with pytest.raises(OperationFailure) as caught:
+                client[LIBRARY]["movies"].aggregate(pipeline)
+            assert caught.value.code in (UNAUTHORIZED, 40323, 40324), pipeline
 
 
-def test_upsert_needs_insert_and_names_need_privileges(small_cluster: LocalCluster, router: Client) -> None:
-    """A custom role's privileges are what counts, and taking them away works at once."""
+def test_a_custom_roles_privileges(small_cluster: LocalCluster, router: Client) -> None:
+    """They alone count, and revoking them takes effect at once."""
     privilege = {"resource": {"db": "custom", "collection": "notes"}, "actions": ["find", "update"]}
     router.admin.command("createRole", "noteTaker", privileges=[privilege], roles=[])
     router.admin.command("createUser", "taker", pwd="taker", roles=["noteTaker"])
@@ -227,7 +193,7 @@ def test_upsert_needs_insert_and_names_need_privileges(small_cluster: LocalClust
         with pytest.raises(OperationFailure, match="needs insert on"):
             taker["custom"]["notes"].update_one({"_id": 1}, {"$set": {"x": 1}}, upsert=True)
         unchecked = {"update": "notes", "updates": [{"q": {}, "u": {}}], "bypassDocumentValidation": True}
-        with pytest.raises(OperationFailure, match="bypassDocumentValidation"):
+        with pytest.raises(OperationFailure, match="unknown field"):
             taker["custom"].command(unchecked)
         names = {"nameOnly": True, "authorizedCollections": True}
         listed = taker["custom"].command("listCollections", **names)["cursor"]["firstBatch"]
@@ -236,7 +202,7 @@ def test_upsert_needs_insert_and_names_need_privileges(small_cluster: LocalClust
         assert taker.admin.command("usersInfo", "taker")["users"][0]["user"] == "taker"
         with pytest.raises(OperationFailure, match="needs viewUser"):
             taker.admin.command("usersInfo", "monitor")
-        router.admin.command("revokeRolesFromUser", "taker", roles=["noteTaker"])
+        router.admin.command("updateUser", "taker", roles=[])
         with pytest.raises(OperationFailure, match="not authorized"):
             taker["custom"]["notes"].find_one()
         router.admin.command("dropUser", "taker")
@@ -246,10 +212,10 @@ def test_upsert_needs_insert_and_names_need_privileges(small_cluster: LocalClust
     router.drop_database("custom")
 
 
-def test_a_view_shows_only_what_its_maker_may_read(small_cluster: LocalCluster) -> None:
-    with small_cluster.client("film-library-admin") as maker, pytest.raises(OperationFailure) as caught:
-        maker[LIBRARY].command({"create": "peek", "viewOn": "movies", "pipeline": [{"$unionWith": "system.views"}]})
-    assert caught.value.code == UNAUTHORIZED
+def test_no_views(router: Client) -> None:
+    """A view's readers would see what its creator may read."""
+    with pytest.raises(OperationFailure, match="unknown field"):
+        router[LIBRARY].command({"create": "peek", "viewOn": "movies", "pipeline": []})
 
 
 def test_cursor_of_another_user(small_cluster: LocalCluster, router: Client) -> None:
