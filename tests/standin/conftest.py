@@ -1,9 +1,8 @@
-"""Clusters for the stand-in: small ones where elections don't matter, and PyMongo clients of them."""
+"""Clusters behind the stand-in, and PyMongo clients for them."""
 
 from __future__ import annotations
 
 import itertools
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,31 @@ Document = dict[str, Any]
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one cluster go to one worker (`--dist loadgroup`), so that each cluster is started once."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            cluster = "replicated" if "replicated" in getattr(item, "fixturenames", ()) else "small_cluster"
+            item.add_marker(pytest.mark.xdist_group(cluster))
+
+
 @pytest.fixture(scope="session")
 def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
-    """Two shards and the config servers, of one member each, behind the stand-in."""
+    """Two shards and the config servers with one member each: for tests that need no elections."""
     with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1, test_commands=True) as cluster:
         yield cluster
-        # Nobody needs the data: members that stop in order wait for each other.
-        for process in cluster.processes:
-            process.send(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def replicated(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+    """Three members in every set: for tests that kill and freeze them, and leave all of them running."""
+    with LocalCluster(tmp_path_factory.mktemp("replicated"), mongod=mongod) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
 def router(small_cluster: LocalCluster) -> Iterator[MongoClient[Document]]:
-    """The stand-in, as cluster administrator."""
+    """The small cluster's router, as cluster administrator."""
     with small_cluster.client() as client:
         yield client
 
@@ -47,7 +58,7 @@ def sharded(router: MongoClient[Document]) -> Iterator[Collection[Document]]:
 
 @pytest.fixture(scope="session")
 def holders(small_cluster: LocalCluster) -> Iterator[Callable[[Collection[Document], Any], list[str]]]:
-    """The names of the shards that hold a document with an _id, by asking each shard itself."""
+    """Asks every shard directly: the names of those that hold a document with an _id."""
     names = [replica_set.name for replica_set in small_cluster.replica_sets[1:]]
     clients = {name: small_cluster.shard_client(name) for name in names}
 

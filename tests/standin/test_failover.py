@@ -1,4 +1,4 @@
-"""Servers that die or freeze under load: no acknowledged write is lost, and the router doesn't wait for the dead."""
+"""Servers die or freeze under load: no acknowledged write is lost, and the router doesn't wait for dead servers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -21,27 +20,13 @@ from standin.replica_set import SELECTION_SECONDS
 
 Document = dict[str, Any]
 
-# Elections take 2 to 4 s here (electionTimeoutMillis 2000); the rest is for a machine that is busy with other things.
+# Elections take 2 to 4 s here (electionTimeoutMillis 2000); the rest is for a busy machine.
 LONGEST_STALL_SECONDS = 25.0
 WRITERS = 3
 
 
-@pytest.fixture(scope="module")
-def replicated(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
-    """Three members in every set: a cluster of our own, since its members are killed."""
-    with LocalCluster(tmp_path_factory.mktemp("replicated"), mongod=mongod) as cluster:
-        yield cluster
-        kill_all(cluster)
-
-
-def kill_all(cluster: LocalCluster) -> None:
-    """Nobody needs the data: members that stop in order wait for each other, up to 15 s each."""
-    for process in cluster.processes:
-        process.send(signal.SIGKILL)
-
-
 class Load:
-    """Writers that remember what was acknowledged, until the block ends."""
+    """Writers that record what was acknowledged, until the block ends."""
 
     def __init__(self, collection: Collection[Document]) -> None:
         self.collection = collection
@@ -68,7 +53,7 @@ class Load:
             try:
                 self.collection.insert_many(films, ordered=writer == 1)
             except PyMongoError:
-                pass  # not acknowledged: may or may not be there
+                pass  # not acknowledged: may or may not be stored
             else:
                 self.acknowledged += names
                 self.longest_stall = max(self.longest_stall, time.monotonic() - last)
@@ -76,7 +61,7 @@ class Load:
             step += 1
 
     def wait_for_more(self) -> None:
-        """Until every writer has surely written again."""
+        """Wait until writers have surely written again."""
         enough = len(self.acknowledged) + 200
         wait_for("acknowledged writes", lambda: len(self.acknowledged) > enough)
 
@@ -100,7 +85,7 @@ def test_kill_a_primary_under_load(replicated: LocalCluster, films: Collection[D
         primary = replicated.primary(replica_set)
         primary.stop(signal.SIGKILL)
         load.wait_for_more()
-        # A new client gets in, and what the config servers keep can be changed, once they have a primary.
+        # New clients can log in and change users once the config servers have a primary.
         replicated.primary(replica_set)
         with replicated.client() as client:
             client.admin.command("createUser", "passing", pwd="passing", roles=[])
@@ -113,7 +98,7 @@ def test_kill_a_primary_under_load(replicated: LocalCluster, films: Collection[D
 
 
 def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection[Document]) -> None:
-    """A frozen host still accepts connections and never answers: it is given up once another one is elected."""
+    """A frozen host still accepts connections but never answers: it is given up once another one is elected."""
     with Load(films) as load:
         load.wait_for_more()
         frozen = replicated.primary("shard1")
@@ -127,8 +112,8 @@ def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection
     assert load.longest_stall < LONGEST_STALL_SECONDS
 
 
-def test_an_aggregate_over_shards_of_which_one_freezes(replicated: LocalCluster, films: Collection[Document]) -> None:
-    """The shard that merges would wait for the frozen one for ever."""
+def test_an_aggregate_over_shards_when_one_freezes(replicated: LocalCluster, films: Collection[Document]) -> None:
+    """The merging shard by itself would wait forever for the frozen one."""
     films.insert_many([{"key": key} for key in range(20)])
     merging = films.database.client["config"]["databases"].find_one({"_id": films.database.name})
     assert merging is not None
@@ -143,7 +128,7 @@ def test_an_aggregate_over_shards_of_which_one_freezes(replicated: LocalCluster,
 
 
 def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Collection[Document]) -> None:
-    """With nobody to take over, maxTimeMS (and a little slack) is how long one waits."""
+    """Without another member, the router waits for maxTimeMS and a little longer."""
     sharded.insert_many([{"key": key} for key in range(20)])
     frozen = small_cluster.primary("shard1")
     frozen.send(signal.SIGSTOP)
@@ -158,7 +143,7 @@ def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Coll
 
 
 @pytest.mark.parametrize("code", [6, 202], ids=["HostUnreachable", "NetworkInterfaceExceededTimeLimit"])
-def test_what_a_shard_could_not_reach_for_a_while_is_asked_again(
+def test_reads_are_retried_when_a_shard_could_not_reach_another_server(
     small_cluster: LocalCluster, sharded: Collection[Document], code: int
 ) -> None:
     sharded.insert_many([{"key": key} for key in range(20)])
@@ -172,17 +157,17 @@ def test_what_a_shard_could_not_reach_for_a_while_is_asked_again(
         shard.admin.command("configureFailPoint", "failCommand", mode={"times": 2}, data=failure)
         assert count() == 20
         left = shard.admin.command("configureFailPoint", "failCommand", mode="off")
-        assert left["count"] >= 2, "it failed as told"
+        assert left["count"] >= 2, "the fail point was hit"
 
 
-def test_a_router_without_its_config_servers_goes_on(replicated: LocalCluster, films: Collection[Document]) -> None:
-    """Reads and writes of clients that are logged in need no config server."""
+def test_reads_and_writes_without_config_servers(replicated: LocalCluster, films: Collection[Document]) -> None:
+    """Clients that are logged in need no config server to read and write."""
     films.insert_one({"_id": 1, "key": 1})
     members = replicated.replica_set("config").members
     for member in members:
         member.send(signal.SIGSTOP)
     try:
-        # Until after the privileges have been due to be read again.
+        # Longer than privileges are cached.
         deadline, longest = time.monotonic() + REFRESH_SECONDS + 2, 0.0
         while time.monotonic() < deadline:
             started = time.monotonic()

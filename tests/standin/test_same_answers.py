@@ -1,7 +1,7 @@
-"""The property check: through the stand-in, a sharded collection answers like one on a plain replica set.
+"""A sharded collection behind the stand-in answers like a collection on a plain replica set.
 
-The same random reads, writes and mistakes go to both; answers, errors and the final documents must be equal.
-Seeded, so that a failure can be had again; FILM_LIBRARY_SEED tries another seed.
+Both get the same random reads, writes and invalid commands; answers, errors and the final documents must be equal.
+The seed is fixed, so that failures repeat; FILM_LIBRARY_SEED sets another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from ops.local_cluster import LocalCluster
 
 SEED = int(os.environ.get("FILM_LIBRARY_SEED", "1"))
-DOCUMENTS = 1500
+DOCUMENTS = 500  # some 250 on each shard: more than a cursor's first batch (101)
 READS = 250
 WRITES = 250
 
@@ -38,7 +38,7 @@ class Generator:
         self.films = [self._film(number) for number in range(DOCUMENTS)]
 
     def value(self) -> Any:
-        """A value of any type that may turn up in a document."""
+        """A value of any type that documents may have."""
         number = self.random.randint(-50, 50)
         return self.random.choice(
             [
@@ -127,18 +127,8 @@ class Generator:
                 ],
                 [match, {"$unwind": "$tags"}, {"$sortByCount": "$tags"}, {"$sort": {"count": -1, "_id": 1}}],
                 [match, {"$sort": dict(self.sort())}, {"$skip": skip}, {"$limit": 10}, {"$project": {"title": 1}}],
-                [
-                    match,
-                    {"$facet": {"n": [{"$count": "n"}], "top": [{"$sort": {"score": -1, "_id": 1}}, {"$limit": 3}]}},
-                ],
                 [match, {"$limit": 200}, {"$count": "n"}],
-                [
-                    match,
-                    {"$match": {"year": 2000}},
-                    {"$lookup": {"from": "films", "localField": "year", "foreignField": "year", "as": "same"}},
-                    {"$project": {"n": {"$size": "$same"}}},
-                    {"$sort": {"_id": 1}},
-                ],
+                [match, {"$addFields": {"n": {"$size": "$tags"}}}, {"$unset": "any"}, {"$sort": {"n": 1, "_id": 1}}],
             ]
         )
 
@@ -193,7 +183,6 @@ def test_reads(pair: Pair) -> None:
         skip, limit = make.random.choice([0, 0, 3, 50]), make.random.choice([0, 1, 7, 120, 500])
         batch = make.random.choice([0, 2, 33, 1000]) if limit not in (0, 500) else 100
         pipeline = make.pipeline()
-        field = make.random.choice(["year", "tags", "sub.x", "sub"])
 
         def find(films: Films) -> list[Document]:
             cursor = films.find(query, projection, sort=sort, skip=skip, limit=limit, batch_size=batch)  # noqa: B023
@@ -202,7 +191,6 @@ def test_reads(pair: Pair) -> None:
         same(pair, (query, sort, projection, skip, limit, batch), find)
         same(pair, query, lambda films: sorted(film["_id"] for film in films.find(query)))  # noqa: B023
         same(pair, (query, skip), lambda films: films.count_documents(query, skip=skip))  # noqa: B023
-        same(pair, (field, query), lambda films: films.distinct(field, query))  # noqa: B023
         same(pair, pipeline, lambda films: list(films.aggregate(pipeline)))  # noqa: B023
 
 
@@ -234,7 +222,7 @@ def test_writes(pair: Pair) -> None:
             ReplaceOne({"title_hash": -new}, {"title_hash": -new, "_id": -new}, upsert=True),
         ]
         ordered = bool(number % 2)
-        # The same shard key: a sharded collection can't refuse an _id that another shard has.
+        # With the same shard key: a sharded collection can't detect an _id that is on another shard.
         twins = [{"_id": identity, "title_hash": make.films[identity]["title_hash"]}, {"_id": new + 0.5}]
         actions: list[Callable[[Films], Any]] = [
             lambda films: outcome(films.update_many({**query, "score": {"$lt": 3}}, change)),  # noqa: B023
@@ -250,4 +238,4 @@ def test_writes(pair: Pair) -> None:
             lambda films: films.insert_many(twins, ordered=ordered).acknowledged,  # noqa: B023
         ]
         same(pair, (number, query, change), make.random.choice(actions))
-    same(pair, "the documents in the end", lambda films: list(films.find(sort=[("_id", 1), ("title_hash", 1)])))
+    same(pair, "the final documents", lambda films: list(films.find(sort=[("_id", 1), ("title_hash", 1)])))

@@ -1,4 +1,4 @@
-"""A changed shard key moves the document to its new shard in one transaction, and transactions in general."""
+"""Updates of the shard key, which move documents between shards in a transaction; and transactions in general."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = 40
 
 @pytest.fixture
 def moving(sharded: Films, holders: Holders) -> tuple[int, int]:
-    """Two keys that live on different shards; the film `_id: "film"` has the first."""
+    """Two keys of different shards; the film `_id: "film"` has the first."""
     sharded.insert_many([{"_id": key, "key": key} for key in range(KEYS)], ordered=False)
     first = holders(sharded, 0)
     other = next(key for key in range(KEYS) if holders(sharded, key) != first)
@@ -75,8 +75,8 @@ def test_refused_without_transaction_or_retry(
     assert sharded.count_documents({"key": old}) == 1
 
 
-def test_refused_among_others(sharded: Films, moving: tuple[int, int]) -> None:
-    """As by mongos: such an update must be alone in its batch."""
+def test_refused_in_a_batch(sharded: Films, moving: tuple[int, int]) -> None:
+    """Such an update must be alone in its batch, as with mongos."""
     old, new = moving
     move = UpdateOne({"key": old, "_id": "film"}, {"$set": {"key": new}})
     with pytest.raises((BulkWriteError, OperationFailure), match="batch of size 1"):
@@ -85,14 +85,14 @@ def test_refused_among_others(sharded: Films, moving: tuple[int, int]) -> None:
 
 
 def test_repeated_after_a_lost_answer(small_cluster: LocalCluster, sharded: Films, moving: tuple[int, int]) -> None:
-    """A driver that didn't hear the answer sends the same numbers again: refused by the shards, not done twice."""
+    """A driver that lost the reply sends the same numbers again; the shards refuse to do it twice."""
     old, new = moving
     command = {
         "update": sharded.name,
         "updates": [{"q": {"key": old, "_id": "film"}, "u": {"$set": {"key": new}, "$inc": {"n": 1}}}],
         "txnNumber": Int64(1000),
     }
-    # A client of its own: PyMongo uses sessions again, and knows nothing of this number.
+    # A separate client: PyMongo reuses sessions and doesn't know this number.
     with small_cluster.client() as client, client.start_session() as session:
         assert client[sharded.database.name].command(command, session=session)["nModified"] == 1
         sharded.update_one({"key": new, "_id": "film"}, {"$set": {"key": old}})
@@ -102,8 +102,10 @@ def test_repeated_after_a_lost_answer(small_cluster: LocalCluster, sharded: Film
     assert sharded.find_one({"_id": "film"}) == {"_id": "film", "key": old, "title": "before", "n": 1}
 
 
-def test_never_twice_and_never_gone(router: MongoClient[Document], sharded: Films, moving: tuple[int, int]) -> None:
-    """Snapshot readers see exactly one film at every moment, while it moves to and fro."""
+def test_snapshots_always_have_the_film_once(
+    router: MongoClient[Document], sharded: Films, moving: tuple[int, int]
+) -> None:
+    """Snapshot readers see exactly one film at any time while it moves back and forth."""
     old, new = moving
     finished = threading.Event()
     counts: list[int] = []
@@ -125,8 +127,8 @@ def test_never_twice_and_never_gone(router: MongoClient[Document], sharded: Film
     assert set(counts) == {1}
 
 
-def test_two_at_once(sharded: Films, holders: Holders, moving: tuple[int, int]) -> None:
-    """Everybody moves the same film; each move is done once or finds nothing to do, and one film is left."""
+def test_concurrent_moves(sharded: Films, holders: Holders, moving: tuple[int, int]) -> None:
+    """Four threads move the same film; each move is done once or finds nothing to do, and one film is left."""
     old, new = moving
     moves: list[int] = []
     failures: list[str] = []
@@ -148,7 +150,7 @@ def test_two_at_once(sharded: Films, holders: Holders, moving: tuple[int, int]) 
     assert len(holders(sharded, "film")) == 1
     film = sharded.find_one({"_id": "film"})
     assert film is not None
-    # A driver is told of a conflict that didn't end within the attempts; such a move wasn't done.
+    # A move that still conflicts after all attempts is an error and isn't done.
     assert film["n"] == sum(moves) > 0
     assert all("conflict" in failure.lower() for failure in failures)
 
@@ -171,10 +173,10 @@ def test_in_a_clients_transaction(
 
 
 def test_transaction_over_shards(router: MongoClient[Document], sharded: Films, holders: Holders) -> None:
-    """Money moves between accounts on both shards; the sum is the same in every snapshot."""
+    """Payments between accounts on both shards; the sum is the same in every snapshot."""
     accounts = range(KEYS)
     sharded.insert_many([{"_id": number, "key": number, "money": 100} for number in accounts], ordered=False)
-    # One shard's accounts, then the other's: without a common point in time, payments in between would show.
+    # One shard's accounts, then the other's: without a common snapshot, payments in between would show.
     by_shard = sorted(accounts, key=lambda number: holders(sharded, number))
     sums: list[int] = []
     finished = threading.Event()
