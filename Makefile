@@ -90,7 +90,7 @@ lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the reposi
 
 test-unit: test-tools ## Code against real mongods and the stand-in router, web pages in a real browser
 	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 -m "not hosts" tests/unit tests/lint tests/ops tests/integration tests/ansible_modules tests/e2e
-	@$(PYTHON) -m pytest -q -n 2 --dist loadgroup --durations 5 tests/standin
+	@$(PYTHON) -m pytest -q -n 2 --durations 5 tests/standin
 
 test-roles: hosts-tools ## Molecule: single-host roles, then a whole cluster
 	@$(PYTHON) -m ops molecule default cluster

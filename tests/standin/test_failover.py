@@ -11,7 +11,7 @@ from typing import Any
 import pymongo
 import pytest
 from pymongo.collection import Collection
-from pymongo.errors import ExecutionTimeout, PyMongoError
+from pymongo.errors import PyMongoError
 
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
@@ -125,39 +125,6 @@ def test_an_aggregate_over_shards_when_one_freezes(replicated: LocalCluster, fil
             assert films.count_documents({}) == 20
     finally:
         frozen.send(signal.SIGCONT)
-
-
-def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Collection[Document]) -> None:
-    """Without another member, the router waits for maxTimeMS and a little longer."""
-    sharded.insert_many([{"key": key} for key in range(20)])
-    frozen = small_cluster.primary("shard1")
-    frozen.send(signal.SIGSTOP)
-    started = time.monotonic()
-    try:
-        with pytest.raises(ExecutionTimeout):
-            list(sharded.find().max_time_ms(500))
-    finally:
-        frozen.send(signal.SIGCONT)
-    assert time.monotonic() - started < 10
-    assert len(list(sharded.find())) == 20
-
-
-@pytest.mark.parametrize("code", [6, 202], ids=["HostUnreachable", "NetworkInterfaceExceededTimeLimit"])
-def test_reads_are_retried_when_a_shard_could_not_reach_another_server(
-    small_cluster: LocalCluster, sharded: Collection[Document], code: int
-) -> None:
-    sharded.insert_many([{"key": key} for key in range(20)])
-    shard = small_cluster.shard_client("shard1")
-    failure = {"failCommands": ["aggregate", "count", "find"], "errorCode": code, "failInternalCommands": True}
-    for count in (
-        lambda: sharded.count_documents({}),
-        sharded.estimated_document_count,
-        lambda: len(list(sharded.find())),
-    ):
-        shard.admin.command("configureFailPoint", "failCommand", mode={"times": 2}, data=failure)
-        assert count() == 20
-        left = shard.admin.command("configureFailPoint", "failCommand", mode="off")
-        assert left["count"] >= 2, "the fail point was hit"
 
 
 def test_reads_and_writes_without_config_servers(replicated: LocalCluster, films: Collection[Document]) -> None:
