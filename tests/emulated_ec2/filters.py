@@ -7,7 +7,7 @@ Elastic IP. So a rule that names a group matches its members' private addresses,
 
 from __future__ import annotations
 
-from tests.emulated_ec2.mends import PUBLIC_POOL
+from tests.emulated_ec2.patches import PUBLIC_POOL
 from tests.emulated_ec2.state import Instance, Rule, State
 
 TABLE = "ip emulated-ec2"

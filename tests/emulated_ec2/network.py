@@ -19,7 +19,7 @@ from threading import Thread
 
 from tests.emulated_ec2 import filters
 from tests.emulated_ec2.filters import OUTSIDE, TABLE
-from tests.emulated_ec2.mends import PUBLIC_POOL
+from tests.emulated_ec2.patches import PUBLIC_POOL
 from tests.emulated_ec2.shell import PREFIX, EmulationError, root
 from tests.emulated_ec2.state import Instance, State
 

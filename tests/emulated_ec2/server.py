@@ -16,7 +16,7 @@ os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.emulated_ec2 import mends, transitions
+from tests.emulated_ec2 import patches, transitions
 from tests.emulated_ec2.control_plane import CHANGES_PATH, REPORTS_PATH
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -27,7 +27,7 @@ def main(*, port: int, machines: bool) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     if machines:
         transitions.apply()
-    changes = mends.apply()
+    changes = patches.apply()
     moto = DomainDispatcherApplication(create_backend_app)
     one_at_a_time = Lock()  # moto's models are dicts that any request may change
 

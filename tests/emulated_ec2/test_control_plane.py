@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulated_ec2.control_plane import ControlPlane
-from tests.emulated_ec2.mends import PUBLIC_POOL
+from tests.emulated_ec2.patches import PUBLIC_POOL
 
 CANONICAL = "099720109477"
 

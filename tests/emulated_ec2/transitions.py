@@ -12,7 +12,7 @@ from typing import Any
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import Instance
 
-from tests.emulated_ec2.mends import backends, mend
+from tests.emulated_ec2.patches import backends, mend
 
 #: Codes of the states of an instance, as in EC2's InstanceState.
 _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -29,7 +29,7 @@ _terminate = Instance.terminate  # moto's own
 
 
 def apply() -> None:
-    """Changes moto, in this process. Before `mends.apply`: what is refused must be refused before it begins."""
+    """Changes moto, in this process. Before `patches.apply`: what is refused must be refused before it begins."""
     mend(Instance, "__init__", _launch)
     mend(Instance, "start", functools.partial(_begin, "pending"))
     mend(Instance, "stop", functools.partial(_begin, "stopping"))
