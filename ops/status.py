@@ -33,7 +33,7 @@ _DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
 
 @dataclass(frozen=True)
 class Row:
-    """One process and its state, as it reports it itself."""
+    """One process and its state, as reported by itself."""
 
     host: str
     role: str

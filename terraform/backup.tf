@@ -1,4 +1,4 @@
-# Where backups go, and what the hosts may do there.
+# The bucket for backups, and the hosts' permissions there.
 
 module "backup_bucket" {
   source = "./modules/backup_bucket"
@@ -26,8 +26,8 @@ resource "aws_iam_role" "member" {
   })
 }
 
-# No deletion, no older versions, no change of a lock: who breaks into a host can spoil its newest backups by overwriting
-# them, and the locked versions below stay.
+# Hosts can't delete backups, read older versions or change locks. An intruder on a host can overwrite the latest backups,
+# but the locked versions remain.
 resource "aws_iam_role_policy" "backups" {
   name = "backups"
   role = aws_iam_role.member.name
@@ -38,7 +38,7 @@ resource "aws_iam_role_policy" "backups" {
       {
         Sid    = "PutAndGetBackups"
         Effect = "Allow"
-        # s3:PutObject covers the parts of a large upload too; the other two resume one or give it up.
+        # s3:PutObject includes parts of multipart uploads; the other two resume or abort one.
         Action   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
         Resource = "${module.backup_bucket.arn}/${var.backup_prefix}/*"
       },

@@ -1,4 +1,4 @@
-# What no variable can see by itself. All of it is said at once, by the precondition of the network (network.tf).
+# Checks that involve several variables. The network's precondition (network.tf) reports all errors at once.
 
 locals {
   errors = concat(
@@ -14,7 +14,7 @@ locals {
       "host_instance_types: there is no host ${name}; there are ${join(", ", keys(local.hosts))}."
       if !contains(keys(local.hosts), name)
     ],
-    # Otherwise every host could reach every other's ssh, and mongos, past the rules that say who needs what.
+    # Otherwise every host could reach every other's ssh, and mongos.
     [
       for cidr in local.admin_cidrs_inside : "admin_cidrs: ${cidr} overlaps with vpc_cidr ${var.vpc_cidr}; administrators come from outside."
     ],
@@ -26,7 +26,7 @@ locals {
     ] : [],
   )
 
-  # Two networks overlap when they are the same at the shorter of their prefixes.
+  # Two networks overlap if they are equal at the shorter prefix length.
   shorter_prefix = { for cidr in var.admin_cidrs : cidr => min(tonumber(split("/", cidr)[1]), tonumber(split("/", var.vpc_cidr)[1])) }
   admin_cidrs_inside = [
     for cidr, bits in local.shorter_prefix : cidr

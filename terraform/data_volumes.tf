@@ -1,4 +1,4 @@
-# The disk of each host that runs mongod. It outlives its instance: a rebuilt host finds its data again.
+# The data volume of each host with mongod. It outlives the instance, so a rebuilt host keeps its data.
 
 resource "aws_ebs_volume" "data" {
   for_each = local.data_hosts
@@ -19,7 +19,7 @@ resource "aws_volume_attachment" "data" {
   volume_id   = aws_ebs_volume.data[each.key].id
   instance_id = aws_instance.host[each.key].id
 
-  # A mounted file system can't be detached from a running instance, the attempt hangs. An attachment only ever goes
-  # together with its instance, and EC2 detaches when it terminates that.
+  # Detaching a mounted volume from a running instance hangs. Attachments are only removed together with the instance,
+  # and EC2 detaches volumes when it terminates that.
   skip_destroy = true
 }

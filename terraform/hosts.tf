@@ -2,7 +2,7 @@
 
 data "aws_ami" "ubuntu" {
   most_recent = true
-  owners      = ["099720109477"] # Canonical, as Ubuntu's documentation of its EC2 images names it
+  owners      = ["099720109477"] # Canonical, from Ubuntu's documentation of its EC2 images
 
   filter {
     name   = "name"
@@ -25,7 +25,7 @@ resource "aws_instance" "host" {
   subnet_id              = aws_subnet.public[each.value.zone].id
   private_ip             = each.value.address
   vpc_security_group_ids = [aws_security_group.identity[each.value.kind].id, aws_security_group.access[each.value.kind].id]
-  # A router faces the world and has nothing to back up: no credentials there.
+  # Routers are exposed to the internet and have nothing to back up, so they get no credentials.
   iam_instance_profile = each.value.stores_data ? aws_iam_instance_profile.member.name : null
 
   tags = merge(local.tags, { Name = each.key, Groups = join(",", each.value.groups) })
@@ -45,7 +45,7 @@ resource "aws_instance" "host" {
   }
 
   lifecycle {
-    # A newer image is for new hosts: a running one is never replaced for it.
+    # A newer image is only used for new hosts.
     ignore_changes = [ami]
   }
 }
@@ -57,7 +57,7 @@ resource "aws_eip" "host" {
   depends_on = [aws_internet_gateway.main]
 }
 
-# Apart from both, so that the address outlives the instance.
+# A separate resource, so that the address outlives the instance.
 resource "aws_eip_association" "host" {
   for_each = local.hosts
 

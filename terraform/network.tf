@@ -1,7 +1,7 @@
-# A network with a public subnet in each zone. Nothing gets a public address by itself: Elastic IPs are the only ones.
+# A network with a public subnet in each zone. Elastic IPs are the only public addresses.
 
 data "aws_availability_zones" "region" {
-  # In whatever state: a zone that fails today must not move hosts tomorrow. Without local zones and others that an account has to ask for.
+  # In any state: a zone's outage must not move hosts. Without zones that are opt-in, such as local zones.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]

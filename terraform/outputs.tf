@@ -14,26 +14,26 @@ output "hosts" {
 }
 
 output "ssh_user" {
-  description = "Who to log in as."
+  description = "The user for ssh."
   value       = "ubuntu"
 }
 
 output "region" {
-  description = "The region that all of it is in."
+  description = "The cluster's region."
   value       = var.region
 }
 
 output "cluster_id" {
-  description = "What tells this cluster from another one of the same name."
+  description = "The cluster's unique id."
   value       = var.cluster_id
 }
 
 output "backup_bucket" {
-  description = "Name of the bucket that backups go to."
+  description = "Name of the bucket for backups."
   value       = module.backup_bucket.name
 }
 
 output "backup_prefix" {
-  description = "What the keys of backups begin with."
+  description = "Prefix of the keys of all backups."
   value       = var.backup_prefix
 }

@@ -1,16 +1,16 @@
-# Who reaches what. Closed by default; each group's whole rule list is here, so a rule that somebody adds by hand is
-# drift and goes with the next apply.
+# Who reaches what. Everything else is closed. Each group's complete list of rules is here, so rules added by hand are
+# drift, and the next apply removes them.
 #
-# Each kind of host has two groups: an identity without rules, which the rules of others name, and an access group with
-# the rules. With one group a kind, kinds that reach each other would depend on each other.
+# Each kind of host has two groups: an identity without rules, to which other groups' rules refer, and an access group with
+# the rules. With a single group, kinds that reach each other would depend on each other.
 
 locals {
   identities = { for kind, group in aws_security_group.identity : kind => group.id }
 
-  # {description, protocol, port, cidrs, kinds}: who gets in, by kind of host.
+  # {description, protocol, port, cidrs, kinds}: ingress, by kind of host.
   ingress = {
     for kind in keys(local.kinds) : kind => concat(
-      # Routers, config servers and shards all talk to every mongod: routing, elections, migrations.
+      # Routers, config servers and shards all connect to every mongod: routing, elections, migrations.
       [
         for set in lookup(local.member_kinds, kind, []) :
         { description = "mongod of ${set}", protocol = "tcp", port = local.mongod_ports[set], cidrs = [], kinds = keys(local.kinds) }
@@ -29,8 +29,7 @@ locals {
     )
   }
 
-  # Where hosts of every kind get to. EC2 itself filters neither its DNS nor its time service; their rules are written
-  # all the same, so that the list says everything, and anything else that filters by it is right too.
+  # Egress, by kind of host. EC2 doesn't filter its own DNS and time service; their rules are here to keep the list complete.
   egress = concat(
     flatten([
       for kind, sets in local.member_kinds : [
@@ -54,7 +53,7 @@ resource "aws_security_group" "identity" {
   for_each = local.kinds
 
   name        = "${local.name}-${each.key}"
-  description = "Says that a host is a ${each.key}; has no rules"
+  description = "Identifies a host as ${each.key}; has no rules"
   vpc_id      = aws_vpc.main.id
   ingress     = []
   egress      = []
@@ -65,11 +64,11 @@ resource "aws_security_group" "access" {
   for_each = local.kinds
 
   name        = "${local.name}-${each.key}-access"
-  description = "What a ${each.key} is reached by and what it reaches"
+  description = "Ingress and egress of a ${each.key}"
   vpc_id      = aws_vpc.main.id
   tags        = merge(local.tags, { Name = "${local.name}-${each.key}-access" })
 
-  # As attributes, not blocks: the whole list, with everything that a rule can let in said to be nothing.
+  # As attributes, not blocks: the complete list, in which unused arguments of a rule must be explicitly empty.
   ingress = [
     for rule in local.ingress[each.key] : {
       description      = rule.description
@@ -99,7 +98,7 @@ resource "aws_security_group" "access" {
   ]
 }
 
-# The group that AWS gives to whatever names none: it lets nothing in or out either.
+# The default group of resources without a group: it allows nothing.
 resource "aws_default_security_group" "closed" {
   vpc_id  = aws_vpc.main.id
   ingress = []

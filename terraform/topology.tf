@@ -1,8 +1,8 @@
-# The hosts, what each of them carries, and where it stands. Ports, layouts and addresses come from the file that Ansible and
-# ops read too; ops/topology.py describes it. A test compares the hosts with those of a local cluster.
+# The hosts, their groups and zones. Ports, layouts and addresses come from the file that Ansible and ops read, too;
+# ops/topology.py describes it. A test compares the hosts with those of a local cluster.
 
 locals {
-  # Names of roles are the whole account's, so they tell two clusters apart as the tag Cluster does.
+  # Names of roles must be unique in the account, so they contain the cluster's id.
   name = "film-library-${var.cluster_id != "" ? var.cluster_id : var.environment}"
 
   all_tags = merge(var.tags, { Project = "film-library", Environment = var.environment, Cluster = var.cluster_id })
@@ -22,14 +22,14 @@ locals {
   user_app_ports = [local.ports.user_app, 443]
   admin_app_port = local.ports.admin_app
 
-  # Every kind of host, with the inventory groups of its hosts. The layout's `shard*` is every shard.
+  # All kinds of hosts, with their inventory groups. The layout's `shard*` means every shard.
   kinds = merge([
     for kind, groups in local.shared.cluster_layouts[var.topology] : {
       for name in(kind == "shard*" ? local.shards : [kind]) :
       name => kind == "shard*" ? [name] : flatten([for group in groups : group == "shard*" ? local.shards : [group]])
     }
   ]...)
-  # Kinds of host that carry data: which replica sets have a member there.
+  # Kinds of hosts with data, and the replica sets that have a member there.
   member_kinds = { for kind, groups in local.kinds : kind => groups if kind != "router" }
 
   instance_type_of_kind = merge(
@@ -37,7 +37,7 @@ locals {
     { mongo = var.instance_types.data, config = var.instance_types.config, router = var.instance_types.router },
   )
 
-  # A host keeps its address when others come or go, and when it is rebuilt.
+  # A host keeps its address when others are added or removed, and when it is rebuilt.
   first_address = merge(
     local.shared.cluster_first_addresses,
     {
@@ -46,7 +46,7 @@ locals {
     },
   )
 
-  # By name. Numbers begin with 0 here, with 1 in names.
+  # By name. Numbers start at 0 here and at 1 in names.
   hosts = merge([
     for kind, groups in local.kinds : {
       for number in range(kind == "router" ? var.router_count : var.member_count) : "${kind}-${number + 1}" => {

@@ -1,7 +1,7 @@
-# What the cluster is: its name, its shape, its machines.
+# The cluster's name, shape and machines.
 
 variable "environment" {
-  description = "Name of this cluster; part of every resource's name and its tag Environment."
+  description = "Name of this cluster; part of all resources' names, and their tag Environment."
   type        = string
   default     = "aws"
   nullable    = false
@@ -13,7 +13,7 @@ variable "environment" {
 }
 
 variable "cluster_id" {
-  description = "Tells this cluster from another one in the account: in the names of its resources, in place of the environment, and as the tag Cluster."
+  description = "Unique id of this cluster in the account; replaces the environment in resources' names, and is their tag Cluster."
   type        = string
   default     = ""
   nullable    = false
@@ -25,7 +25,7 @@ variable "cluster_id" {
 }
 
 variable "topology" {
-  description = "`compact`: each member host carries a member of every replica set. `dedicated`: a host for every process."
+  description = "`compact`: each member host has a member of every replica set. `dedicated`: one host per process."
   type        = string
   default     = "compact"
   nullable    = false
@@ -56,7 +56,7 @@ variable "member_count" {
 
   validation {
     condition     = contains([3, 5, 7], var.member_count)
-    error_message = "member_count: ${var.member_count} must be one of 3, 5, 7; an even number survives no more failures than the odd one below it."
+    error_message = "member_count: ${var.member_count} must be one of 3, 5, 7; an even number survives no more failures than the next smaller odd number."
   }
 }
 
@@ -88,7 +88,7 @@ variable "instance_types" {
     error_message = "instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.instance_types))}."
   }
 
-  # Graviton families have a g behind the number, as in t4g; a1 was the first. The AMI and MongoDB's packages are x86-64.
+  # Graviton families have a g after the number, as in t4g; the first was a1. The AMI and MongoDB's packages are x86-64.
   validation {
     condition     = alltrue([for type in values(var.instance_types) : !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", type))])
     error_message = "instance_types: each must be of an x86-64 family, as t3, m7i and r6a are; got ${join(", ", values(var.instance_types))}."
@@ -96,7 +96,7 @@ variable "instance_types" {
 }
 
 variable "host_instance_types" {
-  description = "Instance type of single hosts by name, before `instance_types`: the way to resize a replica set one member after the other."
+  description = "Instance types of single hosts by name, overriding `instance_types`: use it to resize a replica set one member at a time."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -106,7 +106,7 @@ variable "host_instance_types" {
     error_message = "host_instance_types: each must be a family and a size, as in t3.large; got ${join(", ", values(var.host_instance_types))}."
   }
 
-  # Graviton families have a g behind the number, as in t4g; a1 was the first. The AMI and MongoDB's packages are x86-64.
+  # Graviton families have a g after the number, as in t4g; the first was a1. The AMI and MongoDB's packages are x86-64.
   validation {
     condition     = alltrue([for type in values(var.host_instance_types) : !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", type))])
     error_message = "host_instance_types: each must be of an x86-64 family, as t3, m7i and r6a are; got ${join(", ", values(var.host_instance_types))}."
@@ -114,24 +114,24 @@ variable "host_instance_types" {
 }
 
 variable "public_key" {
-  description = "Public half of the ssh key that the user ubuntu takes on every host, in OpenSSH's format."
+  description = "Public ssh key for the user ubuntu on all hosts, in OpenSSH format."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/]+=*( [^\n]*)?\n?$", var.public_key))
-    error_message = "public_key: must be one line of OpenSSH's format that begins with ssh-ed25519 or ssh-rsa, the types that EC2 takes."
+    error_message = "public_key: must be one line in OpenSSH format, starting with ssh-ed25519 or ssh-rsa, the types that EC2 accepts."
   }
 }
 
 variable "tags" {
-  description = "Further tags for every resource."
+  description = "Additional tags for all resources."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = length(setintersection(keys(var.tags), ["Project", "Environment", "Cluster", "Name", "Groups"])) == 0
-    error_message = "tags: Project, Environment, Cluster, Name and Groups are set by this configuration; the inventory is made of them."
+    error_message = "tags: Project, Environment, Cluster, Name and Groups are set by this configuration; the inventory is built from them."
   }
 }

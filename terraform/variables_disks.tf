@@ -1,4 +1,4 @@
-# What the hosts store: root disks, data volumes, backups.
+# Root disks, data volumes and backups.
 
 variable "root_volume_gb" {
   description = "Size of each host's root disk in GB, 8 to 1000. Always gp3 and encrypted."
@@ -13,7 +13,7 @@ variable "root_volume_gb" {
 }
 
 variable "data_volume" {
-  description = "The gp3 volume of each host that runs mongod: size in GB, IOPS, throughput in MiB/s."
+  description = "The gp3 volume of each host with mongod: size in GB, IOPS, throughput in MiB/s."
   type = object({
     size_gb    = optional(number, 20)
     iops       = optional(number, 3000)
@@ -25,10 +25,10 @@ variable "data_volume" {
 
   validation {
     condition     = var.data_volume.encrypted
-    error_message = "data_volume: encrypted must be true; the films' users and their passwords' hashes lie on this disk."
+    error_message = "data_volume: encrypted must be true, because the disk has users and hashes of their passwords."
   }
 
-  # The limits of gp3 as documented for Amazon EBS.
+  # gp3's limits, from Amazon EBS's documentation.
   validation {
     condition     = var.data_volume.size_gb >= 1 && var.data_volume.size_gb <= 16384 && floor(var.data_volume.size_gb) == var.data_volume.size_gb
     error_message = "data_volume: size_gb ${var.data_volume.size_gb} must be a whole number from 1 to 16384."
@@ -46,7 +46,7 @@ variable "data_volume" {
 }
 
 variable "backup_prefix" {
-  description = "What the keys of all backups begin with; the hosts can write and read below it and nowhere else."
+  description = "Prefix of the keys of all backups; hosts can only read and write below it."
   type        = string
   default     = "mongodb"
   nullable    = false
@@ -70,7 +70,7 @@ variable "backup_retention_days" {
 }
 
 variable "backup_lock_days" {
-  description = "Days for which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`."
+  description = "Days in which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`."
   type        = number
   default     = 30
   nullable    = false
@@ -94,7 +94,7 @@ variable "backup_lock_mode" {
 }
 
 variable "backup_force_destroy" {
-  description = "Whether `terraform destroy` removes the backups too, locked ones included. Without it a bucket that holds any stops the destruction."
+  description = "Whether `terraform destroy` also removes backups, including locked ones. Otherwise it fails if the bucket isn't empty."
   type        = bool
   default     = false
   nullable    = false

@@ -13,29 +13,29 @@ variable "region" {
 }
 
 variable "availability_zones" {
-  description = "Zones that the members of each replica set are spread over, in this order; at least three. Empty: the region's first three."
+  description = "Zones for the members of each replica set, in this order; at least three. Empty: the region's first three."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = length(var.availability_zones) == 0 || length(distinct(var.availability_zones)) >= 3
-    error_message = "availability_zones: ${join(", ", var.availability_zones)} are fewer than three different zones; with two, the loss of one can take a majority with it."
+    error_message = "availability_zones: ${join(", ", var.availability_zones)} are fewer than three different zones; with two, losing one can mean losing a majority."
   }
 
   validation {
     condition     = length(distinct(var.availability_zones)) == length(var.availability_zones)
-    error_message = "availability_zones: a zone is named twice."
+    error_message = "availability_zones: a zone is listed twice."
   }
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of the network, a /16 to /20 of private addresses; each zone gets a sixteenth."
+  description = "The network's addresses, a private /16 to /20; each zone gets a sixteenth."
   type        = string
   default     = "10.20.0.0/16"
   nullable    = false
 
-  # A sixteenth of a /20 is a /24, and the hosts' addresses (topology.tf) need that much.
+  # A sixteenth of a /20 is a /24, which the hosts' addresses (topology.tf) need.
   validation {
     condition     = can(regex("^(10|172\\.(1[6-9]|2[0-9]|3[01])|192\\.168)\\.[0-9.]+/(1[6-9]|20)$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0), "") == var.vpc_cidr
     error_message = "vpc_cidr: \"${var.vpc_cidr}\" must be a private IPv4 network of /16 to /20 without host bits, as in 10.20.0.0/16."
@@ -43,14 +43,14 @@ variable "vpc_cidr" {
 }
 
 variable "admin_cidrs" {
-  description = "Who may reach ssh on every host, and mongos and the admin app on the routers. /16 at the widest."
+  description = "Who may reach ssh on every host, and mongos and the admin app on the routers. At most a /16."
   type        = list(string)
   nullable    = false
 
-  # Ten of them and ten public ones make 50 rules on a router; EC2 allows 60 a group.
+  # With ten of them and ten public ones a router has 50 rules; EC2 allows 60 per group.
   validation {
     condition     = length(var.admin_cidrs) >= 1 && length(var.admin_cidrs) <= 10
-    error_message = "admin_cidrs: from 1 to 10 networks; without one nobody, not even Ansible, reaches the hosts."
+    error_message = "admin_cidrs: must be 1 to 10 networks; without one nobody, not even Ansible, can reach the hosts."
   }
 
   validation {
@@ -60,12 +60,12 @@ variable "admin_cidrs" {
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : !can(regex(":", cidr))])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])}: can't be let in to ssh, mongos and the admin app. The cluster has IPv4 addresses only, and ::/0 would be everybody."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if can(regex(":", cidr))])}: not allowed for ssh, mongos and the admin app. The cluster has IPv4 addresses only, and ::/0 would be everybody."
   }
 
   validation {
     condition     = alltrue([for cidr in var.admin_cidrs : try(tonumber(split("/", cidr)[1]), 32) >= 16])
-    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])}: wider than /16. That would open ssh, mongos and the admin app to more than 65,536 addresses, where passwords are guessed all day; name the addresses that administrators come from."
+    error_message = "admin_cidrs: ${join(", ", [for cidr in var.admin_cidrs : cidr if try(tonumber(split("/", cidr)[1]), 32) < 16])}: wider than /16. That would open ssh, mongos and the admin app to more than 65,536 addresses, where passwords are guessed all day; list the addresses that administrators use."
   }
 }
 
@@ -77,7 +77,7 @@ variable "public_cidrs" {
 
   validation {
     condition     = length(var.public_cidrs) >= 1 && length(var.public_cidrs) <= 10
-    error_message = "public_cidrs: from 1 to 10 networks."
+    error_message = "public_cidrs: must be 1 to 10 networks."
   }
 
   validation {

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # `init -backend-config=path=...` says where; backend_override.tf.example is the way to a bucket with locking.
+  # `init -backend-config=path=...` sets the path; for a bucket with locking see backend_override.tf.example.
   backend "local" {}
 }
 

@@ -1,4 +1,4 @@
-# The bucket by itself: who breaks into a host, or into the account's public side, gets no backup and destroys none.
+# The bucket: neither an intruder on a host nor the public can read or destroy backups.
 
 mock_provider "aws" {
   source = "./tests/mocks"

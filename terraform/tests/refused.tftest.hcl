@@ -1,4 +1,4 @@
-# What can't be configured. That the messages say which rule and why is tests/terraform's to check.
+# Invalid configurations. tests/terraform checks the messages.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -39,7 +39,7 @@ run "administration_open_to_nobody" {
   expect_failures = [var.admin_cidrs]
 }
 
-run "networks_that_are_none" {
+run "invalid_networks" {
   command = plan
   variables {
     admin_cidrs  = ["203.0.113.7/28"]
@@ -55,7 +55,7 @@ run "a_network_that_only_looks_private" {
   expect_failures = [var.vpc_cidr]
 }
 
-run "processors_that_mongodb_is_not_built_for" {
+run "unsupported_processors" {
   command = plan
   variables {
     instance_types      = { data = "r8gd.large" }
@@ -75,19 +75,19 @@ run "an_even_number_of_members_and_an_unknown_topology" {
   expect_failures = [var.member_count, var.topology, var.shard_count, var.router_count]
 }
 
-run "a_disk_that_is_not_encrypted" {
+run "an_unencrypted_disk" {
   command = plan
   variables { data_volume = { encrypted = false } }
   expect_failures = [var.data_volume]
 }
 
-run "more_iops_than_the_size_carries" {
+run "too_many_iops_for_the_size" {
   command = plan
   variables { data_volume = { size_gb = 10, iops = 6000 } }
   expect_failures = [var.data_volume]
 }
 
-run "more_throughput_than_the_iops_carry" {
+run "too_much_throughput_for_the_iops" {
   command = plan
   variables { data_volume = { throughput = 1000 } }
   expect_failures = [var.data_volume]
@@ -129,7 +129,7 @@ run "a_region_with_two_zones" {
   expect_failures = [aws_vpc.main]
 }
 
-run "what_contradicts_each_other" {
+run "contradictions" {
   command = plan
   variables {
     availability_zones   = ["eu-central-1a", "eu-central-1b", "us-east-1c"]

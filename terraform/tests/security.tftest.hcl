@@ -1,4 +1,4 @@
-# What must be true of every cluster, whatever its shape.
+# Rules for clusters of any shape.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -28,7 +28,7 @@ run "secure_by_default" {
 
   assert {
     condition     = alltrue([for subnet in aws_subnet.public : !subnet.map_public_ip_on_launch])
-    error_message = "a subnet gives public addresses by itself"
+    error_message = "a subnet assigns public addresses"
   }
 
   assert {
@@ -88,11 +88,11 @@ run "secure_by_default" {
 
   assert {
     condition     = [for name, host in aws_instance.host : name if host.iam_instance_profile == aws_iam_instance_profile.member.name] == ["mongo-1", "mongo-2", "mongo-3"]
-    error_message = "the router, which faces the world, has no credentials; the members have"
+    error_message = "the router must have no credentials; members must have some"
   }
 }
 
-run "every_resource_says_whose_it_is" {
+run "every_resource_is_tagged" {
   variables {
     environment = "proof"
     tags        = { Owner = "ops" }

@@ -1,5 +1,5 @@
-# Which hosts come of which variables: name, zone, private address, groups. Names, groups and the last part of the
-# addresses are those of local hosts.
+# The hosts for different variables: name, zone, private address, groups. Names, groups and the last part of addresses are
+# the same as for local hosts.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -32,7 +32,7 @@ run "compact_is_the_default" {
   }
 }
 
-run "dedicated_gives_every_process_a_host" {
+run "dedicated_has_one_host_per_process" {
   variables {
     topology = "dedicated"
   }
@@ -77,7 +77,7 @@ run "compact_grows" {
   }
 }
 
-run "the_largest_dedicated_cluster_has_addresses_for_all" {
+run "the_largest_dedicated_cluster_has_enough_addresses" {
   command = plan
 
   variables {
@@ -94,7 +94,7 @@ run "the_largest_dedicated_cluster_has_addresses_for_all" {
   }
 }
 
-run "zones_and_types_by_choice" {
+run "custom_zones_and_types" {
   variables {
     availability_zones  = ["eu-central-1c", "eu-central-1a", "eu-central-1d", "eu-central-1b"]
     instance_types      = { router = "c7i.large" }

@@ -1,7 +1,7 @@
-"""A checkout of its own for a run of the production path: nobody's state, keys or settings are touched.
+"""A separate checkout for running the production path, so that no state, keys or settings are changed.
 
-It differs from the repository in two things alone: where Terraform finds its provider, and where AWS is
-(tests/terraform/workspace.py says what the old provider that an emulation needs can't say).
+It differs from the repository only in Terraform's provider and AWS's address (and in what the emulation's old provider
+lacks: see tests/terraform/workspace.py).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from tests import repository
 from tests.terraform import providers
 from tests.terraform.workspace import emulation
 
-#: What other projects leave in people's shells; none of it may reach Terraform.
+#: Variables from other projects, which must not reach Terraform.
 LEFTOVERS = {"TF_CLI_ARGS": "-no-such-option", "TF_WORKSPACE": "other", "TF_DATA_DIR": "/nonexistent", "TF_INPUT": "1"}
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """`directory` is a copy of the repository; `variables` the environment in which people would work there."""
+    """`directory` is a copy of the repository; `variables` is the user's environment."""
 
     directory: Path
     variables: Mapping[str, str]
 
     @classmethod
     def make(cls, directory: Path, aws: Mapping[str, str]) -> Checkout:
-        """Copies the repository's files; `aws` is the environment that leads to an emulated AWS."""
+        """Copies the repository's files; `aws` are the environment variables for an emulated AWS."""
         repository.copy_to(directory)
-        shutil.rmtree(directory / "terraform" / "tests")  # they load today's module of the bucket
+        shutil.rmtree(directory / "terraform" / "tests")  # they use today's bucket module
         override = json.dumps(emulation(aws["AWS_ENDPOINT_URL"]), indent=2)
         (directory / "terraform" / "emulation_override.tf.json").write_text(override)
         settings = directory / "terraformrc"
@@ -45,11 +45,11 @@ class Checkout:
         return cls(directory, {**os.environ, **LEFTOVERS, "TF_CLI_CONFIG_FILE": str(settings), **aws})
 
     def with_variables(self, variables: Mapping[str, str]) -> Checkout:
-        """The same place in another environment."""
+        """The same checkout with another environment."""
         return Checkout(self.directory, variables)
 
     def make_target(self, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `make TARGET ENV=aws VARIABLE=value ...` to its end, whatever that is."""
+        """Runs `make TARGET ENV=aws VARIABLE=value ...`; any exit code is returned."""
         with self.begin(target, **variables) as process:
             output, _ = process.communicate()
         print(output)
@@ -57,7 +57,7 @@ class Checkout:
 
     @contextmanager
     def begin(self, target: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-        """Starts `make TARGET ENV=aws ...`; interrupts it as Ctrl-C would when the block ends before it does."""
+        """Starts `make TARGET ENV=aws ...`; interrupts it like Ctrl-C if it outlives the block."""
         words = ["make", "--no-print-directory", target, "ENV=aws", *(f"{k}={v}" for k, v in variables.items())]
         with subprocess.Popen(
             words,
@@ -76,7 +76,7 @@ class Checkout:
                     os.killpg(process.pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends everything that runs in here at once, Terraform and its provider too, as a power cut would."""
+        """Kills all processes in this directory, including Terraform and its provider, like a power cut."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if (process / "cwd").resolve().is_relative_to(self.directory):

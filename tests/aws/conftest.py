@@ -1,4 +1,4 @@
-"""An emulated EC2, a checkout to work in, and what both apps and the router say from outside."""
+"""An emulated EC2, a checkout, and a cluster in production."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.emulated_ec2.network import ADMINISTRATOR
 
 @pytest.fixture
 def aws() -> Iterator[ControlPlane]:
-    """The API alone, for runs that don't come as far as a machine."""
+    """Only the API, for runs that don't need machines."""
     with ControlPlane() as control_plane:
         yield control_plane
 
 
 @pytest.fixture
 def checkout(aws: ControlPlane, tmp_path: Path) -> Checkout:
-    """A checkout for such runs."""
+    """A checkout for these runs."""
     return Checkout.make(tmp_path, aws.environment() | {"TF_VAR_admin_cidrs": '["203.0.113.0/28"]'})
 
 
 @pytest.fixture(scope="session")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    """Nothing yet but an empty account, an administrator at one address, and packages on the emulated internet."""
+    """An empty account, an administrator's address, and packages on the emulated internet."""
     packages = source.offline()
     with EmulatedEc2() as aws:
         variables = {

@@ -1,4 +1,4 @@
-"""Real attempts to connect: what the emulated network lets through, whoever listens there."""
+"""Attempts to connect: what the emulated network lets through, whether or not something is listening."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.aws.production import Production
 
-#: Every port that anything of the cluster has, and one that nothing has.
+#: All the cluster's ports, and an unused one.
 PORTS = (22, 80, 443, 8080, 27017, 27018, 27019, 27028, 28017)
-_SECONDS = 2.0  # an answer takes milliseconds; a packet that is dropped has none
+_SECONDS = 2.0  # responses take milliseconds; dropped packets get none
 
-# Runs on a host: Python is there, for Ansible.
+# Runs on a host, which has Python for Ansible.
 _ATTEMPTS = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ def passes(target):
     try:
         socket.create_connection(target, timeout={seconds}).close()
     except ConnectionRefusedError:
-        return True  # from the other host itself
+        return True  # by the other host
     except OSError:
         return False
     return True
@@ -34,7 +34,7 @@ with ThreadPoolExecutor(64) as pool:
 
 
 def from_here(source: str, addresses: Iterable[str]) -> dict[str, frozenset[int]]:
-    """The ports among PORTS that an address of this machine gets through to, by target address."""
+    """The ports in PORTS that one of this machine's addresses reaches, by target address."""
     targets = [(address, port) for address in addresses for port in PORTS]
     with ThreadPoolExecutor(64) as pool:
         passed = list(pool.map(lambda target: _passes(source, target), targets))
@@ -52,7 +52,7 @@ def _passes(source: str, target: tuple[str, int]) -> bool:
     try:
         socket.create_connection(target, timeout=_SECONDS, source_address=(source, 0)).close()
     except ConnectionRefusedError:
-        return True  # from the host itself: nobody listens, but the packet came there
+        return True  # by the host: nothing is listening, but the packet arrived
     except OSError:
         return False
     return True

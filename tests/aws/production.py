@@ -1,4 +1,4 @@
-"""The cluster of a checkout as people see it: Terraform's outputs, ssh to the Elastic IPs, the router and the apps."""
+"""A checkout's cluster as users see it: Terraform's outputs, ssh to the Elastic IPs, the router and the apps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Client = MongoClient[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Production:
-    """`variables` are those of `make cluster-up`: where this AWS has MongoDB's packages."""
+    """`variables` are for `make cluster-up`: where to get MongoDB's packages."""
 
     aws: EmulatedEc2
     checkout: Checkout
@@ -33,7 +33,7 @@ class Production:
         return self.checkout.make_target("cluster-up", **self.variables)
 
     def changed_tasks(self) -> dict[str, int]:
-        """How many tasks of the last cluster-up changed something, by host, without those where none did."""
+        """The number of changed tasks in the last cluster-up by host, without hosts that have none."""
         log = max((self.checkout.directory / "logs").glob("aws-up-*.log"))
         counts = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", log.read_text(), re.MULTILINE)
         assert counts, f"no recap in {log}"
@@ -46,12 +46,12 @@ class Production:
         return dict(state["outputs"]["hosts"]["value"])
 
     def instance(self, name: str) -> dict[str, Any]:
-        """What EC2 says of a host's instance."""
+        """EC2's description of a host's instance."""
         answer = self.aws.client("ec2").describe_instances(InstanceIds=[self.hosts[name]["instance_id"]])
         return dict(answer["Reservations"][0]["Instances"][0])
 
     def ssh(self, name: str, *command: str, stdin: str = "") -> str:
-        """What a command says on a host, as ubuntu. Raises CalledProcessError."""
+        """The output of a command on a host, as ubuntu. Raises CalledProcessError."""
         secrets, host = self.checkout.directory / "secrets/aws", self.hosts[name]
         options = ["-o", f"UserKnownHostsFile={secrets / 'known_hosts'}", "-o", f"HostKeyAlias={host['instance_id']}"]
         login = ["ssh", "-i", str(secrets / "ssh_key"), "-o", "BatchMode=yes", *options, f"ubuntu@{host['public_ip']}"]
@@ -60,7 +60,7 @@ class Production:
 
     @contextmanager
     def router(self) -> Iterator[Client]:
-        """A client of the router, as an administrator at the address of one."""
+        """The administrator's client of the router, from an administrator's address."""
         passwords = yaml.safe_load((self.checkout.directory / "secrets/aws/passwords.yml").read_text())
         address = self.hosts["router-1"]["public_ip"]
         client: Client
@@ -75,6 +75,6 @@ class Production:
             yield client
 
     def films(self) -> int:
-        """How many there are, counted by the shards."""
+        """The number of films, counted by the shards."""
         with self.router() as client:
             return client["movie_library"]["movies"].count_documents({})

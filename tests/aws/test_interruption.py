@@ -1,4 +1,4 @@
-"""A run that is cut short while Terraform works: `cluster-down` leaves nothing of it, whatever Terraform wrote down."""
+"""After a run was interrupted or killed during Terraform, `cluster-down` removes everything, recorded or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.aws.checkout import Checkout
 from tests.emulated_ec2.control_plane import ControlPlane
 from tests.terraform.account import holdings
 
-#: Nothing is installed before the cut, so any will do.
+#: Nothing is installed before the interruption, so any will do.
 PACKAGES = {
     "SOURCE": "mirror",
     "APT_URI": "http://192.0.2.80/",
@@ -31,7 +31,7 @@ def wait_during(run: subprocess.Popen[str], moment: Callable[[], bool]) -> None:
     while not moment():
         assert run.poll() is None, run.communicate()[0]
         assert time.monotonic() < deadline, f"not there within {PATIENCE} s"
-        time.sleep(0.05)  # between two questions
+        time.sleep(0.05)
 
 
 def has_security_group(aws: ControlPlane) -> bool:

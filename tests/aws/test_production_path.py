@@ -1,4 +1,4 @@
-"""`make ... ENV=aws` from an empty account to an empty account. The tests are one story, in this order."""
+"""`make ... ENV=aws` from an empty account to an empty account. The tests run in order."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FILMS = 17_472
 
 @pytest.fixture(scope="module", autouse=True)
 def empty(production: Production) -> set[str]:
-    """What the account holds before anything of ours."""
+    """What the account contains before the tests."""
     return holdings(production.aws)
 
 
-def test_without_credentials_it_says_what_to_set_and_does_nothing(production: Production) -> None:
+def test_without_credentials_it_is_refused_with_advice(production: Production) -> None:
     before = production.aws.changes()
     own = {name: value for name, value in production.checkout.variables.items() if "ACCESS_KEY" not in name}
     own |= {
@@ -39,7 +39,7 @@ def test_without_credentials_it_says_what_to_set_and_does_nothing(production: Pr
     assert production.aws.changes() == before
 
 
-def test_the_plan_shows_what_is_paid_for_and_changes_nothing(production: Production) -> None:
+def test_the_plan_lists_what_costs_money_and_changes_nothing(production: Production) -> None:
     before = holdings(production.aws)
     result = production.checkout.make_target("cluster-plan")
     assert result.returncode == 0
@@ -53,15 +53,15 @@ def test_the_plan_shows_what_is_paid_for_and_changes_nothing(production: Product
 def test_up(production: Production) -> None:
     result = production.up()
     assert result.returncode == 0
-    assert "STAND-IN" in result.stdout  # whoever reads the summary knows whose router it is
+    assert "STAND-IN" in result.stdout  # the summary says which router it is
     assert production.films() == FILMS
     router = production.hosts["router-1"]["public_ip"]
     for url in (f"http://{router}/search?q=night", f"http://{router}:8080/log-in"):
-        with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - a host of our own
+        with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - our own host
             assert page.status == 200
 
 
-def test_from_outside_only_what_should_answers(production: Production) -> None:
+def test_reachability_from_outside(production: Production) -> None:
     matrix = needed("compact")
     addresses = {host["public_ip"]: kind_of(name) for name, host in production.hosts.items()}
     for source, who in ((ADMINISTRATOR, "admin"), (PUBLIC, "public"), (OFFICE, "public")):
@@ -69,7 +69,7 @@ def test_from_outside_only_what_should_answers(production: Production) -> None:
         assert passed == {address: matrix[who, kind] for address, kind in addresses.items()}, who
 
 
-def test_between_hosts_only_what_should_answers(production: Production) -> None:
+def test_reachability_between_hosts(production: Production) -> None:
     matrix = needed("compact")
     for name in production.hosts:
         others = {host["private_ip"]: kind_of(other) for other, host in production.hosts.items() if other != name}
@@ -83,7 +83,7 @@ def test_data_is_on_the_data_volume(production: Production) -> None:
     assert "noatime" in mounted
 
 
-def test_stopped_and_started_it_is_the_same(production: Production) -> None:
+def test_stop_and_start(production: Production) -> None:
     before = production.hosts
     result = production.checkout.make_target("cluster-stop")
     assert result.returncode == 0
@@ -96,7 +96,7 @@ def test_stopped_and_started_it_is_the_same(production: Production) -> None:
     assert production.films() == FILMS
 
 
-def test_a_terminated_host_is_rebuilt_and_what_was_opened_by_hand_is_closed(production: Production) -> None:
+def test_a_terminated_host_is_rebuilt_and_a_manual_rule_removed(production: Production) -> None:
     before = production.hosts
     ec2 = production.aws.client("ec2")
     group = production.instance("mongo-1")["SecurityGroups"][0]["GroupId"]
@@ -119,7 +119,7 @@ def test_a_terminated_host_is_rebuilt_and_what_was_opened_by_hand_is_closed(prod
     assert connections.from_here(PUBLIC, [address]) == {address: frozenset()}
 
 
-def test_down_asks_first(production: Production) -> None:
+def test_down_needs_confirmation(production: Production) -> None:
     before = holdings(production.aws)
     result = production.checkout.make_target("cluster-down")
     assert result.returncode == 2
@@ -127,7 +127,7 @@ def test_down_asks_first(production: Production) -> None:
     assert holdings(production.aws) == before
 
 
-def test_down_does_not_lose_backups_unasked(production: Production) -> None:
+def test_down_keeps_backups_by_default(production: Production) -> None:
     s3 = production.aws.client("s3")
     (bucket,) = (entry["Name"] for entry in s3.list_buckets()["Buckets"])
     s3.delete_bucket_policy(Bucket=bucket)  # it refuses plain http, and the emulation has no TLS

@@ -1,4 +1,4 @@
-"""Where the state is, and whose: a local one moves to the team's, and nobody works on another cluster's."""
+"""A local state moves to the shared one, and another cluster's state is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUCKET, KEY = "your-terraform-states", "film-library/aws.tfstate"  # the example
 
 
 def state_of(identity: str) -> dict[str, Any]:
-    """A state without resources that says whose it is."""
+    """A state without resources, with a cluster's id."""
     output = {"value": identity, "type": "string"}
     return {
         "version": 4,
@@ -47,7 +47,7 @@ def test_a_local_state_moves_into_the_shared_one(aws: ControlPlane, checkout: Ch
     example = (terraform / "environments/aws.s3.tfbackend.example").read_text()
     emulation = "use_path_style = true\nskip_credentials_validation = true\nskip_requesting_account_id = true\n"
     (terraform / "environments/aws.s3.tfbackend").write_text(example + emulation)
-    for _ in range(2):  # the second time there is nothing left to move
+    for _ in range(2):  # the second time there is nothing to move
         assert checkout.make_target("cluster-plan").returncode == 0
         shared = json.loads(s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read())
         assert shared["outputs"]["cluster_id"]["value"] == "aws-1"
@@ -67,7 +67,7 @@ def test_another_clusters_state_is_refused(aws: ControlPlane, checkout: Checkout
     assert holdings(aws) == before
 
 
-def test_an_empty_state_over_a_living_cluster_is_refused(aws: ControlPlane, checkout: Checkout) -> None:
+def test_an_empty_state_for_an_existing_cluster_is_refused(aws: ControlPlane, checkout: Checkout) -> None:
     write_state(checkout, state_of("aws-1"), "aws-1")
     tags = [{"ResourceType": "volume", "Tags": [{"Key": "Cluster", "Value": "aws-1"}]}]
     aws.client("ec2").create_volume(AvailabilityZone=f"{aws.region}a", Size=1, TagSpecifications=tags)

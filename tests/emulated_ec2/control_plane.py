@@ -1,10 +1,10 @@
-"""The API of an emulated EC2 (with IAM, S3 and STS): moto's server on loopback, nearer to AWS where it differs.
+"""The API of an emulated EC2 (with IAM, S3 and STS): moto's server on loopback, patched to behave more like AWS.
 
     with ControlPlane() as aws:
         subprocess.run(["terraform", "apply"], env=os.environ | aws.environment())
         aws.client("ec2").describe_instances()
 
-Instances are records here, running as soon as they are asked for; `EmulatedEc2` gives them machines.
+Here instances are only records and running immediately; `EmulatedEc2` adds machines.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from urllib.request import urlopen
 
 import boto3
 
-#: No path of AWS: answers with the number of requests so far that may have changed something.
+#: Not in AWS: returns the number of requests so far that may have changed something.
 CHANGES_PATH = "/emulation/changes"
-#: Followed by the id of an instance or a volume and its new state, as in "i-0123/stopped".
+#: Followed by an instance's or volume's id and its new state, as in "i-0123/stopped".
 REPORTS_PATH = "/emulation/reports/"
 
 _ROOT = Path(__file__).parents[2]
 
 
 class ControlPlaneError(RuntimeError):
-    """The server did not start; it said why on standard error."""
+    """The server didn't start; the reason is on stderr."""
 
 
 class ControlPlane:
-    """Context manager: the API in a process of its own, empty at the start and forgotten at the end.
+    """Context manager: the API in a separate process, with an empty account.
 
     Args:
         port: on 127.0.0.1; 0 means a free one.
-        region: what `environment` and `client` name; any region of AWS works.
-        machines: whether there are machines, which `report` when an instance runs or a volume is attached.
+        region: for `environment` and `client`; any AWS region works.
+        machines: whether there are machines, for which `report` is called when an instance runs and so on.
 
     Raises:
-        ControlPlaneError: the server ended instead of serving, for example because the port is taken.
+        ControlPlaneError: the server didn't start, for example because the port is in use.
     """
 
     def __init__(self, port: int = 0, region: str = "eu-central-1", *, machines: bool = False) -> None:
@@ -55,7 +55,7 @@ class ControlPlane:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is for whoever started it, who still wants to clean up by this API
+            start_new_session=True,  # on Ctrl-C the parent process still needs the API to clean up
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -68,14 +68,14 @@ class ControlPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.communicate()  # closes its input, which ends it
+            self._process.communicate()  # closes its stdin, which stops it
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """What a client of AWS needs in its environment to talk to this one; the credentials are words, not secrets."""
+        """Environment variables for AWS clients that use this API; the credentials aren't secret."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -85,7 +85,7 @@ class ControlPlane:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service ("ec2", "iam", "s3", "sts"), of this API whatever the environment says."""
+        """A boto3 client of this API for a service ("ec2", "iam", "s3", "sts"), regardless of the environment."""
         make_client: Any = boto3.client  # its types name each service by a literal
         return make_client(
             service,
@@ -96,12 +96,11 @@ class ControlPlane:
         )
 
     def changes(self) -> int:
-        """Counts the requests so far that may have changed something; much cheaper to ask than the state."""
+        """The number of requests so far that may have changed something; much cheaper than reading the state."""
         with urlopen(self.endpoint + CHANGES_PATH) as answer:  # noqa: S310 - loopback
             return int(answer.read())
 
     def report(self, resource_id: str, state: str) -> None:
-        """Tells the control plane how a machine is: the instance running, stopped or terminated, a volume of it
-        attached or detached."""
+        """Reports that an instance is running, stopped or terminated, or that a volume is attached or detached."""
         with urlopen(f"{self.endpoint}{REPORTS_PATH}{resource_id}/{state}"):  # noqa: S310 - loopback
             pass

@@ -1,14 +1,14 @@
-"""An emulated EC2: moto as the control plane, and a system container for each instance.
+"""An emulated EC2: moto as control plane, and a system container for each instance.
 
     with EmulatedEc2() as aws:
         subprocess.run(["terraform", "apply"], env=os.environ | aws.environment())
 
-The machines follow the control plane's state: what is pending boots, what is stopping shuts down, and so on; then the
-control plane is told, and shows the instance as running, stopped or terminated. Connections come from this machine:
-see the addresses in tests/emulated_ec2/network.py.
+The machines follow the control plane's state: pending instances boot, stopping ones shut down, and so on. Then this
+reports to the control plane, which shows the instance as running, stopped or terminated. Connections come from this
+machine: see the addresses in tests/emulated_ec2/network.py.
 
-Not emulated: user data, the metadata service, RebootInstances, a guest that switches itself off, several VPCs with the
-same addresses, rules that name prefix lists, IPv6, encryption of volumes. IAM is there, but nothing is refused for it.
+Not emulated: user data, the metadata service, RebootInstances, guests that shut themselves down, several VPCs with the
+same addresses, rules with prefix lists, IPv6, encryption of volumes. IAM exists but isn't enforced.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tests.emulated_ec2.network import Network
 from tests.emulated_ec2.shell import EmulationError
 from tests.emulated_ec2.state import Instance, State
 
-_LOOK_SECONDS = 0.2  # between two looks at whether something changed
+_POLL_SECONDS = 0.2  # between checks for changes
 
 
 class EmulatedEc2(ControlPlane):
-    """Context manager: the control plane and its machines, one at a time on a machine; nothing is left at the end.
+    """Context manager: the control plane and its machines, once per machine; everything is removed at the end.
 
     Raises:
-        EmulationError: another one runs on this machine, or the machine can't do what is needed. At the end: an
-            instance could not be given what the control plane says.
+        EmulationError: another one runs on this machine, or the machine can't run it. At the end: an instance
+            couldn't be brought into the control plane's state.
     """
 
     def __init__(self, port: int = 0, region: str = "eu-central-1") -> None:
@@ -91,23 +91,23 @@ class EmulatedEc2(ControlPlane):
         pool = ThreadPoolExecutor(4)
         try:
             ec2, seen = self.client("ec2"), -1
-            while not self._ending.wait(_LOOK_SECONDS):
+            while not self._ending.wait(_POLL_SECONDS):
                 ended = [key for key, task in self._tasks.items() if task.done()]
                 changes = self.changes()
                 if changes != seen or ended:
                     seen = changes
                     for key in ended:
                         del self._tasks[key]
-                    self._look(state.read(ec2), pool)
+                    self._apply(state.read(ec2), pool)
         except Exception as error:
             traceback.print_exc()
             self._failed["the control plane's follower"] = error
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _look(self, current: State, pool: ThreadPoolExecutor) -> None:
-        """Puts the filters in force, and sets about what has to be done for instances, several at a time."""
-        self._network.filter(current)  # first: nothing may be reachable before its filters are there
+    def _apply(self, current: State, pool: ThreadPoolExecutor) -> None:
+        """Applies the filters, and starts tasks for instances that need them."""
+        self._network.filter(current)  # first: nothing may be reachable without its filters
         volumes.delete_all_but(current.volumes)
         for instance in current.instances:
             if _has_work(instance) and instance.id not in self._tasks and instance.id not in self._failed:
@@ -117,13 +117,13 @@ class EmulatedEc2(ControlPlane):
         try:
             self._converge(instance)
         except volumes.BusyError:
-            self._ending.wait(_LOOK_SECONDS)  # and the next look tries again
+            self._ending.wait(_POLL_SECONDS)  # then it is tried again
         except Exception as error:
             traceback.print_exc()
             self._failed[instance.id] = error
 
     def _converge(self, instance: Instance) -> None:
-        """Makes the machine what the control plane says, and says so to it."""
+        """Brings the machine into the control plane's state, and reports it."""
         match instance.state:
             case "pending":
                 self._boot(instance)
@@ -131,7 +131,7 @@ class EmulatedEc2(ControlPlane):
                 self._plug(instance)
             case "stopping":
                 self._machines[instance.id].shut_down()
-                self._report_volumes(instance)  # also those that were mounted until now
+                self._report_volumes(instance)  # including those that were mounted
                 self.report(instance.id, "stopped")
             case "shutting-down":
                 self._discard(instance)
@@ -171,7 +171,7 @@ def _has_work(instance: Instance) -> bool:
 
 
 def _hold_name() -> socket.socket:
-    """A name of the kernel's that one process at a time can have, and that goes with it however it ends."""
+    """An abstract socket name: only one process can have it, and the kernel frees it when the process ends."""
     name = socket.socket(socket.AF_UNIX)
     try:
         name.bind("\0emulated-ec2")

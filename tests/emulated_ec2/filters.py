@@ -1,8 +1,8 @@
-"""Security groups and public addresses as a ruleset of nftables, for the namespace that routes between instances.
+"""Security groups and public addresses as an nftables ruleset, for the namespace that routes between instances.
 
-EC2 judges a packet at both ends. What an instance sends is judged by the destination that it wrote, before an Elastic
-IP becomes a private address; what reaches an instance by the source that arrives, after a private address became an
-Elastic IP. So a rule that names a group matches its members' private addresses, and not their Elastic IPs.
+EC2 filters a packet at both ends. Egress rules see the destination as sent, before an Elastic IP is translated to a
+private address; ingress rules see the source as received, after a private address was translated to an Elastic IP. So
+rules that refer to a group match its members' private addresses, not their Elastic IPs.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from tests.emulated_ec2.patches import PUBLIC_POOL
 from tests.emulated_ec2.state import Instance, Rule, State
 
 TABLE = "ip emulated-ec2"
-#: Amazon's resolver, at the same address in every VPC; security groups don't filter what goes there.
+#: Amazon's resolver, which has the same address in every VPC; security groups don't filter traffic to it.
 RESOLVER = "169.254.169.253"
-#: The interface towards everything that is no instance.
+#: The interface to everything except instances.
 OUTSIDE = "outside"
 
 
 def interface(instance_id: str) -> str:
-    """The name of the instance's interface on this side: 15 characters at most."""
+    """The name of the instance's interface on this side; at most 15 characters."""
     return f"i-{instance_id[-12:]}"
 
 
 def ruleset(state: State, nameserver: str) -> str:
-    """The whole table, replacing what there was in one step; connections that are open stay so, as on EC2."""
+    """The whole table, replaced atomically; open connections stay open, as on EC2."""
     lines = [f"table {TABLE} {{}}", f"delete table {TABLE}", f"table {TABLE} {{"]
     for instance in state.instances:
         lines += _chain(f"from-{instance.id}", _outgoing(state, instance))
@@ -43,7 +43,7 @@ def _chain(name: str, rules: list[str], hook: str = "") -> list[str]:
 def _outgoing(state: State, instance: Instance) -> list[str]:
     rules = [rule for group in instance.groups for rule in state.groups[group].egress]
     return [
-        f"ip saddr != {instance.private_address} drop",  # EC2's check of source and destination
+        f"ip saddr != {instance.private_address} drop",  # EC2's source/destination check
         "ct state established,related accept",
         f"ip daddr {RESOLVER} accept",
         *[match for rule in rules for match in _accept(state, rule, "daddr")],
@@ -53,7 +53,7 @@ def _outgoing(state: State, instance: Instance) -> list[str]:
 
 def _incoming(state: State, instance: Instance) -> list[str]:
     if instance.state == "stopped":
-        return ["drop"]  # nobody is there; without this its network namespace would answer
+        return ["drop"]  # otherwise its network namespace would respond
     rules = [rule for group in instance.groups for rule in state.groups[group].ingress]
     return [
         "ct state established,related accept",
@@ -84,7 +84,7 @@ def _sent(state: State) -> list[str]:
 
 
 def _received(state: State) -> list[str]:
-    # Sources are public by now; one that isn't belongs to an instance that the internet gateway doesn't serve.
+    # Sources have been translated to public addresses, unless the instance has none and can't use the internet gateway.
     elsewhere = [f'oifname "{OUTSIDE}"', f"ct direction original ct original ip daddr {PUBLIC_POOL}"]
     private = [f"{to} ip saddr {i.private_address} drop" for i in state.instances for to in elsewhere]
     return [*private, *[f'oifname "{interface(i.id)}" goto to-{i.id}' for i in state.instances]]
@@ -98,7 +98,7 @@ def _destinations(state: State, nameserver: str) -> list[str]:
 
 
 def _sources(state: State) -> list[str]:
-    """Who goes out, or to an Elastic IP, goes by its own public address."""
+    """Packets to the outside or to an Elastic IP have the sender's public address as source."""
     public = [i for i in state.instances if i.public_address]
     return [
         f'oifname "{OUTSIDE}" ct original ip daddr {RESOLVER} masquerade',

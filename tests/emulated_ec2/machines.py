@@ -1,4 +1,4 @@
-"""The machines: a system container for each instance, from its launch until it is terminated."""
+"""The machines: a system container for each instance from launch to termination."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.emulated_ec2.state import Attachment, Instance
 
 _AMI = Path(__file__).with_name("ami")
 _AMI_NAME = f"localhost/{PREFIX}ami"
-# NET_*: an instance's root may do what it likes to its own network. SYS_ADMIN: file systems, and the view of them
-# that systemd gives hardened units. SYS_PTRACE: `ss -p` names other users' processes.
+# NET_*: an instance's root may change its own network. SYS_ADMIN: file systems, and systemd's hardened units.
+# SYS_PTRACE: `ss -p` shows other users' processes.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
-#: Seconds in which an instance has to shut down before it is switched off; EC2 waits some minutes.
+#: Seconds that an instance may take to shut down before it is killed; EC2 waits some minutes.
 _SHUTDOWN_SECONDS = 60
 
-# Podman mounts these over the container's own, so the guest could neither replace them nor keep what it wrote.
+# Podman mounts these files, so the guest couldn't replace them or keep changes.
 _OWN_FILES = "umount /etc/hostname /etc/resolv.conf\n"
 # What cloud-init does on the first boot.
 _FIRST_BOOT = """
@@ -33,8 +33,8 @@ echo "nameserver $2" > /etc/resolv.conf
 install -m 0600 -o ubuntu -g ubuntu /dev/null ~ubuntu/.ssh/authorized_keys
 echo "$3" > ~ubuntu/.ssh/authorized_keys
 """
-# The parts of the kernel and of udev when a volume comes or goes: its number and its id, and the minor number.
-# A file system that is made later gets its link at the next boot; udev would notice at once.
+# What the kernel and udev do when a volume is attached or detached. Arguments: its number, its id, the minor number.
+# A file system created later gets its link at the next boot; udev would add it immediately.
 _PLUG = """
 mkdir -p /dev/disk/by-id /dev/disk/by-uuid
 test -b "/dev/nvme$1n1" || mknod -m 0660 "/dev/nvme$1n1" b 7 "$3"
@@ -48,7 +48,7 @@ rm -f "/dev/nvme$1n1"
 
 
 def build_image() -> str:
-    """The name of the image that instances start from, built when its inputs changed."""
+    """The name of the instances' image, built if its inputs changed."""
     base = image.ensure()
     files = sorted(_AMI.iterdir())
     digest = hashlib.sha256("\0".join([base, *(file.read_text() for file in files)]).encode()).hexdigest()[:12]
@@ -64,20 +64,20 @@ def build_image() -> str:
 
 
 def remove() -> None:
-    """Removes every machine, also of an earlier process."""
+    """Removes all machines, including an earlier process's."""
     names = podman.run("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{PREFIX}").stdout.split()
     if names:
         podman.run("rm", "--force", "--volumes", "--time", "0", *names)
 
 
 class Machine:
-    """The machine of one instance. Its methods may be called from several threads, one at a time for each machine."""
+    """An instance's machine. Methods may be called from several threads, but one at a time per machine."""
 
     _indexes: Iterator[int] = count()
     _lock = Lock()
 
     def __init__(self, instance: Instance, ami: str) -> None:
-        """Makes the machine, switched off. Its network namespace must be there. Raises podman.PodmanError."""
+        """Creates the machine without starting it. Its network namespace must exist. Raises podman.PodmanError."""
         self._name = f"{PREFIX}{instance.id}"
         self._instance = instance
         self._devices: dict[str, int] = {}  # number of the NVMe device, by volume
@@ -94,10 +94,10 @@ class Machine:
         self._booted_before = False
 
     def boot(self, attachments: tuple[Attachment, ...]) -> None:
-        """Switches the machine on, with these volumes; comes back before the system is up. Raises volumes.BusyError."""
+        """Starts the machine with these volumes; returns before it has booted. Raises volumes.BusyError."""
         for attachment in attachments:
             self._take(attachment)
-        podman.run("init", self._name)  # all of the container but its first process
+        podman.run("init", self._name)  # everything except the container's first process
         self._inside(_OWN_FILES)
         if not self._booted_before:
             self._inside(_FIRST_BOOT, _hostname(self._instance), RESOLVER, self._instance.public_key or "")
@@ -107,25 +107,25 @@ class Machine:
         self._booted_before = True
 
     def plug(self, attachment: Attachment) -> None:
-        """Gives the volume to the running machine. Raises volumes.BusyError."""
+        """Attaches a volume to the running machine. Raises volumes.BusyError."""
         self._take(attachment)
         self._show(attachment.volume_id)
 
     def unplug(self, volume_id: str) -> None:
-        """Takes the volume from the running machine. Raises volumes.BusyError while it is mounted."""
+        """Detaches a volume from the running machine. Raises volumes.BusyError while it is mounted."""
         volumes.detach(volume_id)
         if number := self._devices.pop(volume_id, None):
             self._inside(_UNPLUG, str(number))
 
     def shut_down(self) -> None:
-        """Asks the system to shut down and waits until it has; then its volumes are free for others."""
+        """Shuts the system down and detaches its volumes."""
         podman.run("stop", "--time", str(_SHUTDOWN_SECONDS), self._name)
         for volume_id in self._devices:
             volumes.detach(volume_id)
         self._devices.clear()
 
     def discard(self) -> None:
-        """Removes the machine, which is off, with its root file system."""
+        """Removes the stopped machine and its root file system."""
         podman.run("rm", "--volumes", self._name)
 
     def _take(self, attachment: Attachment) -> None:
@@ -142,7 +142,7 @@ class Machine:
         self._inside(_PLUG, str(number), volume_id.replace("-", ""), str(minor))
 
     def _inside(self, script: str, *arguments: str) -> None:
-        """Runs a shell script as this machine's root with the machine's files and processes in view."""
+        """Runs a shell script as root in the machine's namespaces."""
         process = json.loads(podman.run("inspect", self._name).stdout)[0]["State"]["Pid"]
         enter = ["nsenter", f"--target={process}", "--mount", "--pid", "--root", "--wd=/"]
         root(*enter, "sh", "-e", "-c", script, "sh", *arguments)

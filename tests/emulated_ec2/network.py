@@ -1,10 +1,10 @@
-"""The network: a namespace that routes between the instances, and the way from it to this machine and the internet.
+"""The network: a namespace that routes between the instances, and its link to this machine and the internet.
 
     this machine --- emulated-ec2-in | outside --- [emulated-ec2-vpc] --- i-... | ens5 --- [emulated-ec2-i-...]
     198.18.51.1, .10, .20 ...          .254          10.20.1.1                    10.20.1.11
 
-Each instance has a link of its own to the router, which answers ARP for all others as a VPC does, so every packet
-meets the filters. All of it lives in namespaces but one link and one table of nftables.
+Each instance has its own link to the router, which answers ARP for all others as a VPC does, so every packet passes the
+filters. All of it is in namespaces, except for one link and one nftables table.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from tests.emulated_ec2.patches import PUBLIC_POOL
 from tests.emulated_ec2.shell import PREFIX, EmulationError, root
 from tests.emulated_ec2.state import Instance, State
 
-#: Of RFC 2544, for tests of network devices: the internet as far as it is emulated. All are addresses of this machine.
+#: The emulated internet, with addresses from RFC 2544 (tests of network devices). They all belong to this machine.
 INTERNET = IPv4Network("198.18.51.0/24")
 _GATEWAY = INTERNET[1]
-#: Whom a connection to an Elastic IP comes from unless its socket is bound to another of these.
+#: The source of connections to Elastic IPs, unless the socket is bound to another of these.
 ADMINISTRATOR = str(INTERNET[10])
-#: Somebody at home.
+#: A user at home.
 PUBLIC = str(INTERNET[20])
-#: Somebody else's office.
+#: Another company's office.
 OFFICE = str(INTERNET[30])
-#: Where `serve_directory` serves.
+#: `serve_directory`'s address.
 SERVER = str(INTERNET[80])
 _ROUTER = INTERNET[254]
 
 _VPC = f"{PREFIX}vpc"
 _LINK = f"{PREFIX}in"
-_MTU = 1400  # some machines' own link has no more
+_MTU = 1400  # some machines' links allow no more
 
 
 def namespace(instance_id: str) -> str:
-    """The name of an instance's network namespace; its filters are not in there, so its root can't change them."""
+    """The name of an instance's network namespace; filters are elsewhere, so the instance's root can't change them."""
     return f"{PREFIX}{instance_id}"
 
 
 class Network:
-    """The emulated network; `up` makes it and `remove` removes it, also what an earlier process left."""
+    """The emulated network. `remove` also removes what an earlier process left."""
 
     def __init__(self) -> None:
         self._servers: list[_Server] = []
 
     def up(self) -> None:
-        """Makes the router and its link to this machine. Raises EmulationError."""
+        """Creates the router and its link to this machine. Raises EmulationError."""
         _ip(f"netns add {_VPC}", f"link add {_LINK} mtu {_MTU} type veth peer name {OUTSIDE} netns {_VPC}")
         _set(_VPC, "ip_forward=1")
         _ip(
@@ -74,7 +74,7 @@ class Network:
         self._to_internet(web_port=None)
 
     def remove(self) -> None:
-        """Removes everything that `up` and `connect` made; does nothing where there is nothing."""
+        """Removes everything that `up` and `connect` created, if it exists."""
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -86,7 +86,7 @@ class Network:
         root("nft", "--file", "-", stdin=f"table {TABLE} {{}}\ndelete table {TABLE}\n")
 
     def connect(self, instance: Instance) -> None:
-        """Makes the instance's namespace with its address and its link to the router. Raises EmulationError."""
+        """Creates the instance's namespace with its address and link to the router. Raises EmulationError."""
         subnet = IPv4Network(instance.subnet)
         own, name, router = namespace(instance.id), filters.interface(instance.id), subnet[1]
         _ip(f"netns add {own}", f"link add {name} mtu {_MTU} netns {_VPC} type veth peer name ens5 netns {own}")
@@ -96,7 +96,7 @@ class Network:
             f"route replace {instance.private_address}/32 dev {name}",
             netns=_VPC,
         )
-        # An instance asks its link for the address of each other; the router answers for all of them, at once.
+        # Instances send ARP requests for each other; the router answers them all, without delay.
         _set(_VPC, f"conf.{name}.proxy_arp=1", f"neigh.{name}.proxy_delay=0")
         _ip(
             "link set lo up",
@@ -111,14 +111,14 @@ class Network:
         root("ip", "netns", "delete", namespace(instance_id))
 
     def filter(self, state: State) -> None:
-        """Puts the security groups and public addresses in force. Raises EmulationError."""
+        """Applies security groups and public addresses. Raises EmulationError."""
         text = filters.ruleset(state, _nameserver())
         root("ip", "netns", "exec", _VPC, "nft", "--file", "-", stdin=text)
 
     def serve_directory(self, directory: Path) -> str:
-        """Serves a directory on the emulated internet; returns its URL, with port 80. One directory at a time.
+        """Serves a directory on the emulated internet, on port 80; returns its URL. One directory at a time.
 
-        Instances reach it through their public address if their security groups let them out to port 80.
+        Instances reach it from their public address if their security groups allow egress to port 80.
         """
         handler = partial(_QuietHandler, directory=str(directory))
         server = _Server((SERVER, 0), handler)
@@ -128,7 +128,7 @@ class Network:
         return f"http://{SERVER}"
 
     def _to_internet(self, web_port: int | None) -> None:
-        """Instances reach the internet by this machine's address; SERVER's port 80 is the web server's, if any."""
+        """Instances reach the internet from this machine's address; SERVER's port 80 is the web server's, if any."""
         redirect = f"ip daddr {SERVER} tcp dport 80 dnat to {SERVER}:{web_port}" if web_port else ""
         sources = f"{{ {PUBLIC_POOL}, {_ROUTER} }}"
         text = f"""
@@ -146,29 +146,29 @@ table {TABLE} {{
         root("nft", "--file", "-", stdin=text)
 
 
-class _Server(ThreadingTCPServer):  # http.server's own asks the DNS for the name of its address, and may wait long
+class _Server(ThreadingTCPServer):  # http.server's looks up its own name in the DNS, which may take long
     daemon_threads = True
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Nobody reads a line for each request."""
+        """No line per request."""
 
 
 def _ip(*commands: str, netns: str | None = None) -> None:
-    """Runs commands of ip(8) in order, in a network namespace or in this machine's own."""
+    """Runs ip(8) commands in order, in a network namespace or this machine's own."""
     root("ip", *(["-n", netns] if netns else []), "-batch", "-", stdin="\n".join(commands) + "\n")
 
 
 def _set(netns: str, *settings: str) -> None:
-    """Sets parameters below net.ipv4 in a network namespace."""
+    """Sets net.ipv4 parameters in a network namespace."""
     root("ip", "netns", "exec", netns, "sysctl", "-q", *[f"net.ipv4.{setting}" for setting in settings])
 
 
 def _nameserver() -> str:
-    """The first resolver of this machine that another network namespace can reach too."""
+    """This machine's first resolver that other network namespaces can reach."""
     for file in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
         for address in re.findall(r"^nameserver\s+([\d.]+)", file.read_text() if file.exists() else "", re.MULTILINE):
             if not address.startswith("127."):
                 return str(address)
-    raise EmulationError("/etc/resolv.conf names no resolver with an IPv4 address that isn't loopback")
+    raise EmulationError("/etc/resolv.conf has no resolver with an IPv4 address other than loopback")

@@ -1,7 +1,7 @@
-"""Where moto 5.2.5 differs from EC2, and what is put in its place.
+"""Patches for moto 5.2.5 where it differs from EC2.
 
-Each function stands before one of moto's, which it gets as `moto`; its docstring says what AWS does. Only the
-server's process calls `apply`, before it serves, and it answers one request at a time.
+Each function wraps one of moto's, which it gets as `moto`; its docstring says what AWS does. Only the server's process
+calls `apply`, before it serves requests, which it does one at a time.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
-#: Public addresses come from here: TEST-NET-2 of RFC 5737, which nobody on the internet has.
+#: Public addresses are from TEST-NET-2 (RFC 5737), which nobody on the internet uses.
 PUBLIC_POOL = IPv4Network("198.51.100.0/24")
 
 
 @dataclass
 class Changes:
-    """Counts the requests that may have changed something, so that a follower needn't compare the whole state."""
+    """The number of requests that may have changed something, so that nobody needs to compare the whole state."""
 
     count: int = 0
 
 
 def apply() -> Changes:
-    """Mends moto, in this process, and returns the count of changes from now on."""
+    """Patches moto in this process and returns the counter of changes."""
     _replace(Instance, "security_groups", property(_groups, _set_groups))
     _replace(NetworkInterface, "group_set", property(lambda interface: interface._group_set))
-    mend(SecurityGroupBackend, "_delete_security_group", _delete_unused_group)
-    mend(Instance, "prep_nics", _prepare_interfaces)
+    patch(SecurityGroupBackend, "_delete_security_group", _delete_unused_group)
+    patch(Instance, "prep_nics", _prepare_interfaces)
 
     pool = _unused_addresses()
     _replace(elastic_ip_addresses, "random_ip", pool.__next__)
     _replace(elastic_network_interfaces, "random_public_ip", pool.__next__)
     for name in ("start", "stop"):
-        mend(NetworkInterface, name, _keep_elastic_address)
-    mend(ElasticAddressBackend, "associate_address", _associate_address)
-    mend(NetworkInterface, "delete", _delete_interface)
+        patch(NetworkInterface, name, _keep_elastic_address)
+    patch(ElasticAddressBackend, "associate_address", _associate_address)
+    patch(NetworkInterface, "delete", _delete_interface)
 
-    for name, mended in (("start", _start), ("stop", _stop), ("terminate", _terminate), ("reboot", _reboot)):
-        mend(Instance, name, mended)
-    mend(EBSBackend, "attach_volume", _attach_volume)
+    for name, patched in (("start", _start), ("stop", _stop), ("terminate", _terminate), ("reboot", _reboot)):
+        patch(Instance, name, patched)
+    patch(EBSBackend, "attach_volume", _attach_volume)
 
     changes = Changes()
-    mend(BaseResponse, "call_action", functools.partial(_call_and_count, changes))
+    patch(BaseResponse, "call_action", functools.partial(_call_and_count, changes))
     return changes
 
 
@@ -62,13 +62,13 @@ def _replace(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
-def mend(owner: Any, name: str, mended: Callable[..., Any]) -> None:
-    """Puts a function before one of moto's, which becomes its first argument."""
+def patch(owner: Any, name: str, patched: Callable[..., Any]) -> None:
+    """Wraps one of moto's functions, which becomes the first argument."""
     moto = getattr(owner, name)
 
     @functools.wraps(moto)
     def method(*args: Any, **kwargs: Any) -> Any:
-        return mended(moto, *args, **kwargs)
+        return patched(moto, *args, **kwargs)
 
     _replace(owner, name, method)
 
@@ -77,7 +77,7 @@ def mend(owner: Any, name: str, mended: Callable[..., Any]) -> None:
 
 
 def _groups(instance: Any) -> Any:
-    """An instance's groups are those of its primary interface; moto's are empty when they came with an interface."""
+    """An instance's groups are its primary interface's; moto's are empty if they were given for the interface."""
     interfaces = getattr(instance, "nics", None)
     return interfaces[0]._group_set if interfaces else instance._groups_at_launch
 
@@ -90,7 +90,7 @@ def _set_groups(instance: Any, groups: list[Any]) -> None:
 
 
 def _delete_unused_group(moto: Any, backend: Any, vpc_id: str | None, group_id: str) -> None:
-    """A group that an interface has, or that another group's rule names, can't be deleted."""
+    """A group in use by an interface or by another group's rule can't be deleted."""
     attached = any(group.id == group_id for interface in backend.enis.values() for group in interface.group_set)
     named = any(
         (rule.source_group or {}).get("GroupId") == group_id
@@ -108,7 +108,7 @@ def _delete_unused_group(moto: Any, backend: Any, vpc_id: str | None, group_id: 
 
 
 def _prepare_interfaces(moto: Any, instance: Any, nic_spec: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
-    """An interface that RunInstances makes is deleted with its instance, unless the request says otherwise."""
+    """An interface created by RunInstances is deleted with its instance, unless the request says otherwise."""
     nic_spec = nic_spec or [{"DeviceIndex": 0}]
     for interface in nic_spec:
         interface.setdefault("DeleteOnTermination", "NetworkInterfaceId" not in interface)
@@ -116,12 +116,12 @@ def _prepare_interfaces(moto: Any, instance: Any, nic_spec: list[dict[str, Any]]
 
 
 def backends() -> list[Any]:
-    """EC2 of every account and region."""
+    """moto's EC2 backends for all accounts and regions."""
     return [backend for account in ec2_backends.values() for backend in account.values()]
 
 
 def _unused_addresses() -> Iterator[str]:
-    """Public addresses are routed; these are, by the emulation. One that was released isn't given out again at once."""
+    """Public addresses that the emulation routes. Released ones aren't reused immediately."""
     for address in itertools.cycle(map(str, PUBLIC_POOL.hosts())):
         used = {elastic.public_ip for backend in backends() for elastic in backend.addresses}
         if address not in used.union(nic.public_ip for backend in backends() for nic in backend.enis.values()):
@@ -133,13 +133,13 @@ def _elastic_address(interface: Any) -> Any:
 
 
 def _keep_elastic_address(moto: Any, interface: Any) -> None:
-    """Stopping an instance gives its public address up, but not an Elastic IP."""
+    """Stopping an instance releases its public address, but not an Elastic IP."""
     if not _elastic_address(interface):
         moto(interface)
 
 
 def _associate_address(moto: Any, backend: Any, instance: Any = None, eni: Any = None, **kwargs: Any) -> Any:
-    """An Elastic IP belongs to an interface, and leaves the one that it belonged to before."""
+    """An Elastic IP belongs to one interface, and is removed from the previous one."""
     wanted = eni or instance.nics[0]
     address = moto(backend, instance=instance, eni=eni, **kwargs)
     address.eni, address.instance = wanted, wanted.instance
@@ -150,7 +150,7 @@ def _associate_address(moto: Any, backend: Any, instance: Any = None, eni: Any =
 
 
 def _delete_interface(moto: Any, interface: Any) -> None:
-    """With the interface goes the association of its Elastic IP; the address stays allocated."""
+    """Deleting an interface disassociates its Elastic IP; the address stays allocated."""
     if address := _elastic_address(interface):
         interface.ec2_backend.disassociate_address(address=address.public_ip)
     interface.public_ip = None
@@ -161,14 +161,14 @@ def _delete_interface(moto: Any, interface: Any) -> None:
 
 
 def _start(moto: Any, instance: Any) -> Any:
-    """Only a stopped instance can be started; with one that is running already there is nothing to do."""
+    """Only a stopped instance can be started; starting a running one has no effect."""
     if instance.state in ("pending", "running"):
         return copy.copy(instance._state)
     return _unless(("stopping", "shutting-down", "terminated"), moto, instance)
 
 
 def _stop(moto: Any, instance: Any) -> Any:
-    """With an instance that is stopped already there is nothing to do; one that is terminated can't be stopped."""
+    """Stopping a stopped instance has no effect; a terminated one can't be stopped."""
     if instance.state in ("stopping", "stopped"):
         return copy.copy(instance._state)
     return _unless(("shutting-down", "terminated"), moto, instance)
@@ -180,7 +180,7 @@ def _reboot(moto: Any, instance: Any) -> Any:
 
 
 def _terminate(moto: Any, instance: Any) -> Any:
-    """Terminating twice is no error."""
+    """Terminating an instance again has no effect."""
     return copy.copy(instance._state) if instance.state in ("shutting-down", "terminated") else moto(instance)
 
 
@@ -191,7 +191,7 @@ def _unless(states: tuple[str, ...], moto: Any, instance: Any) -> Any:
 
 
 def _attach_volume(moto: Any, backend: Any, volume_id: str, instance_id: str, device_path: str, *args: Any) -> Any:
-    """A volume is attached to one living instance of its own zone, under a device name that is free there."""
+    """A volume can be attached to one instance in its zone, under an unused device name."""
     volume, instance = backend.get_volume(volume_id), backend.get_instance(instance_id)
     if volume.attachment:
         raise EC2ClientError("VolumeInUse", f"{volume_id} is already attached to an instance")
@@ -209,10 +209,10 @@ def _attach_volume(moto: Any, backend: Any, volume_id: str, instance_id: str, de
 
 
 def _call_and_count(changes: Changes, moto: Any, response: Any) -> Any:
-    """No difference to AWS: the emulation wants to know when to look."""
+    """Not a difference: tells the emulation when to check for changes."""
     try:
         return moto(response)
     finally:
-        # After the call: who sees the new count finds the new state.
+        # After the call, so that the new count implies the new state.
         if not str(response._get_action()).startswith(("Describe", "Get", "List", "Head")):
             changes.count += 1

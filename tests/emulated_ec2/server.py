@@ -1,4 +1,4 @@
-"""The process of the control plane: moto's server, mended. Run by ControlPlane; ends when its standard input does."""
+"""The control plane's process: moto's server, patched. Run by ControlPlane; ends when its stdin closes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-# moto reads it while it is imported.
+# moto reads it when it is imported.
 os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -23,13 +23,13 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 def main(*, port: int, machines: bool) -> None:
-    """Serves on 127.0.0.1, at the port or, for 0, at a free one, and prints which."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
+    """Serves on 127.0.0.1 at the port, or for 0 at a free one, and prints the port."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line per request
     if machines:
         transitions.apply()
     changes = patches.apply()
     moto = DomainDispatcherApplication(create_backend_app)
-    one_at_a_time = Lock()  # moto's models are dicts that any request may change
+    one_at_a_time = Lock()  # moto isn't thread-safe
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -47,7 +47,7 @@ def main(*, port: int, machines: bool) -> None:
 
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
     os.environ["MOTO_PORT"] = str(server.server_port)
-    # Whoever started it may be killed without a chance to clean up; its end of the pipe closes anyway.
+    # The pipe closes even if the parent process is killed.
     Thread(target=_end_with_input, daemon=True).start()
     print(server.server_port, flush=True)
     server.serve_forever()

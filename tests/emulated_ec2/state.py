@@ -1,4 +1,4 @@
-"""What the control plane says that there is, as far as machines and their network need it."""
+"""The control plane's state, as far as machines and their network need it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Attachment:
-    """A data volume of an instance. `state` is EC2's: attaching, attached or detaching."""
+    """An instance's data volume. `state` is EC2's: attaching, attached or detaching."""
 
     volume_id: str
     size_gib: int
@@ -31,10 +31,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Rule:
-    """What one rule of a security group lets through.
+    """A rule of a security group.
 
-    `protocol` is tcp, udp, icmp, a number, or -1 for all; `ports` the first and the last one, of icmp the type and
-    the code with -1 for any, None for all. `groups` are the ids of referenced groups.
+    `protocol` is tcp, udp, icmp, a number, or -1 for all. `ports` are the first and last port, for icmp the type and
+    code (-1 for any), or None for all. `groups` are the ids of referenced groups.
     """
 
     protocol: str
@@ -63,20 +63,20 @@ class Group:
 
 @dataclass(frozen=True)
 class State:
-    """The state of one region."""
+    """A region's state."""
 
     instances: tuple[Instance, ...]
     groups: dict[str, Group]
     volumes: frozenset[str]
 
     def members(self, group: str) -> list[str]:
-        """Private addresses of the instances that carry a security group."""
+        """Private addresses of the instances in a security group."""
         return sorted(instance.private_address for instance in self.instances if group in instance.groups)
 
 
 def read(ec2: Any) -> State:
-    """Asks a boto3 client of EC2 for everything."""
-    # Instances first: what they refer to was there before them, and is there when it is asked for afterwards.
+    """Reads everything with a boto3 client for EC2."""
+    # Instances first: what they refer to existed before them, so later requests find it.
     reservations = ec2.describe_instances()["Reservations"]
     volumes = ec2.describe_volumes()["Volumes"]
     subnets = {subnet["SubnetId"]: subnet["CidrBlock"] for subnet in ec2.describe_subnets()["Subnets"]}
@@ -107,7 +107,7 @@ def read(ec2: Any) -> State:
 
 
 def _attachments(instance: dict[str, Any], volumes: list[dict[str, Any]]) -> list[Attachment]:
-    """The instance's data volumes; its root volume is its container's own file system."""
+    """The instance's data volumes; its root volume is the container's file system."""
     return [
         Attachment(volume["VolumeId"], volume["Size"], attachment["State"])
         for volume in volumes

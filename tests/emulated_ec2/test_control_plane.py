@@ -1,4 +1,4 @@
-"""The control plane answers as AWS does where moto alone would not. Plain boto3, no machine."""
+"""The control plane behaves like AWS where moto doesn't. Plain boto3, without machines."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_instance_reports_the_groups_of_its_interface(ec2: Any, subnet: dict[
     assert [g["GroupId"] for g in instance(ec2, instance_id)["SecurityGroups"]] == [group]
 
 
-def test_replaced_groups_are_replaced_on_the_interface_too(ec2: Any, subnet: dict[str, Any], group: str) -> None:
+def test_changing_groups_changes_the_interfaces_groups(ec2: Any, subnet: dict[str, Any], group: str) -> None:
     other = create_group(ec2, subnet, "other")
     instance_id = run(ec2, subnet, SecurityGroupIds=[group])
     ec2.modify_instance_attribute(InstanceId=instance_id, Groups=[other])
@@ -83,7 +83,7 @@ def test_replaced_groups_are_replaced_on_the_interface_too(ec2: Any, subnet: dic
     assert [g["GroupId"] for g in described["NetworkInterfaces"][0]["Groups"]] == [other]
 
 
-def test_a_group_in_use_or_named_by_another_cannot_be_deleted(ec2: Any, subnet: dict[str, Any], group: str) -> None:
+def test_a_group_in_use_or_referenced_cannot_be_deleted(ec2: Any, subnet: dict[str, Any], group: str) -> None:
     other = create_group(ec2, subnet, "other")
     rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": group}]}
     ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=[rule])
@@ -135,7 +135,7 @@ def test_an_elastic_ip_that_moves_leaves_its_former_instance(ec2: Any, subnet: d
     assert instance(ec2, second)["PublicIpAddress"] == address["PublicIp"]
 
 
-def test_a_terminated_instance_stays_so(ec2: Any, subnet: dict[str, Any]) -> None:
+def test_a_terminated_instance_stays_terminated(ec2: Any, subnet: dict[str, Any]) -> None:
     instance_id = run(ec2, subnet)
     ec2.terminate_instances(InstanceIds=[instance_id])
     for call in (ec2.start_instances, ec2.stop_instances, ec2.reboot_instances):
@@ -143,7 +143,7 @@ def test_a_terminated_instance_stays_so(ec2: Any, subnet: dict[str, Any]) -> Non
             call(InstanceIds=[instance_id])
 
 
-def test_a_volume_has_one_living_instance_of_its_zone(ec2: Any, subnet: dict[str, Any]) -> None:
+def test_a_volume_has_one_instance_in_its_zone(ec2: Any, subnet: dict[str, Any]) -> None:
     zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
     volume = ec2.create_volume(Size=1, AvailabilityZone=zones[0], VolumeType="gp3")["VolumeId"]
     elsewhere = ec2.create_volume(Size=1, AvailabilityZone=zones[1], VolumeType="gp3")["VolumeId"]
@@ -169,7 +169,7 @@ def test_a_volume_has_one_living_instance_of_its_zone(ec2: Any, subnet: dict[str
     ec2.attach_volume(VolumeId=volume, InstanceId=second, Device="/dev/sdf")
 
 
-def test_object_lock_keeps_a_version_from_deletion(aws: ControlPlane) -> None:
+def test_object_lock_prevents_deletion(aws: ControlPlane) -> None:
     s3 = aws.client("s3")
     place = {"LocationConstraint": aws.region}
     s3.create_bucket(Bucket="backups", CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
@@ -182,7 +182,7 @@ def test_object_lock_keeps_a_version_from_deletion(aws: ControlPlane) -> None:
         s3.delete_object(Bucket="backups", Key="dump", VersionId=version)
 
 
-def test_changes_count_what_may_change_something(aws: ControlPlane, ec2: Any) -> None:
+def test_changes_counts_requests_that_may_change_something(aws: ControlPlane, ec2: Any) -> None:
     before = aws.changes()
     ec2.describe_instances()
     assert aws.changes() == before

@@ -1,4 +1,4 @@
-"""Machines of the emulated EC2, driven by boto3 alone: who reaches whom, what a stop and what a termination keep."""
+"""The emulated EC2's machines with plain boto3: reachability, and what survives a stop or a termination."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.hosts, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
 NOBLE = "ami-0c0de0f0b1e000002"
 ANYWHERE = "0.0.0.0/0"
-PATIENCE = 20  # seconds, for what takes one or two
-#: Makes a file system on the device $1, mounted at /data by /etc/fstab, and a unit that must find it there at boot.
+PATIENCE = 20  # seconds; it usually takes one or two
+#: Creates a file system on device $1 that /etc/fstab mounts at /data, and a unit that needs it at boot.
 PREPARE_VOLUME = """
 mkfs.ext4 -q "$1"
 echo "UUID=$(blkid -o value -s UUID "$1") /data ext4 defaults 0 2" >> /etc/fstab
@@ -46,7 +46,7 @@ END
 systemctl enable --quiet reader.service
 hostnamectl set-hostname named-by-hand
 """
-#: Prints "passes" when the other end answers, be it that nothing listens, and "filtered" when nothing comes back.
+#: Prints "passes" if the other end responds, even with a refusal, and "filtered" if nothing comes back.
 CONNECT = """
 import socket, sys
 source, target, port = sys.argv[1:]
@@ -70,7 +70,7 @@ class Machine:
 
 
 class Site:
-    """A VPC with a web server and a database server, each in a security group of its own."""
+    """A VPC with a web server and a database server, each in its own security group."""
 
     def __init__(self, aws: ControlPlane, directory: Path) -> None:
         self.ec2 = aws.client("ec2")
@@ -101,7 +101,7 @@ class Site:
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=list(rules))
 
     def launch(self, zone: int, private: str, group: str, public: str | None = None) -> Machine:
-        """An instance in one of the two zones, with a new Elastic IP or with one that is free."""
+        """An instance in one of the two zones, with a new or an unassociated Elastic IP."""
         instance = self.ec2.run_instances(
             **{"ImageId": NOBLE, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "KeyName": "key"},
             **{"SubnetId": self.subnets[zone], "PrivateIpAddress": private, "SecurityGroupIds": [group]},
@@ -134,7 +134,7 @@ class Site:
         return subprocess.run(line, input=stdin, capture_output=True, text=True, check=False)
 
     def run(self, machine: Machine, command: str, stdin: str = "") -> str:
-        """What a command prints that must succeed, on a machine that may still be booting."""
+        """The output of a command, which must succeed, on a machine that may still be booting."""
         eventually(lambda: self.ssh(machine, "true").returncode == 0)
         result = self.ssh(machine, command, stdin=stdin)
         assert result.returncode == 0, result.stderr
@@ -151,11 +151,11 @@ def eventually(ask: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not ask():
         assert time.monotonic() < deadline, f"not within {PATIENCE} s"
-        time.sleep(0.1)  # between two looks
+        time.sleep(0.1)
 
 
 def passes(source: str | Machine, target: str, port: int) -> bool:
-    """Whether a connection from an address of this machine, or from an instance, gets through to the port."""
+    """Whether a connection from one of this machine's addresses, or from an instance, reaches the port."""
     if isinstance(source, Machine):
         enter = ["ip", "netns", "exec", namespace(source.id)]
         return root(*enter, sys.executable, "-c", CONNECT, source.private, target, str(port)).strip() == "passes"
@@ -163,7 +163,7 @@ def passes(source: str | Machine, target: str, port: int) -> bool:
 
 
 def left_behind() -> list[str]:
-    """Everything on this machine that bears the emulation's name."""
+    """Everything on this machine that has the emulation's prefix."""
     listings = [
         podman.run("ps", "--all", "--format", "{{.Names}}").stdout,
         *[root("ip", "netns", "list"), root("ip", "-brief", "link"), root("ip", "route")],
@@ -172,7 +172,7 @@ def left_behind() -> list[str]:
     return [line for listing in listings for line in listing.splitlines() if PREFIX.rstrip("-") in line]
 
 
-def test_a_killed_run_is_cleared_up_by_the_next(tmp_path: Path) -> None:
+def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.emulated_ec2"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -204,7 +204,7 @@ def site(aws: EmulatedEc2, tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(aws, tmp_path_factory.mktemp("site"))
 
 
-def test_the_key_pair_logs_in_as_ubuntu_and_nobody_else_does(site: Site) -> None:
+def test_the_key_pair_logs_in_as_ubuntu_only(site: Site) -> None:
     assert site.run(site.web, "hostname") == "ip-10-20-1-11"
     assert site.run(site.web, "sudo -n id --user") == "0"
     assert "Permission denied" in site.ssh(site.web, "true", user="root").stderr
@@ -226,18 +226,18 @@ def test_only_what_the_groups_allow_gets_through(site: Site) -> None:
     assert {way: passes(*way) for way in allowed} == allowed
     assert passes(web, db.private, 5432)
     assert not passes(web, db.private, 22)
-    assert not passes(web, db.public, 5432), "through the Elastic IP it isn't a member of the group that asks"
+    assert not passes(web, db.public, 5432), "from its Elastic IP it doesn't count as a member of its group"
     assert passes(db, web.private, 80)
-    assert not passes(db, web.private, 443), "its own group lets it out to port 80 only"
+    assert not passes(db, web.private, 443), "its own group allows egress to port 80 only"
 
 
-def test_root_of_an_instance_has_no_business_with_its_filters(site: Site) -> None:
+def test_an_instances_root_cannot_change_its_filters(site: Site) -> None:
     site.run(site.db, "sudo nft flush ruleset")
     assert not passes(ADMINISTRATOR, site.db.public, 5432)
     assert not passes(site.db, site.web.private, 443)
 
 
-def test_a_rule_works_and_ends_within_seconds(site: Site) -> None:
+def test_rules_take_effect_within_seconds(site: Site) -> None:
     through_elastic_ip = rule("tcp", f"{site.web.public}/32", 5432)
     site.allow(site.db_group, through_elastic_ip)
     eventually(lambda: passes(site.web, site.db.public, 5432))
@@ -245,7 +245,7 @@ def test_a_rule_works_and_ends_within_seconds(site: Site) -> None:
     eventually(lambda: not passes(site.web, site.db.public, 5432))
 
 
-def test_instances_reach_the_internet_by_their_public_address(aws: EmulatedEc2, site: Site, tmp_path: Path) -> None:
+def test_instances_reach_the_internet_from_their_public_address(aws: EmulatedEc2, site: Site, tmp_path: Path) -> None:
     (tmp_path / "Release").write_text("packages")
     url = aws.serve_directory(tmp_path)
     fetch = f"python3 -c \"from urllib.request import urlopen; print(urlopen('{url}/Release', timeout=5).read())\""
@@ -261,7 +261,7 @@ def test_instances_reach_the_internet_by_their_public_address(aws: EmulatedEc2, 
 
 @pytest.fixture(scope="module")
 def volume(site: Site) -> str:
-    """A volume of the web server, with a file system that it mounts at boot."""
+    """The web server's volume, with a file system that is mounted at boot."""
     volume = str(site.ec2.create_volume(Size=1, AvailabilityZone=site.zones[0])["VolumeId"])
     site.ec2.attach_volume(VolumeId=volume, InstanceId=site.web.id, Device="/dev/sdf")
     eventually(lambda: site.volume_state(volume) == "attached")
@@ -273,7 +273,7 @@ def device(volume: str) -> str:
     return f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
 
 
-def test_a_stop_keeps_all_but_the_processes(site: Site, volume: str) -> None:
+def test_a_stop_keeps_everything_but_processes(site: Site, volume: str) -> None:
     web = site.web
     site.ec2.detach_volume(VolumeId=volume)
     assert site.volume_state(volume) == "detaching", "it is mounted"

@@ -1,4 +1,4 @@
-"""What an account holds: asked of AWS itself, never of Terraform's state."""
+"""What an account contains, according to AWS, not Terraform's state."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 
 class Account(Protocol):
-    """Where boto3 clients come from, as tests.emulated_ec2.control_plane.ControlPlane."""
+    """A source of boto3 clients, such as tests.emulated_ec2.control_plane.ControlPlane."""
 
     def client(self, service: str) -> Any: ...
 
 
-#: EC2's describe call, the list in its answer, and what identifies an entry.
+#: EC2's describe call, the list in its response, and the key of an entry's id.
 _EC2 = [
     ("describe_vpcs", "Vpcs", "VpcId"),
     ("describe_subnets", "Subnets", "SubnetId"),
@@ -26,13 +26,13 @@ _EC2 = [
 
 
 def holdings(account: Account) -> set[str]:
-    """The ids or names of everything in the account that terraform/ could have made, in the region of the clients.
+    """The ids or names of everything in the account and region that terraform/ could have created.
 
-    Equal before an apply and after the destruction means that nothing is left, neither of ours nor of others'.
+    If they are equal before apply and after destroy, nothing is left and nothing else was removed.
     """
     ec2, iam, s3 = (account.client(service) for service in ("ec2", "iam", "s3"))
     found = {entry[key] for call, entries, key in _EC2 for entry in getattr(ec2, call)()[entries]}
-    # A terminated instance is shown for a while; it is gone.
+    # Terminated instances are listed for a while.
     alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped", "shutting-down"]}]
     for reservation in ec2.describe_instances(Filters=alive)["Reservations"]:
         found |= {instance["InstanceId"] for instance in reservation["Instances"]}

@@ -1,4 +1,4 @@
-"""terraform/account-policy.json: what an account must allow to whoever runs Terraform and ops/aws."""
+"""terraform/account-policy.json: the permissions that Terraform and ops/aws need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from tests.terraform.workspace import TERRAFORM
 
 POLICY = TERRAFORM / "account-policy.json"
 
-#: S3's permissions are named otherwise than its operations (Amazon's service authorization reference); EC2's and IAM's
-#: are not.
+#: S3's operations whose permissions have other names (Amazon's service authorization reference); EC2 and IAM have none.
 _S3 = {
     "DeleteBucketLifecycle": "PutLifecycleConfiguration",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
@@ -28,7 +27,7 @@ _S3 = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 
-#: Granted, though a life under provider 3.39.0 shows no need: who needs it then.
+#: Granted, but not used by provider 3.39.0 in these tests -> what needs it.
 UNSEEN = {
     **dict.fromkeys(["ec2:StartInstances", "ec2:StopInstances"], "resizing a node; make cluster-stop and -start"),
     **dict.fromkeys(["ec2:ModifyVolume", "ec2:DeleteTags", "iam:UntagRole", "iam:UntagInstanceProfile"], "new values"),
@@ -37,7 +36,7 @@ UNSEEN = {
     "ec2:ModifyInstanceMetadataOptions": "drift of IMDSv2",
     **dict.fromkeys(
         ["ec2:DetachVolume", "iam:ListRoles", "iam:ListInstanceProfiles", "s3:ListAllMyBuckets"],
-        "finding and removing what a killed run left",
+        "finding and removing a killed run's leftovers",
     ),
     **dict.fromkeys(
         [
@@ -67,6 +66,6 @@ def granted_actions() -> set[str]:
 
 
 def iam_action(request: str) -> str:
-    """The permission that an operation ("s3/HeadBucket") takes."""
+    """The permission that an operation ("s3/HeadBucket") needs."""
     service, operation = request.split("/")
     return f"{service}:{_S3.get(operation, operation) if service == 's3' else operation}"

@@ -1,4 +1,4 @@
-"""An emulated account with a cluster in it."""
+"""An emulated account with a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.terraform.workspace import Workspace
 
 @dataclass(frozen=True)
 class Cluster:
-    """An account with terraform/ applied to it; `before` is what the account held without."""
+    """An account for terraform/; `before` is what it contained before apply."""
 
     aws: ControlPlane
     workspace: Workspace
@@ -19,7 +19,7 @@ class Cluster:
     before: set[str]
 
     def instances(self) -> dict[str, dict[str, Any]]:
-        """EC2's description of every living instance by its name."""
+        """EC2's descriptions of the instances by name, without terminated ones."""
         reservations = self.aws.client("ec2").describe_instances()["Reservations"]
         found = [entry for reservation in reservations for entry in reservation["Instances"]]
         alive = [entry for entry in found if entry["State"]["Name"] != "terminated"]

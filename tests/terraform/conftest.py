@@ -1,4 +1,4 @@
-"""Terraform against today's schema, and applied to an emulated EC2."""
+"""Terraform with the current schema, and applied to an emulated EC2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.terraform.workspace import TERRAFORM, VARIABLES, Workspace
 
 @pytest.fixture(scope="module")
 def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Cluster]]:
-    """Makes clusters that aren't applied yet, each in an account of its own; takes the variables beyond VARIABLES."""
+    """Creates clusters that aren't applied yet, each in its own account; takes variables in addition to VARIABLES."""
     planes: list[ControlPlane] = []
 
     def make(**variables: Any) -> Cluster:
@@ -32,6 +32,6 @@ def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 @pytest.fixture(scope="session")
 def today(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """terraform/ under the schema of today's provider."""
+    """terraform/ with the current provider's schema."""
     directory: Path = tmp_path_factory.mktemp("today")
     return Workspace.today(directory / "terraform", providers.todays_mirror(directory / "mirror", TERRAFORM))

@@ -1,6 +1,6 @@
-"""The tables of variables and outputs in terraform/README.md, out of the code.
+"""The tables of variables and outputs in terraform/README.md, generated from the code.
 
-`python -m tests.terraform.documentation` writes them anew; a test compares.
+`python -m tests.terraform.documentation` writes them; a test compares them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ README = TERRAFORM / "README.md"
 
 _TABLES = re.compile(r"(?<=<!-- tables -->\n).*(?=<!-- end of tables -->)", re.DOTALL)
 _BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}$', re.DOTALL | re.MULTILINE)
-# `terraform fmt` puts a block's own arguments two spaces in, and closes their brackets there too.
+# `terraform fmt` indents a block's arguments, and their closing brackets, by two spaces.
 _ARGUMENT = r"^  %s\s+= (.*?)$(?=\n  \w|\n\n|\n\Z)"
 
 
 @dataclass(frozen=True)
 class Block:
-    """A variable or output: type and default as they are written in the code, None where there is none."""
+    """A variable or output; type and default as written in the code, or None."""
 
     kind: str
     name: str
@@ -31,7 +31,7 @@ class Block:
 
 
 def blocks(sources: Path) -> list[Block]:
-    """The variables and outputs of a module, by file and then in their order there."""
+    """A module's variables and outputs, sorted by file, in the file's order."""
     found = []
     for file in sorted(sources.glob("*.tf")):
         for kind, name, body in _BLOCK.findall(file.read_text()):
@@ -65,14 +65,14 @@ def _default(block: Block) -> str:
 
 
 def current() -> str:
-    """The tables as the README has them. Raises ValueError when it has no place for them."""
+    """The tables in the README. Raises ValueError if it has none."""
     if not (match := _TABLES.search(README.read_text())):
         raise ValueError(f"{README} has no <!-- tables --> ... <!-- end of tables -->")
     return match[0]
 
 
 def main() -> None:
-    """Writes the tables into the README."""
+    """Writes the tables to the README."""
     README.write_text(_TABLES.sub(lambda _: tables(TERRAFORM), README.read_text()))
 
 

@@ -1,16 +1,16 @@
-"""What a cluster needs to be reachable, written down once: who may open a connection to which port of which host.
+"""Which connections a cluster needs: who may connect to which port of which host.
 
-A row for each source, a column for each kind of host, the TCP ports in the cells; what isn't there must be closed.
-The tests compare it with the security groups that were applied, and with real connections.
+Rows are sources, columns are kinds of hosts, cells have the TCP ports; all others must be closed. The tests compare
+this with the applied security groups, and with real connections.
 
-- A member listens on 27019 for config and on 27018 or 27028 for the shards, and every router and mongod asks them all.
-- 80 and 443 of a router (user app) are everybody's: the administrators' and the hosts' own, too.
-- 22 (ssh), 8080 (admin app) and 27017 (mongos) are the administrators'.
+- Members listen on 27019 (config) and on 27018 or 27028 (shards); all routers and mongods connect to them.
+- 80 and 443 on a router (user app) are open to everybody, including administrators and hosts.
+- 22 (ssh), 8080 (admin app) and 27017 (mongos) are open to administrators.
 """
 
 from __future__ import annotations
 
-#: Sources besides the kinds of host: an address of `admin_cidrs`, and any other address of the world.
+#: Sources other than hosts: an address in `admin_cidrs`, and any other address.
 ADMIN, PUBLIC = "admin", "public"
 
 _COMPACT = """
@@ -31,8 +31,8 @@ admin       22      22      22      22,80,443,8080,27017
 public      -       -       -       80,443
 """
 
-#: Where hosts of every kind get to outside the cluster: (protocol, port) by destination. Packages come over 80 and 443
-#: from anywhere; names from the VPC's resolver (its third address); the time from Amazon's service.
+#: What all hosts reach outside the cluster: (protocol, port) by destination. Packages come over 80 and 443 from
+#: anywhere, names from the VPC's resolver (its third address), the time from Amazon's service.
 _WEB = frozenset({("tcp", 80), ("tcp", 443)})
 OUTSIDE = {
     "192.0.2.80": _WEB,
@@ -42,7 +42,7 @@ OUTSIDE = {
 
 
 def needed(topology: str) -> dict[tuple[str, str], frozenset[int]]:
-    """The TCP ports by (source, kind of host) of a topology with two shards. Raises KeyError for an unknown one."""
+    """TCP ports by (source, kind of host), for a topology with two shards. Raises KeyError for an unknown topology."""
     header, *rows = {"compact": _COMPACT, "dedicated": _DEDICATED}[topology].strip().splitlines()
     kinds = header.removeprefix("from \\ to").split()
     matrix = {}

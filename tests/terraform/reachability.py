@@ -1,7 +1,7 @@
-"""What an account's security groups let through, computed from what EC2 reports, not from what Terraform meant.
+"""Which connections an account's security groups allow, computed from EC2's state, not from Terraform's plan.
 
-A connection between two hosts needs a rule of the one's egress and a rule of the other's ingress; one from outside
-needs the ingress alone. A rule names networks, or groups: those match private addresses of instances that have them.
+A connection between two hosts needs an egress rule on one and an ingress rule on the other; one from outside needs only
+the ingress rule. Rules name networks or groups; groups match their instances' private addresses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-#: What a rule opens: (protocol, port). The protocol of a rule for everything that isn't TCP or UDP is "other".
+#: What a rule allows: (protocol, port). Protocols other than TCP and UDP are "other".
 Open = frozenset[tuple[str, int]]
 
 _ALL_PORTS = range(65536)
@@ -19,7 +19,7 @@ _ALL_PORTS = range(65536)
 
 @dataclass(frozen=True)
 class Peer:
-    """The other side of a connection: its address, and its groups when it is an instance seen at its private one."""
+    """The other end of a connection; has groups if it is an instance with its private address."""
 
     address: str
     groups: frozenset[str] = frozenset()
@@ -27,7 +27,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Host:
-    """An instance: name, inventory groups, how others see it, and its security groups' rules as boto3 shows them."""
+    """An instance: name, inventory groups, addresses, and its security groups' rules in boto3's format."""
 
     name: str
     groups: tuple[str, ...]
@@ -38,7 +38,7 @@ class Host:
 
 
 def hosts(ec2: Any) -> dict[str, Host]:
-    """Every instance that isn't terminated, by its tag Name, of a boto3 client's account and region."""
+    """All instances by tag Name in a boto3 client's account and region, without terminated ones."""
     groups = {group["GroupId"]: group for group in ec2.describe_security_groups()["SecurityGroups"]}
     found = {}
     for reservation in ec2.describe_instances()["Reservations"]:
@@ -59,17 +59,17 @@ def hosts(ec2: Any) -> dict[str, Host]:
 
 
 def between(source: Host, target: Host) -> Open:
-    """What a host reaches of another (or of its like) at the private address."""
+    """What a host reaches on another host of any kind at its private address."""
     return leaving(source, target.private) & entering(source.private, target)
 
 
 def entering(peer: Peer, target: Host) -> Open:
-    """What a host's own groups let in from a peer."""
+    """What a host's groups let in from a peer."""
     return _matching(target.ingress, peer)
 
 
 def leaving(source: Host, peer: Peer) -> Open:
-    """What a host's own groups let out to a peer."""
+    """What a host's groups let out to a peer."""
     return _matching(source.egress, peer)
 
 

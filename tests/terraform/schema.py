@@ -1,12 +1,12 @@
-"""Today's schema of the AWS provider, in the shape of `terraform providers schema -json`.
+"""The AWS provider's current schema, in the format of `terraform providers schema -json`.
 
-CDK for Terraform publishes the provider as generated JavaScript, a module for each resource and data source. In it
+CDK for Terraform publishes the provider as generated JavaScript, one module per resource and data source. It has
 
-    // cidr_block - computed: true, optional: true, required: false      says what an attribute is,
-    return this.getStringAttribute('cidr_block');                        its type, in the line after that names it,
-    ingress: { value: ..., isBlock: true, type: "set", ...               and whether it is a block, how nested.
+    // cidr_block - computed: true, optional: true, required: false      for each attribute,
+    return this.getStringAttribute('cidr_block');                        below it, the attribute's type,
+    ingress: { value: ..., isBlock: true, type: "set", ...               and whether it is a block, and its nesting.
 
-What the provider checks in code (allowed values, defaults, what conflicts) isn't in a schema, so it isn't here.
+What the provider checks in code (allowed values, defaults, conflicts) isn't part of a schema.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: Terraform's own notation of a type: "string", ["list", "string"], ["object", {...}].
+#: Terraform's notation for a type: "string", ["list", "string"], ["object", {...}].
 Type = Any
 
 _CLASS = re.compile(r"^class (\w+) extends (\S+)")
-# The table of a nested block is in a function in front of its class, that of the resource in the class itself.
+# A nested block's table is in a function before its class, a resource's in the class itself.
 _TABLE_OF_BLOCK = re.compile(r"^function (\w)(\w+)ToHclTerraform\(")
 _TABLE_ENTRY = re.compile(r"^\s+(\w+): \{$")
 _TABLE_VALUE = re.compile(r"^\s+(isBlock|type|storageClassType): \"?(\w+)\"?,$")
@@ -51,14 +51,14 @@ _TYPES: dict[str, Type] = {
 
 
 class SchemaError(Exception):
-    """The package holds something that this module doesn't know how to read."""
+    """The package contains something that this module can't read."""
 
 
 @dataclass
 class _Member:
     name: str
     flags: dict[str, bool]
-    #: Its own type, or the class that holds the members of the object, list or map of objects that it is.
+    #: Its type; or, for an object, or a list or map of objects, the class with the object's members.
     type: Type = None
     holder: str = ""
     of_set: bool = False
@@ -75,10 +75,10 @@ class _Scope:
 
 
 def read(package: Path, types: Iterable[str]) -> dict[str, Any]:
-    """The schema of some types ("aws_vpc", "data.aws_ami") and of the provider itself, out of CDK's package (.tgz).
+    """The schema of types ("aws_vpc", "data.aws_ami") and of the provider itself, from CDK's package (.tgz).
 
     Returns {"version": the provider's, "provider": schema, "resource_schemas": {type: schema}, "data_source_schemas"}.
-    Raises SchemaError for a type that the provider doesn't have.
+    Raises SchemaError if the provider lacks a type.
     """
     modules = {f"lib/{_module(name)}/index.js": name for name in types} | {"lib/provider/index.js": "provider"}
     schemas: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def read(package: Path, types: Iterable[str]) -> dict[str, Any]:
     with tarfile.open(package) as archive:
         for entry in archive:
             path = entry.name.removeprefix("package/")
-            # (A few huge modules are split over several files; nothing here needs one.)
+            # (A few huge modules are split into several files; none is needed here.)
             if (path in modules or path == "package.json") and (file := archive.extractfile(entry)):
                 text = file.read().decode()
                 if path == "package.json":
@@ -138,7 +138,7 @@ def _read_accessor(member: _Member, line: str) -> None:
 
 
 def _root(scopes: dict[str, _Scope]) -> dict[str, Any]:
-    """The block of the resource or data source; of the provider its simple attributes, which its table alone tells."""
+    """The block of the resource or data source; for the provider, the simple attributes in its table."""
     for name, scope in scopes.items():
         if scope.base in {"cdktn.TerraformResource", "cdktn.TerraformDataSource"}:
             return _block(name, scopes)
@@ -148,7 +148,7 @@ def _root(scopes: dict[str, _Scope]) -> dict[str, Any]:
             return {
                 "attributes": {name: {"type": simple[s], "optional": True} for name, s in stored.items() if s in simple}
             }
-    raise SchemaError("a module without a resource, data source or provider")
+    raise SchemaError("the module has no resource, data source or provider")
 
 
 def _block(name: str, scopes: dict[str, _Scope]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _block(name: str, scopes: dict[str, _Scope]) -> dict[str, Any]:
     attributes, blocks = {}, {}
     for member in scope.members:
         is_block = member.name in scope.table and scope.table[member.name].get("isBlock") == "true"
-        # What is both is an attribute that may be written like blocks (security groups' rules, for one).
+        # Both: an attribute that may be written as blocks, such as security groups' rules.
         if is_block and "computed" not in member.flags:
             blocks[member.name] = _nested(member, scope.nesting(member.name), scopes)
         else:
@@ -165,7 +165,7 @@ def _block(name: str, scopes: dict[str, _Scope]) -> dict[str, Any]:
 
 
 def _nested(member: _Member, nesting: str, scopes: dict[str, _Scope]) -> dict[str, Any]:
-    single = nesting == "struct"  # how plug-in framework resources nest, and every `timeouts`
+    single = nesting == "struct"  # as in resources of the plug-in framework, and `timeouts`
     nested: dict[str, Any] = {
         "nesting_mode": "single" if single else nesting,
         "block": _block(_holder(member), scopes),
@@ -184,7 +184,7 @@ def _holder(member: _Member) -> str:
 def _type(member: _Member, scope: _Scope, scopes: dict[str, _Scope]) -> Type:
     if not member.holder:
         if member.type is None:
-            raise SchemaError(f"{member.name}: no accessor that is understood")
+            raise SchemaError(f"{member.name}: unknown accessor")
         is_set = scope.nesting(member.name) == "set" and member.type[0] == "list"
         return ["set", member.type[1]] if is_set else member.type
     holder = scopes[_holder(member)]

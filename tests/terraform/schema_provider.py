@@ -1,7 +1,7 @@
-"""A provider that knows today's schema and nothing else: what `terraform validate`, and `terraform test` with a mocked
-provider, ask of hashicorp/aws on a machine that can't fetch it. It can't plan or apply anything.
+"""A provider that has only the current schema, in place of hashicorp/aws on machines that can't download it.
 
-Started by Terraform as a plug-in, through the script that providers.py puts into a mirror.
+That is enough for `terraform validate`, and for `terraform test` with a mocked provider; it can't plan or apply.
+Terraform starts it as a plug-in, through the script that providers.py writes to a mirror.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
 
 
 def main(schema_file: str) -> None:
-    """Serves the schema in a JSON file (as schema.read returns it) until Terraform says stop."""
+    """Serves the schema in a JSON file (as returned by schema.read) until Terraform stops it."""
     schema = json.loads(Path(schema_file).read_text())
 
     class Servicer(SchemaServicer):
         def __init__(self, _provider: object) -> None:
             super().__init__(schema)
 
-    # The library's servicer is written for providers of its own kind; its runner takes it from there.
+    # Replaces the library's servicer, which only supports its own providers; its runner gets it from there.
     tf.provider.ProviderServicer = Servicer
     run_provider(None, sys.argv)
 
 
 class SchemaServicer(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc] # generated without types
-    """Terraform's plug-in protocol 6, as far as a schema goes."""
+    """The part of Terraform's plug-in protocol 6 that concerns schemas."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
 
-    def GetMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802 - names of the protocol
+    def GetMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's names
         resources = [pb.GetMetadata.ResourceMetadata(type_name=name) for name in self._schema["resource_schemas"]]
         data = [pb.GetMetadata.DataSourceMetadata(type_name=name) for name in self._schema["data_source_schemas"]]
         return pb.GetMetadata.Response(resources=resources, data_sources=data)
@@ -58,9 +58,9 @@ class SchemaServicer(tfplugin_pb2_grpc.ProviderServicer):  # type: ignore[misc] 
         return pb.ValidateDataResourceConfig.Response()
 
     def ValidateResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuses values for what only the provider computes; everything else in a schema Terraform checks itself."""
+        """Refuses values for computed attributes; Terraform itself checks the rest of the schema."""
         block = self._schema["resource_schemas"][request.type_name]["block"]
-        # An unknown value is an extension type; what it would be doesn't matter here.
+        # An unknown value is an extension type; its value doesn't matter here.
         config = msgpack.unpackb(request.config.msgpack, ext_hook=lambda _code, _data: "", strict_map_key=False)
         return pb.ValidateResourceConfig.Response(
             diagnostics=[

@@ -1,6 +1,6 @@
-"""What a host's own credentials can do with the backups, and how long a backup is safe: moto checks both like AWS.
+"""What a host's credentials allow with backups, and how long backups are locked; moto checks both like AWS.
 
-It doesn't look at conditions, so that listing ends at the prefix is shown by terraform/tests alone.
+It ignores conditions, so only terraform/tests shows that listing is limited to the prefix.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture(scope="module")
 def bucket(cluster: Cluster) -> str:
-    """Its name. It has no policy any more: that refuses plain http, and the emulation has no TLS."""
+    """The bucket's name. Its policy is removed, because it requires TLS, which the emulation lacks."""
     name = str(cluster.workspace.outputs()["backup_bucket"])
     cluster.aws.client("s3").delete_bucket_policy(Bucket=name)
     return name
 
 
-def test_nobody_removes_a_locked_version_without_meaning_to(cluster: Cluster, bucket: str) -> None:
+def test_a_locked_version_can_only_be_removed_explicitly(cluster: Cluster, bucket: str) -> None:
     s3 = cluster.aws.client("s3")
     version = s3.put_object(Bucket=bucket, Key="mongodb/other", Body=b"films")["VersionId"]
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -51,7 +51,7 @@ def test_nobody_removes_a_locked_version_without_meaning_to(cluster: Cluster, bu
 
 @pytest.fixture(scope="module")
 def host(cluster: Cluster, bucket: str) -> Any:
-    """A boto3 client with the credentials that a member's instance gets; from now on moto asks who may what."""
+    """A boto3 client with the credentials of a member's instance; from now on moto enforces permissions."""
     (role,) = cluster.aws.client("iam").list_roles()["Roles"]
     assumed = cluster.aws.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="mongo-1")["Credentials"]
     client: Any = boto3.client

@@ -1,4 +1,4 @@
-"""The code itself: its form, today's schema, its own tests with a mocked provider, and what is written about it."""
+"""The code: format, current schema, tests with a mocked provider, and documentation."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def test_format(sources: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_todays_provider_accepts_it(today: Workspace) -> None:
+def test_the_current_provider_accepts_it(today: Workspace) -> None:
     assert "The configuration is valid" in today.run("validate")
 
 
 @pytest.mark.parametrize(
     ("resource", "reason"),
     [
-        ('resource "aws_eip" "x" {\n  vpc = true\n}', "is not expected here"),  # gone since 5.0
+        ('resource "aws_eip" "x" {\n  vpc = true\n}', "is not expected here"),  # removed in 5.0
         ('resource "aws_vpc" "x" {\n  cidr_block = true\n  arn = "x"\n}', "arn is computed"),
         ('resource "aws_key_pair" "x" {}', '"public_key" is required'),
         ('resource "aws_s3_bucket_versioning" "x" {\n  bucket = "x"\n}', "blocks are required"),
     ],
     ids=["removed", "computed", "missing", "missing block"],
 )
-def test_todays_provider_refuses(today: Workspace, resource: str, reason: str) -> None:
-    """Otherwise the test before this one would prove nothing."""
+def test_the_current_provider_refuses(today: Workspace, resource: str, reason: str) -> None:
+    """Otherwise the previous test would prove nothing."""
     wrong = today.directory / "wrong.tf"
     wrong.write_text(resource)
     try:
@@ -54,13 +54,13 @@ def test_with_a_mocked_provider(today: Workspace, file: str) -> None:
     assert "0 passed" not in report
 
 
-def test_the_emulations_bucket_takes_and_gives_what_the_real_one_does() -> None:
+def test_the_emulations_bucket_has_the_same_variables_and_outputs() -> None:
     real, emulated = TERRAFORM / "modules/backup_bucket", ROOT / "tests/terraform/backup_bucket_3x"
     assert documentation.blocks(emulated) == documentation.blocks(real)
 
 
-def test_whatever_can_be_tagged_is(today: Workspace) -> None:
-    """Who looks for a cluster's remains finds them by their tags."""
+def test_everything_that_can_be_tagged_is_tagged(today: Workspace) -> None:
+    """A cluster's leftovers are found by their tags."""
     (provider,) = json.loads(today.run("providers", "schema", "-json"))["provider_schemas"].values()
     resources = provider["resource_schemas"]
     taggable = {name for name, schema in resources.items() if "tags" in schema["block"]["attributes"]}
@@ -72,7 +72,7 @@ def test_whatever_can_be_tagged_is(today: Workspace) -> None:
     ] == []
 
 
-def test_the_readmes_tables_are_those_of_the_code() -> None:
+def test_the_readmes_tables_match_the_code() -> None:
     assert documentation.current() == documentation.tables(TERRAFORM), "run python -m tests.terraform.documentation"
 
 

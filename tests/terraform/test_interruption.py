@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of an apply, and a change of mind: what was made until then can be destroyed, all of it."""
+"""Ctrl-C during apply: everything created until then can be destroyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a compact cluster with HashiCorp's own provider: in this order, each test on what the last one left."""
+"""A compact cluster's life cycle with HashiCorp's provider. The tests run in order and build on each other."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EVERYBODY = [{"IpProtocol": "tcp", "FromPort": 27017, "ToPort": 27019, "IpRanges
 
 @pytest.fixture(scope="module")
 def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
-    """Not applied: the first test does that."""
+    """Not applied yet; the first test does that."""
     return new_cluster(cluster_id="proof-1")
 
 
 def test_a_failed_apply_is_continued_by_the_next_one(cluster: Cluster) -> None:
     ec2 = cluster.aws.client("ec2")
-    ec2.create_key_pair(KeyName="film-library-proof-1")  # somebody else's, so ours can't be made
+    ec2.create_key_pair(KeyName="film-library-proof-1")  # another one with our key's name
     with pytest.raises(TerraformError, match=r"KeyPair\.Duplicate"):
         cluster.workspace.apply(cluster.variables)
     assert cluster.instances() == {}
@@ -34,14 +34,14 @@ def test_a_failed_apply_is_continued_by_the_next_one(cluster: Cluster) -> None:
     cluster.workspace.apply(cluster.variables)
     assert sorted(cluster.instances()) == ["mongo-1", "mongo-2", "mongo-3", "router-1"]
     assert len(half) > 10
-    assert half <= account.holdings(cluster.aws), "what was made already was made again"
+    assert half <= account.holdings(cluster.aws), "existing resources were created again"
 
 
 def test_a_second_plan_is_empty(cluster: Cluster) -> None:
     assert cluster.workspace.plan(cluster.variables) == []
 
 
-def test_outputs_say_what_ec2_says(cluster: Cluster) -> None:
+def test_outputs_match_ec2(cluster: Cluster) -> None:
     outputs = cluster.workspace.outputs()
     assert outputs["hosts"] == {name: _host(instance) for name, instance in cluster.instances().items()}
     buckets = cluster.aws.client("s3").list_buckets()["Buckets"]
@@ -64,19 +64,19 @@ def _host(instance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_instances_say_whose_they_are(cluster: Cluster) -> None:
+def test_instances_are_tagged(cluster: Cluster) -> None:
     tags = [{tag["Key"]: tag["Value"] for tag in instance["Tags"]} for instance in cluster.instances().values()]
-    whose = {(each["Project"], each["Environment"], each["Cluster"]) for each in tags}
-    assert whose == {("film-library", "aws", "proof-1")}
+    owners = {(each["Project"], each["Environment"], each["Cluster"]) for each in tags}
+    assert owners == {("film-library", "aws", "proof-1")}
 
 
-def test_only_members_hold_credentials(cluster: Cluster) -> None:
+def test_only_members_have_credentials(cluster: Cluster) -> None:
     holders = {name for name, instance in cluster.instances().items() if "IamInstanceProfile" in instance}
     assert holders == {"mongo-1", "mongo-2", "mongo-3"}
 
 
-def test_ports_opened_by_hand_are_planned_away(cluster: Cluster) -> None:
-    """In groups with rules, in those without, and in the network's own default group."""
+def test_ports_opened_by_hand_are_closed(cluster: Cluster) -> None:
+    """In groups with and without rules, and in the network's default group."""
     ec2, before = cluster.aws.client("ec2"), _rules(cluster)
     opened = ["router-access", "mongo-access", "mongo", "default-closed"]
     names = [f"film-library-proof-1-{suffix}" for suffix in opened]
@@ -97,7 +97,7 @@ def test_ports_opened_by_hand_are_planned_away(cluster: Cluster) -> None:
 
 
 def _rules(cluster: Cluster) -> dict[str, Any]:
-    """Every group's rules by its id; the order of rules, and of what they name, has no meaning."""
+    """All groups' rules by id; their order doesn't matter."""
     groups = cluster.aws.client("ec2").describe_security_groups()["SecurityGroups"]
     return {
         group["GroupId"]: [sorted(map(repr, group[side])) for side in ("IpPermissions", "IpPermissionsEgress")]
@@ -106,9 +106,9 @@ def _rules(cluster: Cluster) -> dict[str, Any]:
 
 
 def test_destroy_leaves_nothing(cluster: Cluster) -> None:
-    """Not the backups either, when that is asked for."""
+    """Not even backups, if requested."""
     bucket, s3 = cluster.workspace.outputs()["backup_bucket"], cluster.aws.client("s3")
-    s3.delete_bucket_policy(Bucket=bucket)  # it refuses plain http, and the emulation has no TLS
+    s3.delete_bucket_policy(Bucket=bucket)  # it requires TLS, which the emulation lacks
     s3.put_object(Bucket=bucket, Key="mongodb/backup", Body=b"films")
     cluster.workspace.apply(cluster.variables | {"backup_force_destroy": True})
     cluster.workspace.destroy()
@@ -116,7 +116,7 @@ def test_destroy_leaves_nothing(cluster: Cluster) -> None:
 
 
 def test_the_accounts_policy_allows_every_request(cluster: Cluster) -> None:
-    """Everything that this life asked of AWS, and little else."""
+    """All requests made in these tests, and few others."""
     used = {iam_action(request) for request in cluster.workspace.requests()}
     assert len(used) > 60
     granted = granted_actions()

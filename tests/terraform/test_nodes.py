@@ -1,4 +1,4 @@
-"""Changes to single nodes of an applied cluster: no other node notices."""
+"""Changes to single hosts of an applied cluster don't affect the others."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
     return cluster
 
 
-def test_another_image_replaces_nothing(cluster: Cluster) -> None:
-    """The look-up finds a newer image every few weeks; here an older one, as the newest is withdrawn."""
+def test_a_new_image_replaces_nothing(cluster: Cluster) -> None:
+    """In reality there is a newer image every few weeks; here an older one, because the newest is deregistered."""
     images = _images(cluster)
     assert len(set(images.values())) == 1
     cluster.aws.client("ec2").deregister_image(ImageId=images["mongo-1"])
@@ -31,13 +31,13 @@ def _images(cluster: Cluster) -> dict[str, str]:
     return {name: instance["ImageId"] for name, instance in cluster.instances().items()}
 
 
-def test_resizing_one_node_touches_that_node_alone(cluster: Cluster) -> None:
+def test_resizing_a_host_changes_only_that_host(cluster: Cluster) -> None:
     resized = cluster.workspace.plan(cluster.variables | RESIZED)
     assert resized == [Change('aws_instance.host["mongo-2"]', ("update",))]
 
 
-def test_a_terminated_node_comes_back_as_itself(cluster: Cluster) -> None:
-    """With its name, addresses and data volume, so that it finds its data and the others find it; on today's image."""
+def test_a_terminated_host_is_recreated(cluster: Cluster) -> None:
+    """With the same name, addresses and data volume, but with the latest image."""
     before, images = cluster.workspace.outputs()["hosts"], _images(cluster)
     cluster.aws.client("ec2").terminate_instances(InstanceIds=[before["mongo-3"]["instance_id"]])
     assert set(cluster.workspace.plan(cluster.variables)) == {
@@ -46,7 +46,7 @@ def test_a_terminated_node_comes_back_as_itself(cluster: Cluster) -> None:
         Change('aws_volume_attachment.data["mongo-3"]', ("create",)),
     }
 
-    cluster.workspace.apply(cluster.variables | RESIZED)  # both at once, because provider 3.39.0 waits so long
+    cluster.workspace.apply(cluster.variables | RESIZED)  # both at once, because provider 3.39.0 waits long
     after = cluster.workspace.outputs()["hosts"]
     assert after["mongo-3"].pop("instance_id") != before["mongo-3"].pop("instance_id")
     assert after["mongo-2"].pop("instance_type") == "t3.xlarge"

@@ -1,4 +1,4 @@
-"""The documented way to a shared state: the example files as they are, but for the emulation's address."""
+"""A shared state as documented: the unchanged example files, plus the emulation's address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.terraform.workspace import VARIABLES, TerraformError
 BUCKET = "your-terraform-states"  # the example's
 
 
-def test_the_state_lies_in_a_bucket_and_is_locked(new_cluster: Callable[..., Cluster]) -> None:
+def test_the_state_is_in_a_bucket_and_is_locked(new_cluster: Callable[..., Cluster]) -> None:
     cluster = new_cluster()
     workspace, s3 = cluster.workspace, cluster.aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})

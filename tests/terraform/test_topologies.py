@@ -1,6 +1,6 @@
-"""Both topologies, applied: which hosts there are, and who reaches what of them.
+"""Both topologies, applied: their hosts, and who reaches which ports.
 
-Reachability is compared as a whole with what a cluster needs (needed.py): nothing missing, nothing extra.
+Reachability must be exactly what a cluster needs (needed.py): nothing missing, nothing extra.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def applied(cluster: Cluster) -> Mapping[str, Host]:
     return hosts(cluster.aws.client("ec2"))
 
 
-def test_hosts_are_those_of_a_local_cluster(topology: str, applied: Mapping[str, Host]) -> None:
-    """The same names, groups, and last parts of the addresses: roles and people find no difference."""
+def test_hosts_are_the_same_as_locally(topology: str, applied: Mapping[str, Host]) -> None:
+    """The same names, groups, and last parts of addresses."""
     local = plan(topology, shards=2, members=3, subnet=IPv4Network("10.89.70.0/24"))
     assert {host.name: (host.groups, host.address.rpartition(".")[2]) for host in local} == {
         host.name: (host.groups, host.private.address.rpartition(".")[2]) for host in applied.values()
@@ -50,8 +50,8 @@ def test_every_connection(topology: str, applied: Mapping[str, Host]) -> None:
     assert _differences(topology, _connections(applied)) == []
 
 
-def test_a_rule_by_hand_would_show(topology: str, cluster: Cluster, applied: Mapping[str, Host]) -> None:
-    """One too many and one too few, each named; the test before this one proves nothing otherwise."""
+def test_changed_rules_would_be_found(topology: str, cluster: Cluster, applied: Mapping[str, Host]) -> None:
+    """A rule too many and a rule too few; otherwise the previous test would prove nothing."""
     ec2, router = cluster.aws.client("ec2"), applied["router-1"]
     (opened,) = [group for group in router.private.groups if _name(ec2, group).endswith("-access")]
     rule = {"IpProtocol": "tcp", "FromPort": 27017, "ToPort": 27018, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -77,7 +77,7 @@ def _name(ec2: Any, group: str) -> str:
 
 
 def _connections(applied: Mapping[str, Host]) -> dict[tuple[str, str], Open]:
-    """What is open by (source, host): from every other host, from an administrator's address, from anybody's."""
+    """Open ports by (source, host), for every other host, an administrator's address and any other address."""
     found = {
         (source.name, target.name): between(source, target)
         for source in applied.values()
@@ -90,7 +90,7 @@ def _connections(applied: Mapping[str, Host]) -> dict[tuple[str, str], Open]:
     return found
 
 
-def test_hosts_are_nobody_special_at_their_public_addresses(topology: str, applied: Mapping[str, Host]) -> None:
+def test_hosts_have_no_privileges_at_their_public_addresses(topology: str, applied: Mapping[str, Host]) -> None:
     open_ports = {
         (PUBLIC, target.name): entering(Peer(source.public_address), target)
         for source in applied.values()
@@ -104,8 +104,8 @@ def test_hosts_reach_outside_only_what_they_need(applied: Mapping[str, Host]) ->
         assert {address: leaving(host, Peer(address)) for address in OUTSIDE} == OUTSIDE, host.name
 
 
-def test_no_host_may_try_more_than_the_others_let_in(topology: str, applied: Mapping[str, Host]) -> None:
-    """What leaves is as narrow as what enters, but for the web, which is open to the world."""
+def test_egress_is_as_narrow_as_ingress(topology: str, applied: Mapping[str, Host]) -> None:
+    """Except for the web, which is open to the world."""
     web = frozenset({("tcp", 80), ("tcp", 443)})
     for source in applied.values():
         for target in applied.values():
@@ -114,7 +114,7 @@ def test_no_host_may_try_more_than_the_others_let_in(topology: str, applied: Map
 
 
 def _differences(topology: str, open_ports: Mapping[tuple[str, str], Open]) -> list[str]:
-    """A line for each connection that is open and shouldn't be, or the other way round."""
+    """A line for each connection that is open but shouldn't be, or the reverse."""
     table, lines = needed(topology), []
     for (source, target), actual in open_ports.items():
         kind = source if source in (ADMIN, PUBLIC) else kind_of(source)

@@ -1,4 +1,4 @@
-"""Terraform in a copy of terraform/: nothing is written into the repository, and several can run at once.
+"""Terraform in a copy of terraform/: the repository isn't changed, and several can run at once.
 
 For example:
 
@@ -30,13 +30,13 @@ TERRAFORM = ROOT / "terraform"
 #: Terraform reads it at this place beside its own directory.
 TOPOLOGY = ROOT / "ansible/group_vars/all/topology.json"
 
-#: The least that can be said: everything else has a default. The key's private half exists nowhere.
+#: The required variables. Nobody has the private key.
 VARIABLES: dict[str, Any] = {
     "admin_cidrs": ["203.0.113.0/28"],
     "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkL9y6t4U82vM170IULLioeNktW/nUGiu99pAHvc4nf tests",
 }
 
-# Nothing of the user's own Terraform or AWS set-up reaches a test.
+# Isolates tests from the user's Terraform and AWS settings.
 _ISOLATION = {
     "TF_IN_AUTOMATION": "1",
     "TF_CLI_CONFIG_FILE": os.devnull,
@@ -53,7 +53,7 @@ class TerraformError(RuntimeError):
 
 @dataclass(frozen=True)
 class Change:
-    """What a plan does to one resource instance: actions as Terraform names them (create, update, delete, ...)."""
+    """What a plan does to a resource instance; actions are Terraform's (create, update, delete, ...)."""
 
     address: str
     actions: tuple[str, ...]
@@ -61,15 +61,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A copy of terraform/ in a directory of its own, with the mirror that its provider comes from."""
+    """A copy of terraform/ in its own directory, and the mirror with its provider."""
 
     directory: Path
     mirror: Path
 
     @classmethod
     def emulated(cls, directory: Path, endpoint: str) -> Workspace:
-        """One that applies with provider 3.39.0 against an emulated EC2, initialised. Raises TerraformError."""
-        # Without the test files: they name the bucket's module of today, which 3.39.0 can't load.
+        """An initialised workspace with provider 3.39.0 for an emulated EC2. Raises TerraformError."""
+        # Without the test files: they use the current bucket module, which 3.39.0 can't load.
         workspace = cls(copy(directory, "tests"), providers.emulated_mirror())
         (directory / "emulation_override.tf.json").write_text(json.dumps(emulation(endpoint), indent=2))
         workspace.run("init")
@@ -77,7 +77,7 @@ class Workspace:
 
     @classmethod
     def today(cls, directory: Path, mirror: Path) -> Workspace:
-        """One that knows today's schema (providers.todays_mirror), initialised. Raises TerraformError."""
+        """An initialised workspace with the current schema (providers.todays_mirror). Raises TerraformError."""
         workspace = cls(copy(directory), mirror)
         workspace.run("init")
         return workspace
@@ -85,7 +85,7 @@ class Workspace:
     @cached_property
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
-        # Provider 3.39.0 writes each of its requests down at this level.
+        # At this level provider 3.39.0 logs all its requests.
         log = {"TF_LOG": "DEBUG", "TF_LOG_CORE": "OFF", "TF_LOG_PATH": str(self._log)}
         return own | _ISOLATION | log
 
@@ -94,11 +94,11 @@ class Workspace:
         return self.directory / "provider.log"
 
     def requests(self) -> set[str]:
-        """What has been asked of AWS so far: service and operation, as in "ec2/RunInstances"."""
+        """The requests to AWS so far, as service and operation: "ec2/RunInstances"."""
         return set(re.findall(r"DEBUG: Request (\w+/\w+) Details", self._log.read_text(errors="replace")))
 
     def run(self, command: str, *arguments: str) -> str:
-        """Runs `terraform COMMAND ...` and returns its standard output. Raises TerraformError when it fails."""
+        """Runs `terraform COMMAND ...` and returns its output. Raises TerraformError if it fails."""
         words = self._words(command, *arguments)
         result = children.run(words, env=self._environment)
         if result.returncode != 0:
@@ -116,17 +116,17 @@ class Workspace:
         return words
 
     def set(self, variables: Mapping[str, Any]) -> None:
-        """Variables of every later plan, apply and destroy."""
+        """Sets the variables for later plans, applies and destroys."""
         (self.directory / "terraform.tfvars.json").write_text(json.dumps(variables))
 
     def apply(self, variables: Mapping[str, Any]) -> None:
-        """Makes it so. Raises TerraformError; what was made until then is in the state."""
+        """Applies. Raises TerraformError; the state then has what was created."""
         self.set(variables)
         self.run("apply", "-auto-approve")
 
     @contextmanager
     def start_apply(self, variables: Mapping[str, Any], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """The same in the background, its output in a file; leaving the block early ends it."""
+        """Applies in the background, with output to a file; an exception in the block stops it."""
         self.set(variables)
         words = self._words("apply", "-auto-approve")
         with log.open("wb") as output:
@@ -135,7 +135,7 @@ class Workspace:
                 yield process
 
     def plan(self, variables: Mapping[str, Any]) -> list[Change]:
-        """What an apply would do; empty when that is nothing. Raises TerraformError."""
+        """The changes that apply would make. Raises TerraformError."""
         self.set(variables)
         self.run("plan", "-out=plan")
         changes = json.loads(self.run("show", "-json", "plan"))["resource_changes"]
@@ -143,7 +143,7 @@ class Workspace:
         return [Change(change["address"], tuple(change["change"]["actions"])) for change in acting]
 
     def destroy(self) -> None:
-        """Removes everything that the state knows. Raises TerraformError."""
+        """Destroys everything in the state. Raises TerraformError."""
         self.run("destroy", "-auto-approve")
 
     def outputs(self) -> dict[str, Any]:
@@ -152,10 +152,7 @@ class Workspace:
 
 
 def copy(directory: Path, *without: str) -> Path:
-    """Copies terraform/ and the file that it shares with Ansible.
-
-    Leaves out what only one machine has: state, plug-ins, variables, other backends.
-    """
+    """Copies terraform/ without local files (state, plug-ins, variables), and the file it shares with Ansible."""
     own = (".terraform*", "*.tfstate*", "*.tfvars", "*_override.tf", "*_override.tf.json", "*.tfbackend")
     shutil.copytree(TERRAFORM, directory, ignore=shutil.ignore_patterns(*own, *without))
     topology = directory.parent / TOPOLOGY.relative_to(ROOT)
@@ -165,14 +162,14 @@ def copy(directory: Path, *without: str) -> Path:
 
 
 def emulation(endpoint: str) -> dict[str, Any]:
-    """The override for provider 3.39.0 at an endpoint: all that differs from terraform/ on AWS."""
+    """The override for provider 3.39.0 at an endpoint, which is all that differs from terraform/ on AWS."""
     return {
         "terraform": {
             "required_providers": {"aws": {"source": "hashicorp/aws", "version": providers.EMULATED_VERSION}}
         },
         "provider": {
             "aws": {
-                # That version doesn't take the endpoint from the environment.
+                # That version doesn't read the endpoint from the environment.
                 "endpoints": dict.fromkeys(["ec2", "iam", "s3", "sts"], endpoint),
                 "s3_force_path_style": True,
                 "skip_credentials_validation": True,
@@ -180,8 +177,8 @@ def emulation(endpoint: str) -> dict[str, Any]:
                 "skip_requesting_account_id": True,
             }
         },
-        # It has no resource for a bucket's versions, lock, encryption and life cycle, so it says them in the old way.
+        # It lacks resources for a bucket's versions, lock, encryption and life cycle, which were blocks of the bucket.
         "module": {"backup_bucket": {"source": str(ROOT / "tests/terraform/backup_bucket_3x")}},
-        # EC2 outside a VPC is gone and with it the question; that version still asks.
+        # EC2 outside a VPC no longer exists, but that version still needs this argument.
         "resource": {"aws_eip": {"host": {"vpc": True}}},
     }

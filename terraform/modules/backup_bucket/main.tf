@@ -1,4 +1,4 @@
-# A bucket whose content can't be read by the public, nor removed or changed before its time.
+# A private bucket, whose objects can't be removed or changed while they are locked.
 
 resource "aws_s3_bucket" "this" {
   bucket_prefix       = var.name_prefix
@@ -50,7 +50,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days = var.retention_days
     }
 
-    # What was overwritten can be had back for as long as it would have been locked when new.
+    # Overwritten versions are kept as long as new ones are locked.
     noncurrent_version_expiration {
       noncurrent_days = var.lock_days
     }
@@ -69,7 +69,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
-# Access lists are off: policies alone say who may what.
+# No access lists: only policies grant access.
 resource "aws_s3_bucket_ownership_controls" "this" {
   bucket = aws_s3_bucket.this.bucket
 
@@ -93,6 +93,6 @@ resource "aws_s3_bucket_policy" "this" {
     }]
   })
 
-  # S3 refuses changes of a policy and of the block at the same time.
+  # S3 refuses to change the policy and the block at the same time.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }

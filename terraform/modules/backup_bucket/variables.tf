@@ -1,5 +1,5 @@
 variable "name_prefix" {
-  description = "What the bucket's name begins with; AWS makes it unique."
+  description = "Prefix of the bucket's name; AWS makes it unique."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "retention_days" {
 }
 
 variable "lock_days" {
-  description = "Days for which a version can't be removed."
+  description = "Days in which a version can't be removed."
   type        = number
 }
 
@@ -19,7 +19,7 @@ variable "lock_mode" {
 }
 
 variable "force_destroy" {
-  description = "Whether the bucket is destroyed with what it holds."
+  description = "Whether the bucket is destroyed with its content."
   type        = bool
 }
 

@@ -1,4 +1,4 @@
-# What the provider would read from AWS.
+# Data that the provider would read from AWS.
 
 mock_data "aws_availability_zones" {
   defaults = {

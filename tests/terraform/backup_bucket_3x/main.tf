@@ -1,5 +1,5 @@
-# terraform/modules/backup_bucket as provider 3.39.0 can say it: what is a resource of its own today was a block of the
-# bucket then. For the emulation only; same variables, same outputs (a test compares them).
+# terraform/modules/backup_bucket for provider 3.39.0, in which today's separate resources were blocks of the bucket. For the
+# emulation only; it has the same variables and outputs (a test compares them).
 
 resource "aws_s3_bucket" "this" {
   bucket_prefix = var.name_prefix
