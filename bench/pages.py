@@ -13,7 +13,7 @@ from jinja2 import Template
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import user
-from app.user.cards import GENRES, Face
+from app.user.cards import GENRES, CardHtml
 from bench.library import Library
 from bench.measure import Figure, milliseconds, percentile, time_alternately
 
@@ -87,12 +87,12 @@ def _bare(app: Flask, template: str, context: Context) -> Flask:
     with bare.test_request_context():
         macros: Any = bare.jinja_env.get_template("user/card.html").module
 
-    def face(film: dict[str, Any]) -> Face:
+    def card_html(film: dict[str, Any]) -> CardHtml:
         """Rendered every time; the app caches it."""
         shown = {**film, "genres": (film.get("genres") or ())[:GENRES]}
-        return Face(macros.picture(shown), macros.words(shown))
+        return CardHtml(macros.picture(shown), macros.words(shown))
 
-    bare.jinja_env.globals["face"] = face
+    bare.jinja_env.globals["card_html"] = card_html
     own = {name: value for name, value in context.items() if name not in _OF_A_REQUEST}
     bare.view_functions["catalogue.show"] = lambda: render_template(template, **own)
     return bare

@@ -1,4 +1,4 @@
-"""Pictures to upload, made on the spot."""
+"""Generated images to upload."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ SIZE = (240, 360)
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = SIZE, colour: Any = "teal") -> Image.Image:
-    """One colour all over; where a mode knows no names, `colour` is a number or a tuple."""
+    """An image in one colour, which is a number or a tuple in modes without colour names."""
     return Image.new(mode, size, colour)
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    """An image file of one of Pillow's kinds."""
+    """An image file in one of Pillow's formats."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def decoded(content: bytes) -> Image.Image:
-    """The image in a file, its pixels read."""
+    """The image in a file, with its pixels loaded."""
     image = Image.open(io.BytesIO(content))
     image.load()
     return image
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A PNG of a few hundred bytes whose head promises so many pixels, and whose data are as many zeros as it takes."""
+    """A tiny PNG whose header claims this size, with a megabyte of compressed zeros as data."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)

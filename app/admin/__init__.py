@@ -27,7 +27,7 @@ from app.web import build_app
 
 PAGES = (accounts, dashboards, records, record, posters, picker, bulk, transfer, jobs, audit_log)
 
-# The longest form is a film's: a description of 10,000 characters, each up to 12 bytes once encoded for the way.
+# The longest form is a film's: a description of 10,000 characters, each up to 12 bytes when URL-encoded.
 FORM_MAX_BYTES = 256 * 1024
 
 

@@ -1,6 +1,6 @@
-"""Who may do what: nothing without an administrator's session, but for the few endpoints named here.
+"""Access control: everything but the endpoints named here needs an administrator's session.
 
-The check comes before every view, so that a new route is closed until it names its action (see `app.admin.rights`).
+The check runs before every view, so a new route is closed until it names its action (see `app.admin.rights`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from app.admin.rights import action_of
 from app.db.core import USER
 from app.web.errors import CSRF_TEXT, error_page
 
-# metrics.scrape answers this host alone (see app.admin.metrics), where no one logs in.
+# metrics.scrape answers only this host (see app.web.request_metrics).
 OPEN_ENDPOINTS = frozenset(
     {
         "accounts.log_in",
@@ -24,15 +24,17 @@ OPEN_ENDPOINTS = frozenset(
 
 
 def init_app(app: Flask) -> None:
-    """Guard all routes of the app."""
+    """Guard all routes."""
     app.before_request(_require_admin)
     app.register_error_handler(CSRFError, _stale_form)
 
 
 def _require_admin() -> Response | None:
-    """Let administrators pass to views that name their action, which check the rest; send anonymous visitors to the
-    log-in page (a dialog gets a 401), and refuse (403) everyone else."""
-    if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: there is no such page for anybody
+    """Let administrators pass to views that name an action, which check the rest.
+
+    Anonymous visitors go to the log-in page (dialogs get a 401); everyone else gets a 403.
+    """
+    if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: no such page
         return None
     if not current_user.is_authenticated:
         if _in_dialog():
@@ -46,7 +48,7 @@ def _require_admin() -> Response | None:
 
 
 def _in_dialog() -> bool:
-    """Whether the request is dialogs.js's, which can't see where a redirect leads."""
+    """Whether dialogs.js sent the request; it can't see where a redirect leads."""
     return request.headers.get("X-Requested-With") == "dialog"
 
 
@@ -55,5 +57,5 @@ def _session_ended() -> Response:
 
 
 def _stale_form(_: CSRFError) -> Response:
-    """A form's token goes with the session; to a dialog that is the same, as it can fetch another (see dialogs.js)."""
+    """A form's token ends with the session. Dialogs get a 401 and can fetch another token (see dialogs.js)."""
     return _session_ended() if _in_dialog() else error_page(400, CSRF_TEXT)

@@ -12,15 +12,15 @@ from app.db.core import USER
 from app.web.accounts import local_target, sign_in, sign_out
 from app.web.forms import LogInForm
 
-WRONG = "Name or password is wrong."  # never which of them: that would tell who has an account
-NO_ADMIN = "This account has no administrator's rights. Please use the user app."
+WRONG = "Wrong name or password."  # never which of the two: that would reveal who has an account
+NO_ADMIN = "This isn't an administrator's account. Please use the user app."
 
 blueprint = Blueprint("accounts", __name__)
 
 
 @blueprint.route("/log-in", methods=["GET", "POST"])
 def log_in() -> str | Response | tuple[str, int]:
-    """Start an administrator's session. Who isn't one is told so only after giving the right password."""
+    """Start an administrator's session. Other users learn that they aren't one only after the right password."""
     if current_user.is_authenticated:
         return redirect(_target())
     form = LogInForm()
@@ -38,7 +38,7 @@ def log_in() -> str | Response | tuple[str, int]:
 @blueprint.post("/log-out")
 @requires(Action.VIEW)
 def log_out() -> Response:
-    """End the session, here and on the server."""
+    """End the session in the browser and on the server."""
     sign_out()
     flash("You are logged out.", "success")
     return redirect(url_for("accounts.log_in"))

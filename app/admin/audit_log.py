@@ -1,4 +1,4 @@
-"""Who did what to which record."""
+"""The audit log: who did what to which record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTIONS = ("create", "edit", "delete", "bulk edit", "bulk delete", "undo", "impo
 @blueprint.get("/audit-log")
 @requires(Action.AUDIT)
 def listing() -> str:
-    """Entries, the latest first, by who, what, and which record; of one record also what bulk jobs did to it."""
+    """Entries, newest first, filtered by user, action and record; for one record also its changes by bulk jobs."""
     wanted = {name: value for name in FILTERS if (value := single(request.args, name).strip())}
     who, action, collection, document_id = (wanted.get(name) for name in FILTERS)
     page = audit.list_page(
@@ -57,6 +57,6 @@ def listing() -> str:
 
 
 def _undoable(entry: Row) -> bool:
-    """Whether the entry's job may still be undone, as far as the entry tells; the job's page knows."""
+    """Whether the entry's job can probably still be undone; the job's page knows for sure."""
     fresh = now() - entry["at"] < queue.UNDO_WITHIN
     return bool(fresh and entry["count"] and entry["action"] in {queue.KINDS[kind] for kind in queue.UNDOABLE})

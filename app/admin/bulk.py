@@ -1,4 +1,4 @@
-"""Many records at once: chosen on a list, looked at here before anything is written, then done by a job."""
+"""Bulk changes: selected on a list, previewed here, then done by a job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.web.query import single
 blueprint = Blueprint("bulk", __name__)
 
 UNPROCESSABLE = 422
-OPERATIONS = {"set": "set to", "unset": "make empty", "add": "add to the list", "remove": "remove from the list"}
+OPERATIONS = {"set": "set to", "unset": "clear", "add": "add to list", "remove": "remove from list"}
 
 Page = str | Response | tuple[str, int]
 
@@ -29,9 +29,9 @@ Page = str | Response | tuple[str, int]
 @blueprint.post("/collections/<name>/bulk")
 @requires(Action.BULK_EDIT)
 def start(name: str) -> Page:
-    """What is to become of the records selected (`ids`), or of all that the list's filter finds (`all`).
+    """Edit or delete (`action`) the selected records (`ids`), or `all` that match the list's filter.
 
-    `action` is edit or delete. Nothing is written before `step` is "run".
+    Nothing is written until `step` is "run".
     """
     if name not in VIEWS:
         abort(404)
@@ -41,21 +41,21 @@ def start(name: str) -> Page:
     else:
         selection = Selection(ids=tuple(request.form.getlist("ids")))
         if not selection.ids:
-            flash("Select records first, or the whole list.", "error")
+            flash("Select some records or the whole list first.", "error")
             return redirect(ListState.from_args(name, request.form).address(), 303)
     action = single(request.form, "action")
     if action not in _ACTIONS:
         raise BadQuery("action must be edit or delete")
     try:
         return _ACTIONS[action](name, selection)
-    except TooSlow:  # the list says so too, and what helps
+    except TooSlow:  # the list's page explains it
         return redirect(ListState.from_args(name, request.form).address(), 303)
 
 
 def _edit(name: str, selection: Selection) -> Page:
-    """The form for a change; with a change, what it does to the first records; and at last the job."""
+    """The form for a change; then its preview on the first records; at last the job."""
     if not bulk_edit.editable_fields(name):
-        flash(f"{VIEWS[name].title} are edited one by one.", "error")
+        flash(f"{VIEWS[name].title} can only be edited one by one.", "error")
         return redirect(url_for("records.listing", name=name), 303)
     step = single(request.form, "step")
     draft = Change(*(single(request.form, part) for part in ("field", "operation", "value")))
@@ -108,7 +108,7 @@ def _edit_page(
 
 
 def _delete(name: str, selection: Selection) -> Page:
-    """What would go, and the question how many that is: whoever types the number has read it."""
+    """Show what would be deleted, and have the user confirm by typing the number of records."""
     check(Action.BULK_DELETE)
     preview = bulk_edit.preview(name, selection)
     problem = None
@@ -121,7 +121,7 @@ def _delete(name: str, selection: Selection) -> Page:
         "admin/bulk_delete.html",
         **_about(name, selection),
         preview=preview,
-        hanging=bulk_edit.count_dependents(name, selection),
+        dependents=bulk_edit.count_dependents(name, selection),
         problem=problem,
     )
     return (page, UNPROCESSABLE) if problem else page
@@ -136,7 +136,7 @@ def _job(job_id: str) -> Response:
 
 
 def _about(name: str, selection: Selection) -> dict[str, Any]:
-    """What both pages say about the selection, and the parameters that carry it from form to form."""
+    """What both pages show of the selection, and the parameters that carry it from form to form."""
     parameters = [("ids", document_id) for document_id in selection.ids] or [("all", "1")]
     filter_values = filter_parameters(selection.conditions)
     return {

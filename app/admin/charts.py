@@ -1,7 +1,7 @@
-"""The geometry of charts, for the templates to draw: no colours and no text sizes, which are the style sheet's.
+"""The geometry of charts for the templates; colours and text sizes are in the style sheet.
 
-Across, everything is in per cent of a chart's width and down in pixels, so that a chart fills a phone or a desk while
-its text keeps its size.
+Horizontal positions are in per cent of a chart's width, vertical ones in pixels, so that charts fit any screen while
+their text keeps its size.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEIGHT = 200  # pixels of the plot, without the labels below it
-SMALLEST = 2.0  # pixels: something is never drawn as nothing
-BAND_FILLED = 0.8  # of a column's share of the width; the rest is the gap
-X_LABELS = 6  # fit side by side on a phone
+SMALLEST = 2.0  # pixels; a value above 0 is always visible
+BAND_FILLED = 0.8  # share of a column's band; the rest is the gap
+X_LABELS = 6  # as many as fit on a phone
 Y_TICKS = 4
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value, what it belongs to in full (for the tooltip and the table), and in short (below the axis)."""
+    """A value with its full label (for the tooltip and the table) and its short one (below the axis)."""
 
     label: str
     value: int
@@ -28,7 +28,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Column:
-    """A drawn value: the band that it has to itself and the column in it."""
+    """A drawn value: its band and the column in it."""
 
     point: Point
     band: float  # per cent
@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Tick:
-    """A label at an axis: per cent across or pixels down, and what it says."""
+    """A label at an axis, at per cent across or pixels down."""
 
     at: float
     text: str
@@ -49,7 +49,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class ColumnChart:
-    """Values in an order, as columns."""
+    """A column chart."""
 
     columns: list[Column]
     x_ticks: list[Tick]
@@ -62,16 +62,16 @@ class ColumnChart:
 
     @property
     def highest(self) -> Point:
-        """The first of the highest."""
+        """The first of the highest points."""
         return max((column.point for column in self.columns), key=lambda point: point.value)
 
 
 def column_chart(points: Sequence[Point], label_every: int | None = None) -> ColumnChart:
-    """Columns for points in their order; none make an empty chart.
+    """A chart of points in their order; without points it is empty.
 
     Args:
-        label_every: write below the axis what a column is for each so many, counted from the last one; None for as many
-            as fit. Points whose `short` is empty get no label in any case.
+        label_every: label every so many columns, counted from the last; None for as many as fit. Points with an empty
+            `short` are never labelled.
     """
     top, step = scale(max((point.value for point in points), default=0))
     share = 100 / len(points) if points else 0
@@ -103,7 +103,7 @@ def _column(number: int, point: Point, share: float, top: int) -> Column:
 
 
 def scale(highest: int) -> tuple[int, int]:
-    """The end of an axis from 0 that `highest` fits on, and the distance of its ticks (1, 2 or 5 times 10 to the n)."""
+    """The end of an axis from 0 that fits `highest`, and the distance between ticks (1, 2 or 5 times a power of 10)."""
     wanted = max(highest, 1) / Y_TICKS
     power = 10 ** max(math.floor(math.log10(wanted)), 0)
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted)
@@ -112,7 +112,7 @@ def scale(highest: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of a bar chart: the bar's length in per cent of the longest, and its share of all in per cent."""
+    """A bar: its length in per cent of the longest, and its share of the total in per cent."""
 
     label: str
     value: float
@@ -125,8 +125,8 @@ def bars(rows: Sequence[tuple[str, float]], total: float, links: Sequence[str | 
     """Bars for (label, value) in their order.
 
     Args:
-        total: what the shares are of; items of lists can add up to more.
-        links: where each label leads, if anywhere.
+        total: what shares refer to; list items can add up to more.
+        links: where each label links to, if anywhere.
     """
     longest = max((value for _, value in rows), default=0) or 1
     hrefs = [*links, *[None] * (len(rows) - len(links))]

@@ -1,4 +1,4 @@
-"""What the pages show of each collection. A field that isn't named here is never sent to a browser."""
+"""What pages show of each collection. Fields that aren't named here are never sent to a browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """A field: its heading, how its values are written (see `admin/cells.html`), whether lists show it at first."""
+    """A field: its heading, how values are formatted (see `admin/cells.html`), and whether lists show it by default."""
 
     field: str
     heading: str
@@ -17,9 +17,9 @@ class Column:
 
 @dataclass(frozen=True)
 class View:
-    """A collection: its name for people, one of its records, what is in it, columns and the first order.
+    """A collection: its title, the word for one record, a description, columns and the default order.
 
-    The first column is what a record is called: lists always show it, and it leads to the record's page.
+    The first column names a record: lists always show it, with a link to the record's page.
     """
 
     title: str
@@ -35,7 +35,7 @@ class View:
         return {column.field: column.heading for column in self.columns}
 
     def chosen(self, fields: tuple[str, ...]) -> tuple[Column, ...]:
-        """The columns of these fields, in their order here, led by the first, which is always there."""
+        """The first column and those of these fields, in their order here."""
         return tuple(column for column in self.columns if column is self.columns[0] or column.field in fields)
 
 
@@ -61,11 +61,11 @@ VIEWS = {
             Column("description", "Description", "long", shown=False),
             Column("production_countries", "Countries", "list", shown=False),
             Column("seasons", "Seasons", "number", shown=False),
-            Column("imdb_id", "IMDb id", "code", shown=False),
+            Column("imdb_id", "IMDb ID", "code", shown=False),
             Column("poster", "Poster", "code", shown=False),
             Column("search_tokens", "Title words", "list", shown=False),
             Column("title_hash", "Title hash", "code", shown=False),
-            Column("_id", "Id", "code"),
+            Column("_id", "ID", "code"),
         ),
         sort="ranking_score",
         descending=True,
@@ -73,14 +73,14 @@ VIEWS = {
     "credits": View(
         "Credits",
         "credit",
-        "Who directed, wrote and played",
+        "Who directed, wrote and acted in films",
         (
             Column("name", "Name", "title"),
             Column("role", "Role"),
             Column("character", "Character"),
             Column("movie_id", "Film", "reference"),
             Column("person_id", "Person", "code"),
-            Column("_id", "Id", "code"),
+            Column("_id", "ID", "code"),
         ),
         sort="name",
     ),
@@ -92,19 +92,19 @@ VIEWS = {
             Column("username", "Name", "title"),
             Column("admin_status", "Rights", "rights"),
             Column("created_at", "Since", "time"),
-            Column("_id", "Id", "code"),
+            Column("_id", "ID", "code"),
         ),
         sort="username",
     ),
     "user_interactions": View(
-        "Interactions",
-        "favourite",
-        "Favourites: which user likes which film",
+        "Likes",
+        "like",
+        "Which user likes which film",
         (
             Column("created_at", "When", "time"),
             Column("user_id", "User", "reference"),
             Column("movie_id", "Film", "reference"),
-            Column("_id", "Id", "code"),
+            Column("_id", "ID", "code"),
         ),
         sort="created_at",
         descending=True,

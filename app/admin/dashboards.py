@@ -1,4 +1,4 @@
-"""The start page, with charts of what the library holds and how it is used, and the page of its system."""
+"""The dashboards: the library's contents and usage (the start page), and the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.db.core import BadQuery, DatabaseError, list_page
 from app.web.query import single
 
 UNITS: dict[str, Unit] = {"day": "day", "month": "month"}
-FIRST_COUNT_WAIT = 0.5  # seconds; a small library is counted by then, and its page needs no second look
+FIRST_COUNT_WAIT = 0.5  # seconds; enough for small libraries, whose page needn't reload
 MONITOR = "film_library_monitor"
 
 blueprint = Blueprint("dashboards", __name__)
@@ -29,7 +29,7 @@ def _set_up(state: BlueprintSetupState) -> None:
 
 
 def monitor() -> Monitor | None:
-    """The app's monitor, if it has been told of one."""
+    """The app's monitor, if one is configured."""
     found: Monitor | None = current_app.extensions[MONITOR]
     return found
 
@@ -37,7 +37,7 @@ def monitor() -> Monitor | None:
 @blueprint.get("/")
 @requires(Action.VIEW)
 def home() -> str:
-    """A card per collection, and the charts as they were counted last; `by` is the period of those over time."""
+    """A card per collection, and charts of the latest figures; `by` is the period of those over time."""
     by = single(request.args, "by", "day")
     if by not in UNITS:
         raise BadQuery(f"by must be one of {', '.join(UNITS)}")
@@ -52,7 +52,7 @@ def home() -> str:
 @blueprint.get("/system")
 @requires(Action.VIEW)
 def system() -> str:
-    """Every process of the cluster, what each shard holds, and what was slow; asked now, not kept."""
+    """The cluster's processes, the shards' contents and slow operations, queried for each request."""
     if (asked := monitor()) is None:
         return render_template("admin/system.html", survey=None)
     survey = asked.survey()
@@ -61,11 +61,11 @@ def system() -> str:
 
 
 def _counted() -> Counted:
-    """The figures; old ones are counted anew in the background. The first count is waited for a little."""
+    """The figures. Outdated ones are recounted in the background; the first count is awaited briefly."""
     counted = figures.current()
     if not counted.due:
         return counted
-    # A daemon: a process that ends doesn't wait for the count, whose lease runs out by itself.
+    # A daemon: the process can exit without waiting, and the count's lease expires.
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # of werkzeug's LocalProxy
     counting = Thread(target=_refresh, args=(app,), daemon=True)
     counting.start()
@@ -77,5 +77,5 @@ def _counted() -> Counted:
 def _refresh(app: Flask) -> None:
     try:
         figures.refresh()
-    except DatabaseError as error:  # nobody waits for this; the page says when it failed
+    except DatabaseError as error:  # nobody waits for the result; the page tells when it failed
         app.logger.error("the library's figures can't be counted: %s", error)

@@ -1,4 +1,4 @@
-"""The filter of a list as people see it: its conditions in words, and the form that adds one."""
+"""A list's filter on the page: its conditions in words, and the form that adds one."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ROLES = {"0": "User", "1": "Admin", "2": "Superadmin"}
 
 @dataclass(frozen=True)
 class Draft:
-    """A condition in the form: being added, or taken back there from the list to be changed."""
+    """A condition in the form: being added, or taken from the list to be changed."""
 
     condition: Condition
     added: bool
 
     @classmethod
     def from_args(cls, args: MultiDict[str, str]) -> Draft:
-        """Raises BadQuery for a part that is given twice."""
+        """Raises BadQuery if a part is given twice."""
         field, operator, value = (single(args, name) for name in ("field", "operator", "value"))
         return cls(Condition(field, operator, value), added=bool(field) and "change" not in args)
 
 
 def chips(state: ListState) -> list[dict[str, Any]]:
-    """Each condition in words, where it is changed and removed, and whether an index serves it (None: it is wrong)."""
+    """Each condition in words, links to change and remove it, and whether an index covers it (None: it is invalid)."""
     return [_chip(state, number, condition) for number, condition in enumerate(state.conditions)]
 
 
@@ -64,7 +64,7 @@ def _chip(state: ListState, number: int, condition: Condition) -> dict[str, Any]
 
 
 def in_words(collection: str, condition: Condition) -> str:
-    """A condition as a sentence without its subject's article: "Year is between 1990 and 1999"."""
+    """A condition in words: "Year is between 1990 and 1999"."""
     heading = VIEWS[collection].headings.get(condition.field, condition.field)
     if condition.operator == "exists":
         return f"{heading} is {'filled in' if condition.value == 'yes' else 'empty'}"
@@ -78,7 +78,7 @@ def in_words(collection: str, condition: Condition) -> str:
 
 
 def fields_to_choose(collection: str) -> list[dict[str, Any]]:
-    """What a condition can be about: field, heading, operators, kind and choices, for the form and its script."""
+    """The fields for conditions: field, heading, operators, kind and choices, for the form and its script."""
     described = describe(collection)
     return [
         {
@@ -93,6 +93,6 @@ def fields_to_choose(collection: str) -> list[dict[str, Any]]:
 
 
 def choices_of(field: Field) -> list[tuple[str, str]]:
-    """(value, text) of all that a field takes; none when it takes anything."""
+    """(value, text) of a field's allowed values; empty if it takes any."""
     words = ROLES if field.name == "admin_status" else {}
     return [(str(choice), words.get(str(choice), str(choice))) for choice in field.choices]

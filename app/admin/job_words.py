@@ -1,4 +1,4 @@
-"""Jobs in plain words."""
+"""Jobs in words."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from app.admin.filter_builder import in_words
 from app.db.core import Condition, Row
 from app.db.jobs import Change, queue
 
-NAMES = {"edit": "Edit", "delete": "Deletion", "undo": "Undoing", "import": "Import"}
+NAMES = {"edit": "Edit", "delete": "Deletion", "undo": "Undo", "import": "Import"}
 STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 def title_of(job: Row) -> str:
-    """What a job is called: "Edit of movies"."""
+    """A job's title: "Edit of movies"."""
     what = job.get("name") or (VIEWS[job["collection"]].title.lower() if job["collection"] in VIEWS else "a file")
     return f"{NAMES[job['kind']]} of {what}"
 
 
 def state_of(job: Row) -> str:
-    """How far a job is, in words: "running, 500 of 17,472"."""
+    """A job's state and progress: "running, 500 of 17,472"."""
     if job["cancel"] and job["state"] in queue.OPEN:
-        return "being cancelled"
+        return "cancelling"
     if job["state"] != queue.RUNNING or job["kind"] == "import":
         return STATES[job["state"]]
     total = "" if job["total"] is None else f" of {job['total']:,}"
@@ -30,18 +30,18 @@ def state_of(job: Row) -> str:
 
 
 def records_in_words(job: Row) -> list[str]:
-    """The records that a job is about, in words; none for a job that isn't about a selection."""
+    """A job's selection in words; empty if it has none."""
     if job["kind"] not in queue.UNDOABLE:
         return []
     if job["ids"]:
-        return [f"{len(job['ids']):,} selected one by one"]
+        return [f"{len(job['ids']):,} selected"]
     conditions = [Condition(**condition) for condition in job["conditions"]]
     return [in_words(job["collection"], condition) for condition in conditions] or ["all"]
 
 
 def change_in_words(collection: str, change: Change) -> str:
-    """A change as a sentence: "Year: set to 1990"."""
+    """A change in words: "Year: set to 1990"."""
     value: Any = change.value
     text = ", ".join(value) if isinstance(value, list) else str(value)
-    words = {"set": f"set to {text}", "unset": "emptied", "add": f"{text} added", "remove": f"{text} removed"}
+    words = {"set": f"set to {text}", "unset": "cleared", "add": f"{text} added", "remove": f"{text} removed"}
     return f"{VIEWS[collection].headings.get(change.field, change.field)}: {words[change.operation]}"

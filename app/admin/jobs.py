@@ -1,4 +1,4 @@
-"""Work in the background: bulk edits and deletions, imports, and their undoing."""
+"""Background jobs: bulk edits and deletions, imports, and undoing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = 50
 @blueprint.get("/jobs")
 @requires(Action.VIEW)
 def listing() -> str:
-    """All jobs, the latest first."""
+    """All jobs, newest first."""
     page = queue.list_page(after=_cursor("after"), before=_cursor("before"), limit=ROWS)
     return render_template("admin/jobs.html", page=page, title_of=title_of, state_of=state_of)
 
@@ -29,7 +29,7 @@ def listing() -> str:
 @blueprint.get("/jobs/<job_id>")
 @requires(Action.VIEW)
 def show(job_id: str) -> str:
-    """One job: how far it is, what came of it, and what can be done about it."""
+    """A job: its progress, its result, and what can be done about it."""
     job = queue.get(job_id)
     return render_template(
         "admin/job.html",
@@ -48,7 +48,7 @@ def show(job_id: str) -> str:
 @blueprint.get("/jobs/<job_id>/state")
 @requires(Action.VIEW)
 def state(job_id: str) -> Response:
-    """For the page's script: {open, text, done, total}."""
+    """A job's state for jobs.js: {open, text, done, total}."""
     job = queue.get(job_id)
     answer = jsonify(open=job["state"] in queue.OPEN, text=state_of(job), done=job["done"], total=job["total"])
     answer.headers["Cache-Control"] = "no-store"
@@ -58,7 +58,7 @@ def state(job_id: str) -> Response:
 @blueprint.get("/jobs/<job_id>/changes")
 @requires(Action.VIEW)
 def changes(job_id: str) -> str:
-    """What a job did to each record, for its maker and for those who see the audit log."""
+    """A job's changes to each record, for its owner and for those who may see the audit log."""
     job = _own_or_403(job_id)
     page = audit.changes_page(job=job["_id"], after=_cursor("after"), before=_cursor("before"), limit=ROWS)
     return render_template("admin/job_changes.html", job=job, title=title_of(job), page=page)
@@ -67,7 +67,7 @@ def changes(job_id: str) -> str:
 @blueprint.post("/jobs/<job_id>/cancel")
 @requires(Action.BULK_EDIT)
 def cancel(job_id: str) -> Redirect:
-    """Ask for the job's end; what it did by then stays."""
+    """Ask the job to stop; what it has done stays."""
     job = _own_or_403(job_id)
     queue.cancel(job["_id"])
     worker.wake()
@@ -77,7 +77,7 @@ def cancel(job_id: str) -> Redirect:
 @blueprint.post("/jobs/<job_id>/undo")
 @requires(Action.BULK_EDIT)
 def undo(job_id: str) -> Redirect:
-    """Start a job that takes this one back."""
+    """Start a job that undoes this one."""
     job = _own_or_403(job_id)
     try:
         undo_id = queue.undo(job["_id"], actor())
@@ -93,7 +93,7 @@ def _is_own(job: Row) -> bool:
 
 
 def _own_or_403(job_id: str) -> Row:
-    """A job of one's own, or any for those who answer for all."""
+    """A job of the user's, or any for those who may see the audit log; else 403."""
     job = queue.get(job_id)
     if not _is_own(job):
         abort(403)

@@ -1,4 +1,4 @@
-"""The library's figures as the charts of the start page."""
+"""The charts of the library dashboard."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.db.cluster import Counts, Figures, Unit
 from app.db.core import Condition
 
 LABEL_EVERY: dict[Unit, int] = {"day": 7, "month": 6}
-GENRES = 12  # the others are added up
-YEARLY_SPAN = 120  # years; a longer history is drawn by decades
+GENRES = 12  # the others are summed up
+YEARLY_SPAN = 120  # years; longer spans are drawn by decade
 YEAR_LABELS = 5
 TYPE_NAMES = {"MOVIE": "Films", "SHOW": "Shows", None: "Unknown"}
 
 
 def library_charts(found: Figures, unit: Unit) -> dict[str, ColumnChart | list[Bar]]:
-    """The charts by the names that the template has for them."""
+    """Charts by their names in the template."""
     over_time = found.over_time[unit]
     return {
         "years": column_chart(_year_points(found.years), label_every=1),
@@ -34,13 +34,13 @@ def library_charts(found: Figures, unit: Unit) -> dict[str, ColumnChart | list[B
 
 
 def _films(field: str, operator: str, value: str) -> str:
-    """The address of the list of such films."""
+    """The address of the list of these films."""
     parameters = filter_parameters([Condition(field, operator, value)])
     return url_for("records.listing", name="movies", filter=parameters)
 
 
 def _year_points(years: Counts) -> list[Point]:
-    """A point per year or decade without gaps; the round ones have their labels."""
+    """A point per year or decade, without gaps; round years are labelled."""
     counts = {year: count for year, count in years if year is not None}
     if not counts:
         return []
@@ -60,11 +60,11 @@ def _year_points(years: Counts) -> list[Point]:
 
 
 def _genres(genres: Counts, films: int) -> list[Bar]:
-    """The most frequent ones; the rest, and the films that have none, in a row each."""
+    """The most frequent genres, and a row each for the others and for films without a genre."""
     named = [(str(genre), count) for genre, count in genres if genre is not None]
     rest = sum(count for _, count in named[GENRES:])
     without = sum(count for genre, count in genres if genre is None)
-    others = [(f"{len(named) - GENRES} others", rest), ("none given", without)]
+    others = [(f"{len(named) - GENRES} others", rest), ("no genre", without)]
     links = [_films("genres", "contains", name) for name, _ in named[:GENRES]]
     return bars(named[:GENRES] + [row for row in others if row[1]], films, links)
 
@@ -75,7 +75,7 @@ def _types(types: Counts, films: int) -> list[Bar]:
 
 
 def _most_liked(films: list[dict[str, Any]]) -> list[Bar]:
-    rows = [(film["title"] or f"{film['_id']} (no longer there)", film["likes"]) for film in films]
+    rows = [(film["title"] or f"{film['_id']} (deleted)", film["likes"]) for film in films]
     links = [
         url_for("record.show", name="movies", document_id=film["_id"]) if film["title"] else None for film in films
     ]

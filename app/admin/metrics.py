@@ -1,4 +1,4 @@
-"""The cluster's figures for Prometheus, asked of every process at each scrape."""
+"""Cluster metrics for Prometheus, queried from every process at each scrape."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from app.web.request_metrics import add_collector
 
 
 def init_app(app: Flask) -> None:
-    """Add the cluster's figures to the app's own, if the app has been told of a monitor."""
+    """Add cluster metrics to the app's, if a monitor is configured."""
     if (monitor := app.extensions[MONITOR]) is not None:
         add_collector(app, ClusterCollector(monitor))
 
 
 class ClusterCollector(Collector):
-    """A survey of the cluster as metrics. A process that says nothing is down, and has no other figures."""
+    """A survey of the cluster as metrics. A process that doesn't respond is down and has no other metrics."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -33,9 +33,9 @@ class ClusterCollector(Collector):
 
 def _of_members(members: Sequence[Member]) -> Iterator[Metric]:
     gauges: dict[str, tuple[str, list[float | None]]] = {
-        "up": ("1 if the process answers and is in order.", [member.healthy for member in members]),
+        "up": ("1 if the process is healthy.", [member.healthy for member in members]),
         "primary": ("1 for the primary of a replica set.", [member.state == PRIMARY for member in members]),
-        "lag_seconds": ("How far a member is behind its set's latest write.", [member.lag for member in members]),
+        "lag_seconds": ("Replication lag behind the set's latest write.", [member.lag for member in members]),
         "connections": ("Open connections.", [member.connections for member in members]),
         "memory_bytes": ("Resident memory.", [member.memory for member in members]),
         "uptime_seconds": ("Time since the process started.", [member.uptime for member in members]),
@@ -57,12 +57,10 @@ def _of_members(members: Sequence[Member]) -> Iterator[Metric]:
 
 def _of_shards(survey: Survey) -> Iterator[Metric]:
     documents = GaugeMetricFamily(
-        "film_library_shard_documents", "Documents that a shard holds.", labels=["shard", "collection"]
+        "film_library_shard_documents", "Documents on a shard.", labels=["shard", "collection"]
     )
-    chunks = GaugeMetricFamily("film_library_shard_chunks", "Chunks of a shard.", labels=["shard", "collection"])
-    storage = GaugeMetricFamily(
-        "film_library_shard_bytes", "Bytes of a shard by what they are.", labels=["shard", "of"]
-    )
+    chunks = GaugeMetricFamily("film_library_shard_chunks", "Chunks on a shard.", labels=["shard", "collection"])
+    storage = GaugeMetricFamily("film_library_shard_bytes", "Bytes on a shard by kind.", labels=["shard", "of"])
     for shard in survey.shards:
         for name, count in shard.documents.items():
             documents.add_metric([shard.name, name], count)

@@ -1,4 +1,4 @@
-"""The links at the top of every page, each for those only who may go there."""
+"""The links at the top of every page, each only for those who may follow it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask
 from app.admin.columns import VIEWS
 from app.admin.rights import Action, may
 
-# (text, endpoint, the action that its page performs)
+# (text, endpoint, its action)
 TOOLS = (
     ("Import", "transfer.upload", Action.IMPORT),
     ("Jobs", "jobs.listing", Action.VIEW),
@@ -18,7 +18,7 @@ TOOLS = (
 
 
 def init_app(app: Flask) -> None:
-    """Tell all templates what there is (`views`, `tools`) and who may do what (`may`, `Action`)."""
+    """Give all templates the pages (`views`, `tools`) and the rights (`may`, `Action`)."""
     app.context_processor(lambda: {"views": VIEWS, "tools": _tools, "may": may, "Action": Action})
 
 

@@ -1,4 +1,4 @@
-"""What somebody may mean who types the name of a record that another one refers to."""
+"""Suggestions of records by name, for fields that refer to another record."""
 
 from __future__ import annotations
 

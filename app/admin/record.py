@@ -1,4 +1,4 @@
-"""A record's pages: view, create, edit and delete. Each is a page of its own; `dialogs.js` opens them over a list."""
+"""A record's pages: view, create, edit and delete. dialogs.js opens them over a list."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ UNPROCESSABLE, CONFLICT = 422, 409
 @blueprint.get("/collections/<name>/<document_id>")
 @requires(Action.VIEW)
 def show(name: str, document_id: str) -> str:
-    """All fields of a record, what it refers to, and what hangs on it."""
+    """All fields of a record, its references and its dependents."""
     row = found(name, document_id)
     return render_template(
         "admin/record.html",
         **_about(name, row),
-        hanging=operations.count_dependents(name, document_id),
+        dependents=operations.count_dependents(name, document_id),
         writable=may_change(name, row),
         pointing=operations.REFERENCES.get(name, {}).items(),
         names={
@@ -44,7 +44,7 @@ def show(name: str, document_id: str) -> str:
 @blueprint.route("/collections/<name>/new", methods=["GET", "POST"])
 @requires(Action.CREATE)
 def new(name: str) -> str | Response | tuple[str, int]:
-    """The form for a new record; its fields can be given in the address, to start from."""
+    """The form for a new record; the address can prefill its fields."""
     fields = _fields(name, new=True)
     if request.method == "GET":
         return _new_form(name, record_form.texts_from(fields, request.args))
@@ -54,8 +54,8 @@ def new(name: str) -> str | Response | tuple[str, int]:
     except ValidationFailed as error:
         return _new_form(name, texts, error.errors)
     except Duplicate:
-        return _new_form(name, texts, problem="There is such a record already: nothing was added.")
-    flash(f"The {VIEWS[name].one} is added.", "success")
+        return _new_form(name, texts, problem="This record already exists. Nothing was added.")
+    flash(f"The {VIEWS[name].one} has been added.", "success")
     return redirect(url_for("record.show", name=name, document_id=document_id))
 
 
@@ -71,7 +71,7 @@ def edit(name: str, document_id: str) -> str:
 @blueprint.post("/collections/<name>/<document_id>/edit")
 @requires(Action.EDIT)
 def save(name: str, document_id: str) -> Response | tuple[str, int]:
-    """Write what the form changed. What somebody else changed meanwhile is shown field by field; nothing is lost."""
+    """Save the form's changes. If someone else changed the record meanwhile, show the conflict field by field."""
     fields = _fields(name, new=False)
     try:
         row = found(name, document_id)
@@ -79,23 +79,23 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
         mine = Edit.sent(fields, request.form, row)
         if mine.version != operations.version(row):
             raise Conflict(row)
-        change(name, document_id, mine)  # refused unless it is still the row that was checked
+        change(name, document_id, mine)  # fails unless the row is still the one that was checked
     except ValidationFailed as error:
         return _edit_form(name, row, mine, errors=error.errors), UNPROCESSABLE
     except Duplicate:
-        return _edit_form(name, row, mine, problem="There is another such record: nothing was saved."), UNPROCESSABLE
+        return _edit_form(name, row, mine, problem="Another record like this exists. Nothing was saved."), UNPROCESSABLE
     except Conflict as error:
         return _edit_form(name, error.current, mine.against(error.current), conflict=True), CONFLICT
     except NotFound:
         return _gone(name, document_id, Edit.sent(fields, request.form, {}))
-    flash("The changes are saved.", "success")
+    flash("Your changes have been saved.", "success")
     return redirect(url_for("record.show", name=name, document_id=document_id))
 
 
 @blueprint.route("/collections/<name>/<document_id>/delete", methods=["GET", "POST"])
 @requires(Action.DELETE)
 def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
-    """Ask whether to delete a record, saying what hangs on it; delete it, and that only when told to."""
+    """Delete a record after a confirmation that shows its dependents; delete those only if told to."""
     row = found(name, document_id)
     _check_change(name, row)
     problem = None
@@ -106,37 +106,37 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
             remove(name, document_id, cascade="cascade" in request.form, version=operations.version(row))
         except Conflict as error:
             row = error.current
-            problem = "Somebody changed this record since you opened this page. Look at it again before you delete it."
+            problem = "Someone changed this record after you opened this page. Check it again before you delete it."
         except Referenced:
-            problem = "Other records point at this one. Say that they are to be deleted too."
+            problem = "Other records refer to this one. Tick the box to delete them, too."
         except ValidationFailed as error:
             problem = record_form.other_errors({}, error.errors)
         else:
-            flash(f"The {VIEWS[name].one} is deleted.", "success")
+            flash(f"The {VIEWS[name].one} has been deleted.", "success")
             return redirect(url_for("records.listing", name=name))
-    hanging = operations.count_dependents(name, document_id)
+    dependents = operations.count_dependents(name, document_id)
     page = render_template(
         "admin/record_delete.html",
         **_about(name, row),
         version=operations.version(row),
-        hanging=hanging,
+        dependents=dependents,
         problem=problem,
     )
     return (page, UNPROCESSABLE) if problem else page
 
 
 def may_change(name: str, row: Mapping[str, Any]) -> bool:
-    """Whether who is logged in may edit and delete a record: administrators' accounts are for superadmins."""
+    """Whether the user may edit and delete a record: administrators' accounts are for superadmins."""
     return may(Action.EDIT) and (row.get("admin_status", USER) == USER or may(Action.MANAGE_ADMINS))
 
 
 def found(name: str, document_id: str) -> Row:
-    """A record of one of VIEWS; answers 404 when there is none. Raises NotFound."""
+    """A record of one of VIEWS; answers 404 for another collection or a malformed id. Raises NotFound."""
     if name not in VIEWS:
         abort(404)
     try:
         return operations.find_document(name, document_id)
-    except BadQuery:  # what can't be an id is nobody's
+    except BadQuery:  # a malformed id
         abort(404)
 
 
@@ -146,7 +146,7 @@ def _check_change(name: str, row: Mapping[str, Any]) -> None:
 
 
 def _fields(name: str, *, new: bool) -> dict[str, Field]:
-    """The form's fields, without those that the account may not set."""
+    """The form's fields, without those that the user may not set."""
     if name not in VIEWS:
         abort(404)
     fields = record_form.writable(name, new=new)
@@ -156,7 +156,7 @@ def _fields(name: str, *, new: bool) -> dict[str, Field]:
 
 
 def _about(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the templates of one record have in common."""
+    """What all templates of a record need."""
     view = VIEWS[name]
     called = record_form.text_of(row.get(view.columns[0].field)) or str(row["_id"])
     return {"name": name, "view": view, "row": row, "called": called, "references": REFERS_TO}
@@ -198,17 +198,17 @@ def _edit_form(
 
 
 def _gone(name: str, document_id: str, edit: Edit) -> tuple[str, int]:
-    """Somebody deleted the record while it was edited: what was typed is still there, to be copied."""
+    """The record was deleted while it was edited: the form keeps the input, so that it can be copied."""
     return _edit_form(
         name,
         {"_id": document_id, **edit.texts},
         edit,
-        problem="Somebody deleted this record meanwhile, so that it cannot be saved. What you typed is still below.",
+        problem="Someone deleted this record, so your changes can't be saved. They are still below.",
     ), 404
 
 
 def _problem(fields: Mapping[str, Field], errors: Mapping[str, str], problem: str | None) -> str | None:
     others = record_form.other_errors(fields, errors)
     if errors and not others:
-        problem = "Nothing was saved: see the fields marked below."
+        problem = "Nothing was saved. Check the fields marked below."
     return others or problem

@@ -1,7 +1,7 @@
-"""Writing a record from its form, so that two people who edit it at the same time undo nothing of each other's.
+"""Saves a record's form without overwriting changes that someone else made at the same time.
 
-The form sends along the version of the document that it was opened with, and a fingerprint of each field's text. The
-version decides, in the database, whether somebody else was faster; the fingerprints tell who changed which field.
+The form carries the document's version and a fingerprint of each field's text from when it was opened. The database
+compares the version to detect a conflict; the fingerprints tell who changed which field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ THEIRS = "theirs"
 
 @dataclass(frozen=True)
 class Clash:
-    """A field that somebody else changed meanwhile: what it holds now, and what was typed (None: it wasn't touched)."""
+    """A field that someone else changed meanwhile: its value now, and the input (None: left alone)."""
 
     name: str
     theirs: str
@@ -35,7 +35,7 @@ class Clash:
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit under way: texts by field, the version and the fingerprints it was opened with, and its clashes."""
+    """An edit: texts by field, the version and fingerprints from when it was opened, and its conflicts."""
 
     fields: dict[str, Field]
     texts: dict[str, str]
@@ -45,16 +45,16 @@ class Edit:
 
     @classmethod
     def opened(cls, fields: dict[str, Field], row: Mapping[str, Any]) -> Edit:
-        """An edit that begins with the document as it is."""
+        """An edit that starts from the current document."""
         texts = texts_of(fields, row)
         return cls(fields, texts, operations.version(row), _fingerprints(texts))
 
     @classmethod
     def sent(cls, fields: dict[str, Field], form: MultiDict[str, str], row: Mapping[str, Any]) -> Edit:
-        """An edit as its form comes back: of a clash that was decided for the other's text, it has that of `row`.
+        """An edit as its form was sent, with the texts of `row` for conflicts resolved in the other's favour.
 
         Raises:
-            BadQuery: something is given twice, or holds a control character.
+            BadQuery: something is given twice, or contains a control character.
         """
         texts, now = texts_from(fields, form), texts_of(fields, row)
         taken_over = {name: now[name] for name in texts if single(form, f"keep.{name}") == THEIRS}
@@ -62,7 +62,7 @@ class Edit:
         return cls(fields, {**texts, **taken_over}, single(form, "version"), seen)
 
     def against(self, current: Mapping[str, Any]) -> Edit:
-        """The edit on top of what the document holds now: untouched fields follow it, the others stay as typed."""
+        """The edit based on the current document: untouched fields take its values, the others keep the input."""
         now = texts_of(self.fields, current)
         changed = [name for name in self.texts if fingerprint(now[name]) != self.seen[name] and name != "password"]
         clashes = [
@@ -80,7 +80,7 @@ class Edit:
         )
 
     def changes(self) -> dict[str, Any]:
-        """Field name -> value, for the fields that were touched."""
+        """Field name -> value, for changed fields."""
         return values_of(self.fields, {name: text for name, text in self.texts.items() if self._touched(name)})
 
     def _touched(self, name: str) -> bool:
@@ -102,7 +102,7 @@ def create(collection: str, values: Mapping[str, Any]) -> str:
 
 
 def change(collection: str, document_id: str, edit: Edit) -> None:
-    """Write what the edit touched. Raises ValidationFailed, Duplicate, NotFound; Conflict when it comes too late."""
+    """Save an edit's changes. Raises ValidationFailed, Duplicate, NotFound; Conflict if someone else was faster."""
     if collection == "users":
         users.update_user(document_id, _account(edit.changes()), actor=actor(), version=edit.version)
     else:
@@ -110,7 +110,7 @@ def change(collection: str, document_id: str, edit: Edit) -> None:
 
 
 def remove(collection: str, document_id: str, *, cascade: bool, version: str) -> None:
-    """Delete a record, and with `cascade` all that hangs on it. Raises Referenced, ValidationFailed, Conflict."""
+    """Delete a record, and with `cascade` its dependents. Raises Referenced, ValidationFailed, Conflict."""
     if collection == "users":
         users.delete_user(document_id, actor=actor(), cascade=cascade, version=version)
     else:
@@ -118,9 +118,9 @@ def remove(collection: str, document_id: str, *, cascade: bool, version: str) ->
 
 
 def _account(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a user's form as `users` takes them: there a role is a number, and None leaves a field alone.
+    """Values of a user's form as `users` takes them: a role is a number, and None leaves a field unchanged.
 
-    Raises ValidationFailed for a name that was emptied.
+    Raises ValidationFailed if the name is empty.
     """
     if "username" in values and not values["username"]:
         raise ValidationFailed({"username": "is missing"})

@@ -1,6 +1,6 @@
-"""The form of a record: which controls it has, and the way from a document to texts and back.
+"""A record's form: its controls, and the conversion between documents and texts.
 
-All that a form holds is text, so a form that comes back with mistakes shows exactly what was typed.
+Forms hold only text, so a form that comes back with errors shows exactly what was typed.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from app.db.records import Field, describe
 from app.db.search import names_of
 from app.web.query import once
 
-LONG_TEXT = 2_000  # characters; longer ones get more than a line to be written in
+LONG_TEXT = 2_000  # characters; fields that can be longer get a text area
 HINTS = {
-    "list": "One on each line.",
-    "time": "In UTC, like 2026-11-22 18:30. Left empty: now.",
-    "movies._id": "Left empty, one is made up. It cannot be changed later.",
-    "credits.person_id": "Left empty, it is made from the name.",
-    "users.password.new": "15 characters or more are advisable.",
-    "users.password": "Left empty, it stays as it is. A new one ends the user's open sessions.",
+    "list": "One per line.",
+    "time": "UTC, like 2026-11-22 18:30. If empty, the current time.",
+    "movies._id": "If empty, one is generated. It can't be changed later.",
+    "credits.person_id": "If empty, it is derived from the name.",
+    "users.password.new": "We recommend 15 characters or more.",
+    "users.password": "Leave empty to keep it. A new password ends the user's sessions.",
 }
 PASSWORD = Field("password", "password", True, (), 256, False, False, None)
-# What is set by the database and shown only.
+# Set by the database; read-only.
 _NOT_WRITTEN = {"users": {"_id", "created_at"}}
 
 
 @dataclass(frozen=True)
 class Control:
-    """A field of the form: `kind` is line, area, list, select, reference or password; `error` is a sentence or empty.
+    """A form field. `kind` is line, area, list, select, reference or password; `error` is a sentence or empty.
 
-    `called` is the name of the record that a reference's text stands for, if it is there.
+    `called` is the name of the record that a reference points to, if it exists.
     """
 
     field: Field
@@ -51,7 +51,7 @@ class Control:
 
 
 def writable(collection: str, *, new: bool) -> dict[str, Field]:
-    """The fields that a form for a new record has, or one for a record that exists."""
+    """The fields of the form for a new or an existing record."""
     described = describe(collection)
     fields = {
         name: field
@@ -59,13 +59,13 @@ def writable(collection: str, *, new: bool) -> dict[str, Field]:
         if not field.derived
         and name not in _NOT_WRITTEN.get(collection, ())
         and (new or not field.fixed)
-        and (name != "_id" or collection == "movies")  # other ids are the database's affair
+        and (name != "_id" or collection == "movies")  # other ids are set by the database
     }
     return {**fields, "password": PASSWORD} if collection == "users" else fields
 
 
 def text_of(value: Any) -> str:
-    """A value as the form shows it. Nothing is lost on the way, so that a field left alone stays what it was."""
+    """A value as the form shows it, without loss: a field left alone keeps its value."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -81,12 +81,12 @@ def texts_of(fields: Mapping[str, Field], row: Mapping[str, Any]) -> dict[str, s
 
 
 def texts_from(fields: Mapping[str, Field], form: MultiDict[str, str]) -> dict[str, str]:
-    """Field name -> text, as it was typed. Raises BadQuery for a field that is given twice."""
+    """Field name -> text as typed. Raises BadQuery if a field is given twice."""
     return {name: once(form, name).replace("\r\n", "\n") for name in fields if name in form}
 
 
 def values_of(fields: Mapping[str, Field], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Field name -> value to be checked by the database; None for an empty one, which means that there is none."""
+    """Field name -> value, not yet validated; None for an empty field."""
     return {name: _value(fields[name], text) for name, text in texts.items()}
 
 
@@ -97,14 +97,14 @@ def _value(field: Field, text: str) -> Any:
 
 
 def fingerprint(text: str) -> str:
-    """What a form remembers of a field's text as it was opened, to tell later who changed what."""
+    """A fingerprint of a field's text, to tell later who changed it."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def controls(
     collection: str, fields: Mapping[str, Field], texts: Mapping[str, str], errors: Mapping[str, str], *, new: bool
 ) -> list[Control]:
-    """The form's controls, in the order in which the pages show the fields."""
+    """The form's controls, in the pages' order of fields."""
     headings = {**VIEWS[collection].headings, "password": "Password" if new else "New password"}
     order = [name for name in headings if name in fields]
     return [
@@ -123,7 +123,7 @@ def controls(
 
 
 def other_errors(fields: Mapping[str, Field], errors: Mapping[str, str]) -> str:
-    """What is wrong with fields that the form doesn't have, as text."""
+    """The errors of fields that aren't in the form, as text."""
     return " ".join(_sentence(name, reason) for name, reason in errors.items() if name not in fields)
 
 
@@ -134,7 +134,7 @@ def _kind(field: Field, text: str) -> str:
         return "select"
     if field.kind in ("list", "password"):
         return field.kind
-    # A line would lose a line break that an import brought along.
+    # A single line would lose line breaks from imports.
     return "area" if (field.longest or 0) > LONG_TEXT or "\n" in text else "line"
 
 
@@ -149,7 +149,7 @@ def _hint(collection: str, field: Field, *, new: bool) -> str:
 
 
 def _sentence(label: str, reason: str) -> str:
-    """Of "must be a number" it makes "Year must be a number."; a whole sentence stays one."""
+    """Turn "must be a number" into "Year must be a number."; whole sentences stay as they are."""
     if reason.startswith("there is "):
         return f"{reason[0].upper()}{reason[1:].rstrip('.')}."
     return f"{label} {reason.rstrip('.')}." if reason[:1].islower() else reason

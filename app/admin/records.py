@@ -29,14 +29,14 @@ from app.web.query import single
 
 blueprint = Blueprint("records", __name__)
 
-# What a list that couldn't be had is answered with: the request is at fault, not the server.
+# For a list that can't be shown: the request is at fault, not the server.
 UNPROCESSABLE = 422
 
 
 @blueprint.get("/collections/<name>")
 @requires(Action.VIEW)
 def listing(name: str) -> str | Response | tuple[str, int]:
-    """A page of a collection. All that it shows is in the address, so that it can be shared."""
+    """A page of a collection. Its whole state is in the address, so that it can be shared."""
     if name not in VIEWS:
         abort(404)
     state = remember_columns(ListState.from_args(name, request.args), request.args)
@@ -49,7 +49,7 @@ def listing(name: str) -> str | Response | tuple[str, int]:
 @blueprint.post("/collections/<name>/views")
 @requires(Action.VIEW)
 def save_view(name: str) -> Response:
-    """Keep the list that the form was on under a name."""
+    """Save the list's state as a view."""
     state = _state_of_form(name)
     called = single(request.form, "view")
     try:
@@ -57,20 +57,20 @@ def save_view(name: str) -> Response:
     except ValidationFailed as error:
         flash(error.errors["name"], "error")
     except BadQuery as error:
-        flash(f"The view could not be saved: {error}.", "error")
+        flash(f"The view couldn't be saved: {error}.", "error")
     else:
-        flash(f"The view “{' '.join(called.split())}” is saved.", "success")
+        flash(f"The view “{' '.join(called.split())}” has been saved.", "success")
     return redirect(state.address())
 
 
 @blueprint.post("/collections/<name>/views/remove")
 @requires(Action.VIEW)
 def remove_view(name: str) -> Response:
-    """Forget one of one's own views."""
+    """Remove one of the user's own views."""
     state = _state_of_form(name)
     called = single(request.form, "view")
     if saved_views.remove(actor(), name, called):
-        flash(f"The view “{called}” is removed.", "success")
+        flash(f"The view “{called}” has been removed.", "success")
     return redirect(state.address())
 
 
@@ -81,7 +81,7 @@ def _state_of_form(name: str) -> ListState:
 
 
 def _with_condition(state: ListState, draft: Draft) -> str | Response | tuple[str, int]:
-    """Go to the list with the condition that the filter's form describes, or say what is wrong with it."""
+    """Add the filter form's condition to the list, or show what is wrong with it."""
     extended = state.but(conditions=(*state.conditions, draft.condition))
     try:
         filters.query(state.collection, extended.conditions)
@@ -91,14 +91,14 @@ def _with_condition(state: ListState, draft: Draft) -> str | Response | tuple[st
 
 
 def _list(state: ListState, draft: Draft, problem: str | None = None) -> str | tuple[str, int]:
-    """The list's page. When there is no list to show, the page says why, and keeps the filter to be corrected."""
+    """The list's page. If the list can't be shown, the page says why, and keeps the filter for correction."""
     page, slow, failure = None, False, None
     try:
         page = _page(state)
     except TooSlow:
         slow = True
     except BadQuery as error:
-        if not state.conditions:  # then it isn't the filter, which can be corrected on the page
+        if not state.conditions:  # not a fault of the filter, so the page couldn't help
             raise
         failure = _plain(state, error)
     html = render_template(
@@ -125,7 +125,7 @@ def _list(state: ListState, draft: Draft, problem: str | None = None) -> str | t
 
 
 def _plain(state: ListState, error: BadQuery) -> str:
-    """What is wrong with a condition, about the field as the page calls it: "Year must be a whole number"."""
+    """An error about a condition, with the field's heading: "Year must be a whole number"."""
     field, _, reason = str(error).partition(" ")
     return f"{VIEWS[state.collection].headings.get(field, field)} {reason}"
 
@@ -145,7 +145,7 @@ def _page(state: ListState) -> Page:
 
 
 def _heading(column: Column, state: ListState) -> dict[str, Any]:
-    """A column's heading: where a click on it leads (None when no index could sort by it), and its present order."""
+    """A column's heading: its sort link (None if no index can sort by it), and its current order."""
     if column.field not in sortable_fields(state.collection):
         return {"column": column, "href": None, "order": None}
     current = state.direction if column.field == state.sort else None
@@ -154,13 +154,13 @@ def _heading(column: Column, state: ListState) -> dict[str, Any]:
 
 
 def _indexed(collection: str) -> list[str]:
-    """The headings of the fields that a condition finds records by quickly."""
+    """The headings of indexed fields, which conditions can use quickly."""
     leading = {fields[0] for fields in index_fields(collection)}
     return [column.heading for column in VIEWS[collection].columns if column.field in leading]
 
 
 def _names(columns: Sequence[Column], rows: Sequence[Row]) -> dict[str, dict[str, str]]:
-    """Field -> id -> name, for the ids of other records on the page."""
+    """Field -> id -> name, for references on the page."""
     return {
         column.field: names_of(REFERS_TO[column.field], (row.get(column.field, "") for row in rows))
         for column in columns

@@ -1,4 +1,4 @@
-"""Which role may do what, in one place. Every view names its action; a view that doesn't is closed."""
+"""What each role may do. Every view names its action; views that don't are closed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ R = TypeVar("R")
 
 
 class Action(StrEnum):
-    """What an administrator can do."""
+    """What administrators may do."""
 
-    VIEW = "look at records and dashboards"
+    VIEW = "view records and dashboards"
     CREATE = "create a record"
     EDIT = "edit a record"
     DELETE = "delete a record"
@@ -27,11 +27,11 @@ class Action(StrEnum):
     EXPORT = "export a list"
     BULK_EDIT = "edit many records"
     BULK_DELETE = "delete many records"
-    MANAGE_ADMINS = "make or change administrators"
-    AUDIT = "see the audit log, and undo what others did"
+    MANAGE_ADMINS = "create or change administrators"
+    AUDIT = "view the audit log, and undo others' jobs"
 
 
-# The lowest admin_status (app.db.core.models) that may do it.
+# The lowest admin_status (app.db.core.models) for each action.
 RIGHTS: dict[Action, int] = {
     Action.VIEW: ADMIN,
     Action.CREATE: ADMIN,
@@ -47,18 +47,18 @@ RIGHTS: dict[Action, int] = {
 
 
 def may(action: Action) -> bool:
-    """Whether who is logged in has the right."""
+    """Whether the signed-in user has the right."""
     return bool(current_user.is_authenticated and current_user.admin_status >= RIGHTS[action])
 
 
 def check(action: Action) -> None:
-    """Answer 403 unless who is logged in has the right."""
+    """Answer 403 unless the signed-in user has the right."""
     if not may(action):
         abort(403)
 
 
 def requires(action: Action) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a view with the action that it performs. `app.admin.access` refuses views without one."""
+    """Decorate a view with its action. `app.admin.access` refuses views without one."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
@@ -78,5 +78,5 @@ def action_of(view: Callable[..., Any]) -> Action | None:
 
 
 def actor() -> Actor:
-    """Who is logged in, for the audit log."""
+    """The signed-in user, for the audit log."""
     return Actor(current_user.user_id, current_user.username)

@@ -1,4 +1,4 @@
-"""A survey of the cluster as the charts and tables of the system page."""
+"""The charts and tables of the system dashboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.db.cluster import ROUTER, Survey
 
 @dataclass(frozen=True)
 class Holding:
-    """What a shard has of a collection: documents (also as a bar, by their share) and chunks."""
+    """A shard's part of a collection: documents (also as a bar of their share) and chunks."""
 
     collection: str
     shard: str
@@ -20,17 +20,17 @@ class Holding:
 
 
 def system_charts(survey: Survey) -> dict[str, Any]:
-    """What the template shows, by its names there."""
-    # What people do comes in through the routers; beyond them the servers talk to each other, too.
-    doors = [member for member in survey.members if member.group == ROUTER] or survey.members
+    """The template's variables."""
+    # Clients come in through the routers; behind them members also talk to each other.
+    entry_points = [member for member in survey.members if member.group == ROUTER] or survey.members
     kinds: dict[str, float] = {}
-    for door in doors:
-        for kind, rate in (door.rates or {}).items():
+    for member in entry_points:
+        for kind, rate in (member.rates or {}).items():
             kinds[kind] = kinds.get(kind, 0.0) + rate
     return {
         "routed": any(member.group == ROUTER for member in survey.members),
         "answering": sum(member.healthy for member in survey.members),
-        "connections": sum(door.connections or 0 for door in doors),
+        "connections": sum(member.connections or 0 for member in entry_points),
         "rate": sum(kinds.values()),
         "lag": max((member.lag for member in survey.members if member.lag is not None), default=None),
         "kinds": bars([(kind, round(rate, 1)) for kind, rate in kinds.items()], sum(kinds.values())),

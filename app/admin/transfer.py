@@ -1,4 +1,4 @@
-"""Files in and out: uploads to import, exports of any filtered list."""
+"""Imports of uploaded files, and exports of lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.db.transfer import FileUnreadable, exports, imports, stored_rejects, up
 from app.web.forms import Form
 from app.web.query import single
 
-UPLOAD_MAX_BYTES = 64 << 20  # what nginx lets through, too (webapps_admin_request_limit)
+UPLOAD_MAX_BYTES = 64 << 20  # nginx has the same limit (webapps_admin_request_limit)
 SHOWN_REJECTS = 50
 MAX_FILE_NAME = 200
 
@@ -32,23 +32,23 @@ blueprint.add_app_template_global(lambda job: stored_rejects.first_rejects(job["
 
 
 class ImportForm(Form):
-    """A file, and how to take it."""
+    """A file, and how to import it."""
 
     file = FileField("File", [FileRequired("Choose a file.")])
     collection = SelectField(
-        "It holds",
+        "Contents",
         choices=[
-            SelectChoice("", "what its fields say"),
+            SelectChoice("", "detect from its fields"),
             *(SelectChoice(name, VIEWS[name].title.lower()) for name in imports.IMPORTABLE),
         ],
         default="",
     )
-    strict = BooleanField("Stop at the first record that can't be taken")
+    strict = BooleanField("Stop at the first invalid record")
 
 
 @blueprint.url_value_preprocessor
 def _make_room(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """A larger request than any other form's, for those only who may import. Before the CSRF check, which reads it."""
+    """Allow a larger request, but only for those who may import. Runs before the CSRF check."""
     if endpoint == "transfer.begin" and may(Action.IMPORT):
         request.max_content_length = UPLOAD_MAX_BYTES
 
@@ -63,7 +63,7 @@ def upload() -> str:
 @blueprint.post("/import")
 @requires(Action.IMPORT)
 def begin() -> BaseResponse | tuple[str, int]:
-    """Keep the file, and have a job import it."""
+    """Store the file, and create a job that imports it."""
     form = ImportForm()
     if not form.validate_on_submit():
         return _page(form), 422
@@ -92,7 +92,7 @@ def _page(form: ImportForm) -> str:
 
 
 def _size(stream: IO[bytes]) -> int:
-    """Bytes of a stream, which is then at its start."""
+    """The size of a stream in bytes; rewinds it."""
     size = stream.seek(0, 2)
     stream.seek(0)
     return size
@@ -101,7 +101,7 @@ def _size(stream: IO[bytes]) -> int:
 @blueprint.get("/imports/<job_id>/rejects")
 @requires(Action.IMPORT)
 def rejects(job_id: str) -> Response:
-    """The refused records of an import, to be corrected and imported."""
+    """An import's rejects file, to be corrected and imported again."""
     job = _import_job(job_id)
     form = "jsonl" if job["report"]["heading"] is None else "csv"
     return _download(stored_rejects.rejects_file(job), f"{_stem(job)}.rejects.{form}", form)
@@ -110,7 +110,7 @@ def rejects(job_id: str) -> Response:
 @blueprint.get("/imports/<job_id>/reasons")
 @requires(Action.IMPORT)
 def reasons(job_id: str) -> Response:
-    """Why each of them was refused."""
+    """The reasons why records were rejected."""
     job = _import_job(job_id)
     return _download(stored_rejects.reasons_file(job), f"{_stem(job)}.rejects.reasons.csv", "csv")
 
@@ -129,7 +129,7 @@ def _stem(job: Row) -> str:
 @blueprint.get("/collections/<name>/export")
 @requires(Action.EXPORT)
 def export(name: str) -> Response:
-    """All records of a list, with all their own fields, in its order."""
+    """All records of a list, with all fields, in the list's order."""
     if name not in VIEWS:
         raise NotFound(f"there is no list of {name}")
     state = ListState.from_args(name, request.args)
@@ -139,8 +139,8 @@ def export(name: str) -> Response:
 
 
 def _download(pieces: Iterator[bytes], name: str, form: str) -> Response:
-    """A file, streamed. What goes wrong at its beginning is an error page; later, the download breaks off."""
-    first = list(islice(pieces, 2))  # a heading, and the first that had to be read
+    """A streamed file. Errors at the start give an error page; later ones abort the download."""
+    first = list(islice(pieces, 2))  # the heading, and the first record
     response = Response(chain(first, pieces), content_type=f"{exports.MEDIA_TYPES[form]}; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"

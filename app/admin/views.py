@@ -1,4 +1,4 @@
-"""A list's state in its address: which records, in which order, with which columns. All lists and exports share it."""
+"""A list's state in its address: conditions, order and columns. All lists and exports share it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from app.web.query import single
 ROWS_CHOICES = (25, 50, 100, 200)
 ROWS_DEFAULT = 50
 DIRECTIONS = {"asc": False, "desc": True}
-_ALLOWED_CONTROLS = "\t\r\n"  # a list of values may have one a line
+_ALLOWED_CONTROLS = "\t\r\n"  # a list of values may have one per line
 
 
 def conditions_from(args: MultiDict[str, str]) -> list[Condition]:
-    """The conditions in an address or a form: `filter=<field>.<operator>.<value>`, once for each.
+    """The conditions in an address or a form, each as `filter=<field>.<operator>.<value>`.
 
-    No field or operator has a dot, so that the value may have any. What the three parts are is for
-    `filters.query` to check, not for this.
+    Fields and operators have no dots, so values may. `filters.query` checks the three parts.
 
     Raises:
-        BadQuery: one isn't of that form or holds a control character, or there are too many.
+        BadQuery: one is malformed or contains a control character, or there are too many.
     """
     texts = args.getlist("filter")
     if len(texts) > MAX_CONDITIONS:
@@ -43,13 +42,13 @@ def _condition(text: str) -> Condition:
 
 
 def filter_parameters(conditions: Sequence[Condition]) -> list[str]:
-    """The values of `filter` that stand for these conditions, whose values are text as `conditions_from` gives it."""
+    """The `filter` parameters for conditions with text values, as from `conditions_from`."""
     return [f"{condition.field}.{condition.operator}.{condition.value}" for condition in conditions]
 
 
 @dataclass(frozen=True)
 class ListState:
-    """What a list shows, apart from the page it is at. `columns` is empty where nobody has chosen any."""
+    """What a list shows, apart from the page's position. `columns` is empty for the default ones."""
 
     collection: str
     conditions: tuple[Condition, ...]
@@ -60,10 +59,10 @@ class ListState:
 
     @classmethod
     def from_args(cls, collection: str, args: MultiDict[str, str]) -> ListState:
-        """The state in an address. What it doesn't say is as the collection's view has it.
+        """The state in an address, with the view's defaults.
 
         Raises:
-            BadQuery: something isn't as it can be. The sort field and the conditions are the database's to check.
+            BadQuery: a value isn't allowed. `app.db` checks the sort field and the conditions.
         """
         view = VIEWS[collection]
         sort = single(args, "sort", view.sort)
@@ -83,12 +82,12 @@ class ListState:
 
     @property
     def shown(self) -> tuple[Column, ...]:
-        """The columns chosen, or else those shown at first."""
+        """The chosen columns, or the default ones."""
         view = VIEWS[self.collection]
         return view.chosen(self.columns or tuple(column.field for column in view.columns if column.shown))
 
     def parameters(self) -> list[tuple[str, str]]:
-        """The state as the parameters of an address, so that it can be shared, kept and sent along in forms."""
+        """The state as address parameters, which can be shared, saved and sent in forms."""
         return [
             ("sort", self.sort),
             ("dir", self.direction),
@@ -99,7 +98,7 @@ class ListState:
 
     @property
     def base(self) -> str:
-        """The list's address without any state: where its forms go to, which bring the state themselves."""
+        """The list's address without state, for forms, which send the state themselves."""
         return url_for("records.listing", name=self.collection)
 
     def query(self) -> str:
@@ -107,7 +106,7 @@ class ListState:
         return urlencode(self.parameters())
 
     def address(self, page: str = "", **position: Any) -> str:
-        """The list's address (or that of `page` below it, such as "/export"), at a `position`: after, before, last."""
+        """The address of the list, or of a `page` below it such as "/export", at a `position`: after, before, last."""
         own = [(name, str(value)) for name, value in position.items()]
         return f"{self.base}{page}?{urlencode([*self.parameters(), *own])}"
 
@@ -128,7 +127,7 @@ def _choice(args: MultiDict[str, str], parameter: str, allowed: dict[str, Any], 
 
 
 def _columns(view: View, args: MultiDict[str, str]) -> tuple[str, ...]:
-    """The fields in `columns`, which a form gives once for each and an address with commas between."""
+    """The fields in `columns`: repeated in forms, separated by commas in addresses."""
     fields = {field for part in args.getlist("columns") for field in part.split(",") if field}
     if unknown := fields - view.headings.keys():
         raise BadQuery(f"there is no column {min(unknown)!r:.80}")
@@ -136,9 +135,9 @@ def _columns(view: View, args: MultiDict[str, str]) -> tuple[str, ...]:
 
 
 def remember_columns(state: ListState, args: MultiDict[str, str]) -> ListState:
-    """Keep the columns that the address names for this collection, until it names others; else take those kept.
+    """Remember a collection's columns from the address in the session; without any, apply the remembered ones.
 
-    `columns=` without any goes back to those shown at first.
+    An empty `columns=` resets them to the defaults.
     """
     kept: dict[str, list[str]] = session.get("columns", {})
     if "columns" in args:

@@ -10,8 +10,8 @@ from flask import Flask
 from app.user import accounts, catalogue, film, films, likes, people, posters, preferences, recommendations
 from app.web import build_app
 
-# Of one address or account: what nobody does by hand. A heart writes, a hint takes a processor up to 0.2 s.
-PACES = {"favourites.like": "120 per minute", "accounts.password_hint": "60 per minute"}
+# POSTs per address or account, more than anyone does by hand. A like writes; a hint takes up to 0.2 s of CPU time.
+PACES = {"likes.like": "120 per minute", "accounts.password_hint": "60 per minute"}
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:

@@ -1,4 +1,4 @@
-"""The catalogue: the top 100 and everything below it."""
+"""The catalogue: the top 100 and everything below."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from app.db.core import BadQuery
 from app.db.films import catalogue
-from app.user.cards import face
+from app.user.cards import card_html
 from app.user.likes import liked
 from app.web.query import single
 
@@ -16,15 +16,15 @@ ROWS = 100
 MAX_RANK = 10**9
 
 blueprint = Blueprint("catalogue", __name__)
-blueprint.add_app_template_global(face)
+blueprint.add_app_template_global(card_html)
 
 
 @blueprint.get("/catalogue")
 def show() -> str:
-    """Films by weighted rating, narrowed by `genre` and `decade`; `after` continues a list of which `rank` is next.
+    """Films by weighted rating, narrowed by `genre` and `decade`. `after` continues a list, starting at `rank`.
 
-    Liked films leave the list, and the others move up, unless `liked` is "show". `rows`, at most ROWS, is how many
-    films: catalogue.js asks for one in the place of each that leaves.
+    Leaves out liked films unless `liked` is "show". `rows` is the number of films, at most ROWS: catalogue.js fetches
+    one for each film that leaves the list.
     """
     genre, decade = single(request.args, "genre") or None, single(request.args, "decade") or None
     narrowed: dict[str, Any] = {"genre": genre, "decade": decade}
@@ -52,7 +52,7 @@ def show() -> str:
 
 
 def _number(name: str, *, most: int, default: int = 0) -> int:
-    """A parameter that is a whole number from 1 to `most`. Raises BadQuery."""
+    """A parameter as a whole number from 1 to `most`. Raises BadQuery."""
     text = single(request.args, name)
     if not text:
         return default

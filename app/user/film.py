@@ -14,7 +14,7 @@ from app.db.search import movie_details
 from app.user.missing import missing
 
 CREDIT_GROUPS = {"DIRECTOR": "Directed by", "WRITER": "Written by", "ACTOR": "Cast"}
-SHOWN = 15  # people of a role; the others are folded away
+SHOWN = 15  # people per role; the others are folded away
 SIMILAR = 12
 
 blueprint = Blueprint("film", __name__)
@@ -22,7 +22,7 @@ blueprint = Blueprint("film", __name__)
 
 @blueprint.get("/films/<film_id>")
 def show(film_id: str) -> str | Response:
-    """All there is about a film, with its people by role, and films like it."""
+    """A film, its credits by role, and similar films."""
     try:
         details = movie_details(film_id)
     except (NotFound, BadQuery):
@@ -38,7 +38,7 @@ def show(film_id: str) -> str | Response:
 
 
 def _by_role(credits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Credits as (heading, people), in the order of CREDIT_GROUPS; what else there is comes last under its own name."""
+    """Credits as (heading, people), in the order of CREDIT_GROUPS; other roles come last, under their own names."""
     order = list(CREDIT_GROUPS)
 
     def rank(credit: dict[str, Any]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Finding films: the start page and the search. Open to everyone, as a library's shelves are."""
+"""The start page and the search, open to everyone."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ RESULTS_PER_PAGE = 24
 PEOPLE_SHOWN = 4
 QUERY_MAX = 200  # characters; no film's title is longer
 SUGGESTED_TEXTS = 3
-SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse the suggestions for what is being typed
+SUGGESTIONS_MAX_AGE = 60  # seconds that a browser may cache suggestions
 
-TOO_LONG = f"That is a long one. Please use at most {QUERY_MAX} characters."
-TOO_SLOW = "So much matches that the search was given up. One more word helps, or a rarer one."
+TOO_LONG = f"That's too long. Please use at most {QUERY_MAX} characters."
+TOO_SLOW = "Too many films match, so the search was stopped. Add a word, or use a rarer one."
 
 Page = str | tuple[str, int]
 
@@ -45,17 +45,17 @@ blueprint = Blueprint("films", __name__)
 
 @blueprint.get("/")
 def home() -> str:
-    """One search bar, and the best of the library below it."""
+    """A search bar, and the best films below it."""
     films = catalogue.page(limit=HOME_SHELF + HOME_POSTERS).rows
     return render_template("user/home.html", films=films, shelf=HOME_SHELF)
 
 
 @blueprint.get("/search")
 def search() -> Page:
-    """Films for `q`: words in any order, the last one as a prefix, "a phrase" as it stands. `after` continues.
+    """Films for `q`: words in any order, the last one as a prefix, "a phrase" as it is. `after` continues.
 
-    `type`, `genre`, `decade` and `country` narrow it; `facets=yes` counts what else there is, for pages without
-    JavaScript, which otherwise asks for that at its own address.
+    `type`, `genre`, `decade` and `country` narrow the search. `facets=yes` puts the facets on the page, for browsers
+    without JavaScript; facets.js fetches them from /search/facets.
     """
     text = _text()
     if len(text) > QUERY_MAX:
@@ -69,18 +69,18 @@ def search() -> Page:
     except TooSlow:
         return _problem(text, TOO_SLOW, 503)
     except BadQuery as error:
-        if after or narrow != ANY:  # a link that we made, tampered with
+        if after or narrow != ANY:  # one of our links, tampered with
             raise
         return _problem(text, sentence(str(error)), 400)
     if single(request.args, "facets") == "yes" and context["page"].rows:
-        with suppress(TooSlow):  # the films are there
+        with suppress(TooSlow):  # the page still has the films
             context |= _facets(context["text"], narrow, on_page=True)
     return render_template("user/search.html", **context)
 
 
 @blueprint.get("/search/facets")
 def search_facets() -> str:
-    """What a search can be narrowed to, with counts: a piece of HTML for the page of results."""
+    """The facets of a search with counts: an HTML fragment for the results page."""
     text = _text()
     if not text or len(text) > QUERY_MAX:
         raise BadQuery("a search text is needed")
@@ -89,11 +89,11 @@ def search_facets() -> str:
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    """Films and people for what is being typed: {"suggestions": [{kind, id, text, detail, url}]}, best first."""
+    """Films and people for an unfinished text: {"suggestions": [{kind, id, text, detail, url}]}, best first."""
     text = _text()
     found = suggestions.suggest(text) if 0 < len(text) <= QUERY_MAX else []
     response = jsonify(suggestions=[{**asdict(item), "url": _page_of(item)} for item in found])
-    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"
+    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_MAX_AGE}"
     return response
 
 
@@ -117,7 +117,7 @@ def _facets(text: str, narrow: Narrow, *, on_page: bool) -> dict[str, Any]:
 
 
 def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
-    """What the page of results shows. A text that finds nothing is corrected where that finds something in time.
+    """What the results page shows. A text without matches is corrected if that finds films in time.
 
     Raises:
         BadQuery, TooSlow: as `search_movies`.
@@ -127,7 +127,7 @@ def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
     if not after:
         context["people"] = _people(text, narrow)
         if not page.rows:
-            with suppress(TooSlow):  # that nothing matches has been found out
+            with suppress(TooSlow):  # then the page just says that nothing matches
                 context |= _instead(text, narrow)
     searched = context["text"]
     context["filters"] = narrowing.filters(searched, narrow, on_page=single(request.args, "facets") == "yes")
@@ -136,12 +136,12 @@ def _results(text: str, narrow: Narrow, after: str | None) -> dict[str, Any]:
 
 
 def _people(text: str, narrow: Narrow) -> list[dict[str, Any]]:
-    """Those of the name; none beside films that were narrowed down."""
+    """People of that name; none if the search is narrowed."""
     return people_named(text, PEOPLE_SHOWN) if narrow == ANY else []
 
 
 def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
-    """For a search that found nothing: what it finds without filters, corrected, or with fewer words."""
+    """For a search without matches: its matches without filters, corrected, or with fewer words."""
     if narrow != ANY:
         unfiltered = search_movies(text, limit=1)
         if unfiltered.rows:
@@ -155,6 +155,6 @@ def _instead(text: str, narrow: Narrow) -> dict[str, Any]:
 
 
 def _shorter(text: str) -> list[tuple[str, int | None]]:
-    """Other texts for a search that found nothing, with the number of films that each finds (None: not counted)."""
+    """Other texts for a search without matches, each with its number of films (None: not counted)."""
     found = ((other, search_movies(other, limit=1)) for other in spelling.shorter(text))
     return list(islice(((other, page.total) for other, page in found if page.rows), SUGGESTED_TEXTS))

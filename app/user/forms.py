@@ -1,7 +1,4 @@
-"""The user app's own forms. The rules for names and passwords are in `app.db.accounts`.
-
-What is checked here spares a round trip.
-"""
+"""The user app's forms. The rules for names and passwords are in `app.db.accounts`."""
 
 from __future__ import annotations
 
@@ -19,23 +16,23 @@ class SignUpForm(Form):
     username = StringField("Name", [InputRequired("Choose a name."), Length(max=NAME_MAX, message=TOO_LONG)])
     password = PasswordField("Password", [InputRequired("Choose a password."), _LENGTH])
     repeated = PasswordField(
-        "Password again",
-        [InputRequired("Enter the password again."), EqualTo("password", "The two passwords differ.")],
+        "Confirm password",
+        [InputRequired("Enter the password again."), EqualTo("password", "The passwords don't match.")],
     )
 
 
 class ChangePasswordForm(Form):
-    """Another password, by somebody who knows the present one."""
+    """A new password; asks for the current one."""
 
-    current = PasswordField("Present password", [InputRequired("Enter your present password."), _LENGTH])
+    current = PasswordField("Current password", [InputRequired("Enter your current password."), _LENGTH])
     password = PasswordField("New password", [InputRequired("Choose a new password."), _LENGTH])
     repeated = PasswordField(
-        "New password again",
-        [InputRequired("Enter the new password again."), EqualTo("password", "The two passwords differ.")],
+        "Confirm new password",
+        [InputRequired("Enter the new password again."), EqualTo("password", "The passwords don't match.")],
     )
 
 
 class DeleteAccountForm(Form):
-    """The end of an account: asks for the password again, because a browser left open must not be enough."""
+    """Delete the account. Asks for the password, so that an unattended browser isn't enough."""
 
     current = PasswordField("Your password", [InputRequired("Enter your password."), _LENGTH])

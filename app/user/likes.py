@@ -1,4 +1,4 @@
-"""The heart on every film, and the page of the films that one likes."""
+"""The Like button on every film, and the page of a user's likes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILMS_PER_PAGE = 48
 
 
 class Sort(NamedTuple):
-    """How "my films" can be sorted: by one of `likes.SORTS`, in which direction, and what it's called."""
+    """An order of the likes page: one of `likes.SORTS`, the direction, and its name on the page."""
 
     by: str
     descending: bool
@@ -29,40 +29,40 @@ class Sort(NamedTuple):
 
 
 SORTS = {
-    "newest": Sort("liked", True, "Liked most recently"),
-    "first": Sort("liked", False, "Liked longest ago"),
+    "newest": Sort("liked", True, "Recently liked first"),
+    "first": Sort("liked", False, "Recently liked last"),
     "title": Sort("title", False, "Title, A to Z"),
-    "rating": Sort("rating", True, "Best rated"),
-    "latest": Sort("year", True, "Latest films"),
-    "earliest": Sort("year", False, "Earliest films"),
+    "rating": Sort("rating", True, "Highest rated"),
+    "latest": Sort("year", True, "Newest films"),
+    "earliest": Sort("year", False, "Oldest films"),
 }
 _LIKED = Markup(
-    '{film} is among <a href="{mine}">your films</a>. '
-    '<button class="link-button" form="hearts" formaction="{action}" name="like" value="no">Undo</button>'
+    '{film} was added to <a href="{likes}">your likes</a>. '
+    '<button class="link-button" form="likes" formaction="{action}" name="like" value="no">Undo</button>'
 )
 _UNLIKED = Markup(
-    "{film} is no longer among your films. "
-    '<button class="link-button" form="hearts" formaction="{action}" name="like" value="yes">Undo</button>'
+    "{film} was removed from your likes. "
+    '<button class="link-button" form="likes" formaction="{action}" name="like" value="yes">Undo</button>'
 )
 
-blueprint = Blueprint("favourites", __name__)
+blueprint = Blueprint("likes", __name__)
 
 
 @blueprint.app_template_global()
 def liked() -> frozenset[str] | None:
-    """The films that the signed-in person likes, read once a request; None when nobody is signed in."""
+    """The films that the signed-in user likes, read once per request; None if nobody is signed in."""
     if "liked" not in g:
         g.liked = likes.liked(current_user.user_id) if current_user.is_authenticated else None
-    mine: frozenset[str] | None = g.liked
-    return mine
+    films: frozenset[str] | None = g.liked
+    return films
 
 
 @blueprint.post("/films/<film_id>/like")
 def like(film_id: str) -> Response | tuple[Response, int]:
-    """Like a film (`like` is "yes") or no longer ("no"): any number of times, with the same end.
+    """Like a film (`like` is "yes") or unlike it ("no"). Idempotent.
 
-    likes.js gets JSON, and 401 with the address of the log-in page when the session has ended. A browser without
-    JavaScript goes back to where it was, and is offered to undo it.
+    likes.js gets JSON, or 401 with the address of the log-in page if the session has ended. Without JavaScript the
+    browser goes back to the page it came from, which offers an undo.
     """
     wanted = once(request.form, "like")
     if wanted not in {"yes", "no"}:
@@ -70,20 +70,20 @@ def like(film_id: str) -> Response | tuple[Response, int]:
     here = local_target(once(request.form, "next"), url_for("film.show", film_id=film_id))
     if not current_user.is_authenticated:
         return _log_in_first(film_id, here)
-    change, said = (likes.like, _LIKED) if wanted == "yes" else (likes.unlike, _UNLIKED)
+    change, message = (likes.like, _LIKED) if wanted == "yes" else (likes.unlike, _UNLIKED)
     change(current_user.user_id, film_id)
     if _in_script():
         return jsonify(liked=wanted == "yes")
-    action, mine = url_for("favourites.like", film_id=film_id), url_for("favourites.show")
-    flash(said.format(film=_name(film_id), action=action, mine=mine), "success")
+    action = url_for("likes.like", film_id=film_id)
+    flash(message.format(film=_name(film_id), action=action, likes=url_for("likes.show")), "success")
     return redirect(here)
 
 
 @blueprint.errorhandler(CSRFError)
 def too_old(_: CSRFError) -> Response | tuple[Response, int]:
-    """A token ends with its session: whoever has logged out in another tab is to log in, not to load the page anew."""
+    """A CSRF token ends with its session: after logging out in another tab, log in rather than reload."""
     view_args = request.view_args or {}
-    stale = "csrf_token" in request.form and "film_id" in view_args  # without any, it is no heart of ours
+    stale = "csrf_token" in request.form and "film_id" in view_args  # without a token it isn't our button
     if current_user.is_authenticated or not stale:
         return error_page(400, CSRF_TEXT)
     here = local_target(request.form.get("next"), url_for("film.show", **view_args))
@@ -97,20 +97,27 @@ def _log_in_first(film_id: str, here: str) -> Response | tuple[Response, int]:
 
 
 def _in_script() -> bool:
-    return request.headers.get("X-Requested-With") == "hearts"
+    return request.headers.get("X-Requested-With") == "like"
 
 
 def _name(film_id: str) -> str:
     try:
         return f"“{find_document('movies', film_id)['title']}”"
-    except NotFound:  # deleted a moment ago; a like doesn't ask
+    except NotFound:  # deleted meanwhile; a like doesn't check
         return "The film"
 
 
 @blueprint.get("/my-films")
+def old_address() -> Response:
+    """The page's former address."""
+    query = request.query_string.decode("ascii", "replace")
+    return redirect(url_for("likes.show") + (f"?{query}" if query else ""), 301)
+
+
+@blueprint.get("/likes")
 @login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def show() -> str:
-    """The films that the signed-in person likes, and their taste in words."""
+    """The films that the signed-in user likes, and their taste in words."""
     name = single(request.args, "sort") or next(iter(SORTS))
     if name not in SORTS:
         raise BadQuery(f"sort must be one of {', '.join(SORTS)}")

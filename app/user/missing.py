@@ -1,4 +1,4 @@
-"""The page where a film or a person would be."""
+"""The page for a missing film or person."""
 
 from __future__ import annotations
 
@@ -8,5 +8,7 @@ from app.web.errors import error_page
 
 
 def missing(what: str) -> Response:
-    """404, with a search box and the way to all films. To be sent as well for what can't be an id: nothing has it."""
-    return error_page(404, f"There is no such {what} in the library, or no longer.", template="user/missing.html")
+    """404 with a search box and a link to the catalogue; also for malformed ids, which nothing has."""
+    return error_page(
+        404, f"There is no such {what} in the library. It may have been removed.", template="user/missing.html"
+    )

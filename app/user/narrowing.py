@@ -1,6 +1,6 @@
-"""What a search is narrowed to (type, genre, decade, country): read from the address, and put into words and links.
+"""The filters of a search: read from the address, and shown as words and links.
 
-In addresses it is `type`, `genre`, `decade` (1990) and `country`, each once at most.
+The parameters are `type`, `genre`, `decade` (1990) and `country`, each at most once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from app.web.query import single
 KIND_WORDS = {"MOVIE": "Films", "SHOW": "Series"}
 GROUPS = {"type": "Type", "genre": "Genre", "decade": "Decade", "country": "Country"}  # parameter: heading
 DECADE_DIGITS = 4
-CHOICES_SHOWN = 30  # of each facet
-VALUE_MAX = 200  # characters; no genre or country has a longer name
-_KEPT = {"facets": "yes"}  # in an address: the facets are on the page
+CHOICES_SHOWN = 30  # per facet
+VALUE_MAX = 200  # characters; no genre or country is longer
+_ON_PAGE = {"facets": "yes"}  # in an address: the facets are on the page
 
 
 class Choice(NamedTuple):
-    """One value of a facet: its words, how many films it leaves (None: not counted), and where it leads to."""
+    """A value of a facet: its name, the number of films it leaves (None: not counted), and its link."""
 
     text: str
     films: int | None
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The choices of one facet under their heading."""
+    """The choices of one facet and their heading."""
 
     name: str
     heading: str
@@ -40,10 +40,10 @@ class Group(NamedTuple):
 
 
 def narrow_from(args: MultiDict[str, str]) -> Narrow:
-    """What the address narrows the search to; empty values don't.
+    """The filters in an address. Empty values are ignored.
 
     Raises:
-        BadQuery: a parameter given twice, too long, or a decade that isn't a year.
+        BadQuery: a parameter is given twice or too long, or the decade isn't a year.
     """
     values = {name: single(args, name).strip() for name in GROUPS}
     if too_long := [name for name, value in values.items() if len(value) > VALUE_MAX]:
@@ -60,32 +60,32 @@ def narrow_from(args: MultiDict[str, str]) -> Narrow:
 
 
 def parameters(narrow: Narrow) -> dict[str, Any]:
-    """The parameters of an address that narrow a search like this."""
+    """The address parameters for these filters."""
     values = {"type": narrow.kind, "genre": narrow.genre, "decade": narrow.decade, "country": narrow.country}
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def words(name: str, value: str | int) -> str:
-    """A value as people say it: SHOW is "Series", 1990 is "1990s"."""
+    """A value as pages show it: SHOW is "Series", 1990 is "1990s"."""
     if name == "type":
         return KIND_WORDS.get(str(value), str(value))
     return f"{value}s" if name == "decade" else str(value)
 
 
 def filters(text: str, narrow: Narrow, *, on_page: bool) -> list[Choice]:
-    """What is chosen, each with the address of the search without it. `on_page` as for `groups`."""
+    """The active filters, each with the address of the search without it. `on_page` as for `groups`."""
     chosen = parameters(narrow)
-    kept = chosen | _KEPT if on_page else chosen
+    kept = chosen | _ON_PAGE if on_page else chosen
     return [Choice(words(name, value), None, True, _url(text, kept, {name: None})) for name, value in chosen.items()]
 
 
 def groups(text: str, narrow: Narrow, facets: Facets, *, on_page: bool) -> list[Group]:
-    """The facets as links: to the search with a value, or without it where it is chosen; if they are `on_page`, as
-    without JavaScript, they are on the next one too.
+    """The facets as links that add a filter, or remove an active one.
 
-    What can't narrow the search any more is left out: values that all films have, and facets without any other.
+    If they are `on_page` (without JavaScript), they are on the linked pages too. Leaves out values that all films
+    have, and facets without other values.
     """
-    chosen = parameters(narrow) | (_KEPT if on_page else {})
+    chosen = parameters(narrow) | (_ON_PAGE if on_page else {})
     counted = {
         "type": facets.kinds,
         "genre": facets.genres,
@@ -100,7 +100,7 @@ def groups(text: str, narrow: Narrow, facets: Facets, *, on_page: bool) -> list[
 
 
 def _choices(text: str, chosen: dict[str, Any], name: str, values: Counts, all_films: int) -> list[Choice]:
-    """Of a facet that is chosen only the value: the counts are of films that have it. Of others what leaves fewer."""
+    """Only the chosen value of an active facet, as counts are of films that have it; otherwise values that narrow."""
     choices = []
     for value, films in values:
         on = chosen.get(name) == str(value)

@@ -1,4 +1,4 @@
-"""A person's page, and the names that are offered while one types."""
+"""A person's page, and suggestions of names."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from app.user.missing import missing
 from app.web.filters import plural
 from app.web.query import single
 
-# Heading of a role's films.
-ROLES = {"DIRECTOR": "Directed", "WRITER": "Written", "ACTOR": "Acted in"}
-CARDS = 12  # of each role; further films are a list of titles, which keeps the page small
+# Headings by role.
+ROLES = {"DIRECTOR": "Directed", "WRITER": "Wrote", "ACTOR": "Acted in"}
+CARDS = 12  # per role; further films are a list of titles, which keeps the page small
 SUGGESTIONS = 8
-SUGGESTIONS_KEPT = 60  # seconds that a browser may reuse them
+SUGGESTIONS_MAX_AGE = 60  # seconds that a browser may cache them
 
 blueprint = Blueprint("people", __name__)
 
 
 @blueprint.get("/people/<person_id>")
 def show(person_id: str) -> str | Response:
-    """A person's films, by what they did in them; what they are known for comes first."""
+    """A person's films by role; the role they are known for comes first."""
     try:
         person = person_directory.person(person_id)
     except (NotFound, BadQuery):
@@ -31,10 +31,10 @@ def show(person_id: str) -> str | Response:
 
 @blueprint.get("/suggest/people")
 def suggest() -> Response:
-    """{"people": [{id, name, detail}]} of the `role` whose names have words that begin so, most films first."""
+    """{"people": [{id, name, detail}]} of the `role` whose names match the unfinished `q`, most films first."""
     role, text = single(request.args, "role"), single(request.args, "q")
     found = person_directory.find(text, role=role or None, limit=SUGGESTIONS, unfinished=True)
     people = [{"id": row["_id"], "name": row["name"], "detail": plural(row["films"], "film")} for row in found]
     response = jsonify(people=people)
-    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_KEPT}"
+    response.headers["Cache-Control"] = f"private, max-age={SUGGESTIONS_MAX_AGE}"
     return response

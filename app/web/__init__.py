@@ -1,4 +1,4 @@
-"""What the user app and the admin app share: settings, security, accounts, errors, health and the look."""
+"""What the user app and the admin app share: settings, security, accounts, errors, health checks and the look."""
 
 from app.web.factory import build_app
 

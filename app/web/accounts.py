@@ -1,7 +1,7 @@
-"""Who is signed in: Flask-Login on top of the server-side sessions of `app.db.accounts.sessions`.
+"""Sign-in: Flask-Login with the server-side sessions of `app.db.accounts.sessions`.
 
-The browser's cookie holds only a random token. Logging out deletes the session on the server, so that a copy of the
-cookie is worth nothing afterwards.
+The cookie holds only a random token. Logging out deletes the session on the server, which makes copies of the cookie
+useless.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.db.accounts import sessions
 
 
 class Account:
-    """The signed-in account, in the shape that Flask-Login asks for; its id is the token of its session."""
+    """The signed-in account, as Flask-Login expects it; its id is the session's token."""
 
     is_authenticated = True
     is_active = True
@@ -34,7 +34,7 @@ class Account:
 
 
 def init_app(app: Flask) -> None:
-    """Load the account of each request from its session."""
+    """Load each request's account from its session."""
     manager = LoginManager()
     manager.login_view = "accounts.log_in"
     manager.login_message = "Please log in first."
@@ -42,25 +42,25 @@ def init_app(app: Flask) -> None:
     # The token is the whole secret. Binding it to an address would log people out between Wi-Fi and mobile data.
     manager.session_protection = None
     manager.user_loader(_load)
-    # A plain global, asked only where a template names it. Flask-Login's context processor would load the account for
-    # every template, the page included that says that the database is away.
+    # A global loads the account only where a template uses it. Flask-Login's context processor would do so for every
+    # template, even for the page that says that the database is unavailable.
     manager.init_app(app, add_context_processor=False)
     app.jinja_env.globals["current_user"] = current_user
 
 
 def sign_in(user: dict[str, Any]) -> None:
-    """Start a new session for a user whose password was right: as `users.authenticate` returned it, or just made.
+    """Start a new session for `user`, as returned by `users.authenticate` or just created.
 
     Raises:
         DatabaseUnavailable: the session can't be stored.
     """
     token = sessions.open_session(user["_id"], current_app.config["APP_NAME"], user.get("credential"))
-    session.clear()  # whatever the browser brought along was given to somebody not yet known
+    session.clear()  # drop everything from before the log-in
     login_user(Account(user, token))
 
 
 def sign_out() -> None:
-    """End the session, on the server first: should that fail, the browser still shows the truth."""
+    """End the session, on the server first: if that fails, the browser still shows the true state."""
     if current_user.is_authenticated:
         sessions.close_session(current_user.get_id(), current_app.config["APP_NAME"])
         logout_user()
@@ -68,7 +68,7 @@ def sign_out() -> None:
 
 
 def local_target(target: str | None, default: str) -> str:
-    """Where to go after logging in: a path of this app, never another site."""
+    """`target` if it is a path of this app, never another site; else `default`."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return default
     if any(ord(character) < 0x20 for character in target):  # browsers drop tabs and newlines: "/\t/evil"

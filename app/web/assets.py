@@ -1,4 +1,4 @@
-"""Static files under a fingerprint of their content: browsers keep them for good, and a release changes the path."""
+"""Static files under a fingerprint of their content: browsers cache them forever, and each release changes the path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("assets", __name__, template_folder="templates")
 
 @functools.cache
 def fingerprint() -> str:
-    """One fingerprint for all files: simple, and they change with a release only."""
+    """One fingerprint for all files, as they change only with a release."""
     digest = hashlib.sha256()
     for path in sorted(path for path in DIRECTORY.rglob("*") if path.is_file()):
         digest.update(str(path.relative_to(DIRECTORY)).encode() + b"\0" + path.read_bytes())
@@ -27,7 +27,7 @@ def fingerprint() -> str:
 
 @blueprint.get("/static/<version>/<path:filename>")
 def static(version: str, filename: str) -> Response:
-    """A file; one asked for by another release's fingerprint is served too, but not kept."""
+    """A file. With another release's fingerprint it is served, too, but not cached."""
     response = send_from_directory(DIRECTORY, filename)
     current = version == fingerprint()
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "no-cache"
@@ -36,13 +36,13 @@ def static(version: str, filename: str) -> Response:
 
 @blueprint.get("/favicon.ico")
 def favicon() -> BaseResponse:
-    """Asked for by what doesn't read the page's link to the icon."""
+    """For clients that ignore the page's link to the icon."""
     return redirect(asset("icon.svg"))
 
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Films may be found by search engines; forms have nothing for them."""
+    """Search engines may index films, but not forms."""
     return Response(ROBOTS, mimetype="text/plain")
 
 

@@ -15,29 +15,29 @@ from werkzeug.exceptions import HTTPException
 from app.db.core import BadQuery, DatabaseError, DatabaseUnavailable, NotFound, TooSlow, time_limit
 
 RETRY_AFTER = 5  # seconds; an election takes about that long
-LOOK_UP_TIMEOUT_S = 1.0  # of who is signed in: an error page doesn't wait for that as a page does
+LOOK_UP_TIMEOUT_S = 1.0  # for loading the account: error pages don't wait as long as others
 
-# status: (title, what happened and what to do)
+# status: (title, explanation)
 TEXTS = {
-    400: ("That request didn't make sense", "Something in the address or the form isn't as it should be."),
-    403: ("Not for this account", "Your account may not see this page."),
-    404: ("Nothing on this reel", "There is no such page. It may have moved, or the address has a typing mistake."),
-    405: ("Not like that", "This address can't be used in that way."),
-    413: ("Too much at once", "What you sent is larger than this page takes."),
-    429: ("A short intermission", "There were too many attempts. Please wait a moment before you try again."),
-    500: ("The film tore", "Something went wrong on our side. It has been noted; please try again in a while."),
-    503: ("The projector is warming up", "The library's database doesn't answer just now. Try again in a few seconds."),
+    400: ("That request didn't make sense", "Something is wrong with the address or the form."),
+    403: ("No access", "Your account isn't allowed to see this page."),
+    404: ("Nothing on this reel", "This page doesn't exist. It may have moved, or there is a typo in the address."),
+    405: ("That doesn't work here", "This address doesn't accept that kind of request."),
+    413: ("Too large", "What you sent is larger than this page accepts."),
+    429: ("A short intermission", "Too many attempts. Please wait a moment, then try again."),
+    500: ("The film tore", "Something went wrong on our side and has been logged. Please try again later."),
+    503: ("The projector is warming up", "The library's database isn't responding. Please try again in a few seconds."),
 }
 UNSAVED_TEXT = (
-    "The library's database doesn't answer just now, so it isn't certain whether what you sent has been saved. "
-    "Go back in a few seconds, look, and send it again if it hasn't."
+    "The library's database isn't responding, so your changes may or may not have been saved. "
+    "Go back in a few seconds, check, and send them again if they weren't."
 )
-SLOW_TEXT = "That took too long to find, so the library gave up. Ask for less at once: more words, or fewer results."
-CSRF_TEXT = "This form had expired, or cookies are switched off. Go back, reload the page and send it again."
+SLOW_TEXT = "That took too long and was stopped. Ask for less at once: use more words, or fewer results."
+CSRF_TEXT = "This form has expired, or cookies are turned off. Go back, reload the page and send it again."
 
 
 def init_app(app: Flask) -> None:
-    """Answer every error with a page."""
+    """Answer all errors with a page."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, lambda _: error_page(400, CSRF_TEXT))
     app.register_error_handler(RateLimitExceeded, _too_many)
@@ -50,21 +50,21 @@ def init_app(app: Flask) -> None:
 def error_page(
     status: int, text: str | None = None, *, retry_after: int | None = None, template: str = "web/error.html"
 ) -> Response:
-    """The page for a status. It asks the database for nothing when that may be what failed, else who is signed in."""
+    """The page for a status. It loads the account only if the database isn't what may have failed."""
     title, default = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
-    if _host_refused():  # no address can be built for a host that isn't ours, so there is no page to send
+    if _host_refused():  # no URL can be built for a foreign host, so a page can't be rendered
         response = make_response(f"{title}.\n", status, {"Content-Type": "text/plain; charset=utf-8"})
     else:
         page = render_template(
             template,
-            error_page=True,  # messages wait for the next page that isn't one
-            account_unknown=status >= 500 or not _account_is_known(),  # the layout then leaves out who is signed in
+            error_page=True,  # flashed messages wait for the next normal page
+            account_unknown=status >= 500 or not _account_is_known(),  # the layout then leaves out the account
             status=status,
             title=title,
             message=text or default,
             reference=g.get("request_id"),
             again=request.method == "GET" and status in {500, 503},
-            anew=request.method == "GET" and status == 400 and bool(request.endpoint and request.query_string),
+            start_over=request.method == "GET" and status == 400 and bool(request.endpoint and request.query_string),
             waits=request.method == "GET" and retry_after is not None and status == 503,
         )
         response = make_response(page, status)
@@ -74,24 +74,24 @@ def error_page(
 
 
 def _account_is_known() -> bool:
-    """Whether the layout may ask who is signed in: not when looking that up is slow, or fails for its part."""
+    """Whether the layout can show the account: not if loading it is slow or fails."""
     with suppress(DatabaseError), time_limit(LOOK_UP_TIMEOUT_S):
-        return current_user.is_authenticated is not None  # nobody is known, too
+        return current_user.is_authenticated is not None  # an anonymous visitor is known, too
     return False
 
 
 def _unavailable(_: DatabaseUnavailable) -> Response:
-    """A page can be asked for again without harm. Of what was sent nobody knows whether it arrived."""
+    """A GET can be repeated. A POST may have been saved or not."""
     return error_page(503, None if request.method == "GET" else UNSAVED_TEXT, retry_after=RETRY_AFTER)
 
 
 def sentence(reason: str) -> str:
-    """Of `rows must be 25` it makes `Rows must be 25.`; an empty reason stays empty: the page has words of its own."""
+    """`rows must be 25` -> `Rows must be 25.`; an empty reason stays empty: the page has a default text."""
     return f"{reason[0].upper()}{reason[1:].rstrip('.')}." if reason else ""
 
 
 def _http_error(error: HTTPException) -> Response:
-    if error.code is None or error.code < 400:  # a redirect of the router's
+    if error.code is None or error.code < 400:  # a redirect from Werkzeug's routing
         return make_response(error.get_response())
     response = error_page(error.code)
     for name, value in error.get_headers(request.environ):
@@ -101,13 +101,13 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def limit_passed() -> tuple[str, int]:
-    """What to say to whoever is past a limit, and the seconds to wait."""
+    """The message for an exceeded rate limit, and the seconds to wait."""
     limits = (limiter.current_limit for limiter in current_app.extensions["limiter"])
     limit = next((limit for limit in limits if limit and limit.breached), None)
     wait = max(1, int(limit.reset_at - time.time())) if limit else 60
     minutes = -(-wait // 60)
     when = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return f"There were too many attempts. Please try again in {when}.", wait
+    return f"Too many attempts. Please try again in {when}.", wait
 
 
 def _too_many(_: RateLimitExceeded) -> Response:

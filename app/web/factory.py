@@ -1,4 +1,4 @@
-"""Puts an app together from its blueprints and everything both apps share."""
+"""Builds an app from its blueprints and everything both apps share."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def build_app(
     paced: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Flask:
-    """An app ready to be served. Nothing is connected to yet: the database is asked at the first request.
+    """An app ready to serve. It connects to the database at the first request.
 
     Args:
-        import_name: the package that holds the app's templates.
-        name: "user" or "admin"; names the cookie, and the kind of its log-in sessions.
+        import_name: the package with the app's templates.
+        name: "user" or "admin"; part of the cookie's name, and the kind of its sessions.
         blueprints: the app's own pages.
         home: endpoint of the start page.
-        limited: endpoints whose POST is limited per address and per account, against guessing.
-        limited_per_address: endpoints whose POST is limited per address alone: a refusal there is no wrong guess.
-        paced: endpoints whose POST is limited per address and per account -> to how many, as "60 per minute".
+        limited: endpoints whose POSTs are limited per address and per account, against guessing.
+        limited_per_address: endpoints whose POSTs are limited per address only: a refusal there is no wrong guess.
+        paced: endpoint -> limit of its POSTs per address and per account, such as "60 per minute".
         overrides: Flask settings that win over the environment, for tests.
 
     Raises:
         SettingError: the environment lacks a setting or has a wrong one.
     """
     app = Flask(import_name, static_folder=None)
-    app.url_map.strict_slashes = False  # a slash too many at the end of an address finds the page all the same
+    app.url_map.strict_slashes = False  # tolerate a trailing slash
     app.config.from_mapping(flask_settings(name))
     app.config.from_mapping(overrides or {})
     app.config["APP_NAME"] = name
@@ -48,7 +48,7 @@ def build_app(
     connect(DatabaseConfig.from_env(application=f"film-library-{name}"))
 
     if proxies := app.config["PROXY_COUNT"]:
-        # Host comes as it is: nginx passes on the one it was asked for, and X-Forwarded-Host is whatever a client says.
+        # nginx passes the Host header on; X-Forwarded-Host is whatever a client sends, so it isn't used.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     request_log.init_app(app)
     request_metrics.init_app(app)

@@ -1,4 +1,4 @@
-"""How values are written out in the templates."""
+"""Template filters that format values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    """Make the filters known to the app's templates."""
+    """Register the filters."""
     for function in (thousands, rounded, runtime, day, score, plural):
         app.add_template_filter(function)
 
@@ -19,7 +19,7 @@ def thousands(number: int) -> str:
 
 
 def rounded(number: int, digits: int = 2) -> int:
-    """An estimate to as many digits as it deserves: 5137 -> 5100."""
+    """An estimate, rounded to its significant digits: 5137 -> 5100."""
     return round(number, digits - len(str(number)))
 
 
@@ -35,7 +35,7 @@ def day(moment: datetime) -> str:
 
 
 def score(value: float) -> str:
-    """A score out of ten with one decimal: 8.9."""
+    """A score out of ten with one decimal place: 8.9."""
     return f"{value:.1f}"
 
 

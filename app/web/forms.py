@@ -1,4 +1,4 @@
-"""The forms that both apps have, and the base of all others."""
+"""The base of all forms, and the log-in form of both apps."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-# No account has a longer name or password: what exceeds these is not worth the work of hashing.
+# No account has a longer name or password, so longer ones needn't be hashed.
 NAME_MAX = 64
 PASSWORD_MAX = 256
-TOO_LONG = "That is too long."
+TOO_LONG = "That's too long."
 
 
 class Form(FlaskForm):
     """A form protected against CSRF."""
 
     def begin(self) -> None:
-        """Let the browser put the focus where something is wrong, or else on the first field."""
+        """Have the browser focus the first field with an error, or the first field."""
         fields = [field for field in self if field.name != "csrf_token"]
         first = next((field for field in fields if field.errors), fields[0])
         first.render_kw = {**(first.render_kw or {}), "autofocus": True}
 
 
 class LogInForm(Form):
-    """Name and password; says nothing about the rules for either, which are the sign-up form's."""
+    """Name and password, without the sign-up form's rules for them."""
 
     username = StringField("Name", [InputRequired("Enter your name."), Length(max=NAME_MAX, message=TOO_LONG)])
     password = PasswordField(

@@ -12,13 +12,13 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """200 as long as the process answers; says nothing about the database."""
+    """200 as long as the process answers, whatever the database does."""
     return _answer("ok")
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """200 when films can be read from the database, else 503 with Retry-After."""
+    """200 if films can be read from the database, else 503 with Retry-After."""
     try:
         ping()
     except DatabaseUnavailable:

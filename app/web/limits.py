@@ -1,11 +1,10 @@
-"""Limits on guessing, and on what a program does faster than people.
+"""Rate limits: on guessing passwords, and on requests faster than people make them.
 
-Guessing is limited per address and per account: for who is signed in the own one, or else the name tried from that
-address. Such a name isn't limited for everybody at once: anyone could then keep its owner out by guessing wrong on
-purpose. The counts are in the database, so that all workers and hosts share them. While the database is away each
-worker counts in its own memory.
+Guessing is limited per address and per account: the signed-in account, or the name tried from that address. A name
+isn't limited for all addresses together, because then anyone could lock its owner out by guessing wrong. The counts
+are in the database, shared by all workers and hosts. While it is unavailable, each worker counts in memory.
 
-What is often done, and only shall have a bound, each worker counts in its memory anyway: it costs no round trip.
+Frequent requests that only need a bound are always counted in each worker's memory, which saves a round trip.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from limits.storage import MongoDBStorage
 
 from app.db.accounts import rate_limit
 
-# A person mistypes a few times, a program tries thousands. Addresses get more room: a household shares one.
+# People mistype a few times, programs try thousands. An address gets more attempts: households share one.
 PER_ADDRESS = "20 per minute; 100 per hour"
 PER_NAME = "10 per 15 minutes"
-COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than let a person wait through an election for a counter
+COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than make users wait through an election
 
 
 class CounterStorage(MongoDBStorage):
-    """The storage of `limits` for MongoDB URIs (being defined registers it for them), but for its end.
+    """The storage of `limits` for MongoDB with another `__del__`; defining the class registers it for such URIs.
 
-    The original opens a connection in order to close it, and closes it even when the interpreter is shutting down,
-    where PyMongo waits for ever for a thread that can't start any more: a worker told to stop would hang.
+    The original opens a connection just to close it, even while the interpreter shuts down. There PyMongo waits forever
+    for a thread that can't start any more, and a stopping worker hangs.
     """
 
-    STORAGE_SCHEME = ["mongodb", "mongodb+srv"]  # noqa: RUF012 - the original's type
+    STORAGE_SCHEME = ["mongodb", "mongodb+srv"]  # noqa: RUF012 - as in the base class
 
     def __del__(self) -> None:
         if self._storage is not None and not sys.is_finalizing():
@@ -45,10 +44,7 @@ class CounterStorage(MongoDBStorage):
 
 
 def init_app(app: Flask, guessable: Sequence[str], per_address: Sequence[str], paced: Mapping[str, str]) -> None:
-    """Limit the POSTs of endpoints where one can guess, of others per address only, and of those with a pace.
-
-    A pace, "60 per minute", holds for each worker.
-    """
+    """Limit POSTs: of guessable endpoints, of others per address only, and of paced ones (per worker)."""
     _limit_guesses(app, guessable, per_address)
     _set_paces(app, paced)
 
@@ -71,7 +67,7 @@ def _limit_guesses(app: Flask, guessable: Sequence[str], per_address: Sequence[s
 
 
 def _set_paces(app: Flask, paces: Mapping[str, str]) -> None:
-    """Per address, and per account: whoever has many of the one hasn't many of the other."""
+    """Per address and per account: an abuser with many of one rarely has many of the other."""
     limiter = Limiter(_client_network, app=app, storage_uri="memory://", key_prefix=app.config["APP_NAME"])
     for endpoint, pace in paces.items():
         view: Any = app.view_functions[endpoint]
@@ -81,12 +77,12 @@ def _set_paces(app: Flask, paces: Mapping[str, str]) -> None:
 
 
 def _refused(response: Response) -> bool:
-    """Whether a guess failed: a success redirects, and logging in often is no guessing."""
+    """Whether a guess failed. Successes redirect, and don't count."""
     return not 300 <= response.status_code < 400
 
 
 def _client_network() -> str:
-    """The client's address; of IPv6 the /64, because a single client has all of it."""
+    """The client's address; for IPv6 its /64, because one client has all of it."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
@@ -97,7 +93,7 @@ def _client_network() -> str:
 
 
 def _own_account() -> str:
-    """The signed-in account; "" for none."""
+    """The signed-in account, or ""."""
     return f"account {current_user.user_id}" if current_user.is_authenticated else ""
 
 
@@ -106,9 +102,9 @@ def _anonymous() -> bool:
 
 
 def _account_tried() -> str:
-    """The own account, wherever it is used from; or else the name tried, however it is written, and where from.
+    """The signed-in account, or else the normalised name tried and the client's network.
 
-    The name is hashed: what people type there by mistake may be their password.
+    The name is hashed, because people may type their password there by mistake.
     """
     if own := _own_account():
         return own

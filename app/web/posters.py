@@ -1,4 +1,4 @@
-"""Sending films' posters, the same from both apps: their addresses stand for the content, to be kept for good."""
+"""Serves posters in both apps. A poster's address names its content, so browsers cache it forever."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from app.db.films import posters
 from app.web.assets import YEAR
 
 ADDRESS = "/posters/<film_id>/<version>-<size>.webp"
-"""The rule of the endpoint `posters.show`, which both apps have."""
+"""The URL rule of `posters.show` in both apps."""
 
 
 def poster_response(film_id: str, version: str, size: str) -> BaseResponse:
-    """A film's poster; the version of a page that has been open for long leads to the present one.
+    """A film's poster. An old version, from a page opened before, redirects to the current one.
 
     Raises:
         NotFound: there is no such film, or it has no poster.
     """
     try:
-        present, content = posters.read(film_id, size)
-    except BadQuery as error:  # what can't be an id is nobody's
+        current, content = posters.read(film_id, size)
+    except BadQuery as error:  # a malformed id
         raise NotFound(str(error)) from error
-    if version != present:
-        moved = redirect(url_for("posters.show", film_id=film_id, version=present, size=size))
+    if version != current:
+        moved = redirect(url_for("posters.show", film_id=film_id, version=current, size=size))
         moved.headers["Cache-Control"] = "no-cache"
         return moved
     response: Response = make_response(content)

@@ -1,4 +1,4 @@
-"""Reading the query string. What comes out is a plain string, so that no operator can hide in it."""
+"""Reads parameters as plain strings, so that no MongoDB operator can hide in them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from app.db.core import BadQuery
 
 
 def once(args: MultiDict[str, str], name: str, default: str = "") -> str:
-    """The value of a parameter that may be given once.
+    """The value of a parameter that may be given at most once.
 
     Raises:
-        BadQuery: it is given twice: which of them counts is a guess, and guesses differ between layers.
+        BadQuery: it is given twice. Layers would differ in which value they use.
     """
     values = args.getlist(name)
     if len(values) > 1:
@@ -20,12 +20,12 @@ def once(args: MultiDict[str, str], name: str, default: str = "") -> str:
 
 
 def single(args: MultiDict[str, str], name: str, default: str = "") -> str:
-    """As `once`, for what people don't write at length.
+    """As `once`, for short texts.
 
     Raises:
-        BadQuery: also when it holds a control character.
+        BadQuery: also if it contains a control character.
     """
     value = once(args, name, default)
     if any(ord(character) < 0x20 and character not in "\t\r\n" for character in value):
-        raise BadQuery(f"{name} holds a control character")
+        raise BadQuery(f"{name} contains a control character")
     return value

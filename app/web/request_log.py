@@ -1,6 +1,6 @@
-"""One JSON line per request on standard error, where journald takes it.
+"""Logs each request as a line of JSON on standard error, for journald.
 
-It holds neither the query string (what people search for is their affair), nor form data, cookies or tokens.
+Leaves out query strings (searches are private), form data, cookies and tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flask import Flask, Response, g, has_request_context, request
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON; what `extra={"fields": ...}` holds comes along."""
+    """A log record as one line of JSON, with the fields in `extra={"fields": ...}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

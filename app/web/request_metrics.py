@@ -1,7 +1,6 @@
-"""How many requests each page answered and how long they took, for Prometheus: GET /metrics, for this host only.
+"""Request counts and durations by endpoint for Prometheus: GET /metrics, from this host only.
 
-Where an app has several processes, PROMETHEUS_MULTIPROC_DIR names the directory where they count together; it must be
-empty when the app starts.
+An app with several processes sums them up in the directory PROMETHEUS_MULTIPROC_DIR, which must be empty at the start.
 """
 
 from __future__ import annotations
@@ -17,15 +16,17 @@ from prometheus_client.registry import Collector
 
 # Seconds. A page should take less than 50 ms, and waits up to 30 s for a new primary.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})  # clients make up others, and each label is a series for good
+METHODS = frozenset(
+    {"GET", "HEAD", "POST", "OPTIONS"}
+)  # clients can send any method, and each would be a new time series
 
-REGISTRY, MORE = "film_library_metrics", "film_library_more_metrics"  # of app.extensions
+REGISTRY, MORE = "film_library_metrics", "film_library_more_metrics"  # keys of app.extensions
 
 blueprint = Blueprint("metrics", __name__)
 
 
 def init_app(app: Flask) -> None:
-    """Count every request from now on."""
+    """Count all requests."""
     registry = app.extensions[REGISTRY] = CollectorRegistry()
     app.extensions[MORE] = []
     name = app.config["APP_NAME"]
@@ -55,19 +56,19 @@ def init_app(app: Flask) -> None:
 
 
 def add_collector(app: Flask, collector: Collector) -> None:
-    """Have /metrics of this app ask a collector, too, at every scrape."""
+    """Add a collector that is asked at each scrape."""
     app.extensions[MORE].append(collector)
 
 
 @blueprint.get("/metrics")
 def scrape() -> Response:
-    """The figures in Prometheus' text format; for anybody but this host there is no such page."""
+    """The metrics in Prometheus' text format; 404 for other hosts."""
     if not _from_this_host():
         abort(404)
     registry = current_app.extensions[REGISTRY]
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped
     text = exposition.generate_latest(registry)
     for collector in current_app.extensions[MORE]:
         more = CollectorRegistry()
@@ -79,5 +80,5 @@ def scrape() -> Response:
 def _from_this_host() -> bool:
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:  # no address: a socket file without a proxy that says who is there
+    except ValueError:  # no address: a Unix socket without a proxy
         return False

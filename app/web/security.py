@@ -1,4 +1,4 @@
-"""Response headers, CSRF protection and cache rules, the same for every route, errors included."""
+"""Response headers, CSRF protection and cache rules for all routes, errors included."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Browsers heed these over TLS only; over plain HTTP they complain of the second.
+# Browsers follow these over TLS only, and warn about the second over plain HTTP.
 TLS_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",  # one year, ASVS 5.0 3.4.1
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -36,16 +36,16 @@ TLS_HEADERS = {
 
 
 def init_app(app: Flask) -> None:
-    """Check every unsafe request for its CSRF token, and send the headers with every response."""
+    """Check the CSRF token of unsafe requests, and send the headers with all responses."""
     CSRFProtect(app)
-    app.session_interface = _NotWithPublicAnswers()
+    app.session_interface = _NotInPublicResponses()
     app.after_request(_add_headers)
 
 
-class _NotWithPublicAnswers(SecureCookieSessionInterface):
-    """Keeps the cookie out of what is the same for everybody: a cache may keep that, and then whoever logs in or out.
+class _NotInPublicResponses(SecureCookieSessionInterface):
+    """Keeps the session cookie out of public responses, which caches may share between users.
 
-    Flask would send `Vary: Cookie` with it, as Flask-Login looks into the session at every request.
+    It also avoids `Vary: Cookie`, which Flask would send because Flask-Login reads the session at every request.
     """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -58,6 +58,6 @@ def _add_headers(response: Response) -> Response:
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.update(TLS_HEADERS)
     if "Cache-Control" not in response.headers:
-        # A page made for somebody (or holding a form's token) is kept by no cache; others are asked for again.
+        # Personal pages, and pages with a form's token, aren't cached; others are revalidated.
         response.headers["Cache-Control"] = "no-store" if session else "private, no-cache"
     return response

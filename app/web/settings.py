@@ -1,4 +1,4 @@
-"""Flask's configuration, made from the environment (README, "Configuration of the apps")."""
+"""Flask's configuration from the environment."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 from app.settings import SettingError, setting
 
-SECRET_KEY_MIN_LENGTH = 32  # characters; the signature of the session cookie is only as strong as its key
-REQUEST_MAX_BYTES = 64 * 1024  # the largest form there is (sign up) is far below 1 kB
+SECRET_KEY_MIN_LENGTH = 32  # characters; the session cookie's signature is only as strong as its key
+REQUEST_MAX_BYTES = 64 * 1024  # the largest form, sign-up, is well below 1 kB
 
 
 def flask_settings(app_name: str) -> dict[str, Any]:
-    """Flask's configuration for one of the apps.
+    """Flask's configuration for one app.
 
     Args:
-        app_name: "user" or "admin". Cookies ignore ports, so that each app needs a cookie name of its own.
+        app_name: "user" or "admin". Cookies ignore ports, so each app needs its own cookie name.
 
     Raises:
-        SettingError: no secret key, a short one, or a value that isn't allowed.
+        SettingError: the secret key is missing or too short, or a value isn't allowed.
     """
     secret_key = setting("FILM_LIBRARY_SECRET_KEY")
     if len(secret_key) < SECRET_KEY_MIN_LENGTH:
@@ -27,7 +27,7 @@ def flask_settings(app_name: str) -> dict[str, Any]:
     hosts = [host.strip() for host in setting("FILM_LIBRARY_TRUSTED_HOSTS", "").split(",") if host.strip()]
     return {
         "SECRET_KEY": secret_key,
-        # Browsers take a __Host- cookie over TLS only, and no other host or path can set it.
+        # Browsers accept a __Host- cookie over TLS only, and no other host or path can set it.
         "SESSION_COOKIE_NAME": f"__Host-{cookie}" if secure else cookie,
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -37,7 +37,7 @@ def flask_settings(app_name: str) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": REQUEST_MAX_BYTES,
         "MAX_FORM_MEMORY_SIZE": REQUEST_MAX_BYTES,
         "MAX_FORM_PARTS": 50,
-        # The token lives as long as the session it is bound to: a form left open over lunch still works.
+        # A token lives as long as its session, so that a form left open over lunch still works.
         "WTF_CSRF_TIME_LIMIT": None,
     }
 

@@ -46,15 +46,15 @@ def person(inventory: Inventory) -> Iterator[Person]:
     somebody.send("/sign-up", "/sign-up", username=somebody.name, password=PASSWORD, repeated=PASSWORD)
     yield somebody
     somebody.send("/account/delete", "/account/delete", current=PASSWORD)
-    assert "Log in" in somebody.get("/my-films")
+    assert "Log in" in somebody.get("/likes")
 
 
 def test_likes_are_kept_and_lead_to_others(person: Person) -> None:
-    liked = re.findall(r'class="heart"[^>]*formaction="/films/([^"/]+)/like"', person.get("/catalogue"))[:3]
+    liked = re.findall(r'class="like"[^>]*formaction="/films/([^"/]+)/like"', person.get("/catalogue"))[:3]
     assert len(liked) == 3
     for film in liked:
         person.send(f"/films/{film}/like", "/catalogue", like="yes", next="/catalogue")
-    assert set(liked) <= set(re.findall(r"/films/([^\"/]+)/like", person.get("/my-films")))
+    assert set(liked) <= set(re.findall(r"/films/([^\"/]+)/like", person.get("/likes")))
     assert not set(liked) & set(re.findall(r"/films/([^\"/]+)/like", person.get("/catalogue")))
     assert "card-reason" in person.get("/for-you")
     kept = json.loads(person.get("/account/export"))

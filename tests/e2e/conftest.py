@@ -1,4 +1,4 @@
-"""Both apps served on loopback as they are deployed, and a real browser in front of them."""
+"""Both apps served on loopback as deployed, and a real browser."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from app.db.transfer import Sample
 from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
 
-WELL_KNOWN = 200  # critics' reviews; some 400 films of the sample have as many
+WELL_KNOWN = 200  # critics' reviews; some 400 films of the sample have that many
 
-# What a browser does by itself (updates, sync, probes) has no place in a test.
+# Without the browser's own traffic (updates, sync, probes).
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -68,7 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, cluster: LocalCluster) -> Ite
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, or else the one that `playwright install chromium` puts into place."""
+    """Debian's Chromium, or else the one from `playwright install chromium`."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
@@ -78,7 +78,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def tour(site: Site, chromium: Browser) -> Iterator[Tour]:
-    """Windows of one test. At its end none may have shown an error or broken the content security policy."""
+    """The windows of a test. None may log an error or violate the content security policy."""
     with Tour(site, chromium) as tour:
         yield tour
     assert tour.complaints == []

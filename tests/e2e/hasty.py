@@ -1,4 +1,4 @@
-"""The user app that gives up on its database after two seconds instead of thirty: tests wait for that."""
+"""The user app with a database timeout of two seconds instead of thirty, to keep tests short."""
 
 from app.db.core import connection
 from app.user import create_app

@@ -1,4 +1,4 @@
-"""The apps on loopback as they are deployed: under gunicorn, in a process of their own."""
+"""Serves the apps on loopback as deployed: under gunicorn, in their own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START_TIMEOUT = 60.0  # seconds
 
 @contextmanager
 def served(name: str, cluster: LocalCluster, directory: Path, factory: str | None = None) -> Iterator[str]:
-    """One app under gunicorn, made by its own factory or another one; gives its address when it is ready."""
+    """One app under gunicorn, from its own or another factory. Yields its address when it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -53,5 +53,5 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) 
             with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - http, to a server started here
                 return
         except (urllib.error.URLError, OSError):
-            time.sleep(0.05)  # between two questions, not instead of one
+            time.sleep(0.05)  # between two checks
     pytest.fail(f"{address} did not become ready:\n{log.read_text()[-3000:]}")

@@ -1,4 +1,4 @@
-"""Many records at once in a real browser: edited, followed and undone, with JavaScript and without."""
+"""Bulk changes in a real browser: edit, follow, undo, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODES = {"desk": DESK, "dark phone": DARK_PHONE, "without JavaScript": {**DARK_P
 
 
 def root_at_the_list(tour: Tour, options: dict[str, Any]) -> Page:
-    """A superadmin at a list of some films."""
+    """A superadmin on a list of some films."""
     page = tour.window(**options)
     log_in(page, tour.site.admin, "rootadmin")
     page.goto(tour.site.admin + FOUND)
@@ -24,7 +24,7 @@ def root_at_the_list(tour: Tour, options: dict[str, Any]) -> Page:
 
 
 def state(page: Page, text: str) -> None:
-    """The job's page comes to say so, by its script or by refreshing itself."""
+    """Wait for the job's page to show the state, by its script or by refreshing."""
     expect(page.get_by_role("status").filter(has_text=re.compile(f"^{text}$"))).to_be_visible(timeout=20_000)
 
 
@@ -32,33 +32,33 @@ def state(page: Page, text: str) -> None:
 def test_all_of_a_list_is_edited_and_undone(tour: Tour, mode: str) -> None:
     root = root_at_the_list(tour, MODES[mode])
 
-    def sound(page: Page) -> None:
-        if mode != "without JavaScript":  # axe is a script itself
+    def check(page: Page) -> None:
+        if mode != "without JavaScript":  # axe is a script
             assert faults(page) == []
 
     root.get_by_role("checkbox", name=re.compile("all of this list")).check()
     follow(root, root.get_by_role("button", name="Edit…"))
-    sound(root)
+    check(root)
     root.get_by_label("Field").select_option("genres")
     root.get_by_label("Change").select_option("add")
     root.get_by_label("Value").fill("remembered")
     follow(root, root.get_by_role("button", name="Preview"))
     expect(root.get_by_text("Genres: remembered added")).to_be_visible()
-    sound(root)
+    check(root)
     follow(root, root.get_by_role("button", name=re.compile(r"^Edit \d+ films$")))
     state(root, "done")
-    sound(root)
+    check(root)
     job = root.url
-    follow(root, root.get_by_role("link", name="What it did to each record"))
-    sound(root)
+    follow(root, root.get_by_role("link", name="Changes by record"))
+    check(root)
     root.goto(job)
     follow(root, root.get_by_role("button", name="Undo"))
     state(root, "done")
     root.goto(tour.site.admin + "/collections/movies?filter=genres.contains.remembered")
-    expect(root.get_by_text("Nothing meets this condition")).to_be_visible()
+    expect(root.get_by_text("No records match this condition")).to_be_visible()
     for path in ("/jobs", "/audit-log"):
         root.goto(tour.site.admin + path)
-        sound(root)
+        check(root)
 
 
 def test_the_audit_log_fits_a_phone(tour: Tour) -> None:
@@ -74,7 +74,7 @@ def test_the_audit_log_fits_a_phone(tour: Tour) -> None:
     assert faults(root) == []
 
 
-def test_a_deletion_asks_for_the_number(tour: Tour) -> None:
+def test_a_deletion_is_confirmed_by_the_number(tour: Tour) -> None:
     root = root_at_the_list(tour, DARK_PHONE)
     root.locator("tbody").get_by_role("checkbox").first.check()
     follow(root, root.get_by_role("button", name="Delete…"))

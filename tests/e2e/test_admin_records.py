@@ -1,4 +1,4 @@
-"""What administrators do with records in a real browser: in dialogs, without JavaScript, and by keyboard alone."""
+"""Records in a real browser: in dialogs, without JavaScript, and by keyboard only."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ def rows(page: Page) -> Locator:
     return page.get_by_role("rowheader")
 
 
-def meant(tour: Tour, said: str) -> None:
-    """Take the one complaint of the browser's that a test has provoked."""
-    assert [said in complaint for complaint in tour.complaints] == [True]
+def expect_complaint(tour: Tour, text: str) -> None:
+    """Clear the one browser error that the test has provoked."""
+    assert [text in complaint for complaint in tour.complaints] == [True]
     tour.complaints.clear()
 
 
 def add_film(page: Page, title: str) -> None:
-    """Through the dialog, from the list of movies."""
+    """Through the dialog on the list of movies."""
     page.get_by_role("link", name="New film").click()
     dialog(page).get_by_label("Title (required)").fill(title)
     dialog(page).get_by_label("Type (required)").select_option("MOVIE")
     dialog(page).get_by_label("Year").fill("2026")
     with page.expect_navigation():
         dialog(page).get_by_role("button", name="Add film").click()
-    expect(page.get_by_role("status").filter(has_text="The film is added.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="The film has been added.")).to_be_visible()
 
 
 def only(page: Page, title: str) -> None:
-    """The list of the films with this title."""
+    """Open the list of films with this title."""
     page.goto(f"{page.url.split('/collections')[0]}{MOVIES}?filter=title.eq.{title}")
 
 
-def test_a_film_is_added_changed_and_deleted_in_dialogs(boss: Page, tour: Tour) -> None:
+def test_a_film_is_added_edited_and_deleted_in_dialogs(boss: Page, tour: Tour) -> None:
     title = "Made in a dialog"
     add_film(boss, title)
     only(boss, title)
@@ -66,63 +66,63 @@ def test_a_film_is_added_changed_and_deleted_in_dialogs(boss: Page, tour: Tour) 
     expect(year).to_have_accessible_description("Year must be a whole number.")
     expect(year).to_have_value("soon")
     expect(dialog(boss).get_by_label("Minutes")).to_have_value("90")
-    meant(tour, "/edit: 422")
+    expect_complaint(tour, "/edit: 422")
     year.fill("2025")
     with boss.expect_navigation():
         dialog(boss).get_by_role("button", name="Save").click()
-    expect(boss.get_by_text("The changes are saved.")).to_be_visible()
+    expect(boss.get_by_text("Your changes have been saved.")).to_be_visible()
     expect(boss.get_by_role("row", name=title)).to_contain_text("2025")
 
     rows(boss).get_by_role("link").click()
     dialog(boss).get_by_role("link", name="Delete").click()
-    expect(dialog(boss)).to_contain_text("Nothing else points at it.")
+    expect(dialog(boss)).to_contain_text("No other records refer to it.")
     with boss.expect_navigation():
-        dialog(boss).get_by_role("button", name="Delete the film").click()
-    expect(boss.get_by_text("Nothing meets this condition.")).to_be_visible()
+        dialog(boss).get_by_role("button", name="Delete film").click()
+    expect(boss.get_by_text("No records match this condition.")).to_be_visible()
 
 
-def test_what_was_typed_in_a_dialog_is_not_thrown_away(boss: Page) -> None:
+def test_closing_a_dialog_with_changes_asks_first(boss: Page) -> None:
     boss.get_by_role("link", name="New film").click()
     dialog(boss).get_by_label("Title (required)").fill("Half typed")
     questions: list[str] = []
     boss.once("dialog", lambda question: (questions.append(question.message), question.dismiss()))
     boss.keyboard.press("Escape")
     expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Half typed")
-    assert questions == ["Close without saving what you typed?"]
+    assert questions == ["Discard your changes?"]
     boss.once("dialog", lambda question: question.accept())
     dialog(boss).get_by_role("button", name="Close").click()
     expect(dialog(boss)).to_be_hidden()
     expect(boss.get_by_role("link", name="New film")).to_be_focused()
 
 
-def test_a_dialog_keeps_what_was_typed_when_the_library_is_out_of_reach(boss: Page, tour: Tour) -> None:
+def test_a_dialog_keeps_the_input_when_offline(boss: Page, tour: Tour) -> None:
     boss.get_by_role("link", name="New film").click()
     dialog(boss).get_by_label("Title (required)").fill("Kept")
     boss.context.set_offline(True)
     dialog(boss).get_by_role("button", name="Add film").click()
-    expect(dialog(boss).get_by_role("alert")).to_contain_text("Nothing is lost")
+    expect(dialog(boss).get_by_role("alert")).to_contain_text("Nothing you typed is lost")
     expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Kept")
     boss.context.set_offline(False)
-    meant(tour, "ERR_INTERNET_DISCONNECTED")
+    expect_complaint(tour, "ERR_INTERNET_DISCONNECTED")
 
 
-def test_a_session_that_ended_costs_nothing_of_what_was_typed(boss: Page, tour: Tour) -> None:
+def test_a_dialog_keeps_the_input_when_the_session_ends(boss: Page, tour: Tour) -> None:
     boss.get_by_role("link", name="New film").click()
-    dialog(boss).get_by_label("Title (required)").fill("Typed in vain?")
+    dialog(boss).get_by_label("Title (required)").fill("Typed before")
     dialog(boss).get_by_label("Type (required)").select_option("MOVIE")
     boss.context.clear_cookies()
     dialog(boss).get_by_role("button", name="Add film").click()
     expect(dialog(boss).get_by_role("alert")).to_contain_text("Your session has ended")
-    expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Typed in vain?")
+    expect(dialog(boss).get_by_label("Title (required)")).to_have_value("Typed before")
     with boss.expect_popup() as opened:
-        dialog(boss).get_by_role("link", name="Log in in another tab").click()
+        dialog(boss).get_by_role("link", name="Log in in a new tab").click()
     opened.value.get_by_label("Name").fill("boss")
     opened.value.get_by_label("Password", exact=True).fill(PASSWORD)
     opened.value.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(opened.value.get_by_role("link", name="New film")).to_be_visible()
     with boss.expect_navigation():
         dialog(boss).get_by_role("button", name="Add film").click()
-    expect(boss.get_by_role("status").filter(has_text="The film is added.")).to_be_visible()
+    expect(boss.get_by_role("status").filter(has_text="The film has been added.")).to_be_visible()
     assert {complaint.rsplit(maxsplit=1)[-1] for complaint in tour.complaints} == {"401"}
     tour.complaints.clear()
 
@@ -142,11 +142,11 @@ def test_two_administrators_edit_one_film(tour: Tour, boss: Page) -> None:
     dialog(boss).get_by_label("Year").fill("2002")
     dialog(boss).get_by_label("Seasons").fill("3")
     dialog(boss).get_by_role("button", name="Save").click()
-    expect(dialog(boss).get_by_role("alert")).to_contain_text("Somebody changed this record while you did")
-    meant(tour, "/edit: 409")
+    expect(dialog(boss).get_by_role("alert")).to_contain_text("Someone changed this record while you were editing it")
+    expect_complaint(tour, "/edit: 409")
     expect(dialog(boss).get_by_label("Minutes")).to_have_value("80")
     expect(dialog(boss).get_by_label("Seasons")).to_have_value("3")
-    dialog(boss).get_by_label("Take over theirs: 2001").check()
+    dialog(boss).get_by_label("Keep theirs: 2001").check()
     with boss.expect_navigation():
         dialog(boss).get_by_role("button", name="Save").click()
     expect(boss.get_by_role("row", name="Twice edited")).to_contain_text(re.compile("2001.*80"))
@@ -171,7 +171,7 @@ def test_a_reference_is_picked_by_keyboard(boss: Page, tour: Tour) -> None:
     expect(film).to_have_accessible_description("The Social Network (2010)")
 
 
-def test_more_rows_come_while_one_scrolls(boss: Page, tour: Tour) -> None:
+def test_scrolling_loads_more_rows(boss: Page, tour: Tour) -> None:
     boss.goto(f"{tour.site.admin}{MOVIES}?sort=title&rows=25")
     expect(rows(boss)).to_have_count(25)
     area = boss.get_by_role("region", name="Movies")
@@ -183,8 +183,8 @@ def test_more_rows_come_while_one_scrolls(boss: Page, tour: Tour) -> None:
     assert titles == sorted(titles)
     assert len(set(titles)) == 75
     boss.get_by_label("Select all shown").check()
-    expect(boss.get_by_text("With the 75 selected")).to_be_visible()
-    expect(boss).to_have_url(re.compile("after="))  # where a reload comes back to
+    expect(boss.get_by_text("With 75 selected:")).to_be_visible()
+    expect(boss).to_have_url(re.compile("after="))  # so that a reload comes back here
     with boss.expect_navigation():
         boss.get_by_role("link", name="Next").first.click()
     assert rows(boss).first.inner_text() > titles[-1]
@@ -226,11 +226,11 @@ def test_everything_works_without_javascript(tour: Tour) -> None:
     expect(rows(page)).to_have_text(["The Social Network"])
     page.get_by_text("Columns", exact=True).click()
     page.get_by_label("Genres").uncheck()
-    page.get_by_role("button", name="Show these").click()
+    page.get_by_role("button", name="Apply").click()
     expect(page.get_by_role("columnheader", name="Genres")).to_be_hidden()
     page.get_by_text("Views", exact=True).click()
-    page.get_by_label("Keep this list as").fill("Social")
-    follow(page, page.get_by_role("button", name="Keep", exact=True))
+    page.get_by_label("Save this list as").fill("Social")
+    follow(page, page.get_by_role("button", name="Save", exact=True))
     page.goto(f"{tour.site.admin}{MOVIES}")
     page.get_by_text("Views (1)", exact=True).click()
     page.get_by_role("link", name="Social", exact=True).click()
@@ -241,14 +241,14 @@ def test_everything_works_without_javascript(tour: Tour) -> None:
     expect(page.get_by_label("Seasons")).to_have_accessible_description("Seasons must be at least 0.")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="Delete").click()
-    page.get_by_role("button", name="Delete the film").click()
-    expect(page.get_by_role("alert")).to_contain_text("Other records point at this one.")
+    page.get_by_role("button", name="Delete film").click()
+    expect(page.get_by_role("alert")).to_contain_text("Other records refer to this one.")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name=re.compile("^[0-9]+ credits$")).click()
     expect(page.get_by_role("heading", level=1, name="Credits")).to_be_visible()
 
 
-def test_a_record_by_keyboard_alone(boss: Page, tour: Tour) -> None:
+def test_a_record_by_keyboard_only(boss: Page, tour: Tour) -> None:
     only(boss, "Gravity")
     rows(boss).get_by_role("link").focus()
     boss.keyboard.press("Enter")
@@ -259,7 +259,7 @@ def test_a_record_by_keyboard_alone(boss: Page, tour: Tour) -> None:
     expect(dialog(boss).get_by_role("heading", name="Edit Gravity")).to_be_focused()
     boss.keyboard.press("Tab")
     expect(dialog(boss).get_by_label("Title (required)")).to_be_focused()
-    for _ in range(60):  # the focus stays in the dialog, or goes to the browser's own controls
+    for _ in range(60):  # the focus stays in the dialog, or moves to the browser's controls
         boss.keyboard.press("Tab")
         assert boss.evaluate(
             "() => document.activeElement === document.body || !!document.activeElement.closest('dialog')"
@@ -270,7 +270,7 @@ def test_a_record_by_keyboard_alone(boss: Page, tour: Tour) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_opens_on_a_page_is_sound_too(tour: Tour, mode: str) -> None:
+def test_dialogs_and_tools_have_no_faults(tour: Tour, mode: str) -> None:
     page = tour.window(**MODES[mode])
     log_in(page, tour.site.admin, "boss")
     only(page, "Gravity")
@@ -287,4 +287,4 @@ def test_what_opens_on_a_page_is_sound_too(tour: Tour, mode: str) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Add credit").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    assert faults(page) == []  # with the mistakes said
+    assert faults(page) == []  # with the errors shown

@@ -1,4 +1,4 @@
-"""The dashboards' charts in a real browser: by pointer, by keyboard alone, without JavaScript, on a phone."""
+"""Charts in a real browser: by pointer, by keyboard, without JavaScript, on a phone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ VALUE = re.compile(r"^\d{4}: [\d,]+ films?$")
 
 
 def dashboard(page: Page, tour: Tour) -> Locator:
-    """The chart of films by year, after logging in; the figures are there when it is."""
+    """The chart of films by year, after logging in. Visible once the figures are counted."""
     log_in(page, tour.site.admin, "boss")
     chart = page.locator("section", has=page.get_by_role("heading", name="Films by year"))
     expect(chart).to_be_visible()
     return chart
 
 
-def test_a_column_says_its_value_to_the_pointer_and_to_the_arrow_keys(tour: Tour) -> None:
+def test_a_columns_value_by_pointer_and_arrow_keys(tour: Tour) -> None:
     chart = dashboard(tour.window(), tour)
     tip = chart.get_by_role("status")
     expect(tip).to_be_hidden()
@@ -43,7 +43,7 @@ def test_a_column_says_its_value_to_the_pointer_and_to_the_arrow_keys(tour: Tour
     expect(tip).to_be_hidden()
 
 
-def test_a_chart_is_read_without_javascript(tour: Tour) -> None:
+def test_a_chart_without_javascript(tour: Tour) -> None:
     chart = dashboard(tour.window(java_script_enabled=False, viewport=PHONE), tour)
     title = chart.locator(".plot-band title").last.text_content()
     assert title
@@ -54,7 +54,7 @@ def test_a_chart_is_read_without_javascript(tour: Tour) -> None:
     )
 
 
-def test_nothing_sticks_out_of_a_phone(tour: Tour) -> None:
+def test_dashboards_fit_a_phone(tour: Tour) -> None:
     page = tour.window(viewport=PHONE)
     dashboard(page, tour)
     for path in ("/", "/?by=month", "/system"):

@@ -1,4 +1,4 @@
-"""What people do in the two apps, from beginning to end, with and without JavaScript, and by keyboard alone."""
+"""Journeys through both apps, with and without JavaScript, and by keyboard only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_administrator_pages_through_the_films(tour: Tour, javascript: bool) 
     page.get_by_role("main").get_by_role("link", name="Movies").click()
     heading(page, "Movies")
     page.get_by_label("Rows").select_option("25")
-    follow(page, page.get_by_role("button", name="Show"))
+    follow(page, page.locator(".list-options").get_by_role("button", name="Apply"))
     follow(page, page.get_by_role("link", name="Title"))
 
     def titles() -> list[str]:
@@ -66,11 +66,11 @@ def test_an_administrator_pages_through_the_films(tour: Tour, javascript: bool) 
     heading(page, "Log in")
 
 
-def test_by_keyboard_alone(tour: Tour) -> None:
+def test_by_keyboard_only(tour: Tour) -> None:
     page, name = tour.window(), new_name()
     page.goto(tour.site.user)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Search films")).to_be_focused()
@@ -96,7 +96,7 @@ def test_by_keyboard_alone(tour: Tour) -> None:
     expect(page.get_by_role("status")).to_have_text(f"Welcome, {name}.")
 
 
-def test_a_member_by_keyboard_alone(tour: Tour) -> None:
+def test_a_member_by_keyboard_only(tour: Tour) -> None:
     page = tour.window()
     sign_up(page, tour.site.user, new_name())
     page.goto(f"{tour.site.user}/search?q=the")
@@ -107,32 +107,32 @@ def test_a_member_by_keyboard_alone(tour: Tour) -> None:
     expect(page.get_by_role("link", name="Remove the filter drama").first).to_be_visible()
 
     title = page.locator("main .card-title").first.inner_text()
-    heart = page.get_by_role("button", name=f"Like {title}", exact=True)
+    like = page.get_by_role("button", name=f"Like {title}", exact=True)
     tab_to(page, f"Like {title}")
     for pressed in ("true", "false", "true"):
         with page.expect_response(re.compile("/like$")):
             page.keyboard.press("Enter")
-        expect(heart).to_have_attribute("aria-pressed", pressed)
+        expect(like).to_have_attribute("aria-pressed", pressed)
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Undo")).to_be_focused()
     page.keyboard.press("Shift+Tab")
-    expect(heart).to_be_focused()
+    expect(like).to_be_focused()
 
-    tab_to(page, "My films", key="Shift+Tab")
+    tab_to(page, "Your likes", key="Shift+Tab")
     with page.expect_event("load"):
         page.keyboard.press("Enter")
-    heading(page, "My films")
+    heading(page, "Your likes")
     tab_to(page, f"Like {title}")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("No film yet")).to_be_visible()
+    expect(page.get_by_text("No likes yet")).to_be_visible()
     tab_to(page, "Undo")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 film", exact=True)).to_be_visible()
-    expect(heart).to_be_focused()
+    expect(like).to_be_focused()
 
 
 def tab_to(page: Page, text: str, key: str = "Tab") -> None:
-    """Press Tab until what has the focus is called so, and see that the focus is visible on the way."""
+    """Press Tab until the element with this name has the focus, checking that the focus is always visible."""
     for _ in range(80):
         page.keyboard.press(key)
         words, outline = page.evaluate(
@@ -159,7 +159,7 @@ def test_the_password_can_be_shown(tour: Tour) -> None:
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "password")
 
 
-def test_mistakes_are_said_beside_the_field(tour: Tour) -> None:
+def test_errors_appear_beside_the_field(tour: Tour) -> None:
     page = tour.window()
     page.goto(f"{tour.site.user}/sign-up")
     page.get_by_role("main").get_by_role("button", name="Sign up").click()

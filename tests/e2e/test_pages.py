@@ -1,4 +1,4 @@
-"""Every page in light at a desk and in dark on a phone: sound, within its width, readable."""
+"""All pages, in light on a desktop and in dark on a phone: accessible, and no wider than the window."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ADMIN_PAGES = [
 ]
 
 MODES = {
-    "light, at a desk": {"color_scheme": "light"},
+    "light, on a desktop": {"color_scheme": "light"},
     "dark, on a phone": {"color_scheme": "dark", "viewport": PHONE},
 }
 
-# What axe doesn't ask.
+# Checks beyond axe.
 FAULTS = """() => [
   [document.documentElement.scrollWidth > innerWidth, "wider than the window"],
   [document.querySelectorAll("main, body > header, body > footer").length !== 3, "landmarks missing"],
@@ -33,7 +33,7 @@ FAULTS = """() => [
 
 
 def faults(page: Page) -> list[str]:
-    """What is wrong with the page as it stands: by all of axe's rules (WCAG A and AA, best practices), and FAULTS."""
+    """The page's faults by axe (WCAG A and AA, best practices) and by FAULTS."""
     found = [str(fault) for fault in page.evaluate(FAULTS)]
     for violation in Axe().run(page).response["violations"]:
         nodes = ", ".join(" ".join(map(str, node["target"])) for node in violation["nodes"][:3])
@@ -42,11 +42,11 @@ def faults(page: Page) -> list[str]:
 
 
 def faults_of(page: Page, site: str, paths: list[str]) -> Iterator[str]:
-    """The faults of several pages, each of which is there but for MISSING."""
+    """The faults of several pages. All but MISSING must exist."""
     for path in paths:
         answer = page.goto(site + path)
         if answer is None or (answer.status == 404) != (path == MISSING):
-            yield f"{path} isn't the page that it should be"
+            yield f"{path} has the wrong status"
         yield from (f"{path}: {fault}" for fault in faults(page))
 
 
@@ -73,15 +73,15 @@ def test_pages_of_the_admin_app(tour: Tour, mode: str) -> None:
         ("main { min-width: 200vw }", "wider"),
     ],
 )
-def test_the_check_itself_sees_faults(tour: Tour, style: str, says: str) -> None:
-    """With a fault put in, the check above must not be silent."""
+def test_the_check_finds_faults(tour: Tour, style: str, says: str) -> None:
+    """The check above must find an injected fault."""
     page = tour.window(bypass_csp=True)
     page.goto(tour.site.user)
     page.add_style_tag(content=style)
     assert any(says in fault for fault in faults(page))
 
 
-def test_a_violation_of_the_policy_is_noticed(tour: Tour) -> None:
+def test_a_policy_violation_is_noticed(tour: Tour) -> None:
     page = tour.window()
     page.goto(tour.site.user)
     page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.evil = 1'}))")

@@ -1,4 +1,4 @@
-"""What a phone shows without scrolling, with little room for words; and windows between a phone's and a desk's."""
+"""The first screen of a phone, and tablet layouts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 from tour import PHONE, Tour, follow, new_name, sign_up
 
 FILM = "/films/Q185888"  # The Social Network
-HEADER = 170  # pixels: a row with the name and the account, one with the search, one with the pages
+HEADER = 170  # pixels: rows for name and account, search, and navigation
 
-# The parts of a text that stand in lines of their own, by the browser's own layout.
+# A text split into lines, as the browser wraps it.
 LINES = """(elements) => elements.map((element) => {
   const text = element.firstChild, lines = [];
   const range = document.createRange();
@@ -42,10 +42,10 @@ def test_the_header_leaves_room_for_the_page(tour: Tour, phone: Page, known: boo
         assert abs(account.bounding_box()["y"] - name.bounding_box()["y"]) < 5, path  # type: ignore[index]  # both are in view
         pages = phone.get_by_role("navigation", name="Site").bounding_box()
         assert pages is not None
-        assert pages["x"] < 30, "the pages begin at the left, whoever looks at them"
+        assert pages["x"] < 30, "the navigation starts at the left edge"
 
 
-def test_between_phone_and_desk_search_has_room_and_the_account_is_beside_the_name(tour: Tour) -> None:
+def test_tablets_have_room_for_search_and_account(tour: Tour) -> None:
     page = tour.window(viewport={"width": 768, "height": 700})
     _look_at_header(page, tour.site.user + FILM)
     sign_up(page, tour.site.user, f"{new_name()}_with_a_long_name")
@@ -70,7 +70,7 @@ def _look_at_header(page: Page, address: str) -> None:
     assert search["width"] > 200
 
 
-def test_the_answer_is_in_view(tour: Tour, phone: Page) -> None:
+def test_the_results_are_in_view(tour: Tour, phone: Page) -> None:
     phone.goto(f"{tour.site.user}/find")
     phone.get_by_label("Genre").select_option("drama")
     follow(phone, phone.get_by_role("button", name="Show the top 3"))
@@ -78,20 +78,20 @@ def test_the_answer_is_in_view(tour: Tour, phone: Page) -> None:
     expect(phone.locator(".card").first).to_be_in_viewport()
 
 
-def test_a_film_stands_beside_its_poster_and_its_heart_says_what_is_so(tour: Tour, phone: Page) -> None:
+def test_a_film_is_beside_its_poster_and_the_like_button_has_a_label(tour: Tour, phone: Page) -> None:
     sign_up(phone, tour.site.user, new_name())
     phone.goto(tour.site.user + FILM)
-    line = phone.locator(".heart-line")
+    line = phone.locator(".like-line")
     for part in (phone.get_by_role("heading", level=1), phone.locator(".film-poster"), line):
         expect(part).to_be_in_viewport(ratio=1)
-    heart, words = line.locator(".heart"), line.locator("> span:visible")
-    expect(words).to_have_text("Like it")
+    button, words = line.locator(".like"), line.locator("> span:visible")
+    expect(words).to_have_text("Like")
     with phone.expect_response(lambda answer: answer.url.endswith("/like")):
-        heart.click()
-    expect(words).to_have_text("You like it")
+        button.click()
+    expect(words).to_have_text("Liked")
 
 
-def test_words_stay_whole_where_they_fit(tour: Tour, phone: Page) -> None:
+def test_words_are_not_broken(tour: Tour, phone: Page) -> None:
     phone.goto(f"{tour.site.user}/catalogue?rank=200")
     for lines in phone.locator(".card-title").evaluate_all(LINES):
         assert all(line.endswith((" ", "-", "\u2013", "\u00ad")) for line in lines[:-1]), lines

@@ -1,4 +1,4 @@
-"""A poster on its way: sent by an administrator, seen by a visitor, taken away again."""
+"""A poster: uploaded by an administrator, seen by a visitor, removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ new PerformanceObserver((list) => {
 
 
 def films(tour: Tour) -> tuple[str, str]:
-    """The first two films of the catalogue: their addresses' last parts."""
+    """The ids of the catalogue's first two films."""
     page = tour.window()
     page.goto(f"{tour.site.user}/catalogue")
     links = page.locator(".card-link")
@@ -27,7 +27,7 @@ def films(tour: Tour) -> tuple[str, str]:
 
 
 def shown(page: Page) -> bool:
-    """Whether the picture has come and takes the place kept for it: two wide to three high."""
+    """Whether the image has loaded and has the aspect ratio 2:3."""
     image = page.locator("img.poster").first
     expect(image).to_be_visible()
     page.wait_for_function("() => document.querySelector('img.poster').complete")
@@ -35,7 +35,7 @@ def shown(page: Page) -> bool:
     return bool(real > 0 and abs(height / width - 1.5) < 0.02)
 
 
-def test_a_poster_is_sent_seen_and_removed(tour: Tour, tmp_path: Path) -> None:
+def test_a_poster_is_uploaded_seen_and_removed(tour: Tour, tmp_path: Path) -> None:
     first, _ = films(tour)
     file, broken = tmp_path / "poster.jpg", tmp_path / "broken.jpg"
     file.write_bytes(encoded(picture(size=(500, 500))))
@@ -43,13 +43,13 @@ def test_a_poster_is_sent_seen_and_removed(tour: Tour, tmp_path: Path) -> None:
     admin, visitor = tour.window(color_scheme="dark", viewport=PHONE), tour.window()
     log_in(admin, tour.site.admin, "boss")
     admin.goto(f"{tour.site.admin}/collections/movies/{first}")
-    follow(admin, admin.get_by_role("link", name="Add a poster"))
-    admin.get_by_label("Picture").set_input_files(broken)
-    follow(admin, admin.get_by_role("button", name="Add the poster"))
+    follow(admin, admin.get_by_role("link", name="Add poster"))
+    admin.get_by_label("Image").set_input_files(broken)
+    follow(admin, admin.get_by_role("button", name="Add poster"))
     expect(admin.get_by_text("broken or incomplete")).to_be_visible()
-    admin.get_by_label("Picture").set_input_files(file)
-    follow(admin, admin.get_by_role("button", name="Add the poster"))
-    expect(admin.get_by_role("status")).to_have_text("The poster is in place.")
+    admin.get_by_label("Image").set_input_files(file)
+    follow(admin, admin.get_by_role("button", name="Add poster"))
+    expect(admin.get_by_role("status")).to_have_text("The poster has been saved.")
     assert faults(admin) == []
 
     for path in ("/catalogue", f"/films/{first}"):
@@ -57,27 +57,27 @@ def test_a_poster_is_sent_seen_and_removed(tour: Tour, tmp_path: Path) -> None:
         assert shown(visitor)
     assert faults(visitor) == []
 
-    follow(admin, admin.get_by_role("button", name="Remove the poster"))
-    expect(admin.get_by_role("status")).to_have_text("The poster is removed.")
+    follow(admin, admin.get_by_role("button", name="Remove poster"))
+    expect(admin.get_by_role("status")).to_have_text("The poster has been removed.")
     visitor.reload()
     expect(visitor.locator("div.poster").first).to_be_visible()
 
 
-def test_nothing_moves_when_the_pictures_come(tour: Tour, tmp_path: Path) -> None:
-    """Layout shifts as the browser counts them, with pictures and without."""
+def test_loading_images_shifts_nothing(tour: Tour, tmp_path: Path) -> None:
+    """Layout shifts as the browser counts them, with and without images."""
     file = tmp_path / "poster.jpg"
     file.write_bytes(encoded(picture(size=(500, 500))))
     first, second = films(tour)
     admin = tour.window()
     log_in(admin, tour.site.admin, "boss")
     admin.goto(f"{tour.site.admin}/collections/movies/{second}/poster")
-    admin.get_by_label("Picture").set_input_files(file)
-    follow(admin, admin.get_by_role("button", name="Add the poster"))
+    admin.get_by_label("Image").set_input_files(file)
+    follow(admin, admin.get_by_role("button", name="Add poster"))
     page = tour.window(viewport=PHONE)
     page.add_init_script(COUNT_SHIFTS)
     shifts = {}
     for path in ("/", "/catalogue", f"/films/{first}", f"/films/{second}", "/log-in", "/sign-up"):
         page.goto(tour.site.user + path, wait_until="networkidle")
         shifts[path] = page.evaluate("window.shift")
-    follow(admin, admin.get_by_role("button", name="Remove the poster"))
+    follow(admin, admin.get_by_role("button", name="Remove poster"))
     assert shifts == dict.fromkeys(shifts, 0)

@@ -1,6 +1,6 @@
-"""A newcomer's whole way through the user app: find, like, be surprised, leave nothing behind.
+"""A new user's journey through the user app: search, like, get recommendations, delete the account.
 
-Pictures of each stage are kept in build/screenshots, by mode.
+Screenshots of each step are in build/screenshots, by mode.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ FURTHEST = 150  # presses of Tab
 FOLLOWING = 4  # Node.DOCUMENT_POSITION_FOLLOWING
 
 
-class Newcomer:
-    """Somebody in one window, with a camera; who in the mode "keyboard" has no mouse."""
+class NewUser:
+    """A new user in one window, taking screenshots; in the mode "keyboard" without a mouse."""
 
     def __init__(self, tour: Tour, mode: str) -> None:
         self.page = tour.window(**MODES[mode], accept_downloads=True)
@@ -61,7 +61,7 @@ class Newcomer:
         follow(self.page, link, self.click)
 
     def type(self, field: Locator, text: str) -> None:
-        """Into a text field, or the beginning of a choice."""
+        """Type into a text field, or select an option."""
         if self._keyboard:
             self._reach(field)
             self.page.keyboard.type(text)
@@ -71,15 +71,15 @@ class Newcomer:
             field.fill(text)
 
     def _reach(self, target: Locator) -> None:
-        """With Tab alone, the shorter way, and in the end one sees where one is."""
+        """Press Tab or Shift+Tab until the target has a visible focus."""
         expect(target).to_be_visible()
         for _ in range(FURTHEST):
             if target.evaluate("element => element === document.activeElement"):
                 outline = target.evaluate("element => getComputedStyle(element).outlineStyle")
                 assert outline != "none", f"no visible focus on {target}"
                 return
-            way = target.evaluate("element => element.compareDocumentPosition(document.activeElement)")
-            self.page.keyboard.press("Shift+Tab" if way & FOLLOWING else "Tab")
+            position = target.evaluate("element => element.compareDocumentPosition(document.activeElement)")
+            self.page.keyboard.press("Shift+Tab" if position & FOLLOWING else "Tab")
         pytest.fail(f"{target} can't be reached with Tab")
 
     def search(self, text: str) -> None:
@@ -87,26 +87,26 @@ class Newcomer:
         self.follow(self.page.get_by_role("search").get_by_role("button", name="Search"))
 
     def like(self, title: str) -> None:
-        """Press the heart of a film that isn't liked."""
-        heart = self.heart(title)
-        expect(heart).to_have_attribute("aria-pressed", "false")
-        self.press(heart)
+        """Like a film that isn't liked."""
+        button = self.button(title)
+        expect(button).to_have_attribute("aria-pressed", "false")
+        self.press(button)
 
     def unlike(self, title: str) -> None:
-        heart = self.heart(title)
-        expect(heart).to_have_attribute("aria-pressed", "true")
-        self.press(heart)
+        button = self.button(title)
+        expect(button).to_have_attribute("aria-pressed", "true")
+        self.press(button)
 
-    def heart(self, title: str) -> Locator:
+    def button(self, title: str) -> Locator:
         return self.page.get_by_role("main").get_by_role("button", name=f"Like {title}", exact=True)
 
-    def press(self, heart: Locator) -> None:
-        """Press a heart, or what undoes one; come back when that is saved."""
+    def press(self, button: Locator) -> None:
+        """Press a Like or Undo button, and wait until that is saved."""
         if not self.scripted:
-            self.follow(heart)
+            self.follow(button)
             return
         with self.page.expect_response(re.compile("/like$")) as sent:
-            self.click(heart)
+            self.click(button)
         assert sent.value.ok
 
 
@@ -115,49 +115,49 @@ def titles(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_newcomer_finds_likes_is_surprised_and_leaves(tour: Tour, mode: str) -> None:
-    person, name = Newcomer(tour, mode), new_name()
+def test_a_new_user_from_search_to_deletion(tour: Tour, mode: str) -> None:
+    person, name = NewUser(tour, mode), new_name()
     film = finds_a_film(person)
     signs_up_to_like_it(person, name, film)
     liked = [film, *likes_the_best(person, film)]
-    looks_through_my_films(person, liked)
-    is_surprised(person, liked)
-    says_what_it_should_be(person)
-    takes_the_data_along(person, name, liked)
-    leaves_nothing_behind(person, name)
+    looks_through_likes(person, liked)
+    gets_recommendations(person, liked)
+    chooses_by_preferences(person)
+    downloads_the_data(person, name, liked)
+    deletes_the_account(person, name)
 
 
-def finds_a_film(person: Newcomer) -> str:
-    """In spite of a slip of the fingers. Returns its title."""
+def finds_a_film(person: NewUser) -> str:
+    """Despite typos. Returns its title."""
     page = person.page
     person.visit("/")
     person.heading("What shall we watch?")
     person.picture("home")
     person.search("socail netwrok")
     assert titles(page)[0] == "The Social Network"
-    person.picture("search-with-a-slip")
+    person.picture("search-with-typos")
     person.follow(page.get_by_role("main").locator(".card-link").first)
     person.heading("The Social Network")
     person.picture("film")
     return page.get_by_role("heading", level=1).inner_text()
 
 
-def signs_up_to_like_it(person: Newcomer, name: str, film: str) -> None:
-    """Whoever isn't known is asked who they are, and then has the film among theirs."""
+def signs_up_to_like_it(person: NewUser, name: str, film: str) -> None:
+    """A visitor's like leads to sign-up and is then saved."""
     page = person.page
     person.follow(page.get_by_role("main").get_by_role("link", name=f"Like {film}", exact=True))
     person.heading("Log in")
     person.follow(page.get_by_role("main").get_by_role("link", name="Sign up"))
     person.type(page.get_by_label("Name"), name)
     person.type(page.get_by_label("Password", exact=True), PASSWORD)
-    person.type(page.get_by_label("Password again"), PASSWORD)
+    person.type(page.get_by_label("Confirm password"), PASSWORD)
     person.picture("sign-up")
     person.follow(page.get_by_role("main").get_by_role("button", name="Sign up"))
-    expect(person.heart(film)).to_have_attribute("aria-pressed", "true")
+    expect(person.button(film)).to_have_attribute("aria-pressed", "true")
 
 
-def likes_the_best(person: Newcomer, film: str) -> list[str]:
-    """Liked films leave the catalogue, and come back when that is undone. Returns what is liked at the end."""
+def likes_the_best(person: NewUser, film: str) -> list[str]:
+    """Liked films leave the catalogue and come back with Undo. Returns the liked titles."""
     page = person.page
     person.visit("/catalogue")
     assert film not in titles(page)
@@ -170,67 +170,67 @@ def likes_the_best(person: Newcomer, film: str) -> list[str]:
     expect(first).to_have_text(best)
     for title in (best, *others):
         person.like(title)
-        expect(person.heart(title)).to_be_hidden()
+        expect(person.button(title)).to_be_hidden()
     return [best, *others]
 
 
-def looks_through_my_films(person: Newcomer, liked: list[str]) -> None:
-    """And takes one out."""
-    person.visit("/my-films")
+def looks_through_likes(person: NewUser, liked: list[str]) -> None:
+    """And removes one."""
+    person.visit("/likes")
     assert sorted(titles(person.page)) == sorted(liked)
-    person.picture("my-films")
+    person.picture("likes")
     person.unlike(liked.pop())
-    person.visit("/my-films")
+    person.visit("/likes")
     assert sorted(titles(person.page)) == sorted(liked)
 
 
-def is_surprised(person: Newcomer, liked: list[str]) -> None:
+def gets_recommendations(person: NewUser, liked: list[str]) -> None:
     person.visit("/for-you")
     person.picture("for-you")
-    surprises = titles(person.page)
-    assert len(surprises) >= 12
-    assert not set(liked) & set(surprises)
+    recommended = titles(person.page)
+    assert len(recommended) >= 12
+    assert not set(liked) & set(recommended)
     expect(person.page.get_by_role("main").locator(".card-reason").first).to_have_text(re.compile(r"\w"))
 
 
-def says_what_it_should_be(person: Newcomer) -> None:
+def chooses_by_preferences(person: NewUser) -> None:
     page = person.page
     person.visit("/find")
     person.type(page.get_by_label("Genre"), "drama")
-    person.type(page.get_by_label("With (actor)"), "George Clooney")
+    person.type(page.get_by_label("Actor"), "George Clooney")
     person.follow(page.get_by_role("button", name="Show the top 3"))
     assert len(titles(page)) == 3
     person.picture("choose")
 
 
-def takes_the_data_along(person: Newcomer, name: str, liked: list[str]) -> None:
+def downloads_the_data(person: NewUser, name: str, liked: list[str]) -> None:
     person.visit("/account")
     with person.page.expect_download() as download:
-        person.click(person.page.get_by_role("link", name="Take your data along"))
+        person.click(person.page.get_by_role("link", name="Download your data"))
     kept = Path(download.value.path()).read_text(encoding="utf-8")
     assert json.loads(kept)["account"]["name"] == name
     assert all(json.dumps(title, ensure_ascii=False) in kept for title in liked)
     assert "argon2" not in kept
 
 
-def leaves_nothing_behind(person: Newcomer, name: str) -> None:
+def deletes_the_account(person: NewUser, name: str) -> None:
     page = person.page
     person.visit("/account")
-    person.follow(page.get_by_role("link", name="Delete your account"))
+    person.follow(page.get_by_role("link", name="Delete account"))
     person.type(page.get_by_label(re.compile("password")).first, PASSWORD)
     person.picture("leave")
-    person.follow(page.get_by_role("main").get_by_role("button", name="Delete everything"))
-    person.visit("/my-films")
+    person.follow(page.get_by_role("main").get_by_role("button", name="Delete account"))
+    person.visit("/likes")
     person.heading("Log in")
     person.type(page.get_by_label("Name"), name)
     person.type(page.get_by_label("Password", exact=True), PASSWORD)
     person.click(page.get_by_role("main").get_by_role("button", name="Log in"))
-    expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong name or password.")
 
 
 def test_two_tabs_show_one_state(tour: Tour) -> None:
-    """A heart pressed in one tab is pressed in the other, and the last word counts, wherever it was said."""
-    person = Newcomer(tour, "desk")
+    """A like in one tab shows in the other, and the last change counts."""
+    person = NewUser(tour, "desk")
     sign_up(person.page, person.site, new_name())
     person.visit("/search?q=social+network")
     title = titles(person.page)[0]
@@ -241,6 +241,6 @@ def test_two_tabs_show_one_state(tour: Tour) -> None:
     expect(theirs).to_have_attribute("aria-pressed", "true")
     with other.expect_response(re.compile("/like$")):
         theirs.click()
-    expect(person.heart(title)).to_have_attribute("aria-pressed", "false")
-    person.visit("/my-films")
+    expect(person.button(title)).to_have_attribute("aria-pressed", "false")
+    person.visit("/likes")
     assert titles(person.page) == []

@@ -1,4 +1,4 @@
-"""Finding films in a real browser: suggestions by keyboard and mouse, facets, and choosing by what a film should be."""
+"""Search in a real browser: suggestions by keyboard and mouse, facets, and preferences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_suggestions_by_keyboard(tour: Tour) -> None:
     expect(options(page)).to_have_text(["The Social Network2010"])
     expect(box(page)).to_have_attribute("aria-expanded", "true")
     expect(page.get_by_text("1 suggestion, use the arrow keys")).to_be_attached()
-    assert box(page).get_attribute("aria-activedescendant") is None, "nothing is chosen by itself"
+    assert box(page).get_attribute("aria-activedescendant") is None, "nothing is preselected"
 
     page.keyboard.press("Escape")
     expect(options(page)).to_be_hidden()
@@ -53,7 +53,7 @@ def test_suggestions_by_keyboard(tour: Tour) -> None:
     heading(page, "The Social Network")
 
 
-def test_enter_without_a_choice_searches(tour: Tour) -> None:
+def test_enter_without_a_suggestion_searches(tour: Tour) -> None:
     page = tour.window()
     page.goto(f"{tour.site.user}/catalogue")
     box(page).press_sequentially("social net")
@@ -72,7 +72,7 @@ def test_a_person_is_suggested_and_chosen_with_the_mouse(tour: Tour) -> None:
     expect(page.get_by_role("link", name="The Social Network").first).to_be_visible()
 
 
-def test_facets_come_beside_the_films_and_nothing_moves(tour: Tour) -> None:
+def test_facets_load_without_layout_shift(tour: Tour) -> None:
     page = tour.window()
     page.goto(f"{tour.site.user}/search?q=the")
     genre = page.get_by_role("region", name="Genre")
@@ -87,7 +87,7 @@ def test_facets_come_beside_the_films_and_nothing_moves(tour: Tour) -> None:
     expect(page).to_have_url(re.compile(r"/search\?q=the$"))
 
 
-def test_facets_have_a_heading_and_show_more_when_asked(tour: Tour) -> None:
+def test_facets_show_more_on_request(tour: Tour) -> None:
     page = tour.window()
     page.goto(f"{tour.site.user}/search?q=the")
     genre = page.get_by_role("region", name="Genre")
@@ -99,10 +99,10 @@ def test_facets_have_a_heading_and_show_more_when_asked(tour: Tour) -> None:
     cut = page.locator(".facets ul").evaluate_all(
         "all => all.filter((e) => e.scrollHeight > e.clientHeight + 1).length"
     )
-    assert cut == 0, "no list scrolls by itself"
+    assert cut == 0, "no list has its own scroll bar"
 
 
-def test_facets_on_a_phone_come_when_asked_for(tour: Tour) -> None:
+def test_facets_on_a_phone_load_on_request(tour: Tour) -> None:
     page = tour.window(viewport=PHONE)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -112,20 +112,20 @@ def test_facets_on_a_phone_come_when_asked_for(tour: Tour) -> None:
     expect(page.get_by_role("region", name="Genre")).to_be_visible()
 
 
-def test_facets_without_javascript_are_a_page(tour: Tour) -> None:
+def test_facets_without_javascript(tour: Tour) -> None:
     page = tour.window(java_script_enabled=False)
     page.goto(f"{tour.site.user}/search?q=the")
     page.get_by_text("Narrow down").click()
     follow(page, page.get_by_role("link", name="By type, genre, decade or country"))
     expect(page.get_by_role("region", name="Genre")).to_be_visible()
     follow(page, page.get_by_role("region", name="Genre").get_by_role("link").first)
-    expect(page.get_by_role("region", name="Decade")).to_be_visible()  # it needn't be opened again
+    expect(page.get_by_role("region", name="Decade")).to_be_visible()  # still open
 
 
 def test_choosing_by_actor_and_genre(tour: Tour) -> None:
     page = tour.window()
     page.goto(f"{tour.site.user}/find")
-    actor = page.get_by_role("combobox", name="With (actor)")
+    actor = page.get_by_role("combobox", name="Actor")
     actor.press_sequentially("tom hank")
     expect(options(page)).to_have_text([re.compile("Tom Hanks")])
     page.keyboard.press("ArrowDown")
@@ -133,17 +133,17 @@ def test_choosing_by_actor_and_genre(tour: Tour) -> None:
     expect(actor).to_have_value("Tom Hanks")
     page.get_by_label("Genre").select_option("drama")
     follow(page, page.get_by_role("button", name="Show the top 3"))
-    assert "director" not in page.url, "wishes that nobody has are not in the address"
+    assert "director" not in page.url, "the address leaves out empty preferences"
     expect(page.get_by_role("heading", level=2)).to_have_text("Films and series: drama, with Tom Hanks")
     expect(page.locator(".card")).to_have_count(3)
-    # Who types another name doesn't get the person chosen before.
+    # Typing another name clears the person chosen before.
     actor.fill("Meryl Streep")
     follow(page, page.get_by_role("button", name="Show the top 3"))
     expect(page.get_by_role("heading", level=2)).to_have_text("Films and series: drama, with Meryl Streep")
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_finding_opens_is_sound_too(tour: Tour, mode: str) -> None:
+def test_search_pages_have_no_faults(tour: Tour, mode: str) -> None:
     page = tour.window(**MODES[mode])
     page.goto(tour.site.user)
     box(page).press_sequentially("star")

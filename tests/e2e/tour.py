@@ -1,4 +1,4 @@
-"""A browser's windows with an ear on their consoles."""
+"""Browser windows that collect console errors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _names = itertools.count(1)
 
 @dataclass(frozen=True)
 class Site:
-    """Addresses of the two apps, without a slash at the end."""
+    """The addresses of the two apps, without a trailing slash."""
 
     user: str
     admin: str
 
 
 class Tour:
-    """Opens windows, each a browser of its own, and collects what goes wrong in them."""
+    """Opens windows with separate cookies, and collects their errors."""
 
     def __init__(self, site: Site, browser: Browser) -> None:
         self.site = site
@@ -53,7 +53,7 @@ class Tour:
             context.close()
 
     def _console(self, message: ConsoleMessage) -> None:
-        # Violations of the policy come as errors, too. A page that is meant to be a 404 is reported by its status.
+        # Policy violations are errors, too. Expected 404s are checked by their status.
         if message.type in {"error", "warning"} and "status of 4" not in message.text:
             self.complaints.append(f"{message.location.get('url')}: {message.text}")
 
@@ -68,14 +68,16 @@ def _is_page(response: Response) -> bool:
 
 
 def new_name() -> str:
-    """A name that nobody has."""
+    """An unused name."""
     return f"guest{next(_names)}"
 
 
 def follow(page: Page, link: Locator, click: Callable[[Locator], None] = Locator.click) -> None:
-    """Click and wait for the whole page that it leads to: unlike `expect`, a test that reads or goes on by itself
-    doesn't wait, and leaving a page ends what it is sending. The event, for an address that a script changes is a
-    navigation, too."""
+    """Click and wait until the next page has loaded.
+
+    Unlike `expect`, reading a page doesn't wait, and leaving a page aborts its requests. It waits for the load event,
+    because a script that changes the address navigates, too.
+    """
     with page.expect_event("load"):
         click(link)
 
@@ -93,5 +95,5 @@ def sign_up(page: Page, site: str, name: str) -> None:
     page.goto(f"{site}/sign-up")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_label("Confirm password").fill(PASSWORD)
     follow(page, page.get_by_role("main").get_by_role("button", name="Sign up"))

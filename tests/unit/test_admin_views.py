@@ -1,4 +1,4 @@
-"""Conditions in an address."""
+"""Filter conditions in addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def args(*filters: str) -> MultiDict[str, str]:
     return MultiDict([("filter", text) for text in filters])
 
 
-def test_conditions_come_back_as_they_went() -> None:
+def test_conditions_survive_the_round_trip() -> None:
     conditions = [
         Condition("release_year", "between", "1990..1999"),
         Condition("_id", "in", "a.b\nc"),
@@ -25,12 +25,12 @@ def test_conditions_come_back_as_they_went() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "title", "title.eq", "title.eq.a\0b", "ti\x1btle.eq.a"])
-def test_what_is_no_condition_is_refused(text: str) -> None:
+def test_malformed_conditions_are_refused(text: str) -> None:
     with pytest.raises(BadQuery):
         conditions_from(args(text))
 
 
-def test_there_are_at_most_so_many() -> None:
+def test_the_number_of_conditions_is_limited() -> None:
     assert len(conditions_from(args(*["title.eq.a"] * MAX_CONDITIONS))) == MAX_CONDITIONS
     with pytest.raises(BadQuery, match="at most"):
         conditions_from(args(*["title.eq.a"] * (MAX_CONDITIONS + 1)))

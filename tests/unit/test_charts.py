@@ -1,4 +1,4 @@
-"""The geometry of charts: nothing leaves its frame, nothing that is something is drawn as nothing."""
+"""The geometry of charts: columns stay in their frame, and values above 0 are visible."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from app.admin.charts import HEIGHT, SMALLEST, Y_TICKS, Point, bars, column_char
 
 
 @given(st.integers(0, 10**12))
-def test_a_scale_holds_the_highest_value_in_few_even_steps(highest: int) -> None:
+def test_a_scale_fits_the_highest_value_in_few_even_steps(highest: int) -> None:
     top, step = scale(highest)
     assert top >= max(highest, 1)
     assert top % step == 0
@@ -31,7 +31,7 @@ def test_columns_stay_in_their_frame(values: list[int], every: int | None) -> No
     assert chart.total == sum(values)
 
 
-def test_columns_are_as_high_as_their_values_and_the_last_has_a_label() -> None:
+def test_columns_match_their_values_and_the_last_has_a_label() -> None:
     chart = column_chart([Point(str(n), value, str(n)) for n, value in enumerate([0, 5, 10, 20])], label_every=2)
     assert [column.height for column in chart.columns] == [0, 50, 100, 200]
     assert [tick.text for tick in chart.x_ticks] == ["1", "3"]

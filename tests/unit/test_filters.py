@@ -1,4 +1,4 @@
-"""How values are written out."""
+"""Template filters."""
 
 from __future__ import annotations
 

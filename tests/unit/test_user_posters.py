@@ -1,4 +1,4 @@
-"""The posters made of type: each film its own, readable."""
+"""Drawn posters: readable, and different for neighbouring films."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_every_palette_is_in_the_style_sheet_and_readable(palette: str) -> None:
 
 
 @pytest.mark.parametrize("series", SERIES, ids=lambda series: series[0][0])
-def test_films_of_a_series_differ(series: list[tuple[str, int]]) -> None:
+def test_sequels_differ(series: list[tuple[str, int]]) -> None:
     looks = [poster({"title": title, "release_year": year, "genres": ["crime"]}) for title, year in series]
     assert len({look.shape for look in looks}) == len(looks)
     assert all(one.palette != other.palette for one, other in pairwise(looks[-2:]))
 
 
-def test_neighbours_of_one_genre_and_year_differ_in_colours_or_shape() -> None:
+def test_films_of_one_genre_and_year_differ() -> None:
     films = [
         {"title": f"{word} Night", "release_year": 1999, "genres": ["drama"]} for word in ("Silent", "Long", "Blue")
     ]
@@ -51,7 +51,7 @@ def test_neighbours_of_one_genre_and_year_differ_in_colours_or_shape() -> None:
 
 
 @pytest.mark.parametrize("film", [{"title": "M"}, {"title": "Ω 2", "release_year": None, "genres": ["unheard-of"]}])
-def test_a_film_of_which_little_is_known_gets_one(film: dict[str, object]) -> None:
+def test_a_film_with_little_data_gets_a_poster(film: dict[str, object]) -> None:
     assert poster(film) == poster(film)
     assert 0 <= poster(film).shape < SHAPES
     assert f".palette-{poster(film).palette} " in STYLES

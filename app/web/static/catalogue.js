@@ -1,23 +1,22 @@
-// The catalogue goes on by itself as one scrolls down, and a film moves up for each that leaves.
-// Without this, "More films" leads to the next page. What it fetches is that page, so there is one template for both.
-// Ranks number what the list shows, whatever has left it, and so does the address of what comes next.
+// Infinite scrolling for the catalogue, and a new film for each one that leaves. Without this, "More films" leads to the
+// next page; this script fetches the same page. Ranks, also in the next page's address, count what the list shows.
 
 const list = document.querySelector("[data-endless]");
 const pager = document.querySelector(".pager");
-const AHEAD = "1200px"; // two screens of a phone: loaded before one arrives
+const AHEAD = "1200px"; // two phone screens: loaded before the user gets there
 
 if (list && pager) {
   const here = location.href;
   const first = Number(list.getAttribute("start"));
   const size = list.children.length; // cards on a page
-  const filled = new WeakMap(); // card that came for one that left -> the link that led to it
-  let ready = Promise.resolve(); // one step after the other: each page says where the next begins
+  const filled = new WeakMap(); // card that replaced one that left -> the link it came from
+  let ready = Promise.resolve(); // one step at a time: each page tells where the next begins
 
   const next = () => pager.querySelector("[rel=next]");
   const shownWith = (page) => [...list.children].filter((card) => card.dataset.page === page);
 
   const then = (step) => {
-    ready = ready.then(step).catch(() => {}); // the link stays, and can be followed
+    ready = ready.then(step).catch(() => {}); // the link stays usable
     return ready;
   };
 
@@ -26,7 +25,7 @@ if (list && pager) {
     if (link) await add(link, link.href, link.href);
   }
 
-  /** One film for one that left. It belongs to the last page as long as that has fewer than it shows when asked for. */
+  /** Add one film for one that left. It belongs to the last page while that page isn't full. */
   async function fill() {
     const link = next();
     if (!link) return;
@@ -49,7 +48,7 @@ if (list && pager) {
     return cards;
   }
 
-  /** A film is back: the one that came for it goes, to come again with the next page. */
+  /** A film is back: remove its replacement, which comes again with the next page. */
   function empty() {
     const last = list.lastElementChild;
     if (!filled.has(last)) return;
@@ -85,13 +84,13 @@ if (list && pager) {
       watch.disconnect();
       const link = next()?.href;
       await then(append);
-      if (next() && next().href !== link) watch.observe(pager); // asks again, should the end be still in view
+      if (next() && next().href !== link) watch.observe(pager); // observing again reports whether the end is still in view
     },
     { rootMargin: AHEAD },
   );
   watch.observe(pager);
 
-  // The address is the one of the page in view, and coming back finds the film that was opened in its place.
+  // Keep the address of the page in view and the film that was opened, so that going back finds it.
   list.addEventListener("click", (event) => {
     const opened = event.target.closest(".card-link");
     if (!opened) return;
@@ -104,7 +103,7 @@ if (list && pager) {
   if (history.state?.film) {
     history.scrollRestoration = "manual";
     const { film, place } = history.state;
-    // Liked meanwhile, it isn't there any more: then the one that moved up, or the last.
+    // If it was liked meanwhile, it is gone: use the one that moved up, or the last.
     const opened =
       list.querySelector(`.card-link[href="${CSS.escape(film)}"]`) ??
       [...list.querySelectorAll(".card-link")].slice(0, place + 1).at(-1);

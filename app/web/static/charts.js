@@ -1,5 +1,5 @@
-// Charts work without this: hovering shows a column's value, and each has its table. With it the value follows the
-// pointer at once, and the arrow keys go from column to column for those who have none.
+// Without this, hovering shows a column's value in a tooltip, and each chart has a table. With it the value shows at once,
+// and the arrow keys move from column to column.
 "use strict";
 
 for (const plot of document.querySelectorAll(".plot")) {
@@ -9,7 +9,7 @@ for (const plot of document.querySelectorAll(".plot")) {
   tip.className = "plot-tip";
   tip.setAttribute("role", "status");
   plot.append(tip);
-  for (const band of bands) band.querySelector("title").remove(); // or there would be two tooltips
+  for (const band of bands) band.querySelector("title").remove(); // avoids a second tooltip
 
   let current = -1;
 
@@ -32,7 +32,7 @@ for (const plot of document.querySelectorAll(".plot")) {
 
   plot.tabIndex = 0;
   plot.setAttribute("role", "group");
-  plot.setAttribute("aria-label", `${plot.dataset.label}. The arrow keys go from value to value.`);
+  plot.setAttribute("aria-label", `${plot.dataset.label}. Use the arrow keys to move between values.`);
   plot.addEventListener("blur", () => show(-1));
   plot.addEventListener("keydown", (event) => {
     const last = bands.length - 1;

@@ -1,13 +1,13 @@
-// A text box that offers what may be meant while one types: the editable combobox with list autocomplete and manual
-// selection of the WAI-ARIA Authoring Practices. Without it the box is a plain one.
+// A text box with suggestions: the editable combobox with list autocomplete and manual selection from the WAI-ARIA
+// Authoring Practices. Without it the box is a plain one.
 // https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
 
-const WAIT = 120; // ms; shorter than a pause in typing, longer than the time between two keys
+const WAIT = 120; // ms; shorter than a pause in typing, longer than the time between keys
 
 /** Make `input` a combobox.
  *
- * search(text, signal): the options for a text, in an array (or a promise of it); render(option, element) fills the
- * element of one; pick(option) is called when one is chosen.
+ * search(text, signal) returns the options for a text (an array or a promise of one); render(option, element) fills an
+ * option's element; pick(option) is called when one is chosen.
  */
 export function combobox(input, { search, render, pick }) {
   const list = document.createElement("ul");
@@ -16,11 +16,11 @@ export function combobox(input, { search, render, pick }) {
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", "Suggestions");
   list.hidden = true;
-  const says = document.createElement("span");
-  says.className = "visually-hidden";
-  says.setAttribute("aria-live", "polite");
-  input.after(list, says);
-  if (input.type === "search") input.type = "text"; // a search box has a role of its own already
+  const announcer = document.createElement("span");
+  announcer.className = "visually-hidden";
+  announcer.setAttribute("aria-live", "polite");
+  input.after(list, announcer);
+  if (input.type === "search") input.type = "text"; // type=search already has a role
   input.autocomplete = "off";
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]])
     input.setAttribute(name, value);
@@ -47,7 +47,7 @@ export function combobox(input, { search, render, pick }) {
   const close = () => {
     clearTimeout(timer);
     asked.abort();
-    says.textContent = "";
+    announcer.textContent = "";
     show(false);
   };
   const choose = (index) => {
@@ -69,7 +69,7 @@ export function combobox(input, { search, render, pick }) {
     );
     show(options.length > 0);
     const count = options.length === 1 ? "1 suggestion" : `${options.length} suggestions`;
-    says.textContent = options.length ? `${count}, use the arrow keys` : "No suggestions";
+    announcer.textContent = options.length ? `${count}, use the arrow keys` : "No suggestions";
   };
   const look = async () => {
     clearTimeout(timer);
@@ -80,7 +80,7 @@ export function combobox(input, { search, render, pick }) {
       const found = await search(input.value.trim(), signal);
       if (!signal.aborted) offer(found);
     } catch {
-      if (!signal.aborted) close(); // no connection: what is typed can be sent all the same
+      if (!signal.aborted) close(); // no connection: the text can still be submitted
     }
   };
 
@@ -92,24 +92,24 @@ export function combobox(input, { search, render, pick }) {
     else close();
   });
   input.addEventListener("keydown", (event) => {
-    if (event.isComposing) return; // Enter and the arrows belong to the input method then
+    if (event.isComposing) return; // these keys belong to the input method
     if (event.key === "Enter" && current >= 0) choose(current);
     else if (event.key === "Escape" && !list.hidden) close();
     else if (event.key === "ArrowDown" && list.hidden && input.value.trim()) look();
     else if (event.key === "ArrowDown" && !list.hidden) mark((current + 1) % options.length);
     else if (event.key === "ArrowUp" && !list.hidden) mark((current < 1 ? options.length : current) - 1);
     else return;
-    event.preventDefault(); // Enter doesn't send the form then, and Escape doesn't empty the box or close a dialog
+    event.preventDefault(); // so that Enter doesn't submit and Escape doesn't clear the box or close a dialog
   });
   input.addEventListener("blur", close);
-  list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
+  list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus in the box
   list.addEventListener("click", (event) => {
     const element = event.target.closest("[role=option]");
     if (element) choose([...list.children].indexOf(element));
   });
 }
 
-/** The JSON at an address with a text as its `q`; an error for anything but JSON. */
+/** Fetch JSON from an address with `text` as `q`. Throws for anything else. */
 export async function ask(address, text, signal) {
   const url = new URL(address, location.href);
   url.searchParams.set("q", text);

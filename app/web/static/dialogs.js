@@ -1,4 +1,4 @@
-// Record pages open in a dialog over the page that links to them. Without this the links lead to the pages themselves.
+// Opens record pages in a dialog over the page that links to them. Without this the links lead to the pages.
 "use strict";
 
 (() => {
@@ -7,7 +7,7 @@
   dialog.innerHTML = '<button type="button" class="dialog-close" aria-label="Close"><span aria-hidden="true">×</span></button><div></div>';
   document.body.append(dialog);
   const content = dialog.querySelector("div");
-  let changed = false; // something was typed that isn't saved
+  let changed = false; // there are unsaved changes
   let busy = false;
 
   const parse = async (response) => {
@@ -15,7 +15,7 @@
     return new DOMParser().parseFromString(await response.text(), "text/html");
   };
 
-  // The part of a fetched page that a dialog shows; of an error page, all of it.
+  // Show a fetched page's dialog content, or all of an error page.
   const show = (page) => {
     const part = page.querySelector("[data-dialog-content]") ?? page.querySelector("main");
     content.replaceChildren(...part.childNodes);
@@ -29,7 +29,7 @@
     (content.querySelector("[aria-invalid=true]") ?? title ?? dialog).focus();
   };
 
-  const complain = (...words) => {
+  const showError = (...words) => {
     const notice = document.createElement("p");
     notice.className = "notice notice-error";
     notice.setAttribute("role", "alert");
@@ -40,41 +40,41 @@
     dialog.scrollTop = 0;
   };
 
-  const complainOfSession = () => {
+  const showSessionEnded = () => {
     const link = document.createElement("a");
-    link.href = location.href; // leads to the log-in page and back
+    link.href = location.href; // leads to the log-in page and back here
     link.target = "_blank";
     link.rel = "noopener";
-    link.textContent = "Log in in another tab";
-    complain("Your session has ended. Nothing is lost: ", link, ", then come back here and try again.");
+    link.textContent = "Log in in a new tab";
+    showError("Your session has ended. Nothing you typed is lost: ", link, ", then come back here and try again.");
   };
 
-  // The header makes the server say 401 where it would lead to the log-in page.
+  // With this header the server answers 401 instead of redirecting to the log-in page.
   const ask = (address, options = {}) => fetch(address, { ...options, headers: { "X-Requested-With": "dialog" } });
 
   const post = async (form) => {
     const send = () => ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
     const response = await send();
     if (response.status !== 401) return response;
-    const page = await ask(form.action); // with a token of the session that has begun since, if one has
+    const page = await ask(form.action); // with a token of the new session, if there is one
     if (page.status === 401) return page;
     form.elements.csrf_token.value = (await parse(page)).querySelector("[name=csrf_token]").value;
     return send();
   };
 
-  // Do one thing at a time; what `answer` promises is shown, but for a redirect after a form, which is returned.
+  // One request at a time. Shows the response, or returns it if it is the redirect after an accepted form.
   const request = async (answer, sent) => {
     if (busy) return;
     busy = true;
     try {
       const response = await answer();
       if (response.type === "opaqueredirect") return response; // the form was accepted
-      if (response.status === 401) return void complainOfSession();
+      if (response.status === 401) return void showSessionEnded();
       if (response.redirected) return void location.assign(response.url);
       show(await parse(response));
-      changed = sent; // it came back with a mistake: what was typed is still to be saved
+      changed = sent; // a form that came back with errors is still unsaved
     } catch {
-      complain("The library can’t be reached just now. Nothing is lost: try again in a moment.");
+      showError("The library can’t be reached right now. Nothing you typed is lost; try again in a moment.");
     } finally {
       busy = false;
     }
@@ -83,15 +83,15 @@
   const send = async (form) => {
     if (!(await request(() => post(form), true))) return;
     changed = false;
-    if (form.dataset.gone === location.pathname) location.assign(form.dataset.list); // the page's own record
+    if (form.dataset.gone === location.pathname) location.assign(form.dataset.list); // the record of this page
     else {
-      scrollTo(0, 0); // where the page says what was done
+      scrollTo(0, 0); // to the message
       location.reload();
     }
   };
 
   const close = () => {
-    if (changed && !confirm("Close without saving what you typed?")) return;
+    if (changed && !confirm("Discard your changes?")) return;
     dialog.close();
   };
 

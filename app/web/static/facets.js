@@ -1,5 +1,5 @@
-// What a search can be narrowed to is counted after the films are there, where the window is wide enough to show it
-// beside them; on a phone when somebody opens it. Without this a link leads to a page that has it.
+// Loads the facets after the films: at once if the window has room for them, on phones when they are opened. Without this
+// a link leads to a page with facets.
 "use strict";
 
 (() => {
@@ -20,7 +20,7 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       body.replaceChildren(...page.body.childNodes);
     } catch {
-      link.textContent = "The counts can’t be had just now. Close and open this to try again.";
+      link.textContent = "Couldn’t load the filters. Close and reopen this to try again.";
       body.replaceChildren(link);
       loaded = false;
     }

@@ -1,4 +1,4 @@
-// A job's page follows the job; the form for many records offers only what its field allows. Both work without this.
+// Updates a job's page, and limits the bulk form to the operations of its field. Both work without this.
 "use strict";
 
 const POLL_MS = 1000;
@@ -22,7 +22,7 @@ if (job) {
         bar.value = Math.min(now.done, now.total);
       }
     } catch {
-      // The session may have ended or the network be away: the page stays as it is and asks again.
+      // The session may have ended or the network may be down: try again.
     }
     setTimeout(follow, POLL_MS);
   };
@@ -39,11 +39,11 @@ if (field) {
   value.setAttribute("list", choices.id);
 
   const fit = () => {
-    const { operations, choices: words } = field.selectedOptions[0].dataset;
+    const { operations, choices: values } = field.selectedOptions[0].dataset;
     const possible = operations.split(" ");
     for (const option of operation.options) option.hidden = option.disabled = !possible.includes(option.value);
     if (operation.selectedOptions[0]?.disabled ?? true) operation.value = possible[0];
-    choices.replaceChildren(...words.split(" ").filter(Boolean).map((word) => new Option(word, word)));
+    choices.replaceChildren(...values.split(" ").filter(Boolean).map((word) => new Option(word, word)));
     value.disabled = operation.value === "unset";
   };
   field.addEventListener("change", fit);

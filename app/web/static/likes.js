@@ -1,47 +1,47 @@
-// Hearts without a new page: shown at once, sent in the background, taken back when that fails, undone by a button.
-// Other tabs are told. Lists that a film leaves when it is liked, or no longer, say so with data-leaves.
+// Likes without a new page: shown at once, sent in the background, reverted if that fails, with an Undo button. Other
+// tabs follow. data-leaves marks lists that a film leaves when it is liked or unliked.
 
 const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150; // milliseconds, as in likes.css
-const TOAST = 10_000; // milliseconds that an undo is offered; no shorter than WCAG's advice for what vanishes
+const TOAST = 10_000; // milliseconds that Undo is offered; at least what WCAG advises for messages that disappear
 const REFUSED = {
-  400: "This page is too old: reload it and try again.",
+  400: "This page is out of date. Reload it and try again.",
   401: "Please log in first.",
-  429: "Those were very many at once. Wait a minute, then try again.",
+  429: "That was a lot at once. Wait a minute, then try again.",
 };
 
-const form = document.getElementById("hearts");
-const tabs = new BroadcastChannel("film-library-hearts");
-const sending = new Map(); // address -> {name, saved, sent, wanted}: a film whose heart is on its way to the server
-const places = new Map(); // address -> where a card was that has left its list
-const toast = document.createElement("div"); // lies behind the heart, so that Tab leads to what undoes it
+const form = document.getElementById("likes");
+const tabs = new BroadcastChannel("film-library-likes");
+const sending = new Map(); // address -> {name, saved, sent, wanted}: films being sent to the server
+const places = new Map(); // address -> where a card was that left its list
+const toast = document.createElement("div"); // placed after the button, so that Tab leads to Undo
 toast.className = "toast";
-const told = document.createElement("p"); // what it says, said aloud: a live region must stay in its place
-told.className = "visually-hidden";
-told.setAttribute("aria-live", "polite");
-document.body.append(told);
+const announcer = document.createElement("p"); // reads the toast aloud; a live region must not move
+announcer.className = "visually-hidden";
+announcer.setAttribute("aria-live", "polite");
+document.body.append(announcer);
 let toastEnd, following;
 
-const hearts = (address) => document.querySelectorAll(`.heart[formaction="${CSS.escape(address)}"]`);
-const nameOf = (heart) => heart.getAttribute("aria-label").replace(/^Like /, "");
+const buttons = (address) => document.querySelectorAll(`.like[formaction="${CSS.escape(address)}"]`);
+const nameOf = (button) => button.getAttribute("aria-label").replace(/^Like /, "");
 
 if (form) {
   document.addEventListener("click", (event) => {
-    const heart = event.target.closest("button.heart");
-    if (!heart) return;
+    const button = event.target.closest("button.like");
+    if (!button) return;
     event.preventDefault();
-    if (event.detail > 1) return; // the second half of a double click, which means no more than one
-    press(heart.getAttribute("formaction"), heart.value === "yes", nameOf(heart));
+    if (event.detail > 1) return; // the second half of a double click
+    press(button.getAttribute("formaction"), button.value === "yes", nameOf(button));
   });
-  // A key held down presses again and again, and the focus has gone on to the next film.
+  // A key held down repeats, after the focus has moved on to the next film.
   document.addEventListener("keydown", (event) => {
-    if (event.repeat && event.key === "Enter" && event.target.closest(".heart, .toast")) event.preventDefault();
+    if (event.repeat && event.key === "Enter" && event.target.closest(".like, .toast")) event.preventDefault();
   });
   tabs.addEventListener("message", ({ data }) => {
     const film = sending.get(data.address);
     if (film) film.saved = data.liked;
     else paint(data.address, data.liked);
   });
-  // What waits for the answer to an earlier press can wait no longer.
+  // When the page goes away, send what still waits for an earlier answer.
   window.addEventListener("pagehide", () => {
     for (const [address, film] of sending) {
       if (film.sent !== film.wanted) send(address, (film.sent = film.wanted));
@@ -50,7 +50,7 @@ if (form) {
 }
 
 function press(address, liked, name) {
-  comeBack(address); // pressed twice: the card that is about to leave stays
+  comeBack(address); // pressed twice: a card that is about to leave stays
   paint(address, liked);
   leave(address, liked, name);
   const film = sending.get(address);
@@ -58,7 +58,7 @@ function press(address, liked, name) {
   else deliver(address, { name, saved: !liked, wanted: liked });
 }
 
-/** Send what is wanted, one request after the other, until it is what was sent last; or show what is saved. */
+/** Send the latest state, one request at a time, until it was sent; if that fails, show the saved state. */
 async function deliver(address, film) {
   sending.set(address, film);
   let outcome;
@@ -72,13 +72,13 @@ async function deliver(address, film) {
   } while (film.sent !== film.wanted);
   sending.delete(address);
   if (outcome === "done") follow();
-  else takeBack(address, film, outcome);
+  else revert(address, film, outcome);
 }
 
 async function send(address, liked) {
   const { csrf_token, next } = form.elements;
   const body = new URLSearchParams({ csrf_token: csrf_token.value, next: next.value, like: liked ? "yes" : "no" });
-  const headers = { "X-Requested-With": "hearts" };
+  const headers = { "X-Requested-With": "like" };
   try {
     const answer = await fetch(address, { method: "POST", body, headers, keepalive: true });
     if (answer.status === 401) location.assign((await answer.json()).log_in);
@@ -88,15 +88,15 @@ async function send(address, liked) {
   }
 }
 
-function takeBack(address, film, outcome) {
+function revert(address, film, outcome) {
   comeBack(address);
   paint(address, film.saved);
-  say(hearts(address)[0], REFUSED[outcome] ?? `“${film.name}” wasn’t saved. Try again.`);
+  showToast(buttons(address)[0], REFUSED[outcome] ?? `“${film.name}” wasn’t saved. Try again.`);
 }
 
-/** Show anew what a page says about all that is liked. */
+/** Refresh the parts of the page that depend on all likes. */
 async function follow() {
-  const parts = document.querySelectorAll("[data-follows-hearts]");
+  const parts = document.querySelectorAll("[data-follows-likes]");
   if (!parts.length) return;
   following?.abort();
   following = new AbortController();
@@ -109,36 +109,36 @@ async function follow() {
       if (fresh && !part.contains(document.activeElement)) part.replaceWith(fresh);
     }
   } catch {
-    // A later heart, or no network: what is there stays.
+    // A later like, or no network: leave the page as it is.
   }
 }
 
-/** Show on every heart of the film whether it is liked. */
+/** Show on all of a film's buttons whether it is liked. */
 function paint(address, liked) {
-  for (const heart of hearts(address)) {
-    heart.setAttribute("aria-pressed", String(liked));
-    heart.value = liked ? "no" : "yes";
+  for (const button of buttons(address)) {
+    button.setAttribute("aria-pressed", String(liked));
+    button.value = liked ? "no" : "yes";
   }
 }
 
-/** Take the film's card out of a list that it leaves; on other pages only say what happened. */
+/** Remove the film's card from a list that it leaves; on other pages only show a message. */
 function leave(address, liked, name) {
-  const said = liked ? `“${name}” is among your films.` : `“${name}” is no longer among your films.`;
+  const message = liked ? `“${name}” was added to your likes.` : `“${name}” was removed from your likes.`;
   const undo = () => {
     press(address, !liked, name);
-    hearts(address)[0]?.focus();
+    buttons(address)[0]?.focus();
   };
-  const all = [...hearts(address)];
-  const pressed = all.find((heart) => heart === document.activeElement) ?? all[0];
-  const card = all.map((heart) => heart.closest(".card")).find(Boolean);
+  const all = [...buttons(address)];
+  const pressed = all.find((button) => button === document.activeElement) ?? all[0];
+  const card = all.map((button) => button.closest(".card")).find(Boolean);
   const list = card?.closest("[data-leaves]");
-  if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return say(pressed, said, undo);
+  if (list?.dataset.leaves !== (liked ? "liked" : "unliked")) return showToast(pressed, message, undo);
   const neighbour = card.nextElementSibling ?? card.previousElementSibling;
-  say(neighbour?.querySelector(".heart") ?? list, said, undo);
+  showToast(neighbour?.querySelector(".like") ?? list, message, undo);
   card.classList.add("card-leaving");
   const timer = setTimeout(() => {
     places.set(address, { list, card, before: card.nextElementSibling, after: card.previousElementSibling });
-    if (card.contains(document.activeElement)) neighbour?.querySelector(".heart")?.focus();
+    if (card.contains(document.activeElement)) neighbour?.querySelector(".like")?.focus();
     card.remove();
     list.dispatchEvent(new CustomEvent("card-left"));
   }, FADE);
@@ -151,16 +151,16 @@ function comeBack(address) {
   places.delete(address);
   clearTimeout(place.timer);
   place.card.classList.remove("card-leaving");
-  if (!place.list) return; // it hadn't left yet
+  if (!place.list) return; // it was still there
   if (place.before?.isConnected) place.before.before(place.card);
   else if (place.after?.isConnected) place.after.after(place.card);
   else place.list.append(place.card);
   place.list.dispatchEvent(new CustomEvent("card-back"));
 }
 
-function say(place, text, undo) {
+function showToast(place, text, undo) {
   clearTimeout(toastEnd);
-  told.textContent = text;
+  announcer.textContent = text;
   place?.after(toast);
   toast.replaceChildren(Object.assign(document.createElement("span"), { textContent: text }));
   if (undo) {

@@ -1,18 +1,18 @@
-// Lists work without this. It fits the filter's form to the field, selects whole pages, and loads more while one scrolls.
+// For lists: fits the filter form to its field, selects whole pages, and loads more rows on scrolling. All optional.
 "use strict";
 
-// The filter's form: only the comparisons that the field knows, and a control for its kind of value.
+// The filter form: only the field's comparisons, and a control for its kind of value.
 (() => {
   const form = document.querySelector("[data-filter-form]");
   if (!form) return;
   const { field, operator, value } = form.elements;
   const label = form.querySelector(`label[for=${value.id}]`);
   const hint = form.querySelector(".field-hint");
-  const HINTS = { in: "Several, with commas between.", time: "A day like 2026-11-22, or a time (UTC)." };
+  const HINTS = { in: "Separate values with commas.", time: "A date like 2026-11-22, or a date and time (UTC)." };
   const row = document.createElement("div");
   row.className = "field-row";
   value.after(row);
-  let proxies = []; // visible controls that write to `value`, which is hidden meanwhile
+  let proxies = []; // visible controls that write to the hidden `value`
 
   const select = (options) => {
     const control = document.createElement("select");
@@ -62,38 +62,38 @@
     adapt();
   });
   operator.addEventListener("change", () => {
-    if (row.querySelector("select")) value.value = ""; // what was chosen there means nothing elsewhere
+    if (row.querySelector("select")) value.value = ""; // a choice means nothing to other comparisons
     adapt();
   });
   adapt();
 })();
 
-// Selecting all rows that are shown, and saying how many are.
+// Selects all visible rows, and shows how many are selected.
 (() => {
   const form = document.querySelector("[data-bulk]");
   const corner = form?.querySelector("[data-select-page]");
   if (!corner) return;
   const boxes = () => [...form.querySelectorAll("input[name=ids]")];
-  const says = form.querySelector("[data-selected]");
+  const label = form.querySelector("[data-selected]");
   corner.innerHTML = '<label><span class="visually-hidden">Select all shown</span><input type="checkbox"></label>';
   const every = corner.querySelector("input");
   const count = () => {
     const selected = boxes().filter((box) => box.checked).length;
-    says.textContent = selected ? `With the ${selected.toLocaleString("en")} selected` : "With the selected records";
+    label.textContent = selected ? `With ${selected.toLocaleString("en")} selected:` : "With selected:";
     every.checked = selected > 0 && selected === boxes().length;
     every.indeterminate = selected > 0 && !every.checked;
   };
   every.addEventListener("change", () => boxes().forEach((box) => (box.checked = every.checked)));
   form.addEventListener("change", count);
   form.addEventListener("rows-added", count);
-  window.addEventListener("pageshow", count); // a browser that comes back has kept the marks
+  window.addEventListener("pageshow", count); // on going back the browser restores the selection
 })();
 
-// Further pages, when one has scrolled to the end. The links to pages stay, and go on from what is shown.
+// Loads the next page at the end of the list. The page links stay, and continue from the last row.
 (() => {
   const area = document.querySelector("[data-scroll]");
   if (!area) return;
-  const MOST = 1000; // rows; a page with more gets slow
+  const MOST = 1000; // rows; more make the page slow
   const rows = area.querySelector("tbody");
   const shown = document.querySelector("[data-shown]");
   const end = document.createElement("p");
@@ -102,7 +102,7 @@
   let loading = false;
 
   const next = (page) => page.querySelector("a[rel=next]");
-  // The address follows the page in sight, so that a reload comes back to it.
+  // The address follows the page in view, so that a reload comes back to it.
   const follow = () => {
     const begun = [...rows.querySelectorAll("[data-address]")].filter((row) => row.offsetTop <= area.scrollTop + area.clientHeight / 2);
     const address = begun.at(-1)?.dataset.address;
@@ -112,20 +112,20 @@
   const load = async () => {
     const link = next(document);
     if (loading || !link) return;
-    if (rows.children.length >= MOST) return void (end.textContent = "That is enough for one page. Go on with “Next”.");
+    if (rows.children.length >= MOST) return void (end.textContent = "This page is full. Continue with “Next”.");
     loading = true;
     end.textContent = "Loading more …";
     try {
       const response = await fetch(link.href);
       if (!response.ok || response.redirected) throw new Error(response.status);
       add(new DOMParser().parseFromString(await response.text(), "text/html"), link.href);
-      end.textContent = next(document) ? "" : "That is all.";
+      end.textContent = next(document) ? "" : "End of the list.";
     } catch {
-      end.textContent = "More rows can’t be loaded just now. “Next” tries again.";
+      end.textContent = "Couldn’t load more rows. Use “Next” to try again.";
       watcher.disconnect();
     }
     loading = false;
-    watcher.unobserve(end); // observing anew asks again whether the end is in sight
+    watcher.unobserve(end); // observing again reports whether the end is in view
     if (next(document)) watcher.observe(end);
   };
 
@@ -135,7 +135,7 @@
     if (more.length) more[0].dataset.address = address;
     for (const [index, pager] of document.querySelectorAll(".pager").entries()) {
       const theirs = page.querySelectorAll(".pager")[index];
-      const old = [...pager.children].slice(2); // Next and Last; the first two lead to before what is shown
+      const old = [...pager.children].slice(2); // Next and Last; the first two stay as they are
       const fresh = [...(theirs?.children ?? [])].slice(2);
       old.forEach((control, position) => (fresh[position] ? control.replaceWith(fresh[position]) : control.remove()));
     }
@@ -147,7 +147,7 @@
     root: area,
     rootMargin: "0px 0px 300px 0px",
   });
-  area.addEventListener("scroll", () => watcher.observe(end), { once: true }); // who doesn't scroll is sent no more
+  area.addEventListener("scroll", () => watcher.observe(end), { once: true }); // nothing more is loaded before the first scroll
   area.addEventListener("scroll", follow, { passive: true });
   rows.rows[0].dataset.address = location.href;
 })();

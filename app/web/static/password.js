@@ -1,6 +1,6 @@
-// Says while a password is being chosen what the server would say to it. The form works without.
+// Checks a new password on the server while it is typed. The form works without this.
 
-const PAUSE = 400; // milliseconds without a key: somebody is reading, not typing
+const PAUSE = 400; // milliseconds without a key press
 
 for (const input of document.querySelectorAll("[data-judge]")) {
   const verdict = document.createElement("p");
@@ -16,7 +16,7 @@ for (const input of document.querySelectorAll("[data-judge]")) {
     else verdict.textContent = "";
   });
 
-  // The form's answer says it then, and ends the session that the question's token belongs to.
+  // The form's response will tell, and its session ends with the form: cancel a pending check.
   input.form.addEventListener("submit", () => {
     clearTimeout(timer);
     asking?.abort();
@@ -32,12 +32,12 @@ for (const input of document.querySelectorAll("[data-judge]")) {
     });
     try {
       const answer = await fetch(input.dataset.judge, { method: "POST", body, signal: asking.signal });
-      if (!answer.ok) return void (verdict.textContent = ""); // too many, say: what was said of another one isn't true
+      if (!answer.ok) return void (verdict.textContent = ""); // rate limited: don't show an outdated verdict
       const { problem } = await answer.json();
-      verdict.textContent = problem ?? "A good password.";
+      verdict.textContent = problem ?? "Good password.";
       verdict.classList.toggle("field-verdict-good", !problem);
     } catch {
-      // A later question, or no network: the form's own answer will say it.
+      // Superseded, or no network: the form's response will tell.
     }
   }
 }

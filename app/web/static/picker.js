@@ -1,9 +1,9 @@
-// A control for the id of another record lets one type its name and pick from what is found. Without this the id is typed.
+// Lets users pick a referenced record by name. Without this they type its id.
 import { ask, combobox } from "./combobox.js";
 
 const words = ({ name, detail }) => (detail ? `${name} (${detail})` : name);
 
-const equip = (input) => {
+const setUp = (input) => {
   const names = document.getElementById(`${input.id}-names`);
   combobox(input, {
     search: async (text, signal) => (await ask(input.dataset.pick, text, signal)).matches,
@@ -16,7 +16,7 @@ const equip = (input) => {
   });
 };
 
-// Forms come into dialogs later, so a control is equipped when it is first used.
+// Dialogs load their forms later, so a control is set up on its first focus.
 document.addEventListener("focusin", (event) => {
-  if (event.target.matches("input[data-pick]:not([role])")) equip(event.target);
+  if (event.target.matches("input[data-pick]:not([role])")) setUp(event.target);
 });

@@ -1,4 +1,4 @@
-// Every page works without this. It adds a button that shows the password, and stops a form from being sent twice.
+// Adds a button that shows the password, and keeps forms from being sent twice. Pages work without it.
 "use strict";
 
 for (const input of document.querySelectorAll("input[type=password]")) {
@@ -14,12 +14,12 @@ for (const input of document.querySelectorAll("input[type=password]")) {
     button.setAttribute("aria-pressed", String(shown));
   };
   button.addEventListener("click", () => show(input.type === "password"));
-  // Sent as text it would be offered to whoever fills in a form here next.
+  // Sent as text, the browser would suggest it in later forms.
   input.form?.addEventListener("submit", () => show(false));
   input.after(button);
 }
 
-// ms after which a form may be sent again, for whoever stopped the page from loading; an answer may take so long.
+// ms until a form may be sent again, in case loading was stopped; an answer may take that long.
 const AGAIN = 30_000;
 
 for (const form of document.querySelectorAll("form[method=post]")) {
@@ -30,7 +30,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
-// A page that comes back from the browser's history may be sent again.
+// After going back in the browser's history, a form may be sent again.
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;

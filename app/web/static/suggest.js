@@ -1,4 +1,4 @@
-// Search bars offer films and people while one types, and the pickers of people offer names. Every form works without.
+// Suggests films and people in search bars, and names in person fields. Forms work without it.
 import { ask, combobox } from "./combobox.js";
 
 const line = (element, ...parts) =>
@@ -8,7 +8,7 @@ const line = (element, ...parts) =>
       .map(([className, text]) => Object.assign(document.createElement("span"), { className, textContent: text })),
   );
 
-// Choosing a film or a person leads there; what is typed is searched for by Enter, as ever.
+// Choosing a film or a person opens its page; Enter searches for the text as usual.
 for (const input of document.querySelectorAll("input[data-suggest]"))
   combobox(input, {
     search: async (text, signal) => (await ask(input.dataset.suggest, text, signal)).suggestions,
@@ -19,7 +19,7 @@ for (const input of document.querySelectorAll("input[data-suggest]"))
     pick: ({ url }) => location.assign(url),
   });
 
-// Choosing a person fills in the name and, hidden, who exactly is meant; typing anew forgets the latter.
+// Choosing a person fills in the name and a hidden id; typing clears the id.
 for (const input of document.querySelectorAll("input[data-people]")) {
   const exactly = input.form.elements[input.dataset.exactly];
   input.addEventListener("input", () => (exactly.value = ""));
@@ -33,25 +33,25 @@ for (const input of document.querySelectorAll("input[data-people]")) {
   });
 }
 
-// A form of choices is sent without those that nobody made, so that its address stays short.
+// Leave empty choices out, so that the address stays short.
 for (const form of document.querySelectorAll("form[data-short]"))
   form.addEventListener("formdata", ({ formData }) => {
     for (const [name, value] of [...formData]) if (!value) formData.delete(name);
   });
 
-// A search that takes long says so: the database may be choosing a new primary.
+// Tell users when a search takes long: the database may be electing a new primary.
 const PATIENCE = 2_000; // ms
 for (const form of document.querySelectorAll("form[role=search]")) {
-  const says = document.createElement("p");
-  says.className = "search-slow";
-  says.setAttribute("aria-live", "polite");
-  form.append(says);
+  const notice = document.createElement("p");
+  notice.className = "search-slow";
+  notice.setAttribute("aria-live", "polite");
+  form.append(notice);
   let timer = 0;
   form.addEventListener("submit", () => {
-    timer = setTimeout(() => (says.textContent = "Still looking. This takes longer than usual; please stay."), PATIENCE);
+    timer = setTimeout(() => (notice.textContent = "Still searching. This is taking longer than usual."), PATIENCE);
   });
   window.addEventListener("pageshow", () => {
     clearTimeout(timer);
-    says.textContent = "";
+    notice.textContent = "";
   });
 }

@@ -1,4 +1,4 @@
-"""Both apps in front of a real mongod of their own, with a small catalogue."""
+"""Both apps with a real mongod and a small catalogue."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[
 
 @pytest.fixture(autouse=True)
 def no_job_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests have their jobs done when they want it; a thread would look for them in whatever database is next."""
+    """Tests run jobs themselves; a thread would look for jobs in the next test's database."""
     monkeypatch.setenv("FILM_LIBRARY_JOB_WORKER", "0")
 
 
 @pytest.fixture
 def make_app(library: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> Maker:
-    """Makes an app as it is deployed: its own database user, settings from the environment."""
+    """Makes an app as deployed: with its own database user, and settings from the environment."""
 
     def make(name: str, **environment: str) -> Flask:
         settings = {"MONGODB_URI": library.uri(f"film-library-{name}"), "SECRET_KEY": SECRET, "COOKIE_SECURE": "0"}
@@ -104,31 +104,31 @@ def admin_app(make_app: Maker) -> Flask:
 
 @pytest.fixture
 def visitor(user_app: Flask) -> Visitor:
-    """Somebody at the user app, not logged in."""
+    """A visitor of the user app, not logged in."""
     return Visitor(user_app)
 
 
 @pytest.fixture
 def guest(admin_app: Flask) -> Visitor:
-    """Somebody at the admin app, not logged in."""
+    """A visitor of the admin app, not logged in."""
     return Visitor(admin_app)
 
 
 @pytest.fixture
 def boss(guest: Visitor) -> Visitor:
-    """An administrator with an open session, had without the log-in form, which is limited."""
+    """An administrator, logged in without the rate-limited form."""
     return with_session(guest, "boss")
 
 
 @pytest.fixture
 def root(admin_app: Flask) -> Visitor:
-    """A superadmin with an open session."""
+    """A superadmin, logged in."""
     return with_session(Visitor(admin_app), "rootadmin")
 
 
 @pytest.fixture
 def user_id(library: LocalCluster) -> Callable[[str], str]:
-    """The _id of the account of a name."""
+    """Finds an account's _id by name."""
 
     def find(name: str) -> str:
         with library.client() as client:
@@ -144,5 +144,5 @@ _names = itertools.count(1)
 
 @pytest.fixture
 def new_name() -> str:
-    """A name that nobody has."""
+    """An unused name."""
     return f"person{next(_names)}"

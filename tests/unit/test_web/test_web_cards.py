@@ -1,4 +1,4 @@
-"""The faces of films are kept, and yet never those of yesterday."""
+"""Cards are cached, but never outdated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from web_visitor import XSS
 
-from app.user.cards import FIELDS, face
+from app.user.cards import FIELDS, card_html
 
 FILM: dict[str, Any] = {
     "_id": "Q1",
@@ -22,12 +22,12 @@ FILM: dict[str, Any] = {
 
 
 def html_of(film: dict[str, Any]) -> str:
-    return "".join(face(film))
+    return "".join(card_html(film))
 
 
-def test_a_face_is_rendered_once(user_app: Flask) -> None:
+def test_a_card_is_rendered_once(user_app: Flask) -> None:
     with user_app.test_request_context():
-        assert face(FILM) is face({**FILM, "genres": ["drama"], "description": "which no face shows"})
+        assert card_html(FILM) is card_html({**FILM, "genres": ["drama"], "description": "not on cards"})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_face_is_rendered_once(user_app: Flask) -> None:
         ("title", XSS, "&lt;script&gt;"),
     ],
 )
-def test_a_film_that_changes_has_another_face(user_app: Flask, field: str, value: Any, shows: str) -> None:
+def test_a_changed_film_gets_a_new_card(user_app: Flask, field: str, value: Any, shows: str) -> None:
     with user_app.test_request_context():
         before, after = html_of(FILM), html_of({**FILM, field: value})
     assert shows in after
@@ -51,7 +51,7 @@ def test_a_film_that_changes_has_another_face(user_app: Flask, field: str, value
     assert "<script>" not in after
 
 
-def test_a_film_with_nothing_but_a_title_has_a_face(user_app: Flask) -> None:
+def test_a_film_with_only_a_title_has_a_card(user_app: Flask) -> None:
     with user_app.test_request_context():
         assert "Alone" in html_of({"_id": "Q9", "title": "Alone"})
     assert set(FILM) - {"genres"} <= set(FIELDS)

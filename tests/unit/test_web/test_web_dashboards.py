@@ -1,4 +1,4 @@
-"""The start page's charts: readable without JavaScript, honest about their age, and never in the way."""
+"""The library dashboard: charts without JavaScript, and the age of the figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ops.local_cluster import LocalCluster
 
 @pytest.fixture(autouse=True)
 def uncounted(library: LocalCluster) -> Iterator[None]:
-    """Every test begins and ends without figures."""
+    """Start and end each test without figures."""
     with library.client() as client:
         client.movie_library[figures.NAME].delete_many({})
         yield
@@ -27,13 +27,13 @@ def uncounted(library: LocalCluster) -> Iterator[None]:
 
 @pytest.fixture
 def counted(boss: Visitor) -> Visitor:
-    """The administrator, after the figures were counted."""
+    """An administrator, after the figures were counted."""
     assert figures.refresh()
     return boss
 
 
 def test_the_first_visit_counts(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the page waits: as long as it takes here, where the machine may be busy."""
+    """The page waits for the first count; here as long as it takes, as the machine may be busy."""
     monkeypatch.setattr(dashboards, "FIRST_COUNT_WAIT", 60.0)
     assert "Films by year" in boss.get("/").text
 
@@ -49,14 +49,14 @@ def test_every_column_has_a_title_and_a_row_in_the_table(counted: Visitor) -> No
     assert len(rows) == 120  # 1900 to 2019, years without films too
 
 
-def test_bars_name_their_numbers_and_escape_their_names(counted: Visitor) -> None:
+def test_bars_show_numbers_and_escape_names(counted: Visitor) -> None:
     page = counted.get("/").text
     (chart,) = re.findall(r'<section class="chart" aria-labelledby="by-genre">.*?</section>', page, re.DOTALL)
     assert "&lt;b&gt;war&lt;/b&gt;" in chart
-    assert re.search(r"none given</th>.*?>121</td>\s*<td class=\"cell-number\">97.6 %", chart, re.DOTALL)
+    assert re.search(r"no genre</th>.*?>121</td>\s*<td class=\"cell-number\">97.6 %", chart, re.DOTALL)
 
 
-def test_a_bar_leads_to_the_films_that_it_stands_for(counted: Visitor) -> None:
+def test_a_bar_links_to_its_films(counted: Visitor) -> None:
     page = counted.get("/").text
     leads = {
         label: unescape(href) for href, label in re.findall(r'<th scope="row"><a href="([^"]+)">([^<]+)</a>', page)
@@ -69,7 +69,7 @@ def test_a_bar_leads_to_the_films_that_it_stands_for(counted: Visitor) -> None:
 def test_charts_over_time_come_by_day_or_month(boss: Visitor, library: LocalCluster) -> None:
     today = now()
     with library.client() as client:
-        # The fixture's, and those of other tests: maybe made before midnight.
+        # Users of the fixture and of other tests, maybe created before midnight.
         users = client.movie_library.users.update_many({}, {"$set": {"created_at": today}}).matched_count
     assert figures.refresh()
     assert f"{today:%B %Y}: {users} sign-ups" in boss.get("/?by=month").text
@@ -78,18 +78,18 @@ def test_charts_over_time_come_by_day_or_month(boss: Visitor, library: LocalClus
     assert boss.get("/?by=day&by=month").status_code == 400
 
 
-def test_a_page_shows_old_figures_at_once_and_says_how_old(counted: Visitor, library: LocalCluster) -> None:
+def test_old_figures_are_shown_at_once_with_their_age(counted: Visitor, library: LocalCluster) -> None:
     yesterday = now() - timedelta(days=1)
     change = {"$set": {"at": yesterday, "fresh_until": yesterday, "busy_until": now() + timedelta(minutes=1)}}
     with library.client() as client:
         client.movie_library[figures.NAME].update_one({}, change)
     page = counted.get("/").text
     assert f"{yesterday:%H:%M} UTC" in page
-    assert "Being counted anew just now" in page
+    assert "Recounting now" in page
     assert "Films by year" in page
 
 
-def test_a_page_without_figures_yet_says_so_and_looks_again(boss: Visitor) -> None:
+def test_a_page_without_figures_reloads(boss: Visitor) -> None:
     assert figures._take(now() + timedelta(minutes=1))
     page = boss.get("/").text
     assert "being counted for the first time" in page
@@ -98,17 +98,15 @@ def test_a_page_without_figures_yet_says_so_and_looks_again(boss: Visitor) -> No
     assert "Films by year" not in page
 
 
-def test_a_count_that_failed_is_said_in_plain_words(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_count_is_reported(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "COUNT_TIMEOUT_S", 0.000001)
     page = boss.get("/").text
-    assert "be counted at" in page
+    assert "Counting failed at" in page
     assert "Traceback" not in page
     assert page.count("collection-card") == 4
 
 
-def test_a_search_that_found_nothing_reaches_the_dashboard(
-    visitor: Visitor, make_app: Maker, library: LocalCluster
-) -> None:
+def test_a_search_without_results_is_on_the_dashboard(visitor: Visitor, make_app: Maker, library: LocalCluster) -> None:
     assert visitor.get("/search?q=Nobody+Made+This+Yet").status_code == 200
     assert visitor.get("/search?q=film").status_code == 200
     boss = with_session(Visitor(make_app("admin")), "boss")

@@ -1,4 +1,4 @@
-"""What the user app shows of the films, to anybody."""
+"""Films in the user app, without an account."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_browsing_needs_no_account(visitor: Visitor, path: str) -> None:
     assert "Set-Cookie" not in response.headers
 
 
-def test_the_catalogue_has_the_hundred_best_in_order(visitor: Visitor) -> None:
+def test_the_catalogue_lists_the_best_hundred(visitor: Visitor) -> None:
     page = visitor.get("/catalogue").text
     assert len(titles(page)) == 100
     assert titles(page)[:2] == ["The Long Film", "A Film, Long Ago"]
@@ -42,15 +42,15 @@ def test_scores_are_named_by_their_source(visitor: Visitor) -> None:
     assert re.search(r"9\.9</b> critics", visitor.get("/catalogue").text)
 
 
-def test_the_film_page_groups_people_by_what_they_did(visitor: Visitor) -> None:
+def test_a_film_page_groups_people_by_role(visitor: Visitor) -> None:
     page = main_of(visitor.get("/films/Q1").text)
     order = ["Directed by", "Dan Director", "Written by", "Zoe Writer", "Cast", "Ann Actor", "as The Clerk"]
     found = [page.index(text) for text in order]
     assert found == sorted(found)
-    assert "Nobody is credited" in visitor.get("/films/Q2").text
+    assert "No credits yet" in visitor.get("/films/Q2").text
 
 
-def test_an_unknown_film_is_a_page_that_helps(visitor: Visitor) -> None:
+def test_an_unknown_film_is_404_with_a_way_on(visitor: Visitor) -> None:
     response = visitor.get("/films/nope")
     assert response.status_code == 404
     assert 'href="/catalogue"' in main_of(response.text)
@@ -71,10 +71,10 @@ def test_search_by_words_and_phrases(visitor: Visitor, query: str, found: set[st
     assert set(titles(page)) == found
     count = f"{len(found)} film{'' if len(found) == 1 else 's'}"
     assert re.search(rf'role="status">{count}</p>', page)
-    assert f'value="{escape(query)}"' in page, "the box keeps what was asked"
+    assert f'value="{escape(query)}"' in page, "the box keeps the text"
 
 
-def test_results_go_on_over_pages(visitor: Visitor) -> None:
+def test_results_have_pages(visitor: Visitor) -> None:
     seen: list[str] = []
     address: str | None = "/search?q=numbered"
     while address:
@@ -86,7 +86,7 @@ def test_results_go_on_over_pages(visitor: Visitor) -> None:
     assert sorted(seen) == sorted(f"Numbered {n}" for n in range(120))
 
 
-def test_no_result_offers_what_would_find_something(visitor: Visitor) -> None:
+def test_no_result_suggests_other_searches(visitor: Visitor) -> None:
     page = main_of(visitor.get("/search", query_string={"q": '"film long the" zzz'}).text)
     assert "No film matches" in page
     assert re.search(r'href="/search\?q=film\+long">film long</a> <span class="quiet">2 films', page)
@@ -94,7 +94,7 @@ def test_no_result_offers_what_would_find_something(visitor: Visitor) -> None:
     assert 'href="/catalogue"' in page
 
 
-def test_words_without_quotes_are_offered(visitor: Visitor) -> None:
+def test_a_phrase_without_results_suggests_its_words(visitor: Visitor) -> None:
     page = main_of(visitor.get("/search", query_string={"q": '"film long the"'}).text)
     assert 'href="/search?q=film+long+the"' in page
     page = main_of(visitor.get("/search", query_string={"q": "\u201efilm long the\u201c"}).text)
@@ -108,7 +108,7 @@ def test_words_without_quotes_are_offered(visitor: Visitor) -> None:
 def test_a_search_without_a_word_asks_for_one(visitor: Visitor, query: str, a_word: bool) -> None:
     page = visitor.page("/search", q=query)
     assert ("No film matches" in page) is a_word
-    assert ("Type a word" in page) is not a_word
+    assert ("Type part of a title" in page) is not a_word
 
 
 def test_a_long_text_is_cut_in_the_heading_and_not_in_the_box(visitor: Visitor) -> None:
@@ -121,7 +121,7 @@ def test_a_long_text_is_cut_in_the_heading_and_not_in_the_box(visitor: Visitor) 
     assert heading[1].endswith("long …")
 
 
-def test_what_is_wrong_with_a_text_is_said_in_a_sentence(visitor: Visitor) -> None:
+def test_an_invalid_search_text_is_explained(visitor: Visitor) -> None:
     response = visitor.get("/search", query_string={"q": "a " * 21})
     assert response.status_code == 400
     assert ">A search text has at most 20 words.<" in response.text

@@ -1,4 +1,4 @@
-"""Nothing from a request reaches a query unchecked, and nothing stored reaches a page unescaped."""
+"""Requests are validated before they reach a query, and stored data is escaped on pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPERATORS = [
 
 
 @pytest.mark.parametrize("data", OPERATORS)
-def test_operators_in_the_log_in_form_let_nobody_in(visitor: Visitor, data: dict[str, str]) -> None:
+def test_operators_in_the_log_in_form_are_no_log_in(visitor: Visitor, data: dict[str, str]) -> None:
     assert visitor.send("/log-in", data).status_code == 422
     assert visitor.get("/account").status_code == 302
 
@@ -31,7 +31,7 @@ def test_json_is_no_form(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("query", ["q[$ne]=x", "q[]=film", "Q=film"])
-def test_another_parameter_is_no_search(visitor: Visitor, query: str) -> None:
+def test_other_parameters_are_no_search(visitor: Visitor, query: str) -> None:
     response = visitor.get(f"/search?{query}")
     assert response.status_code == 200
     assert "Films for" not in response.text
@@ -48,11 +48,11 @@ def test_bad_queries_of_the_user_app(visitor: Visitor, address: str) -> None:
 @pytest.mark.parametrize(
     ("page", "query"), [("/catalogue", "after=x"), ("/films/Q1", ""), ("/find", "genre=a&after=x")]
 )
-def test_a_link_that_is_no_longer_good_leads_to_its_page_without_it(visitor: Visitor, page: str, query: str) -> None:
+def test_an_outdated_link_offers_to_start_over(visitor: Visitor, page: str, query: str) -> None:
     answer = visitor.get(f"{page}?{query}")
     assert (answer.status_code == 400) == bool(query)
     assert ("This link is no longer good: begin anew." in answer.text) == bool(query)
-    assert (f'href="{page}">Begin anew</a>' in answer.text) == bool(query)
+    assert (f'href="{page}">Start over</a>' in answer.text) == bool(query)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Many records at once from a list: looked at, confirmed, done by a job, undone; and who may what."""
+"""Bulk changes from a list: preview, confirmation, job, undo, and rights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNT = 25
 
 @pytest.fixture
 def films(admin_app: Flask, library: LocalCluster) -> Iterator[list[str]]:
-    """Films for these tests alone, of which the first has a credit; no job and no entry of another test."""
+    """Films for these tests, the first with a credit; no jobs or audit entries of other tests."""
     ids = [f"B{n:02}" for n in range(COUNT)]
     bulk.load("movies", enumerate({"_id": i, "title": f"Bulky {i}", "type": "MOVIE", "genres": ["war"]} for i in ids))
     operations.insert_credit({"movie_id": "B00", "name": "Bulky Person", "role": "ACTOR"})
@@ -57,14 +57,14 @@ EDIT = {"field": "genres", "operation": "add", "value": "drama"}
 
 
 def finished(answer: TestResponse) -> str:
-    """The address of the job that an answer leads to, after the job has been done."""
+    """The address of the job that an answer redirects to, after it has run."""
     assert answer.status_code == 303, answer.text
     while runner.run_next():
         pass
     return str(answer.location)
 
 
-def test_a_filter_is_edited_after_a_preview_that_writes_nothing(boss: Visitor, films: list[str]) -> None:
+def test_a_filtered_list_is_edited_after_a_preview(boss: Visitor, films: list[str]) -> None:
     form = send(boss, all="1", filter=FILTER).text
     assert "Edit 25 films" in form
     assert "Title contains Bulky" in form
@@ -81,7 +81,7 @@ def test_a_filter_is_edited_after_a_preview_that_writes_nothing(boss: Visitor, f
 
 
 def genres_of_others() -> int:
-    """Films outside these tests that were touched."""
+    """The number of changed films outside these tests."""
     return len(
         operations.list_documents(
             "movies", filter_by={"genres": "drama", "title": "Numbered"}, filter_op={"title": "contains"}
@@ -89,12 +89,12 @@ def genres_of_others() -> int:
     )
 
 
-def test_selected_rows_are_edited_and_no_others(boss: Visitor, films: list[str]) -> None:
+def test_only_selected_rows_are_edited(boss: Visitor, films: list[str]) -> None:
     finished(send(boss, ids=["B01", "B02"], step="run", **EDIT))
     assert [film for film in films if genres(film) != ["war"]] == ["B01", "B02"]
 
 
-def test_a_wrong_value_is_said_beside_its_field_and_nothing_typed_is_lost(boss: Visitor, films: list[str]) -> None:
+def test_an_invalid_value_is_reported_and_kept(boss: Visitor, films: list[str]) -> None:
     wrong = {"field": "runtime", "operation": "set", "value": "long & wide"}
     for step in ("preview", "run"):
         answer = send(boss, ids=films[:2], step=step, **wrong)
@@ -109,11 +109,11 @@ def test_a_wrong_value_is_said_beside_its_field_and_nothing_typed_is_lost(boss: 
 
 
 @pytest.mark.usefixtures("films")
-def test_nothing_selected_leads_back_to_the_list(boss: Visitor) -> None:
+def test_without_a_selection_the_list_is_shown_again(boss: Visitor) -> None:
     answer = send(boss, filter=FILTER)
     assert answer.status_code == 303
     assert answer.location.startswith("/collections/movies?")
-    assert "Select records first" in boss.get(answer.location).text
+    assert "Select some records" in boss.get(answer.location).text
 
 
 @pytest.mark.usefixtures("films")
@@ -127,24 +127,20 @@ def test_nothing_selected_leads_back_to_the_list(boss: Visitor) -> None:
         ({"ids": [f"B{n}" for n in range(1001)]}, 400),
     ],
 )
-def test_what_makes_no_sense_is_refused(boss: Visitor, data: dict[str, Any], status: int) -> None:
+def test_invalid_requests_are_refused(boss: Visitor, data: dict[str, Any], status: int) -> None:
     assert send(boss, **data).status_code == status
 
 
 @pytest.mark.usefixtures("films")
 @pytest.mark.parametrize("action", ["edit", "delete"])
-def test_a_filter_that_takes_too_long_leads_back_to_the_list_which_says_so(
-    root: Visitor, monkeypatch: pytest.MonkeyPatch, action: str
-) -> None:
+def test_a_slow_filter_leads_back_to_the_list(root: Visitor, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     answer = send(root, all="1", filter=FILTER, action=action)
     assert answer.status_code == 303
-    assert "The database gave up" in root.get(answer.location).text
+    assert "The database stopped the query" in root.get(answer.location).text
 
 
-def test_only_a_superadmin_deletes_and_only_after_typing_the_number(
-    boss: Visitor, root: Visitor, films: list[str]
-) -> None:
+def test_only_superadmins_delete_after_typing_the_number(boss: Visitor, root: Visitor, films: list[str]) -> None:
     assert send(boss, all="1", filter=FILTER, action="delete").status_code == 403
     page = send(root, all="1", filter=FILTER, action="delete").text
     assert "Delete 25 films?" in page
@@ -164,9 +160,7 @@ def test_only_a_superadmin_deletes_and_only_after_typing_the_number(
     assert len(operations.list_documents("movies", filter_by={"_id": films}, filter_op={"_id": "in"})) == COUNT
 
 
-def test_undone_by_its_maker_and_what_changed_since_is_named_and_can_be_undone_later(
-    boss: Visitor, films: list[str]
-) -> None:
+def test_undo_skips_records_changed_since_and_can_be_repeated(boss: Visitor, films: list[str]) -> None:
     address = finished(send(boss, ids=films[:3], step="run", **EDIT))
     operations.update_document("movies", "B01", {"runtime": 90})
     undo = finished(boss.send(f"{address}/undo", form_on=address))
@@ -183,15 +177,15 @@ def test_undone_by_its_maker_and_what_changed_since_is_named_and_can_be_undone_l
     assert f'action="{address}/undo"' not in boss.get(address).text
 
 
-def test_a_job_is_followed_and_cancelled_by_its_maker_only(boss: Visitor, films: list[str]) -> None:
+def test_only_a_jobs_owner_can_cancel_it(boss: Visitor, films: list[str]) -> None:
     address = send(boss, ids=films[:3], step="run", **EDIT).location
     page = boss.get(address).text
     assert f'data-job="{address}/state"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
     assert boss.get(f"{address}/state").json == {"open": True, "text": "waiting", "done": 0, "total": 3}
     foreign = queue.create("edit", "movies", Actor("nobody", "nobody"), total=1, ids=[], conditions=[], changes=[])
-    for deed in ("cancel", "undo"):
-        assert boss.send(f"/jobs/{foreign}/{deed}", form_on="/collections/movies").status_code == 403
+    for action in ("cancel", "undo"):
+        assert boss.send(f"/jobs/{foreign}/{action}", form_on="/collections/movies").status_code == 403
     assert boss.get(f"/jobs/{foreign}/changes").status_code == 403
     assert boss.send(f"{address}/cancel", form_on=address).status_code == 303
     queue.cancel(foreign)
@@ -208,15 +202,15 @@ def test_a_job_is_followed_and_cancelled_by_its_maker_only(boss: Visitor, films:
 
 
 @pytest.mark.usefixtures("films")
-def test_a_job_that_is_not_there_is_a_page_that_is_not_there(boss: Visitor) -> None:
+def test_an_unknown_job_is_404(boss: Visitor) -> None:
     assert boss.get("/jobs/nothing").status_code == 404
     assert boss.get("/jobs/nothing/state").status_code == 404
-    assert "There are no jobs yet" in boss.get("/jobs").text
+    assert "No jobs yet" in boss.get("/jobs").text
 
 
-def test_the_audit_log_says_who_did_what_before_and_after(boss: Visitor, root: Visitor, films: list[str]) -> None:
+def test_the_audit_log_shows_users_actions_and_changes(boss: Visitor, root: Visitor, films: list[str]) -> None:
     assert boss.get("/audit-log").status_code == 403
-    assert "Nothing has been done yet" in root.get("/audit-log").text
+    assert "No entries yet" in root.get("/audit-log").text
     finished(send(boss, ids=films[:2], step="run", **EDIT))
     operations.update_document("movies", "B00", {"title": "<b>New</b>"}, actor=Actor("u", "someone"))
     page = root.get("/audit-log").text
@@ -227,8 +221,8 @@ def test_the_audit_log_says_who_did_what_before_and_after(boss: Visitor, root: V
     assert "bulk edit</td>" not in only
     assert "Bulky B00" in only
     history = root.get("/audit-log?collection=movies&document_id=B01").text
-    assert "No entry is like that" in history
-    _, _, by_jobs = history.partition("Changes of this record by bulk jobs")
+    assert "No matching entries" in history
+    _, _, by_jobs = history.partition("Changes to this record by bulk jobs")
     assert re.search(r"</time>, boss: <a [^>]*>edited<", by_jobs)
     assert not re.search(
         r"\d\d:\d\d:\d\d\.\d", re.sub(r'datetime="[^"]*"', "", page + history)
@@ -239,11 +233,11 @@ def test_the_audit_log_says_who_did_what_before_and_after(boss: Visitor, root: V
 def test_users_are_not_edited_in_bulk(boss: Visitor) -> None:
     answer = boss.send("/collections/users/bulk", {"action": "edit", "all": "1"}, form_on="/collections/users")
     assert answer.status_code == 303
-    assert "Users are edited one by one" in boss.get(answer.location).text
+    assert "Users can only be edited one by one" in boss.get(answer.location).text
 
 
-def test_the_app_s_own_worker_does_a_job_and_gives_it_back_at_the_end(admin_app: Flask, films: list[str]) -> None:
-    """The thread itself, with the database user of the deployed app."""
+def test_the_apps_worker_runs_a_job_and_stops(admin_app: Flask, films: list[str]) -> None:
+    """The thread itself, with the deployed app's database user."""
     thread = worker.Worker(admin_app)
     thread.start()
     try:
@@ -262,7 +256,7 @@ def test_the_app_s_own_worker_does_a_job_and_gives_it_back_at_the_end(admin_app:
     assert not thread._thread.is_alive()
 
 
-def test_a_worker_is_started_unless_it_is_not_wanted(make_app: Any) -> None:
+def test_the_worker_can_be_turned_off(make_app: Any) -> None:
     assert "job_worker" not in make_app("admin", JOB_WORKER="0").extensions
     with pytest.raises(connection.SettingError, match="JOB_WORKER"):
         make_app("admin", JOB_WORKER="yes")

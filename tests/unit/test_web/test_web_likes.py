@@ -1,4 +1,4 @@
-"""Hearts, the catalogue that liked films leave, my films, and what to watch next."""
+"""Likes, the catalogue without liked films, the likes page, and recommendations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.db.likes import likes
 from ops.local_cluster import LocalCluster
 
 Find = Callable[[str], str]
-SCRIPT = {"X-Requested-With": "hearts"}
+SCRIPT = {"X-Requested-With": "like"}
 TEXT = st.characters(exclude_categories=["Cs"])  # lone surrogates can't be sent
 
 
@@ -49,17 +49,17 @@ def press(visitor: Visitor, film: str, like: str = "yes", next: str = "/catalogu
     return visitor.get(answer.location).text
 
 
-def test_a_film_that_is_liked_leaves_the_catalogue_and_the_others_move_up(member: Visitor) -> None:
+def test_a_liked_film_leaves_the_catalogue(member: Visitor) -> None:
     assert titles(member.get("/catalogue").text)[0] == "The Long Film"
     page = press(member, "Q1")
-    assert '“The Long Film” is among <a href="/my-films">your films</a>' in page
+    assert '“The Long Film” was added to <a href="/likes">your likes</a>' in page
     assert "The Long Film" not in titles(page)
     assert titles(page)[0] == "A Film, Long Ago"
     assert ranks(page) == list(range(1, 101)), "the place is filled"
     kept = member.get("/catalogue?liked=show").text
     assert titles(kept)[0] == "The Long Film"
     assert kept.count('aria-pressed="true"') == 1
-    undo = re.search(r'form="hearts" formaction="/films/Q1/like" name="like" value="no">Undo<', page)
+    undo = re.search(r'form="likes" formaction="/films/Q1/like" name="like" value="no">Undo<', page)
     assert undo, "it can be undone without JavaScript"
     page = press(member, "Q1", "no")
     assert "“The Long Film” is no longer among your films" in page
@@ -67,7 +67,7 @@ def test_a_film_that_is_liked_leaves_the_catalogue_and_the_others_move_up(member
     assert "The film is among" in press(member, "made-up")
 
 
-def test_liking_twice_is_liking_once(member: Visitor, new_name: str, user_id: Find, library: LocalCluster) -> None:
+def test_liking_is_idempotent(member: Visitor, new_name: str, user_id: Find, library: LocalCluster) -> None:
     for _ in range(2):
         press(member, "Q2")
     with library.client() as client:
@@ -78,22 +78,22 @@ def test_liking_twice_is_liking_once(member: Visitor, new_name: str, user_id: Fi
     assert likes.count(user_id(new_name)) == 0
 
 
-def test_scripts_get_an_answer_and_not_a_page(member: Visitor, new_name: str, user_id: Find) -> None:
+def test_scripts_get_json(member: Visitor, new_name: str, user_id: Find) -> None:
     form = {"csrf_token": token(member), "like": "yes", "next": "/"}
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (200, {"liked": True})
     assert likes.liked(user_id(new_name)) == {"Q1"}
-    assert "is among" not in member.get("/catalogue").text, "likes.js says it itself"
+    assert "was added" not in member.get("/catalogue").text, "likes.js shows its own message"
     with member.client.session_transaction() as session:
         session.pop("_user_id")
     answer = member.post("/films/Q1/like", form, headers=SCRIPT)
     assert (answer.status_code, json.loads(answer.text)) == (401, {"log_in": "/log-in?next=/&like=Q1"})
 
 
-def test_a_heart_of_a_session_that_has_ended_leads_to_the_log_in_page(
+def test_a_like_after_the_session_has_ended_leads_to_the_log_in_page(
     member: Visitor, new_name: str, user_id: Find
 ) -> None:
-    """Its token went with the session, and yet nobody is told to reload a page that would do no better."""
+    """Its token ended with the session, and reloading the page wouldn't help."""
     form = {"csrf_token": token(member), "like": "yes", "next": "/catalogue"}
     stale = {**form, "csrf_token": "another session's"}
     assert member.post("/films/Q1/like", stale, headers=SCRIPT).status_code == 400, "logged in, the token counts"
@@ -119,45 +119,43 @@ def test_a_heart_of_a_session_that_has_ended_leads_to_the_log_in_page(
         ("x" * 65, {"like": "yes"}),
     ],
 )
-def test_what_is_no_like(member: Visitor, new_name: str, user_id: Find, film: str, form: dict[str, str]) -> None:
+def test_invalid_likes(member: Visitor, new_name: str, user_id: Find, film: str, form: dict[str, str]) -> None:
     assert member.send(f"/films/{film}/like", form, form_on="/account").status_code == 400
     assert likes.count(user_id(new_name)) == 0
 
 
-def test_a_heart_leads_nowhere_else(member: Visitor) -> None:
+def test_a_like_never_leads_to_another_site(member: Visitor) -> None:
     answer = member.send("/films/Q1/like", {"like": "no", "next": "//evil.example"}, form_on="/account")
     assert answer.location == "/films/Q1"
 
 
-def test_a_heart_pressed_before_logging_in_is_done_after_it(visitor: Visitor, new_name: str, user_id: Find) -> None:
+def test_a_like_before_logging_in_is_saved_after_it(visitor: Visitor, new_name: str, user_id: Find) -> None:
     users.sign_up(new_name, PASSWORD)
     page = visitor.get("/catalogue?genre=drama").text
-    found = re.search(r'class="heart" href="([^"]+)like=Q1"[^>]*aria-label="Like The Long Film"', page)
+    found = re.search(r'class="like" href="([^"]+)like=Q1"[^>]*aria-label="Like The Long Film"', page)
     assert found
     log_in = found[1].replace("&amp;", "&") + "like=Q1"
-    assert "“The Long Film” will be among your films" in visitor.get(log_in).text
+    assert "“The Long Film” will then be added to your likes" in visitor.get(log_in).text
     assert visitor.send(log_in, {"username": new_name, "password": "wrong password"}).status_code == 422
     assert likes.count(user_id(new_name)) == 0
     answer = visitor.send(log_in, {"username": new_name, "password": PASSWORD})
     assert answer.location == "/catalogue?genre=drama"
-    assert "“The Long Film” is among your films" in visitor.get(answer.location).text
+    assert "“The Long Film” was added to your likes" in visitor.get(answer.location).text
     assert likes.liked(user_id(new_name)) == {"Q1"}
 
 
-def test_a_film_to_like_that_there_is_not(visitor: Visitor, new_name: str, user_id: Find) -> None:
+def test_liking_a_missing_film_while_logging_in(visitor: Visitor, new_name: str, user_id: Find) -> None:
     users.sign_up(new_name, PASSWORD)
     answer = visitor.send("/log-in?like=nope", {"username": new_name, "password": PASSWORD})
     assert answer.location == "/"
     assert likes.count(user_id(new_name)) == 0
 
 
-def test_a_link_to_the_log_in_page_likes_nothing_for_who_is_logged_in(
-    member: Visitor, new_name: str, user_id: Find
-) -> None:
+def test_a_link_never_likes_a_film(member: Visitor, new_name: str, user_id: Find) -> None:
     for path in ("/log-in", "/sign-up"):
         answer = member.get(f"{path}?like=Q1&next=/catalogue")
         assert (answer.status_code, answer.location) == (302, "/films/Q1")
-        assert "Press the heart again, and “The Long Film” is among your films" in member.get(answer.location).text
+        assert "Press Like again to add “The Long Film” to your likes" in member.get(answer.location).text
     assert likes.count(user_id(new_name)) == 0
     likes.like(user_id(new_name), "Q1")
     assert "again" not in member.get(member.get("/log-in?like=Q1").location).text
@@ -178,17 +176,17 @@ def test_the_catalogue_is_narrowed(visitor: Visitor, query: str, there: str, abs
     assert ranks(page)[0] == 1
 
 
-def test_nothing_left_is_a_page_that_helps(member: Visitor) -> None:
+def test_an_empty_catalogue_offers_a_way_on(member: Visitor) -> None:
     page = member.get("/catalogue?genre=nothing").text
     assert "<h1>No such genre</h1>" in page
     assert 'href="/catalogue"' in page
     none = member.get("/catalogue?genre=drama&decade=2190").text
-    assert "No film here is that: drama, 2190s. Try" in none, "what is liked is no reason where nothing is"
+    assert "No matches for drama, 2190s. Try" in none, "likes aren't the reason here"
     press(member, "Q1")
-    assert "that you like already" in member.get("/catalogue?genre=drama&decade=1950").text
+    assert "films you already like" in member.get("/catalogue?genre=drama&decade=1950").text
 
 
-def test_the_catalogue_goes_on_to_its_end(visitor: Visitor) -> None:
+def test_the_catalogue_has_pages(visitor: Visitor) -> None:
     seen: list[str] = []
     address: str | None = "/catalogue"
     while address:
@@ -205,12 +203,12 @@ def test_the_catalogue_goes_on_to_its_end(visitor: Visitor) -> None:
     "query",
     ["rank=0", "rank=x", "rank=1&rank=2", "rows=101", "rows=-1", "rows=%D9%A5", "decade=1987", "decade=x", "after=x"],
 )
-def test_bad_queries_of_the_catalogue(visitor: Visitor, query: str) -> None:
+def test_invalid_queries_of_the_catalogue(visitor: Visitor, query: str) -> None:
     assert visitor.get(f"/catalogue?{query}").status_code == 400
 
 
-def test_my_films_in_every_order(member: Visitor, new_name: str, user_id: Find) -> None:
-    assert "No film yet" in member.get("/my-films").text
+def test_likes_in_every_order(member: Visitor, new_name: str, user_id: Find) -> None:
+    assert "No likes yet" in member.get("/likes").text
     for film in ("Q2", "Q1", "Q3"):
         likes.like(user_id(new_name), film)
     script = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;Sons&#39;"
@@ -223,49 +221,55 @@ def test_my_films_in_every_order(member: Visitor, new_name: str, user_id: Find) 
         "?sort=rating": [long, ago, script],
     }
     for query, order in orders.items():
-        page = member.get(f"/my-films{query}").text
+        page = member.get(f"/likes{query}").text
         assert titles(page) == order, query
         assert XSS not in page
     assert "Your taste" in page
-    assert member.get("/my-films?sort=password").status_code == 400
-    assert member.get("/my-films?after=x").status_code == 400
-    assert titles(press(member, "Q1", "no", "/my-films")) == [script, ago]
+    assert member.get("/likes?sort=password").status_code == 400
+    assert member.get("/likes?after=x").status_code == 400
+    assert titles(press(member, "Q1", "no", "/likes")) == [script, ago]
 
 
-def test_films_that_are_not_there_are_not_counted(member: Visitor, new_name: str, user_id: Find) -> None:
+def test_missing_films_are_not_counted(member: Visitor, new_name: str, user_id: Find) -> None:
     for film in ("Q1", *(f"made-up-{n}" for n in range(49))):
         likes.like(user_id(new_name), film)
-    first = member.get("/my-films").text
+    first = member.get("/likes").text
     assert ">1 film<" in first
     assert ">1 film<" in member.get("/account").text
     assert titles(first) == []
     link = re.search(r'rel="next" href="([^"]+)"', first)
-    assert link, "the film that is there can be reached"
+    assert link, "the existing film can be reached"
     assert titles(member.get(link[1].replace("&amp;", "&")).text) == ["The Long Film"]
 
 
-def test_my_films_are_mine(member: Visitor, new_name: str, user_id: Find) -> None:
+def test_the_former_address_redirects(visitor: Visitor) -> None:
+    for query in ("", "?sort=title&after=x"):
+        answer = visitor.get(f"/my-films{query}")
+        assert (answer.status_code, answer.location) == (301, f"/likes{query}")
+
+
+def test_likes_are_private(member: Visitor, new_name: str, user_id: Find) -> None:
     likes.like(user_id("ann"), "N001")
-    assert "Numbered 1" not in titles(member.get("/my-films").text)
+    assert "Numbered 1" not in titles(member.get("/likes").text)
     likes.unlike(user_id("ann"), "N001")
 
 
-def test_what_to_watch_next_says_why(visitor: Visitor, new_name: str, user_id: Find) -> None:
+def test_recommendations_have_reasons(visitor: Visitor, new_name: str, user_id: Find) -> None:
     anonymous = visitor.get("/for-you").text
     assert "Among the best" in anonymous
     assert "Log in" in anonymous
     users.sign_up(new_name, PASSWORD)
     with_session(visitor, new_name)
-    assert "liked a film yet" in visitor.get("/for-you").text
+    assert "liked any films yet" in visitor.get("/for-you").text
     likes.like(user_id(new_name), "Q1")
     page = visitor.get("/for-you").text
-    assert "what goes with the 1 film that" in page
-    assert "From the third heart on" in page
+    assert "that go with the 1 film" in page
+    assert "Once you like three films" in page
     assert "The Long Film" not in titles(page)
     assert page.count('class="card-reason"') == len(titles(page)) > 0
 
 
-def test_a_film_page_leads_on(visitor: Visitor) -> None:
+def test_a_film_page_has_links(visitor: Visitor) -> None:
     page = visitor.get("/films/Q1").text
     assert 'href="/people/p3">Dan Director</a>' in page
     assert 'href="/catalogue?genre=drama"' in page
@@ -274,18 +278,18 @@ def test_a_film_page_leads_on(visitor: Visitor) -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    path=st.sampled_from(["/catalogue", "/my-films", "/for-you", "/films/Q1"]),
+    path=st.sampled_from(["/catalogue", "/likes", "/for-you", "/films/Q1"]),
     query=st.dictionaries(
         st.sampled_from(["genre", "decade", "liked", "after", "rank", "rows", "sort", "like"]),
         st.text(TEXT, max_size=30) | st.integers().map(str),
     ),
 )
-def test_no_query_is_an_error_of_ours(member: Visitor, path: str, query: dict[str, str]) -> None:
+def test_no_query_is_a_server_error(member: Visitor, path: str, query: dict[str, str]) -> None:
     assert member.get(path, query_string=query).status_code in {200, 400}
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(film=st.text(TEXT, min_size=1, max_size=70), next=st.text(TEXT, max_size=40))
-def test_no_heart_is_an_error_of_ours(member: Visitor, film: str, next: str) -> None:
+def test_no_like_is_a_server_error(member: Visitor, film: str, next: str) -> None:
     answer = member.send(f"/films/{quote(film)}/like", {"like": "no", "next": next}, form_on="/account")
     assert 300 <= answer.status_code < 500

@@ -1,4 +1,4 @@
-"""Guessing is limited, per address and per name tried from it, with the counts shared in the database."""
+"""Rate limits per address and per account, with counts shared in the database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_one_name_from_one_network(user_app: Flask, new_name: str) -> None:
     assert attempts_until_limited(visitors, spellings) == 10
 
 
-def test_guesses_from_one_network_do_not_lock_the_owner_out_elsewhere(user_app: Flask, new_name: str) -> None:
+def test_guesses_do_not_lock_the_owner_out_elsewhere(user_app: Flask, new_name: str) -> None:
     owner, guesser = Visitor(user_app), Visitor(user_app)
     assert owner.sign_up(new_name).status_code == 302
     owner.send("/log-out", form_on="/account")
@@ -50,8 +50,8 @@ def test_the_page_says_when_to_come_back(visitor: Visitor, new_name: str) -> Non
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= 15 * 60
     assert "try again in" in response.text
-    assert f'value="{new_name}"' in response.text, "the name needn't be typed anew"
-    assert visitor.get("/log-in").status_code == 200, "looking at the form is free"
+    assert f'value="{new_name}"' in response.text, "the name is kept"
+    assert visitor.get("/log-in").status_code == 200, "opening the form isn't limited"
 
 
 def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
@@ -63,7 +63,7 @@ def test_signing_up_is_limited(user_app: Flask, new_name: str) -> None:
     assert 'action="/sign-up?next=/catalogue&amp;like=Q1"' in again.text
 
 
-def test_an_account_is_its_own_wherever_its_password_is_guessed(user_app: Flask, new_name: str) -> None:
+def test_guesses_count_per_account_from_everywhere(user_app: Flask, new_name: str) -> None:
     names = [new_name, f"{new_name}-neighbour"]
     for name in names:
         users.sign_up(name, PASSWORD)
@@ -78,7 +78,7 @@ def test_an_account_is_its_own_wherever_its_password_is_guessed(user_app: Flask,
     assert guess(neighbour) == 422, "at the same address with another account"
 
 
-def test_refusals_at_signing_up_are_no_wrong_guesses(visitor: Visitor, new_name: str) -> None:
+def test_refused_sign_ups_are_no_guesses(visitor: Visitor, new_name: str) -> None:
     assert [visitor.sign_up(new_name, "short").status_code for _ in range(11)] == [422] * 11
     assert visitor.sign_up(new_name).status_code == 302
 
@@ -87,7 +87,7 @@ PACED = {"/films/Q1/like": ({"like": "no"}, 120), "/password-hint": ({"password"
 
 
 @pytest.mark.parametrize("path", PACED)
-def test_what_nobody_does_so_fast_by_hand_has_a_bound(user_app: Flask, new_name: str, path: str) -> None:
+def test_frequent_requests_are_bounded(user_app: Flask, new_name: str, path: str) -> None:
     form, most = PACED[path]
     users.sign_up(new_name, PASSWORD)
     visitor = with_session(Visitor(user_app), new_name)
@@ -106,7 +106,7 @@ def test_what_nobody_does_so_fast_by_hand_has_a_bound(user_app: Flask, new_name:
 
 
 def test_the_admin_app_is_limited_and_workers_count_together(make_app: Maker, new_name: str) -> None:
-    """Two apps made from the same settings stand for two workers: the second goes on counting where the first was."""
+    """Two apps with the same settings act as two workers: the second continues the first one's count."""
     first = Visitor(make_app("admin"))
     second = Visitor(make_app("admin"), first.address)
     assert attempts_until_limited([first], [new_name], most=6) == 6
@@ -137,7 +137,7 @@ def test_without_the_database_each_worker_counts_for_itself(make_app: Maker, mon
 
 
 def test_a_worker_that_counted_can_stop(library: LocalCluster) -> None:
-    """The library's storage waits for ever at the interpreter's end when something still holds the app."""
+    """The storage of `limits` hangs at the interpreter's exit if something still holds the app."""
     program = """if True:
         from app.user import create_app
         app = create_app()

@@ -31,7 +31,7 @@ def listed(*conditions: str, **parameters: str) -> str:
     return f"{MOVIES}?{urlencode([*(('filter', text) for text in conditions), *parameters.items()])}"
 
 
-def test_conditions_choose_the_rows_and_stay_with_every_link(boss: Visitor) -> None:
+def test_conditions_filter_rows_and_stay_in_links(boss: Visitor) -> None:
     page = boss.get(
         listed("release_year.between.1950..1969", "title.contains.film", sort="release_year", rows="25")
     ).text
@@ -46,9 +46,9 @@ def test_conditions_choose_the_rows_and_stay_with_every_link(boss: Visitor) -> N
     assert page.count('name="filter" value="title.contains.film"') >= 4
 
 
-def test_a_filter_that_no_index_serves_says_so(boss: Visitor) -> None:
-    assert "No index serves this filter" in boss.get(listed("title.contains.film")).text
-    assert "No index serves this filter" not in boss.get(listed("title.contains.film", "release_year.eq.1950")).text
+def test_an_unindexed_filter_is_marked(boss: Visitor) -> None:
+    assert "No index covers this filter" in boss.get(listed("title.contains.film")).text
+    assert "No index covers this filter" not in boss.get(listed("title.contains.film", "release_year.eq.1950")).text
 
 
 def test_a_condition_is_added_by_the_form(boss: Visitor) -> None:
@@ -60,7 +60,7 @@ def test_a_condition_is_added_by_the_form(boss: Visitor) -> None:
     assert "field=" not in added.location
 
 
-def test_a_wrong_condition_is_said_beside_the_form_and_stays_there(boss: Visitor) -> None:
+def test_an_invalid_condition_is_reported_and_kept(boss: Visitor) -> None:
     answer = boss.get(listed("release_year.gte.1950", field="runtime", operator="eq", value="long <b>"))
     assert answer.status_code == 422
     form = Form(answer.text, MOVIES, "value")
@@ -92,7 +92,7 @@ def test_a_wrong_condition_in_the_address_can_be_corrected(boss: Visitor, condit
         "last=1&after=x",
     ],
 )
-def test_what_is_no_list_is_refused(boss: Visitor, query: str) -> None:
+def test_invalid_addresses_are_refused(boss: Visitor, query: str) -> None:
     assert boss.get(f"{MOVIES}?{query}").status_code == 400
 
 
@@ -105,7 +105,7 @@ def test_secrets_and_operators_are_no_conditions(boss: Visitor, condition: str) 
     assert titles(answer.text) == []
 
 
-def test_a_filter_is_taken_back_into_the_form_to_be_changed(boss: Visitor) -> None:
+def test_a_condition_can_be_changed_in_the_form(boss: Visitor) -> None:
     page = boss.get(listed("release_year.gte.1960", "runtime.exists.no")).text
     change = re.findall(r'class="filter-chip-text" href="([^"]*)"', page)[0]
     answer = boss.get(html.unescape(change))
@@ -115,10 +115,10 @@ def test_a_filter_is_taken_back_into_the_form_to_be_changed(boss: Visitor) -> No
     assert form.values["filter"] == "runtime.exists.no"
 
 
-def test_nothing_found_shows_the_way_back(boss: Visitor) -> None:
+def test_no_matches_offer_the_whole_list(boss: Visitor) -> None:
     page = boss.get(listed("title.eq.Nope")).text
     assert "0 records" in page
-    assert "Nothing meets this condition" in page
+    assert "No records match this condition" in page
 
 
 def test_the_last_page_and_the_way_back_from_it(boss: Visitor) -> None:
@@ -129,14 +129,14 @@ def test_the_last_page_and_the_way_back_from_it(boss: Visitor) -> None:
     assert 'rel="prev"' in last
 
 
-def test_a_query_given_up_explains_what_helps(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_query_explains_what_helps(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     def give_up(*_: object, **__: object) -> None:
         raise TooSlow("given up")
 
     monkeypatch.setattr(records, "list_page", give_up)
     answer = boss.get(listed("title.contains.film"))
     assert answer.status_code == 422
-    assert "The database gave up" in answer.text
+    assert "The database stopped the query" in answer.text
     assert "Title, Year" in answer.text
     assert "Remove: Title contains film" in answer.text
 
@@ -147,7 +147,7 @@ def test_columns_are_chosen_and_remembered(boss: Visitor) -> None:
     assert headings(chosen) == ["Title", "Minutes", "Seasons"]
     assert headings(boss.get(MOVIES).text) == ["Title", "Minutes", "Seasons"]
     assert headings(boss.get("/collections/credits").text)[:2] == ["Name", "Role"]
-    assert headings(boss.get(f"{MOVIES}?columns=_id,type").text) == ["Title", "Type", "Id"]
+    assert headings(boss.get(f"{MOVIES}?columns=_id,type").text) == ["Title", "Type", "ID"]
     assert headings(boss.get(f"{MOVIES}?columns=").text)[:3] == ["Title", "Year", "Type"]
     assert "Genres" in headings(boss.get(MOVIES).text)
 
@@ -158,7 +158,7 @@ def test_a_shared_address_brings_its_columns(boss: Visitor, root: Visitor) -> No
     assert headings(root.get(html.unescape(address)).text) == ["Title", "Minutes"]
 
 
-def test_a_bad_address_says_what_is_wrong_with_it(boss: Visitor) -> None:
+def test_an_invalid_address_is_explained(boss: Visitor) -> None:
     assert "Rows must be one of 25, 50, 100, 200." in boss.get(f"{MOVIES}?rows=7").text
     assert "Movies can&#39;t be sorted by &#39;&lt;b&gt;&#39;." in boss.get(f"{MOVIES}?sort=<b>").text
 
@@ -170,7 +170,7 @@ def no_views(library: LocalCluster) -> Iterator[None]:
         client.movie_library.saved_views.delete_many({})
 
 
-def keep(visitor: Visitor, address: str, name: str, **more: str) -> str:
+def save_view(visitor: Visitor, address: str, name: str, **more: str) -> str:
     """Save the list at an address; returns the page that it leads to."""
     values = Form(visitor.get(address).text, f"{MOVIES}/views").values
     answer = visitor.post(f"{MOVIES}/views", {**values, "view": name, **more})
@@ -187,23 +187,23 @@ def views(page: str) -> dict[str, str]:
     }
 
 
-def test_a_list_is_kept_under_a_name(boss: Visitor, no_views: None) -> None:
+def test_a_list_is_saved_as_a_view(boss: Visitor, no_views: None) -> None:
     address = listed("release_year.gte.1950", "title.ne.a&b=c", sort="title", rows="25", columns="runtime")
-    page = keep(boss, address, " Long  <films> ")
-    assert "The view “Long &lt;films&gt;” is saved" in page
+    page = save_view(boss, address, " Long  <films> ")
+    assert "The view “Long &lt;films&gt;” has been saved" in page
     assert list(views(page)) == ["Long <films>"]
     again = boss.get(views(page)["Long <films>"]).text
     assert headings(again) == ["Title", "Minutes"]
     assert "Title is not a&amp;b=c" in again
     assert views(boss.get("/collections/credits").text) == {}
-    replaced = keep(boss, MOVIES, "Long <films>")
+    replaced = save_view(boss, MOVIES, "Long <films>")
     assert views(replaced)["Long <films>"] != views(page)["Long <films>"]
     assert len(views(replaced)) == 1
 
 
 def test_a_view_is_private_unless_shared(boss: Visitor, root: Visitor, no_views: None) -> None:
-    keep(boss, MOVIES, "Mine")
-    keep(boss, MOVIES, "Ours", shared="1")
+    save_view(boss, MOVIES, "Mine")
+    save_view(boss, MOVIES, "Ours", shared="1")
     page = root.get(MOVIES).text
     assert list(views(page)) == ["Ours"]
     assert "by boss" in page
@@ -217,13 +217,13 @@ def test_a_view_is_private_unless_shared(boss: Visitor, root: Visitor, no_views:
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\u202eb"])
 def test_a_view_needs_a_name(boss: Visitor, no_views: None, name: str) -> None:
-    page = keep(boss, MOVIES, name)
+    page = save_view(boss, MOVIES, name)
     assert "Give the view a name" in page
     assert views(page) == {}
 
 
-def test_what_was_kept_is_checked_when_opened(boss: Visitor, no_views: None) -> None:
-    page = keep(boss, listed("runtime.eq.long"), "Wrong")
+def test_a_saved_view_is_validated_when_opened(boss: Visitor, no_views: None) -> None:
+    page = save_view(boss, listed("runtime.eq.long"), "Wrong")
     assert boss.get(views(page)["Wrong"]).status_code == 422
 
 
@@ -235,14 +235,14 @@ def test_references_have_names(boss: Visitor, library: LocalCluster) -> None:
         client.movie_library.credits.insert_one(credit)
         try:
             assert (
-                '<code>gone</code> <span class="quiet">(not there)'
+                '<code>gone</code> <span class="quiet">(missing)'
                 in boss.get("/collections/credits?sort=name&dir=desc").text
             )
         finally:
             client.movie_library.credits.delete_one({"movie_id": "gone"})
 
 
-def test_navigation_shows_what_one_may_do(boss: Visitor, root: Visitor) -> None:
+def test_navigation_shows_only_allowed_actions(boss: Visitor, root: Visitor) -> None:
     assert "Audit log" not in boss.get(MOVIES).text
     assert "Audit log" in root.get(MOVIES).text
     assert ">Delete…</button>" not in boss.get(MOVIES).text

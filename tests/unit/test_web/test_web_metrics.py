@@ -1,4 +1,4 @@
-"""Figures for Prometheus: right, for this host only, counted together by all processes, and without anybody's data."""
+"""Metrics for Prometheus: correct, for this host only, and summed over all processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scraped(app: Flask) -> Samples:
 
 
 def value(samples: Samples, name: str, **labels: str) -> float:
-    """The sum of the samples that have these labels, others aside."""
+    """The sum of the samples that have these labels."""
     found = [number for (n, own), number in samples.items() if n == name and labels.items() <= set(own)]
     assert found, f"no {name} {labels}"
     return sum(found)
@@ -49,12 +49,12 @@ def test_requests_are_counted_by_page_and_status(make_app: Maker, name: str) -> 
 
 @pytest.mark.parametrize("name", ["user", "admin"])
 @pytest.mark.parametrize("address", ["10.0.0.1", "::2", "", "unix:"])
-def test_there_is_no_such_page_for_other_hosts(make_app: Maker, name: str, address: str) -> None:
+def test_metrics_are_hidden_from_other_hosts(make_app: Maker, name: str, address: str) -> None:
     assert Visitor(make_app(name), address).get("/metrics").status_code == 404
 
 
-def test_what_a_proxy_says_counts(make_app: Maker) -> None:
-    """Behind nginx everybody comes from this host; nginx says who it is."""
+def test_the_proxy_header_decides_behind_a_proxy(make_app: Maker) -> None:
+    """Behind nginx all requests come from this host; its header has the client's address."""
     direct = Visitor(make_app("user"), "10.0.0.1")
     assert direct.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
     behind = Visitor(make_app("user", PROXY_COUNT="1"), "127.0.0.1")
@@ -62,7 +62,7 @@ def test_what_a_proxy_says_counts(make_app: Maker) -> None:
     assert behind.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 200
 
 
-def test_the_admin_app_tells_of_the_cluster(make_app: Maker, library: LocalCluster) -> None:
+def test_the_admin_app_has_cluster_metrics(make_app: Maker, library: LocalCluster) -> None:
     samples = scraped(make_app("admin", MONITOR_URI=library.uri("monitor")))
     address = f"localhost:{library.processes[0].port}"
     for name in ("up", "primary"):
@@ -73,7 +73,7 @@ def test_the_admin_app_tells_of_the_cluster(make_app: Maker, library: LocalClust
     assert value(samples, "film_library_shard_bytes", of="disk_total") > 0
 
 
-def test_without_a_monitor_there_are_the_apps_own_figures_only(admin_app: Flask) -> None:
+def test_without_a_monitor_there_are_no_cluster_metrics(admin_app: Flask) -> None:
     samples = scraped(admin_app)
     assert not any(name.startswith("film_library_member") for name, _ in samples)
 
@@ -86,7 +86,7 @@ print(client.get("/metrics").text)
 """
 
 
-def test_processes_of_an_app_count_together(library: LocalCluster, tmp_path: Path) -> None:
+def test_metrics_are_summed_over_processes(library: LocalCluster, tmp_path: Path) -> None:
     environment = {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
         "FILM_LIBRARY_MONGODB_URI": library.uri("film-library-user"),

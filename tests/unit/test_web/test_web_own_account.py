@@ -1,4 +1,4 @@
-"""What people do with their own account: change the password, take the data along, delete everything."""
+"""One's own account: change the password, download the data, delete it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def member(visitor: Visitor, new_name: str) -> Visitor:
 
 
 @pytest.mark.parametrize("path", ["/account/password", "/account/delete", "/sign-up", "/log-in"])
-def test_a_form_that_was_only_opened_says_nothing_is_wrong(user_app: Flask, member: Visitor, path: str) -> None:
+def test_an_opened_form_shows_no_errors(user_app: Flask, member: Visitor, path: str) -> None:
     response = (member if path.startswith("/account") else Visitor(user_app)).get(path)
     assert response.status_code == 200
     assert "<form" in response.text
@@ -35,14 +35,14 @@ def test_a_form_that_was_only_opened_says_nothing_is_wrong(user_app: Flask, memb
     assert "Error:" not in response.text
 
 
-def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, new_name: str) -> None:
+def test_a_new_password_ends_other_sessions(member: Visitor, new_name: str) -> None:
     other = with_session(Visitor(member.app), new_name)
     assert other.get("/account").status_code == 200
     with member.client.session_transaction() as session:
         copied = session["_user_id"]
     sent = member.send("/account/password", {"current": PASSWORD, "password": OTHER, "repeated": OTHER})
     assert (sent.status_code, sent.location) == (302, "/account")
-    assert "Your password is changed" in member.get("/account").text
+    assert "Your password has been changed" in member.get("/account").text
     assert other.get("/account").status_code == 302
     with other.client.session_transaction() as session:
         session["_user_id"] = copied
@@ -54,18 +54,16 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(member: Visitor, 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({}, "Enter your present password"),
+        ({}, "Enter your current password"),
         ({"current": "wrong password"}, "This isn&#39;t your password"),
         ({"password": "short", "repeated": "short"}, "at least 8"),
         ({"password": "sunshine1", "repeated": "sunshine1"}, "very common password"),
-        ({"repeated": OTHER + "!"}, "differ"),
+        ({"repeated": OTHER + "!"}, "don&#39;t match"),
         ({"password": "sunshine1", "repeated": ""}, "very common password"),
         ({"password": PASSWORD, "repeated": PASSWORD}, "the password that you have"),
     ],
 )
-def test_a_password_that_is_not_changed_says_why(
-    member: Visitor, new_name: str, fields: dict[str, str], says: str
-) -> None:
+def test_a_refused_password_is_explained(member: Visitor, new_name: str, fields: dict[str, str], says: str) -> None:
     form = {"current": PASSWORD, "password": OTHER, "repeated": OTHER, **fields} if fields else {}
     answer = member.send("/account/password", form)
     assert answer.status_code == 422
@@ -74,7 +72,7 @@ def test_a_password_that_is_not_changed_says_why(
     assert Visitor(member.app).log_in(new_name).status_code == 302
 
 
-def test_guessing_the_present_password_is_limited(member: Visitor) -> None:
+def test_guessing_the_current_password_is_limited(member: Visitor) -> None:
     form = {"current": "wrong password", "password": OTHER, "repeated": OTHER}
     answers = [member.send("/account/password", form).status_code for _ in range(11)]
     assert answers == [422] * 10 + [429]
@@ -86,11 +84,11 @@ def test_deleting_the_account_leaves_nothing(member: Visitor, new_name: str, use
     identifier = user_id(new_name)
     likes.like(identifier, "Q1")
     copy = member.cookie()
-    assert "the 1 film" in member.get("/account/delete").text
+    assert "your 1 like" in member.get("/account/delete").text
     refused = member.send("/account/delete", {"current": "wrong password"})
     assert (refused.status_code, "This isn&#39;t your password" in refused.text) == (422, True)
     assert member.send("/account/delete", {"current": PASSWORD}).location == "/"
-    assert "Your account is deleted" in member.get("/").text
+    assert "have been deleted" in member.get("/").text
     thief = Visitor(member.app)
     thief.use_cookie(copy)
     assert thief.get("/account").status_code == 302
@@ -99,7 +97,7 @@ def test_deleting_the_account_leaves_nothing(member: Visitor, new_name: str, use
     assert member.sign_up(new_name).status_code == 302, "the name is free again"
 
 
-def test_the_data_can_be_taken_along(member: Visitor, new_name: str, user_id: Find, visitor: Visitor) -> None:
+def test_the_data_can_be_downloaded(member: Visitor, new_name: str, user_id: Find, visitor: Visitor) -> None:
     likes.like(user_id(new_name), "Q1")
     answer = member.get("/account/export")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="film-library-{new_name}.json"'
@@ -110,12 +108,12 @@ def test_the_data_can_be_taken_along(member: Visitor, new_name: str, user_id: Fi
     assert "argon2" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/password", "/account/delete", "/account/export", "/my-films"])
+@pytest.mark.parametrize("path", ["/account", "/account/password", "/account/delete", "/account/export", "/likes"])
 def test_an_account_is_its_owners(visitor: Visitor, path: str) -> None:
     assert visitor.get(path).location.startswith("/log-in?next=")
 
 
-def test_whoever_becomes_an_administrator_is_out_at_once(member: Visitor, new_name: str, library: LocalCluster) -> None:
+def test_a_new_administrator_is_logged_out_at_once(member: Visitor, new_name: str, library: LocalCluster) -> None:
     assert member.get("/account").status_code == 200
     with library.client() as client:
         client.movie_library.users.update_one({"username": new_name}, {"$set": {"admin_status": 1}})
@@ -123,7 +121,7 @@ def test_whoever_becomes_an_administrator_is_out_at_once(member: Visitor, new_na
     assert "admin app" in member.log_in(new_name).text
 
 
-def test_a_password_is_judged_while_it_is_typed(visitor: Visitor, member: Visitor, new_name: str) -> None:
+def test_a_password_is_checked_while_it_is_typed(visitor: Visitor, member: Visitor, new_name: str) -> None:
     def judged(password: str, username: str = "") -> str | None:
         answer = visitor.send("/password-hint", {"password": password, "username": username}, form_on="/account/delete")
         problem: str | None = json.loads(answer.text)["problem"]
@@ -132,7 +130,7 @@ def test_a_password_is_judged_while_it_is_typed(visitor: Visitor, member: Visito
     assert judged(OTHER) is None
     assert "very common" in (judged("sunshine1") or "")
     assert "user name" in (judged(f"{OTHER} {new_name}") or "")
-    assert judged(f"{OTHER} beeblebrox", "beeblebrox") is None, "logged in, the account's own name counts"
+    assert judged(f"{OTHER} beeblebrox", "beeblebrox") is None, "when logged in, only the account's name counts"
 
 
 FORMS = {
@@ -147,15 +145,15 @@ FORMS = {
 @pytest.mark.parametrize("path", FORMS)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_form_is_an_error_of_ours(user_app: Flask, member: Visitor, path: str, data: st.DataObject) -> None:
-    somebody = Visitor(user_app)  # from an address of its own: nothing is limited
+def test_no_form_is_a_server_error(user_app: Flask, member: Visitor, path: str, data: st.DataObject) -> None:
+    somebody = Visitor(user_app)  # from a new address, so that nothing is limited
     if path.startswith("/account"):
         somebody.use_cookie(member.cookie())
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
     form = {name: data.draw(st.one_of(st.none(), texts, st.just(PASSWORD)), name) for name in FORMS[path]}
     query = data.draw(st.sampled_from(["", "?next=//evil.example", "?like=Q1", "?like=%00", "?like=..&next=%0d"]))
     if form.get("current") == PASSWORD:
-        return  # that would be meant
+        return  # that would be a valid request
     sent = {name: value for name, value in form.items() if value is not None}
     answer = somebody.send(path + query, sent, form_on="/sign-up" if path == "/password-hint" else path)
     assert answer.status_code in {200, 302, 400, 422, 429}

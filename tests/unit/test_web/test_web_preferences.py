@@ -1,4 +1,4 @@
-"""Finding a film by what it should be: any of type, genre, actor and director, all of them at once."""
+"""Finding films by preferences: type, genre, actor and director."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.db.films import catalogue
 from app.user import narrowing
 
 
-def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
+def test_the_form_starts_empty(visitor: Visitor) -> None:
     page = visitor.page("/find")
     assert titles(page) == []
     assert set(Form(page, "/find").values.values()) == {""}
@@ -24,15 +24,15 @@ def test_the_form_asks_for_nothing_at_first(visitor: Visitor) -> None:
     assert set(re.findall(r"<option [^>]*>(Films|Series)</option>", page)) == known, "types, too"
 
 
-def test_empty_wishes_are_none(visitor: Visitor) -> None:
-    """In the original an empty name matched everybody."""
+def test_empty_preferences_are_ignored(visitor: Visitor) -> None:
+    """In the original, an empty name matched everybody."""
     page = visitor.page("/find", type="", genre="", actor=" ", director="", actor_id="")
     assert titles(page) == []
-    assert "Begin anew" not in page
+    assert "Start over" not in page
 
 
 @pytest.mark.parametrize(
-    ("wishes", "found"),
+    ("preferences", "found"),
     [
         ({"genre": "drama"}, ["The Long Film"]),
         ({"actor": "ann actor"}, ["The Long Film"]),
@@ -46,24 +46,24 @@ def test_empty_wishes_are_none(visitor: Visitor) -> None:
         ({"actor": "Ann Actor", "director": "Ann Actor"}, []),
     ],
 )
-def test_all_wishes_hold_at_once(visitor: Visitor, wishes: dict[str, str], found: list[str]) -> None:
-    """In the original an actor or a director was enough."""
-    assert titles(visitor.page("/find", **wishes)) == found
+def test_films_match_all_preferences(visitor: Visitor, preferences: dict[str, str], found: list[str]) -> None:
+    """In the original, an actor or a director was enough."""
+    assert titles(visitor.page("/find", **preferences)) == found
 
 
-def test_the_three_best_and_then_the_others(visitor: Visitor) -> None:
+def test_the_best_three_and_then_the_others(visitor: Visitor) -> None:
     page = visitor.page("/find", type="MOVIE")
     best = titles(page)
     assert best[:2] == ["The Long Film", "A Film, Long Ago"]
     assert len(best) == 3
-    link = re.search(r'rel="next" href="([^"]+)">See more', page)
+    link = re.search(r'rel="next" href="([^"]+)">More films', page)
     assert link
     more = titles(visitor.get(unescape(link[1])).text)
     assert more
     assert not set(best) & set(more)
 
 
-def test_what_was_asked_for_stays_in_the_form(visitor: Visitor) -> None:
+def test_the_form_keeps_the_preferences(visitor: Visitor) -> None:
     page = visitor.page("/find", genre="drama", actor="ann act")
     assert Form(page, "/find").values == {
         "type": "",
@@ -76,8 +76,8 @@ def test_what_was_asked_for_stays_in_the_form(visitor: Visitor) -> None:
     assert "Films and series: drama, with Ann Actor" in page
 
 
-def test_somebody_else_is_found_when_the_name_is_changed_without_a_script(visitor: Visitor) -> None:
-    """The id of whoever was found before is still in the form then."""
+def test_without_javascript_a_changed_name_overrides_the_id(visitor: Visitor) -> None:
+    """The previous person's id is still in the form then."""
     form = Form(visitor.page("/find", actor="ann actor", type="MOVIE"), "/find").values
     assert form["actor_id"] == "p2"
     page = visitor.page("/find", **form | {"actor": "Ann Other"})
@@ -97,7 +97,7 @@ FILLED_IN = st.fixed_dictionaries(
 
 @given(times=st.lists(FILLED_IN, min_size=2, max_size=4))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_form_sent_again_asks_for_what_can_be_read_in_it(visitor: Visitor, times: list[dict[str, str]]) -> None:
+def test_a_form_sent_again_uses_its_visible_values(visitor: Visitor, times: list[dict[str, str]]) -> None:
     page = visitor.page("/find")
     for filled_in in times:
         sent = Form(page, "/find").values | filled_in
@@ -106,42 +106,42 @@ def test_a_form_sent_again_asks_for_what_can_be_read_in_it(visitor: Visitor, tim
         assert titles(page) == titles(visitor.page("/find", **read))
 
 
-def test_an_unknown_name_is_said_beside_its_box(visitor: Visitor) -> None:
+def test_an_unknown_name_is_reported_beside_its_field(visitor: Visitor) -> None:
     page = visitor.page("/find", director="Nobody Atall", genre="drama")
     assert re.search(r'id="find-director"[^>]*aria-invalid="true" aria-describedby="find-director-error"', page)
-    assert "Nobody of this name" in page
+    assert "No one by this name" in page
     assert "Did you mean" not in page
 
 
-def test_a_name_spelled_wrong_leads_to_the_right_one(visitor: Visitor) -> None:
+def test_a_misspelled_name_suggests_the_right_one(visitor: Visitor) -> None:
     page = visitor.page("/find", director="Dan Direktor", genre="drama")
-    assert "Nobody called <q>Dan Direktor</q>" in page
-    assert "No film is all of that" not in page
+    assert "No one called <q>Dan Direktor</q>" in page
+    assert "No film matches all of these" not in page
     link = re.search(r'Did you mean <a href="([^"]+)">Dan Director</a>', page)
     assert link
     assert titles(visitor.get(unescape(link[1])).text) == ["The Long Film"]
 
 
-def test_no_film_offers_wishes_that_would_find_some(visitor: Visitor) -> None:
+def test_no_match_suggests_fewer_preferences(visitor: Visitor) -> None:
     page = visitor.page("/find", genre="comedy", actor="Ann Actor")
-    assert "No film is all of that" in page
-    ways = dict(re.findall(r'<li><a href="(/find[^"]+)">([^<]+)</a>', page))
-    assert sorted(ways.values()) == ["Films and series: comedy (1 film)", "Films and series: with Ann Actor (1 film)"]
-    for address in ways:
+    assert "No film matches all of these" in page
+    links = dict(re.findall(r'<li><a href="(/find[^"]+)">([^<]+)</a>', page))
+    assert sorted(links.values()) == ["Films and series: comedy (1 film)", "Films and series: with Ann Actor (1 film)"]
+    for address in links:
         assert len(titles(visitor.get(unescape(address)).text)) == 1
 
 
-def test_a_name_of_several_people_means_all_of_them_and_says_so(visitor: Visitor) -> None:
+def test_a_shared_name_matches_everyone_with_it(visitor: Visitor) -> None:
     page = visitor.page("/find", actor="ann")
     assert titles(page) == ["The Long Film", "Numbered 1"]
-    assert "may be several people" in page
-    ways = re.findall(r'<a href="(/find[^"]+)">Ann (?:Actor|Other) \(1 film\)</a>', page)
-    assert [titles(visitor.get(unescape(way)).text) for way in ways] == [["The Long Film"], ["Numbered 1"]]
+    assert "matches several people" in page
+    links = re.findall(r'<a href="(/find[^"]+)">Ann (?:Actor|Other) \(1 film\)</a>', page)
+    assert [titles(visitor.get(unescape(link)).text) for link in links] == [["The Long Film"], ["Numbered 1"]]
 
 
 @pytest.mark.parametrize(
     "query",
     ["type=BOOK", "genre=a&genre=b", "actor=a%00", "genre=drama&after=x", f"actor={'a' * 201}"],
 )
-def test_bad_wishes(visitor: Visitor, query: str) -> None:
+def test_invalid_preferences(visitor: Visitor, query: str) -> None:
     assert visitor.get(f"/find?{query}").status_code == 400

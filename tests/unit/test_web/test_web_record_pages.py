@@ -1,4 +1,4 @@
-"""Records are viewed, added, changed and deleted, with what is wrong said beside its field, and nothing typed lost."""
+"""Viewing, adding, editing and deleting records; errors appear beside fields, and input is never lost."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FILM = {
     "runtime": 90,
     "description": "One line,\nand another.",
     "genres": ["drama", "war, and peace"],
-    "production_countries": ["A line\nbreak"],  # no form can show that: it stays as long as nobody touches it
+    "production_countries": ["A line\nbreak"],  # forms can't show that: it stays until the field is changed
 }
 
 
 @pytest.fixture
 def film(library: LocalCluster, boss: Visitor, user_id: Callable[[str], str]) -> Iterator[str]:
-    """The address of a film with a credit and a favourite; gone after the test, whatever became of it."""
+    """The address of a film with a credit and a like; deleted after the test."""
     operations.insert_one("movies", FILM)
     operations.insert_credit({"movie_id": "T1", "name": "Tess Ter", "role": "ACTOR"})
     operations.insert_one("user_interactions", {"movie_id": "T1", "user_id": user_id("ann")})
@@ -55,9 +55,9 @@ def audit(library: LocalCluster, **wanted: Any) -> list[dict[str, Any]]:
         return list(client.movie_library.audit_log.find(wanted))
 
 
-def test_a_page_shows_all_of_a_record(boss: Visitor, film: str) -> None:
+def test_a_page_shows_the_whole_record(boss: Visitor, film: str) -> None:
     page = boss.get(film).text
-    for text in ("The Test", "1999", "One line,\nand another.", "drama, war, and peace", "1 credit", "1 favourite"):
+    for text in ("The Test", "1999", "One line,\nand another.", "drama, war, and peace", "1 credit", "1 like"):
         assert text in page
     assert "/collections/credits?filter=movie_id.eq.T1" in page
     listed = boss.get("/collections/credits?filter=movie_id.eq.T1").text
@@ -69,7 +69,7 @@ def test_a_page_shows_all_of_a_record(boss: Visitor, film: str) -> None:
     "address", ["movies/nope", "credits/nope", "credits/" + "0" * 24, "users/x", "nope/Q1", "movies/" + "x" * 99]
 )
 @pytest.mark.parametrize("page", ["", "/edit", "/delete"])
-def test_what_is_not_there_is_not_found(boss: Visitor, address: str, page: str) -> None:
+def test_missing_records_are_404(boss: Visitor, address: str, page: str) -> None:
     assert boss.get(f"/collections/{address}{page}").status_code == 404
 
 
@@ -86,7 +86,7 @@ def test_a_film_is_added(boss: Visitor, library: LocalCluster) -> None:
     )
     assert added.status_code == 302
     page = boss.get(added.location).text
-    assert "The film is added." in page
+    assert "The film has been added." in page
     document_id = added.location.rsplit("/", 1)[1]
     film = operations.find_document("movies", document_id)
     assert (film["title"], film["genres"], film["seasons"], film["imdb_score"]) == (
@@ -100,7 +100,7 @@ def test_a_film_is_added(boss: Visitor, library: LocalCluster) -> None:
     operations.delete_document("movies", document_id)
 
 
-def test_mistakes_are_said_beside_their_fields(boss: Visitor) -> None:
+def test_errors_appear_beside_fields(boss: Visitor) -> None:
     address = "/collections/movies/new"
     typed = {
         "title": "",
@@ -121,7 +121,7 @@ def test_mistakes_are_said_beside_their_fields(boss: Visitor) -> None:
     assert response.text.count('aria-invalid="true"') == 4
 
 
-def test_a_credit_needs_a_film_that_is_there(boss: Visitor, film: str) -> None:
+def test_a_credit_needs_an_existing_film(boss: Visitor, film: str) -> None:
     address = "/collections/credits/new"
     values = {**opened(boss, address), "name": "Nobody", "role": "ACTOR", "movie_id": "nope"}
     form = Form(submit(boss, address, values).text, address)
@@ -129,17 +129,17 @@ def test_a_credit_needs_a_film_that_is_there(boss: Visitor, film: str) -> None:
     values = {**values, "movie_id": "T1", "name": "Tess Ter"}
     twice = submit(boss, address, values)
     assert twice.status_code == 422
-    assert "nothing was added" in twice.text
+    assert "Nothing was added" in twice.text
     assert submit(boss, address, {**values, "name": "Somebody"}).status_code == 302
 
 
-def test_a_form_can_start_from_an_address(boss: Visitor, film: str) -> None:
+def test_an_address_can_prefill_a_form(boss: Visitor, film: str) -> None:
     page = boss.get("/collections/credits/new?movie_id=T1&password_hash=x").text
     assert Form(page, "/collections/credits/new").values["movie_id"] == "T1"
     assert "The Test</p>" in page
 
 
-def test_only_what_was_changed_is_written(boss: Visitor, film: str, library: LocalCluster) -> None:
+def test_only_changed_fields_are_saved(boss: Visitor, film: str, library: LocalCluster) -> None:
     before = operations.find_document("movies", "T1")
     values = opened(boss, f"{film}/edit")
     assert values["description"] == FILM["description"]
@@ -164,7 +164,7 @@ def test_only_what_was_changed_is_written(boss: Visitor, film: str, library: Loc
     assert (entry["username"], set(entry["after"])) == ("boss", {"release_year", "genres"})
 
 
-def test_mistakes_in_an_edit_lose_nothing(boss: Visitor, film: str) -> None:
+def test_errors_in_an_edit_keep_the_input(boss: Visitor, film: str) -> None:
     values = opened(boss, f"{film}/edit")
     response = submit(boss, f"{film}/edit", values, title="Renamed", runtime="-1")
     assert response.status_code == 422
@@ -176,7 +176,7 @@ def test_mistakes_in_an_edit_lose_nothing(boss: Visitor, film: str) -> None:
     assert operations.find_document("movies", "T1")["title"] == "Renamed"
 
 
-def test_a_second_editor_is_told_and_decides(boss: Visitor, root: Visitor, film: str) -> None:
+def test_a_second_editor_sees_the_conflict(boss: Visitor, root: Visitor, film: str) -> None:
     address = f"{film}/edit"
     mine, theirs = opened(boss, address), opened(root, address)
     assert submit(root, address, theirs, title="Their title", release_year="2005").status_code == 302
@@ -184,13 +184,13 @@ def test_a_second_editor_is_told_and_decides(boss: Visitor, root: Visitor, film:
     assert clash.status_code == 409
     assert operations.find_document("movies", "T1")["title"] == "Their title"
     form = Form(clash.text, address)
-    assert "Take over theirs: <q>Their title</q>" in clash.text
-    assert "Overwrite with yours: <q>My title</q>" in clash.text
+    assert "Keep theirs: <q>Their title</q>" in clash.text
+    assert "Use yours: <q>My title</q>" in clash.text
     assert "is now <q>2005</q>" in clash.text
     assert "keep.runtime" not in clash.text  # nobody else touched it
     assert (form.values["title"], form.values["release_year"], form.values["runtime"]) == ("My title", "2005", "120")
 
-    # While it is decided, a third change comes: told again, still nothing lost.
+    # A third change comes in meanwhile: another conflict, and still nothing is lost.
     operations.update_document("movies", "T1", {"seasons": 3})
     again = submit(boss, address, form.values, **{"keep.title": "theirs"})
     assert again.status_code == 409
@@ -210,7 +210,7 @@ def test_a_second_editor_may_overwrite(boss: Visitor, film: str) -> None:
     assert operations.find_document("movies", "T1")["title"] == "My title"
 
 
-def test_what_was_typed_outlives_the_record(boss: Visitor, film: str) -> None:
+def test_the_input_survives_a_deleted_record(boss: Visitor, film: str) -> None:
     mine = opened(boss, f"{film}/edit")
     operations.delete_document("movies", "T1", cascade=True)
     response = submit(boss, f"{film}/edit", mine, title="All for nothing")
@@ -219,10 +219,10 @@ def test_what_was_typed_outlives_the_record(boss: Visitor, film: str) -> None:
     assert Form(response.text, f"{film}/edit").values["title"] == "All for nothing"
 
 
-def test_a_deletion_says_what_hangs_on_it(boss: Visitor, film: str, library: LocalCluster) -> None:
+def test_a_deletion_shows_dependents(boss: Visitor, film: str, library: LocalCluster) -> None:
     address = f"{film}/delete"
     page = boss.get(address).text
-    assert "1 credit and 1 favourite" in page
+    assert "1 credit and 1 like" in page
     values = Form(page, address).values
     assert submit(boss, address, values).status_code == 422
     assert operations.count_dependents("movies", "T1") == {"credits": 1, "user_interactions": 1}
@@ -234,22 +234,22 @@ def test_a_deletion_says_what_hangs_on_it(boss: Visitor, film: str, library: Loc
     (entry,) = audit(library, document_id="T1", action="delete")
     assert entry["username"] == "boss"
     log = with_session(boss, "rootadmin").get("/audit-log?action=delete").text
-    assert "With it went 1 credit and 1 favourite." in log
-    assert log.count("Went along with ") == 2
+    assert "Also deleted: 1 credit and 1 like." in log
+    assert log.count("Deleted with ") == 2
 
 
-def test_what_changed_since_the_question_is_not_deleted(boss: Visitor, film: str) -> None:
+def test_a_record_changed_meanwhile_is_not_deleted(boss: Visitor, film: str) -> None:
     address = f"{film}/delete"
     values = opened(boss, address)
     operations.update_document("movies", "T1", {"runtime": 91})
     response = submit(boss, address, values, cascade="1")
     assert response.status_code == 422
-    assert "changed this record since" in response.text
+    assert "changed this record after you opened" in response.text
     assert operations.find_document("movies", "T1")["runtime"] == 91
     assert submit(boss, address, Form(response.text, address).values, cascade="1").status_code == 302
 
 
-def test_a_control_character_is_said_beside_its_field(boss: Visitor, film: str) -> None:
+def test_a_control_character_is_reported_beside_its_field(boss: Visitor, film: str) -> None:
     response = submit(boss, f"{film}/edit", opened(boss, f"{film}/edit"), title="A\x01B", runtime="95")
     assert response.status_code == 422
     assert "Title holds a control character." in response.text
@@ -257,7 +257,7 @@ def test_a_control_character_is_said_beside_its_field(boss: Visitor, film: str) 
 
 
 def test_the_longest_description_fits(boss: Visitor, film: str) -> None:
-    longest = "\U0001f3ac" * 10_000  # 12 bytes each on the way
+    longest = "\U0001f3ac" * 10_000  # 12 bytes each when encoded
     assert submit(boss, f"{film}/edit", opened(boss, f"{film}/edit"), description=longest).status_code == 302
     assert operations.find_document("movies", "T1")["description"] == longest
 
@@ -271,7 +271,7 @@ def test_accounts(boss: Visitor, guest: Visitor, new_name: str) -> None:
     assert short.values["password"] == ""  # never sent back
     made = submit(boss, address, values, username=new_name, password=PASSWORD)
     assert made.status_code == 302
-    assert "nothing was added" in submit(boss, address, values, username=new_name, password=PASSWORD).text
+    assert "Nothing was added" in submit(boss, address, values, username=new_name, password=PASSWORD).text
 
     edit = f"{made.location}/edit"
     nameless = submit(boss, edit, opened(boss, edit), username="", password="four blind mice 1928")
@@ -290,7 +290,7 @@ def test_accounts(boss: Visitor, guest: Visitor, new_name: str) -> None:
 
 
 def test_the_last_superadmin_stays(root: Visitor, user_id: Callable[[str], str], library: LocalCluster) -> None:
-    with library.client() as client:  # whom other tests may have made
+    with library.client() as client:  # created by other tests
         others = {"admin_status": 2, "username": {"$ne": "rootadmin"}}
         client.movie_library.users.update_many(others, {"$set": {"admin_status": 1}})
     address = f"/collections/users/{user_id('rootadmin')}"
@@ -322,18 +322,18 @@ def test_references_are_found_by_typing(boss: Visitor, query: str, found: list[s
     ("query", "status"),
     [("credits?q=a", 404), ("nope?q=a", 404), ("movies?q=" + "a" * 201, 400), ("movies?q=a&q=b", 400)],
 )
-def test_bad_questions_for_references(boss: Visitor, query: str, status: int) -> None:
+def test_invalid_requests_for_references(boss: Visitor, query: str, status: int) -> None:
     assert boss.get(f"/pick/{query}").status_code == status
 
 
 @pytest.mark.usefixtures("film")
-def test_a_row_is_selected_by_the_time_that_it_shows(boss: Visitor) -> None:
+def test_a_like_is_selected_by_its_time(boss: Visitor) -> None:
     page = boss.get("/collections/user_interactions").text
     assert re.search(r">Select \d{4}-\d\d-\d\d \d\d:\d\d</span>", page)
 
 
 @pytest.mark.parametrize("with_token", [True, False])
-def test_a_dialog_is_told_when_its_session_has_ended(guest: Visitor, with_token: bool) -> None:
+def test_a_dialog_gets_401_after_the_session_has_ended(guest: Visitor, with_token: bool) -> None:
     visitor = with_session(guest, "boss")
     address = "/collections/movies/new"
     values = opened(visitor, address) if with_token else {}
@@ -342,5 +342,5 @@ def test_a_dialog_is_told_when_its_session_has_ended(guest: Visitor, with_token:
     told = visitor.post(address, values, headers={"X-Requested-With": "dialog"})
     assert (told.status_code, told.mimetype, told.text) == (401, "text/plain", "Your session has ended.\n")
     assert visitor.get(address, headers={"X-Requested-With": "dialog"}).status_code == 401
-    assert visitor.get(address).location.startswith("/log-in")  # as ever without a dialog
+    assert visitor.get(address).location.startswith("/log-in")  # as usual without a dialog
     assert visitor.post(address).status_code == 400

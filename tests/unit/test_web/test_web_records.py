@@ -1,4 +1,4 @@
-"""The admin app's pages: closed to everybody else, paged by key, and silent about secrets."""
+"""The admin app's lists: access, paging, and no secrets."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_every_route_is_closed_to_anonymous_visitors(admin_app: Flask) -> None:
     assert closed >= 3
 
 
-def test_a_route_that_somebody_forgot_to_close_is_closed(admin_app: Flask) -> None:
+def test_a_route_without_an_action_is_closed(admin_app: Flask) -> None:
     admin_app.add_url_rule("/new", "records.new", lambda: "secret")
     assert Visitor(admin_app).get("/new").status_code == 302
 
 
-def test_only_log_in_health_and_figures_are_open() -> None:
+def test_only_log_in_assets_health_and_metrics_are_open() -> None:
     assert {
         "accounts.log_in",
         "assets.static",
@@ -73,7 +73,7 @@ def test_every_collection_has_its_list(boss: Visitor, name: str) -> None:
     assert VIEWS[name].title in page
     for column in VIEWS[name].columns:
         assert f"collections/{name}" in page
-        assert column.heading in page or "There is nothing" in page
+        assert column.heading in page or "This collection is empty" in page
 
 
 def test_pages_go_forward_and_back(boss: Visitor) -> None:
@@ -104,18 +104,18 @@ def test_headings_sort_by_indexed_columns_only(boss: Visitor) -> None:
     assert rows(up) != rows(down)
 
 
-def test_rows_per_page_stay_with_the_links(boss: Visitor) -> None:
+def test_links_keep_the_rows_per_page(boss: Visitor) -> None:
     page = boss.get("/collections/movies?rows=100").text
     assert len(rows(page)) == 100
     assert "rows=100" in (link(page, "next") or "")
     assert "<option selected>100</option>" in page
 
 
-def test_an_estimated_count_says_so(boss: Visitor, library: LocalCluster) -> None:
+def test_an_estimated_count_is_marked(boss: Visitor, library: LocalCluster) -> None:
     assert "124 records," in boss.get("/collections/movies").text
     with library.client() as client:
         many = [{"user_id": str(n), "movie_id": "Q1", "created_at": now()} for n in range(10_001)]
-        client.movie_library.user_interactions.delete_many({})  # what other tests like
+        client.movie_library.user_interactions.delete_many({})  # likes of other tests
         client.movie_library.user_interactions.insert_many(many)
         try:
             assert "About 10,001 records (estimated)" in boss.get("/collections/user_interactions").text
@@ -124,11 +124,11 @@ def test_an_estimated_count_says_so(boss: Visitor, library: LocalCluster) -> Non
             client.movie_library.user_interactions.delete_many({})
 
 
-def test_a_count_that_stopped_says_so(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_count_is_marked(boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "EXACT_COUNT_LIMIT", 100)
     page = boss.get("/collections/movies?filter=release_year.gte.1900").text
     assert "More than 100 records," in page
-    assert "or with all of this list (more than 100 records)" in page
+    assert "or all of this list (more than 100 records)" in page
     assert "estimated" not in page
 
 
@@ -147,6 +147,6 @@ def test_secrets_are_never_shown(boss: Visitor, library: LocalCluster) -> None:
 
 @pytest.mark.parametrize("name", list(COLLECTIONS))
 def test_no_column_is_a_private_field(name: str) -> None:
-    """The data layer drops them already; here they aren't even asked for."""
+    """The data layer drops them, but they aren't even requested."""
     assert not {column.field for column in VIEWS[name].columns} & set(COLLECTIONS[name].private)
     assert "password_hash" in COLLECTIONS["users"].private

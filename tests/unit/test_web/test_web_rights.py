@@ -1,4 +1,4 @@
-"""Who may do what: the matrix, held against every route of the admin app."""
+"""Rights by role, tested on every route of the admin app."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MATRIX = {
     Action.AUDIT: SUPERADMINS,
 }
 NAMES = {USER: "ann", ADMIN: "boss", SUPERADMIN: "rootadmin"}
-# There is no such record: whoever is let in finds nothing, and nothing is changed.
+# No such record, so that allowed requests change nothing.
 ARGUMENTS = {"name": "movies", "document_id": "nothing"}
 
 
 def requests(app: Flask) -> list[tuple[str, str, str]]:
-    """(method, address, endpoint) of all that isn't open to everybody."""
+    """(method, address, endpoint) of all routes that aren't open."""
     adapter = app.url_map.bind("localhost")
     return [
         (
@@ -49,7 +49,7 @@ def requests(app: Flask) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def app(admin_app: Flask) -> Flask:
-    """The admin app without CSRF tokens, which would be refused before any right is asked for."""
+    """The admin app without CSRF protection, which would come before the rights."""
     admin_app.config["WTF_CSRF_ENABLED"] = False
     return admin_app
 
@@ -59,7 +59,7 @@ def call(visitor: Visitor, method: str, address: str) -> TestResponse:
 
 
 def refused(response: TestResponse) -> bool:
-    """Told that it isn't for this account, or sent to log in with one that it is for."""
+    """Whether the response is a 403 or a redirect to the log-in page."""
     return response.status_code == 403 or (response.location or "").startswith("/log-in?")
 
 
@@ -75,34 +75,34 @@ def test_every_view_names_its_action(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("role", NAMES)
-def test_each_role_gets_what_is_its_due(app: Flask, role: int) -> None:
+def test_each_role_has_its_rights(app: Flask, role: int) -> None:
     wrong = []
     for method, address, endpoint in requests(app):
-        visitor = with_session(Visitor(app), NAMES[role])  # anew each time: one of the routes logs out
+        visitor = with_session(Visitor(app), NAMES[role])  # a new session each time: one of the routes logs out
         response = call(visitor, method, address)
         action = action_of(app.view_functions[endpoint])
         assert action is not None
-        # What somebody may do is answered somehow (often: there is no such record), but never with "not for you".
+        # Allowed requests get any answer (often 404) but a refusal.
         if refused(response) == (role in MATRIX[action]) or response.status_code >= 500:
             wrong.append((method, address, response.status_code))
     assert wrong == []
 
 
-def test_nobody_gets_anything(app: Flask) -> None:
+def test_anonymous_visitors_get_nothing(app: Flask) -> None:
     for method, address, _ in requests(app):
         response = call(Visitor(app), method, address)
         assert response.status_code == 302, f"{method} {address}"
         assert refused(response), f"{method} {address}"
 
 
-def test_no_post_goes_without_its_token(admin_app: Flask, root: Visitor) -> None:
+def test_posts_need_a_token(admin_app: Flask, root: Visitor) -> None:
     posts = [address for method, address, _ in requests(admin_app) if method == "POST"]
     assert posts
     assert {address: root.post(address).status_code for address in posts} == dict.fromkeys(posts, 400)
 
 
 @pytest.mark.parametrize("page", ["/edit", "/delete"])
-def test_an_admin_leaves_administrators_alone(
+def test_admins_cannot_change_administrators(
     boss: Visitor, root: Visitor, user_id: Callable[[str], str], page: str
 ) -> None:
     for name in ("boss", "rootadmin"):
@@ -112,11 +112,13 @@ def test_an_admin_leaves_administrators_alone(
         assert root.get(address).status_code == 200
     assert boss.get(f"/collections/users/{user_id('ann')}{page}").status_code == 200
     page_of_root = boss.get(f"/collections/users/{user_id('rootadmin')}").text
-    assert "Only a superadmin" in page_of_root
+    assert "Only superadmins" in page_of_root
     assert "/edit" not in page_of_root
 
 
-def test_an_admin_makes_no_admins(boss: Visitor, root: Visitor, user_id: Callable[[str], str], new_name: str) -> None:
+def test_admins_cannot_create_administrators(
+    boss: Visitor, root: Visitor, user_id: Callable[[str], str], new_name: str
+) -> None:
     form = {"username": new_name, "password": "three blind mice 1927", "admin_status": "2"}
     made = boss.send("/collections/users/new", form)
     assert made.status_code == 302

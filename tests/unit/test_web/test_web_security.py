@@ -1,4 +1,4 @@
-"""Headers, CSRF, cookies and hosts: on every route of both apps, found by walking the URL map."""
+"""Headers, CSRF, cookies and hosts, on all routes in both apps' URL maps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ARGUMENTS = {"film_id": "Q1", "name": "movies", "version": "0", "filename": "bas
 
 
 def addresses(app: Flask, method: str) -> Iterator[str]:
-    """Every address of the app that takes a method."""
+    """All addresses of the app that accept a method."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()):
@@ -51,7 +51,7 @@ def test_every_response_has_the_security_headers(make_app: Maker, name: str) -> 
         assert not {"Strict-Transport-Security", "Cross-Origin-Opener-Policy"} & set(response.headers.keys()), where
 
 
-def test_what_a_cache_may_keep_is_nobodys_in_particular(visitor: Visitor) -> None:
+def test_public_responses_set_no_cookie(visitor: Visitor) -> None:
     page = visitor.get("/log-in")  # which gives the visitor a cookie
     assert "Cookie" in page.headers["Vary"]
     style = re.search(r'href="(/static/[^"]+/base\.css)"', page.text)
@@ -61,7 +61,7 @@ def test_what_a_cache_may_keep_is_nobodys_in_particular(visitor: Visitor) -> Non
     assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
 
 
-def test_headers_of_tls_and_a_host_cookie_over_tls_only(make_app: Maker, new_name: str) -> None:
+def test_tls_headers_and_host_cookie(make_app: Maker, new_name: str) -> None:
     visitor = Visitor(make_app("user", COOKIE_SECURE="1"))
     response = visitor.get("/log-in", base_url="https://localhost")
     assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
@@ -72,7 +72,7 @@ def test_headers_of_tls_and_a_host_cookie_over_tls_only(make_app: Maker, new_nam
     assert "Domain" not in cookie
 
 
-def test_cookies_are_closed_to_scripts_and_named_by_app(visitor: Visitor, admin_app: Flask) -> None:
+def test_cookies_are_http_only_and_named_by_app(visitor: Visitor, admin_app: Flask) -> None:
     cookies = [Visitor(app).get("/log-in").headers["Set-Cookie"] for app in (visitor.app, admin_app)]
     assert [cookie.split("=")[0] for cookie in cookies] == ["film-library-user", "film-library-admin"]
     for cookie in cookies:
@@ -100,7 +100,7 @@ def test_a_token_of_another_session_is_refused(user_app: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", ["user", "admin"])
-def test_pages_hold_nothing_inline(make_app: Maker, name: str) -> None:
+def test_pages_have_no_inline_code(make_app: Maker, name: str) -> None:
     app = make_app(name)
     visitor = Visitor(app)
     if name == "admin":
@@ -111,10 +111,10 @@ def test_pages_hold_nothing_inline(make_app: Maker, name: str) -> None:
     for text in html:
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
         assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
-        assert not re.search(r'(src|href)="(https?:)?//', text), "something comes from another host"
+        assert not re.search(r'(src|href)="(https?:)?//', text), "a resource from another host"
 
 
-def test_pages_of_somebody_are_never_kept(visitor: Visitor, boss: Visitor) -> None:
+def test_personal_pages_are_never_cached(visitor: Visitor, boss: Visitor) -> None:
     assert visitor.get("/catalogue").headers["Cache-Control"] == "private, no-cache"
     assert visitor.get("/log-in").headers["Cache-Control"] == "no-store"
     for path in ("/", "/collections/users"):
@@ -132,7 +132,7 @@ def test_other_hosts_are_refused(make_app: Maker) -> None:
 
 
 @pytest.mark.parametrize(("count", "seen"), [("0", "10.9.9.9"), ("1", "203.0.113.7")])
-def test_the_client_address_comes_from_as_many_proxies_as_there_are(make_app: Maker, count: str, seen: str) -> None:
+def test_the_client_address_follows_the_number_of_proxies(make_app: Maker, count: str, seen: str) -> None:
     app = make_app("user", PROXY_COUNT=count)
     addresses_seen = []
 

@@ -1,4 +1,4 @@
-"""What the outside of an app relies on: health, settings, static files, the request log, and pages in trouble."""
+"""Health checks, settings, static files, the request log, and error pages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.web import limits
 from app.web.assets import fingerprint
 from app.web.request_log import JsonFormatter
 
-NOWHERE = "mongodb://film-library-user:x@localhost:1/?authSource=admin"  # nobody listens on port 1
+NOWHERE = "mongodb://film-library-user:x@localhost:1/?authSource=admin"  # nothing listens on port 1
 
 
 @pytest.fixture
 def stranded(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """Somebody at the user app while its database is away."""
+    """A visitor of the user app while its database is unavailable."""
     monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 200)
     monkeypatch.setattr(connection, "PING_TIMEOUT_S", 0.2)
     monkeypatch.setattr(limits, "COUNTER_TIMEOUT_MS", 200)
@@ -52,7 +52,7 @@ def test_without_the_database_pages_ask_for_patience(stranded: Visitor, path: st
     response = stranded.get(path)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
-    assert "Try again in a few seconds" in response.text
+    assert "try again in a few seconds" in response.text
     assert "Traceback" not in response.text
     assert "localhost:1" not in response.text
     assert '<a class="button" href="">Try again</a>' in response.text
@@ -87,13 +87,13 @@ def test_a_mistake_in_the_address_doesn_t_look_like_being_logged_out(
 ) -> None:
     page = with_session(Visitor(user_app), "ann").get(path)
     assert page.status_code == status
-    for shown in ('<span class="nav-name">ann</span>', "Log out", "My films"):
+    for shown in ('<span class="nav-name">ann</span>', "Log out", "Your likes"):
         assert shown in page.text
     assert "Log in</a>" in visitor.get(path).text
 
 
 def log_of(app: Flask) -> io.StringIO:
-    """What the app logs from now on."""
+    """The app's log from now on."""
     (handler,) = (handler for handler in app.logger.handlers if isinstance(handler.formatter, JsonFormatter))
     assert isinstance(handler, logging.StreamHandler)
     stream = io.StringIO()
@@ -164,7 +164,7 @@ def test_a_secret_may_come_from_a_file(make_app: Maker, monkeypatch: pytest.Monk
 def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
     log = log_of(user_app)
     visitor = Visitor(user_app)
-    visitor.get("/search?q=my+secret+wish")
+    visitor.get("/search?q=my+secret+search")
     visitor.log_in("ann", PASSWORD)
     text = log.getvalue()
     lines = [json.loads(line) for line in text.splitlines()]
@@ -174,7 +174,7 @@ def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
         ("POST", "/log-in", 302),
     ]
     assert all(line["app"] == "user" and line["milliseconds"] >= 0 for line in lines)
-    for secret in ("secret wish", "my+secret", PASSWORD, "csrf", visitor.cookie()):
+    for secret in ("secret search", "my+secret", PASSWORD, "csrf", visitor.cookie()):
         assert secret not in text
 
 

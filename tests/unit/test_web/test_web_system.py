@@ -1,4 +1,4 @@
-"""The system page: the cluster in its own words, and a word on why there are none."""
+"""The system dashboard, with and without a monitor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.db.cluster import monitoring
 from ops.local_cluster import LocalCluster
 
 
-def test_without_a_monitor_the_page_says_what_to_do(boss: Visitor) -> None:
+def test_without_a_monitor_the_page_explains_the_setting(boss: Visitor) -> None:
     response = boss.get("/system")
     assert response.status_code == 200
     assert "FILM_LIBRARY_MONITOR_URI" in response.text
@@ -33,7 +33,7 @@ def test_the_page_shows_processes_documents_storage_and_rates(make_app: Maker, l
     assert library.passwords["monitor"] not in page
 
 
-def test_a_cluster_that_does_not_answer_is_said_so(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_cluster_is_reported(make_app: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitoring, "TIMEOUT_S", 0.3)
     nowhere = "mongodb://monitor:secret@localhost:1/?authSource=admin"
     page = with_session(Visitor(make_app("admin", MONITOR_URI=nowhere)), "boss").get("/system").text

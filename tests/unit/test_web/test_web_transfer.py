@@ -1,4 +1,4 @@
-"""Files in and out of the admin app: uploads become jobs with a report, lists become files."""
+"""Imports, which are jobs with a report, and exports of lists."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def send(visitor: Visitor, content: str | bytes, name: str = "titles.csv", **dat
     return visitor.send("/import", {"file": (stream, name), **data})
 
 
-def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> None:
+def test_an_upload_becomes_a_job_with_a_report(boss: Visitor) -> None:
     answer = send(boss, FILE)
     assert answer.status_code == 303, answer.text
     waiting = boss.get(answer.location).text
@@ -46,19 +46,19 @@ def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> Non
     assert runner.run_next()
     page = boss.get(answer.location).text
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
-    assert (facts["Added"], facts["There already"], facts["Refused"]) == ("1", "0", "2")
+    assert (facts["Added"], facts["Already present"], facts["Rejected"]) == ("1", "0", "2")
     assert "must be one of MOVIE, SHOW" in page
     assert "&lt;i&gt;MOVIE&lt;/i&gt;" in page
     assert "Uploaded one" in boss.get("/collections/movies?filter=_id.eq.U1").text
 
     job = answer.location.rsplit("/", 1)[-1]
-    refused = boss.get(f"/imports/{job}/rejects")
-    assert refused.headers["Content-Disposition"] == "attachment; filename=titles.rejects.csv"
-    assert refused.text.splitlines() == ["id,title,type", "U2,Uploaded two,FILM", "U3,<b>Three</b>,<i>MOVIE</i>"]
+    rejects = boss.get(f"/imports/{job}/rejects")
+    assert rejects.headers["Content-Disposition"] == "attachment; filename=titles.rejects.csv"
+    assert rejects.text.splitlines() == ["id,title,type", "U2,Uploaded two,FILM", "U3,<b>Three</b>,<i>MOVIE</i>"]
     reasons = boss.get(f"/imports/{job}/reasons")
     assert [row["line in the original"] for row in csv.DictReader(io.StringIO(reasons.text))] == ["3", "4"]
 
-    assert send(boss, refused.text.replace("FILM", "SHOW"), "titles.rejects.csv").status_code == 303
+    assert send(boss, rejects.text.replace("FILM", "SHOW"), "titles.rejects.csv").status_code == 303
     assert runner.run_next()
     assert "Uploaded two" in boss.get("/collections/movies?filter=_id.eq.U2").text
 
@@ -73,7 +73,7 @@ def test_an_upload_becomes_a_job_whose_page_has_the_report(boss: Visitor) -> Non
         ("[" * 200_000, "x.json", "line 1: an item is nested too deeply"),
     ],
 )
-def test_a_file_that_says_nothing_is_refused_beside_its_field(
+def test_an_unusable_file_is_refused_beside_its_field(
     boss: Visitor, content: str | bytes, name: str, reason: str
 ) -> None:
     answer = send(boss, content, name)
@@ -82,7 +82,7 @@ def test_a_file_that_says_nothing_is_refused_beside_its_field(
     assert reason in problem
 
 
-def test_no_file_is_refused_and_a_hostile_name_is_only_a_name(boss: Visitor) -> None:
+def test_a_missing_file_is_refused_and_a_hostile_name_is_harmless(boss: Visitor) -> None:
     assert "Choose a file." in boss.send("/import", {}).text
     answer = send(boss, FILE, f"../../etc/{XSS}.csv")
     assert answer.status_code == 303
@@ -91,11 +91,11 @@ def test_no_file_is_refused_and_a_hostile_name_is_only_a_name(boss: Visitor) -> 
     assert "etc" not in page
 
 
-def test_only_who_may_import_may_send_much(boss: Visitor, guest: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_importers_may_upload_large_files(boss: Visitor, guest: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     much = FILE + "U4,Much,MOVIE\n" * 40_000
     assert send(boss, much).status_code == 303
-    stranger = Visitor(guest.app)
-    assert stranger.post("/import", {"file": (io.BytesIO(much.encode()), "x.csv")}).status_code in (302, 400, 413)
+    anonymous = Visitor(guest.app)
+    assert anonymous.post("/import", {"file": (io.BytesIO(much.encode()), "x.csv")}).status_code in (302, 400, 413)
     assert boss.post("/import", {"file": (io.BytesIO(FILE.encode()), "x.csv")}).status_code == 400  # no token
     monkeypatch.setattr(transfer, "UPLOAD_MAX_BYTES", 300_000)
     assert send(boss, much).status_code == 413
@@ -103,7 +103,7 @@ def test_only_who_may_import_may_send_much(boss: Visitor, guest: Visitor, monkey
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_list_becomes_a_file(boss: Visitor, form: str) -> None:
+def test_a_list_is_exported(boss: Visitor, form: str) -> None:
     address = f"/collections/movies/export?format={form}&filter=release_year.gte.1960&filter=_id.contains.Q&sort=title"
     answer = boss.get(address)
     assert answer.status_code == 200
@@ -137,7 +137,7 @@ def test_users_are_exported_without_their_passwords(boss: Visitor) -> None:
         ("/imports/none/reasons", 404),
     ],
 )
-def test_what_is_not_there_is_an_error_page(boss: Visitor, address: str, status: int) -> None:
+def test_invalid_downloads_are_error_pages(boss: Visitor, address: str, status: int) -> None:
     answer = boss.get(address)
     assert answer.status_code == status
     assert "<h1>" in answer.text

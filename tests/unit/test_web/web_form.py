@@ -1,4 +1,4 @@
-"""A form as a browser reads it from a page and sends it back."""
+"""Reads a form from a page, as a browser does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from html.parser import HTMLParser
 
 
 class Form(HTMLParser):
-    """The controls of a form by name: what would be sent if nobody touched it.
-
-    It is the first whose action is `action`, of those with a control named `having`.
-    """
+    """The values of the first form with this `action` and a control named `having`, as they would be sent."""
 
     def __init__(self, page: str, action: str, having: str = "") -> None:
         super().__init__()

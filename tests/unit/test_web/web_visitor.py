@@ -1,4 +1,4 @@
-"""What the tests of the web apps share: a visitor with cookies and an address."""
+"""A visitor of the web apps, with cookies and an address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Maker = Callable[..., Flask]
 
 
 class Visitor:
-    """A browser of somebody's: keeps its cookies, comes from an address of its own, and knows how to send a form."""
+    """A browser with its own cookies and address, which can send forms."""
 
     _addresses = itertools.count(1)
 
@@ -37,17 +37,17 @@ class Visitor:
         return self.client.get(path, environ_base={"REMOTE_ADDR": self.address}, **options)
 
     def page(self, path: str, **query: str) -> str:
-        """The page there, which must be one."""
+        """The page at `path`; fails unless the status is 200."""
         response = self.get(path, query_string=query)
         assert response.status_code == 200
         return response.text
 
     def post(self, path: str, data: Mapping[str, Any] | None = None, **options: Any) -> TestResponse:
-        """A POST as it comes, without a token."""
+        """A POST without a token."""
         return self.client.post(path, data=data, environ_base={"REMOTE_ADDR": self.address}, **options)
 
     def send(self, path: str, data: Mapping[str, Any] | None = None, form_on: str | None = None) -> TestResponse:
-        """Open the page that holds the form, and send it with the token found there."""
+        """Open the page with the form, and send the form with its token."""
         page = self.get(form_on or path).text
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
         assert token, f"no form on {form_on or path}"
@@ -69,7 +69,7 @@ class Visitor:
 
 
 def with_session(visitor: Visitor, name: str) -> Visitor:
-    """The visitor with an open log-in session of the account."""
+    """The visitor, logged in to the account `name`."""
     (user,) = [row for row in list_page("users", limit=500).rows if row["username"] == name]
     with visitor.client.session_transaction() as session:
         session["_user_id"] = open_session(user["_id"], visitor.app.config["APP_NAME"])
@@ -77,5 +77,5 @@ def with_session(visitor: Visitor, name: str) -> Visitor:
 
 
 def titles(page: str) -> list[str]:
-    """Those of the films whose cards are on a page."""
+    """The titles on the cards of a page."""
     return [unescape(title) for title in re.findall(r'card-title">([^<]*)<', page)]
