@@ -237,7 +237,7 @@ def test_a_like_after_the_session_has_ended_leads_to_the_log_in_page(tour: Tour,
     other.goto(f"{tour.site.user}/account")
     follow(other, other.get_by_role("button", name="Log out"))
     member.locator("main .like").first.click()
-    expect(member.get_by_text(f"“{best}” will then be added to your likes.")).to_be_visible()
+    expect(member.get_by_text(f"“{best}” will be added to your likes when you log in.")).to_be_visible()
     tour.complaints.clear()  # of the request that was refused
 
 

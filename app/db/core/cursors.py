@@ -66,17 +66,17 @@ class Order:
     def decode(self, token: str) -> Cursor:
         """Raises BadQuery for anything that `encode` of this order can't have made."""
         if not isinstance(token, str) or len(token) > MAX_CURSOR:
-            raise BadQuery("this link is no longer good: begin anew")
+            raise BadQuery("this link is no longer valid; start over")
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             content: Row = bson.decode(raw, bson.CodecOptions(tz_aware=True))
         except (binascii.Error, BSONError, ValueError, OverflowError) as error:
-            raise BadQuery("this link is no longer good: begin anew") from error
+            raise BadQuery("this link is no longer valid; start over") from error
         if content.get("o") != [self.field, self.descending]:
-            raise BadQuery("this link belongs to another order: begin anew")
+            raise BadQuery("this link belongs to another order; start over")
         cursor = Cursor(content.get("v"), content.get("i"), content.get("e") is True)
         if not (_is_scalar(cursor.value) and _is_scalar(cursor.identifier)) or cursor.identifier is None:
-            raise BadQuery("this link is no longer good: begin anew")
+            raise BadQuery("this link is no longer valid; start over")
         return cursor
 
 

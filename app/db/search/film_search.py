@@ -248,7 +248,7 @@ def _place(token: str, parts: int) -> tuple[int, Cursor]:
     """Where a page ended. Raises BadQuery for what no page gave."""
     number, _, cursor = token.partition(".") if isinstance(token, str) else ("", "", "")
     if number not in map(str, range(parts)):
-        raise BadQuery("this link is no longer good")
+        raise BadQuery("this link is no longer valid; start over")
     return int(number), BY_RANK.decode(cursor)
 
 

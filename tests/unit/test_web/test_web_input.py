@@ -51,7 +51,7 @@ def test_bad_queries_of_the_user_app(visitor: Visitor, address: str) -> None:
 def test_an_outdated_link_offers_to_start_over(visitor: Visitor, page: str, query: str) -> None:
     answer = visitor.get(f"{page}?{query}")
     assert (answer.status_code == 400) == bool(query)
-    assert ("This link is no longer good: begin anew." in answer.text) == bool(query)
+    assert ("This link is no longer valid; start over." in answer.text) == bool(query)
     assert (f'href="{page}">Start over</a>' in answer.text) == bool(query)
 
 
