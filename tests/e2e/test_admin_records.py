@@ -226,7 +226,7 @@ def test_everything_works_without_javascript(tour: Tour) -> None:
     expect(rows(page)).to_have_text(["The Social Network"])
     page.get_by_text("Columns", exact=True).click()
     page.get_by_label("Genres").uncheck()
-    page.get_by_role("button", name="Apply").click()
+    page.locator(".tool[open]").get_by_role("button", name="Apply").click()
     expect(page.get_by_role("columnheader", name="Genres")).to_be_hidden()
     page.get_by_text("Views", exact=True).click()
     page.get_by_label("Save this list as").fill("Social")
