@@ -22,19 +22,18 @@ def molecule(scenarios: list[str]) -> int:
     def work(progress: Progress) -> int:
         for scenario in scenarios:
             with progress.phase(f"Molecule scenario {scenario}"):
-                result = _test(scenario, progress)
-            progress.say(f"    {result}")
+                _test(scenario, progress)
         return 0
 
     advice = "`make cluster-down ENV=molecule` removes the remaining hosts."
     return guarded("molecule", work, advice=advice)
 
 
-def _test(scenario: str, progress: Progress) -> str:
+def _test(scenario: str, progress: Progress) -> None:
     tools = Path(sys.executable).parent
     command = [str(tools / "molecule"), "test", "--scenario-name", scenario]
     environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
-    result = "no tests ran"
+    results = 0
     with child(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
@@ -43,8 +42,10 @@ def _test(scenario: str, progress: Progress) -> str:
             if line.strip(" *\n"):
                 progress.hint(line.strip(" *\n"))
             if found := _RESULT.search(line):
-                result = found[1]
+                results += 1
+                progress.say(f"    {found[1]}")
         code = process.wait()
     if code != 0:
         raise PhaseError(f"molecule test --scenario-name {scenario} failed")
-    return result
+    if not results:
+        raise PhaseError(f"molecule test --scenario-name {scenario} ran no tests")

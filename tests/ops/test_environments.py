@@ -27,8 +27,8 @@ pytestmark = pytest.mark.hosts
 ENV = "try"
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
-#: Environment variables; `{directory}` is a temporary directory.
-SHELLS: dict[str, dict[str, str | None]] = {
+#: Environment variables by kind; `{directory}` is a temporary directory.
+SETTINGS: dict[str, dict[str, str | None]] = {
     "the C locale": {"LC_ALL": "C"},
     "a locale that isn't generated here": {"LC_ALL": "xx_YY.UTF-8", "LANG": "xx_YY.UTF-8", "LANGUAGE": "xx"},
     "a locale of macOS": {"LC_CTYPE": "UTF-8", "LANG": None},
@@ -42,6 +42,7 @@ SHELLS: dict[str, dict[str, str | None]] = {
         "ANSIBLE_SSH_ARGS": "-o ProxyCommand=false",
         "ANSIBLE_TRANSPORT": "local",
         "ANSIBLE_CHECK_MODE_MARKERS": "maybe",
+        "ANSIBLE_STRATEGY": "none_such",
     },
     "proxies": {
         name: NOBODY_LISTENS for lower in ("http_proxy", "https_proxy", "all_proxy") for name in (lower, lower.upper())
@@ -87,6 +88,20 @@ SHELLS: dict[str, dict[str, str | None]] = {
     "a home with a long name": {"HOME": "{directory}/" + 90 * "h"},
     "a start-up file for sh": {"ENV": "{directory}/rc"},
 }
+#: Shells that have several of them at once: no two set the same variable. When one fails, try its settings one by one.
+SHELLS: list[list[str]] = [
+    ["the C locale", "an Ansible configuration", "proxies", "a conda shell", "no home"],
+    ["a locale that isn't generated here", "Ansible settings", "leftovers of other tools", "a home that is missing"],
+    ["a locale of macOS", "a PATH without the administrator's tools", "a dumb terminal", "a home with a long name"],
+    ["another project's vault", "Python settings", "no terminal type", "a home that can't be written to"],
+    ["options of make", "no place for temporary files", "a start-up file for sh"],
+]
+
+
+def test_every_setting_is_in_one_shell() -> None:
+    assert sorted(name for shell in SHELLS for name in shell) == sorted(SETTINGS)
+    for shell in SHELLS:
+        assert len({variable for name in shell for variable in SETTINGS[name]}) == sum(len(SETTINGS[n]) for n in shell)
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +144,16 @@ def wait_for_phase(phase: str, newcomer: Newcomer, run: subprocess.Popen[str]) -
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_with(shell: str, newcomer: Newcomer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", SHELLS, ids=", ".join)
+def test_a_shell_with(shell: list[str], newcomer: Newcomer, tmp_path: Path) -> None:
     (tmp_path / (90 * "h")).mkdir()
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
     (tmp_path / "rc").write_text("echo the start-up file ran; exit 3\n")
     (tmp_path / "ansible.cfg").write_text("[defaults]\nroles_path = /nonexistent\nremote_user = nobody\n")
     (tmp_path / "yaml.py").write_text("raise ImportError('not the real one')\n")
-    given = {name: value and value.replace("{directory}", str(tmp_path)) for name, value in SHELLS[shell].items()}
+    variables = {name: value for setting in shell for name, value in SETTINGS[setting].items()}
+    given = {name: value and value.replace("{directory}", str(tmp_path)) for name, value in variables.items()}
     assert "the start-up file ran" not in succeeds(newcomer.having(**given))
 
 

@@ -22,10 +22,19 @@ def seen(*command: str, **shell: str) -> dict[str, str]:
 
 
 def test_other_variables_are_dropped_and_listed() -> None:
-    made = seen(ANSIBLE_STRATEGY="debug", PIP_TARGET="/x", SHARDS="3", EDITOR="vi")
-    assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"}.isdisjoint(made)
-    assert {"ANSIBLE_STRATEGY", "PIP_TARGET", "EDITOR"} <= set(made["FILM_LIBRARY_IGNORED"].split())
+    made = seen(ANSIBLE_FORKS="1", PIP_TARGET="/x", SHARDS="3", EDITOR="vi")
+    assert {"ANSIBLE_FORKS", "PIP_TARGET", "EDITOR"}.isdisjoint(made)
+    assert {"ANSIBLE_FORKS", "PIP_TARGET", "EDITOR"} <= set(made["FILM_LIBRARY_IGNORED"].split())
     assert made["SHARDS"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("given", "strategy"), [("", "mitogen_linear"), ("debug", "mitogen_linear"), ("linear", "linear")]
+)
+def test_ansible_uses_mitogen_by_default(given: str, strategy: str) -> None:
+    made = seen("env", "-0", ANSIBLE_STRATEGY=given)
+    assert made["ANSIBLE_STRATEGY"] == strategy
+    assert Path(made["ANSIBLE_STRATEGY_PLUGINS"], "mitogen_linear.py").exists()
 
 
 @pytest.mark.parametrize("value", ["", " a  b ", "*", "$(exit 3)", "`exit 3`", "'\"\\", "two\nlines", "ü"])

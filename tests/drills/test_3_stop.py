@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.deployed import Deployment, Inventory
-from tests.drills.test_2_power_loss import caught_up, wait_for
-from tests.drills.test_3_other_inventory import play
+from tests.drills.test_1_power_loss import caught_up, wait_for
+from tests.drills.test_2_other_inventory import play
 
 
 def test_a_degraded_replica_set_fails_the_play(inventory: Inventory, deployment: Deployment) -> None:

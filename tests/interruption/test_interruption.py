@@ -13,7 +13,7 @@ import pytest
 
 from ops.down import down
 from ops.paths import LOGS
-from tests.drills.conftest import ENV, start_ops
+from tests.drills.environment import ENV, start_ops
 
 PATIENCE = 600  # seconds; a whole cluster-up takes about 150 on two quiet cores
 

@@ -13,7 +13,7 @@ from ops import faults
 from ops.settings import Settings
 from ops.topology import ADMIN_APP_PORT, Host
 from tests.deployed import Client, Deployment, Inventory, connect
-from tests.drills.conftest import ENV
+from tests.drills.environment import ENV
 from tests.drills.visitor import Visitor
 
 DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
