@@ -1,4 +1,4 @@
-"""Fixtures that every suite shares: a real database, never a mocked one."""
+"""Fixtures that all suites share. Databases are real."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import settings
 from ops.artifacts import mongod_path
 from ops.local_cluster import LocalCluster
 
-# A shell that runs the tests in the background makes them, and all that they start, deaf to Ctrl-C.
+# A shell that runs the tests in the background makes them, and their children, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What tests ask for pages is on this machine, whatever proxy leads out of it.
+# The pages that tests request are on this machine, so they bypass any proxy.
 urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 
-# The same examples every time, so that a run fails for what was changed; `make explore` looks for new ones. None
-# has a deadline: how long one takes depends on what else the machine does.
+# The same examples every time, so that only a change makes a run fail; `make explore` looks for new ones. No deadlines:
+# how long an example takes depends on the machine's load.
 settings.register_profile("film-library", deadline=None, derandomize=not os.environ.get("HYPOTHESIS_EXPLORE"))
 settings.load_profile("film-library")
 

@@ -1,7 +1,7 @@
-"""A deployed cluster as its tests see it: the inventory that built it, ssh to its hosts, and MongoDB through ssh.
+"""A deployed cluster for tests: its inventory, ssh to its hosts, and MongoDB through ssh.
 
-FILM_LIBRARY_INVENTORY names the inventory; without it, it is that of `make cluster-up`. Nothing here knows where
-the hosts run.
+FILM_LIBRARY_INVENTORY names the inventory; the default is that of `make cluster-up`. Nothing here knows where the
+hosts run.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from tests.units import log
 Client = MongoClient[dict[str, Any]]
 
 INVENTORY_VARIABLE = "FILM_LIBRARY_INVENTORY"
-#: Milliseconds in which a process that is up answers, also on a busy machine.
+#: Milliseconds in which a running process answers, even on a busy machine.
 ANSWER_MS = 20_000
-#: Milliseconds in which a process that was just started answers: it opens its data files before it listens.
+#: Milliseconds until a started process answers: it opens its data files before it listens.
 START_MS = 60_000
 
 
@@ -53,7 +53,7 @@ class Process:
 
     @property
     def administrator(self) -> str:
-        """The MongoDB user who may do everything on this process: shards have one of their own."""
+        """The MongoDB user with all rights on this process; each shard has its own."""
         return "shard-admin" if self.name.startswith("shard") else "cluster-admin"
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What an inventory file describes."""
+    """An inventory file's content."""
 
     path: Path
     variables: dict[str, dict[str, Any]]
@@ -116,12 +116,12 @@ class Inventory:
 
     @cached_property
     def database(self) -> dict[str, Any]:
-        """What the roles are told of the database: collections with their shard keys, roles and users."""
+        """The roles' database variables: collections with their shard keys, roles and users."""
         return dict(yaml.safe_load((ROOT / "ansible/group_vars/all/database.yml").read_text()))
 
 
 class Deployment:
-    """The way to the hosts of an inventory: one ssh connection each, which commands and MongoDB clients share."""
+    """Connections to an inventory's hosts: one ssh connection per host, shared by commands and MongoDB clients."""
 
     def __init__(self, inventory: Inventory, directory: Path) -> None:
         self.inventory = inventory
@@ -142,10 +142,10 @@ class Deployment:
         return self._hosts[name]
 
     def client(self, process: Process, user: str | None = None) -> Client:
-        """A client of that one process, logged in as a MongoDB user of the deployment, or as nobody.
+        """A client of that process alone, logged in as one of the deployment's MongoDB users, or not at all.
 
-        It comes from the loopback interface of the process's own host, by ssh: so it meets what somebody there
-        would (a localhost exception), needs no open port, and no password is on a command line.
+        It connects over ssh from the host's loopback interface. So it would meet a localhost exception, needs no open
+        port, and puts no password on a command line.
         """
         if (process, user) not in self._clients:
             password = self.inventory.passwords[user.replace("-", "_")] if user else None
@@ -155,7 +155,7 @@ class Deployment:
     def new_client(
         self, process: Process, user: str | None, password: str | None, *, answer_ms: int = ANSWER_MS
     ) -> Client:
-        """A client like `client`'s that the caller closes."""
+        """Like `client`, but the caller closes it."""
         return MongoClient(
             f"mongodb://{quote(str(self._socket(process)), safe='')}",
             directConnection=True,
@@ -165,15 +165,17 @@ class Deployment:
         )
 
     def wait_until_it_answers(self, process: Process) -> None:
-        """For whoever starts a process: systemd calls it started a second or more before it listens."""
-        with self.new_client(process, None, None, answer_ms=START_MS) as client:  # of its own: others knew it before
+        """To call after starting a process: systemd reports it started a second or more before it listens."""
+        with self.new_client(
+            process, None, None, answer_ms=START_MS
+        ) as client:  # a new one: others may have cached its state
             try:
                 client.admin.command("hello")
             except PyMongoError as error:
                 raise AssertionError(f"{process} doesn't answer: {error}\n{self.logs(process)}") from error
 
     def logs(self, process: Process) -> str:
-        """The ends of what systemd and the process itself logged, for the message of a failed assertion."""
+        """The last lines that systemd and the process logged, for a failed assertion's message."""
         host = self.host(process.host)
         own = host.run("tail --lines=20 %s", f"/var/log/mongodb/{process.name}.log")
         return f"{log(host, process.unit)}\n{own.stdout}"
@@ -191,7 +193,7 @@ class Deployment:
         return ["ssh", *common, "-S", str(self._control(host)), destination]
 
     def open(self) -> None:
-        """Connect to every host and open a Unix socket here for every MongoDB process there."""
+        """Connects to every host and opens a local Unix socket for every MongoDB process."""
         for host in self.inventory.group("all"):
             forwards = [
                 option
@@ -199,7 +201,7 @@ class Deployment:
                 if process.host == host
                 for option in ("-L", f"{self._socket(process)}:127.0.0.1:{process.port}")
             ]
-            # -f comes back when every forward listens: nothing to wait for afterwards.
+            # With -f it returns once every forward listens.
             options = ["-f", "-N", "-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]
             subprocess.run([*self._ssh(host), *options, *forwards], check=True, stderr=subprocess.PIPE)
 
@@ -212,7 +214,7 @@ class Deployment:
 
 @contextmanager
 def connect(inventory: Inventory) -> Iterator[Deployment]:
-    """Connections to the hosts of the inventory, closed in the end."""
+    """Connections to the inventory's hosts, closed at the end."""
     with ssh.socket_directory() as directory:
         deployment = Deployment(inventory, Path(directory))
         try:

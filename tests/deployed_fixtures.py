@@ -1,7 +1,7 @@
-"""Fixtures and parameters for tests of a deployed cluster; a conftest.py imports them by name.
+"""Fixtures and parameters for tests of a deployed cluster; each conftest.py imports them by name.
 
-A test that takes `machine` runs once for every host, `process` for every MongoDB process, `member` for every member
-of a replica set, `router`, `replica_set` (a name), `shard` (a name) and `web` (a host with the apps) likewise.
+A test with the argument `machine` runs once per host; likewise `process` (MongoDB processes), `member` (replica set
+members), `router`, `replica_set` (names), `shard` (names) and `web` (hosts with the apps).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def inventory() -> Inventory:
-    """What was deployed."""
+    """The inventory under test."""
     return _inventory()
 
 

@@ -1,4 +1,4 @@
-"""The sample catalogue on the cluster: all of it, and on every shard its share, by asking each shard itself."""
+"""The sample catalogue is complete, and each shard, asked directly, has its share."""
 
 from __future__ import annotations
 

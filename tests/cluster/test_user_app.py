@@ -1,4 +1,4 @@
-"""What people do in the user app, through nginx, the app's own database user, the router and both shards."""
+"""The user app through nginx, its own database user, the router and both shards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORD = "three blind mice 1927"
 
 
 class Person:
-    """Somebody with a browser that keeps cookies, and an account."""
+    """A user with an account and a browser that keeps cookies."""
 
     def __init__(self, site: str) -> None:
         self.name = f"cluster-{secrets.token_hex(4)}"
@@ -31,7 +31,7 @@ class Person:
             return response.read().decode()
 
     def send(self, path: str, form_on: str, **fields: str) -> str:
-        """Send a form with the token of the page that it is on."""
+        """Submits a form with the CSRF token of its page."""
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(form_on))
         assert found, f"no form on {form_on}"
         data = urllib.parse.urlencode({"csrf_token": found[1], **fields}).encode()
@@ -41,7 +41,7 @@ class Person:
 
 @pytest.fixture
 def person(inventory: Inventory) -> Iterator[Person]:
-    """Signed up for the test, and gone with all that is theirs afterwards."""
+    """A user who signs up for the test and deletes the account afterwards."""
     somebody = Person(f"http://{inventory.address(inventory.groups['web'][0])}:{USER_APP_PORT}")
     somebody.send("/sign-up", "/sign-up", username=somebody.name, password=PASSWORD, repeated=PASSWORD)
     yield somebody
@@ -49,7 +49,7 @@ def person(inventory: Inventory) -> Iterator[Person]:
     assert "Log in" in somebody.get("/likes")
 
 
-def test_likes_are_kept_and_lead_to_others(person: Person) -> None:
+def test_likes_are_stored_and_lead_to_recommendations(person: Person) -> None:
     liked = re.findall(r'class="like"[^>]*formaction="/films/([^"/]+)/like"', person.get("/catalogue"))[:3]
     assert len(liked) == 3
     for film in liked:
@@ -72,5 +72,5 @@ def test_likes_are_kept_and_lead_to_others(person: Person) -> None:
         ("/catalogue?genre=western&decade=1960", "1960"),
     ],
 )
-def test_what_is_looked_for_is_found(person: Person, path: str, shows: str) -> None:
+def test_searches_find_films(person: Person, path: str, shows: str) -> None:
     assert shows in person.get(path)

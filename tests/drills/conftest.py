@@ -1,4 +1,4 @@
-"""Drills on Molecule's cluster: each hurts it and waits until it is healthy again. They run in the order of their names."""
+"""Drills on Molecule's cluster, run in the order of their names: each damages it and waits until it has recovered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data host loses its power, not in good order but at once: both apps go on, whatever it led, and it catches up."""
+"""A data host loses power: both apps keep working, whatever it was primary of, and it catches up when it is back."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.drills.environment import ENV
 from tests.drills.visitor import Visitor
 
 DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
-#: What the host without power was the primary of. Each is an outage of its own: while the config servers elect, too, a
-#: shard's new primary can't find out what it has to know.
+#: The sets that each host is primary of when it loses power. Each combination fails differently: a shard's new primary
+#: needs the config servers, which may be electing at the same time.
 LED = {"mongo-1": ["shard1"], "mongo-2": ["config", "shard2"], "mongo-3": ["config", "shard1", "shard2"]}
 PATIENCE = 120  # seconds for a host to boot and its members to catch up
-PAUSE = 5.0  # seconds; waiting longer than that is waiting for an election
-#: Seconds from the power cut until nobody waits any more: an election takes up to 12, catching up 2; and whatever a new
-#: primary then asks a config server without power, which other servers take for alive for up to 20 after the cut.
+PAUSE = 5.0  # seconds; a request that takes longer has waited for an election
+#: Seconds from the power cut until no request waits: an election takes up to 12, catching up 2; other servers may still
+#: ask a dead config server for up to 20.
 OUTAGE = 30.0
 HEALTHY = {"PRIMARY", "SECONDARY"}
 
 
 @pytest.fixture
 def deployment(inventory: Inventory) -> Iterator[Deployment]:
-    """Connections of this test's own: those to a host don't outlive its power."""
+    """New connections for each test: those to a host don't survive its power cut."""
     with connect(inventory) as deployment:
         yield deployment
 
@@ -39,7 +39,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
-        time.sleep(0.2)  # between two questions
+        time.sleep(0.2)
 
 
 def router(deployment: Deployment, inventory: Inventory) -> Client:
@@ -47,7 +47,7 @@ def router(deployment: Deployment, inventory: Inventory) -> Client:
 
 
 def caught_up(deployment: Deployment, inventory: Inventory, host: str) -> bool:
-    """Every member on the host is primary or secondary in the eyes of another host's member."""
+    """Whether a member on another host sees each of this host's members as primary or secondary."""
     for members in inventory.replica_sets.values():
         own = next(member for member in members if member.host == host)
         other = next(member for member in members if member.host != host)
@@ -60,13 +60,13 @@ def caught_up(deployment: Deployment, inventory: Inventory, host: str) -> bool:
 
 
 def make_primary(deployment: Deployment, inventory: Inventory, name: str, host: str) -> None:
-    """The replica set's member on the host takes over, unless it leads already."""
+    """Makes the replica set's member on the host its primary."""
     member = next(member for member in inventory.replica_sets[name] if member.host == host)
     admin = deployment.client(member, "cluster-admin" if name == "config" else "shard-admin").admin
 
     def leads() -> bool:
         if not admin.command("hello")["isWritablePrimary"]:
-            with suppress(OperationFailure):  # it lags a moment, or another election is on
+            with suppress(OperationFailure):  # it lags, or another election is running
                 admin.command("replSetStepUp")
         return bool(admin.command("hello")["isWritablePrimary"])
 
@@ -74,7 +74,7 @@ def make_primary(deployment: Deployment, inventory: Inventory, name: str, host: 
 
 
 @pytest.mark.parametrize("victim", DATA_HOSTS, ids=lambda host: f"{host.name}-led-{'-'.join(LED[host.name])}")
-def test_both_apps_go_on_without_it(victim: Host, deployment: Deployment, inventory: Inventory) -> None:
+def test_both_apps_keep_working_without_it(victim: Host, deployment: Deployment, inventory: Inventory) -> None:
     survivor = next(host for host in DATA_HOSTS if host != victim)
     for name in inventory.replica_sets:
         make_primary(deployment, inventory, name, (victim if name in LED[victim.name] else survivor).name)

@@ -1,4 +1,4 @@
-"""An inventory that doesn't fit the running cluster stops the play before anything changes; data is never made anew."""
+"""An inventory that doesn't match the running cluster stops the play before it changes anything."""
 
 from __future__ import annotations
 

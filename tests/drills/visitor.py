@@ -1,4 +1,4 @@
-"""Somebody who uses both apps over HTTP all the time, and notes what became of every request."""
+"""Uses both apps over HTTP all the time and records the outcome of every request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
 PASSWORD = "correct horse battery staple"
-REQUEST_SECONDS = 60.0  # far above the longest election; a request that takes longer hangs
+REQUEST_SECONDS = 60.0  # far above the longest election
 SIGN_UP_EVERY = 4.0  # seconds; the app allows one address 20 a minute
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: what it was, when it began (monotonic seconds), how long it took, and its HTTP status (0: none)."""
+    """One request: its kind, start (monotonic seconds), duration in seconds and HTTP status (0: no answer)."""
 
     what: str
     began: float
@@ -34,10 +34,10 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Reads and writes in both apps until told to stop.
+    """Reads and writes in both apps until the context ends.
 
-    Reading is a search in the user app and a page of records in the admin app; writing is signing up in the one, and
-    logging in to the other, which stores a session.
+    Reads: searches in the user app, pages of records in the admin app. Writes: sign-ups in the user app, log-ins to
+    the admin app, which store a session.
     """
 
     user_url: str
@@ -62,11 +62,11 @@ class Visitor:
             thread.join()
 
     def count(self, what: str, since: float) -> int:
-        """Requests of a kind that began after `since` and were answered well."""
+        """Successful requests of a kind that began after `since`."""
         return sum(a.what == what and a.began > since and 200 <= a.status < 400 for a in self.answers)
 
     def log_in_as_admin(self) -> None:
-        """A new session in the admin app, used by the reading from now on."""
+        """Starts a new session in the admin app, which later reads use."""
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         token = self._token(self._ask("read log-in form", opener, f"{self.admin_url}/log-in"))
         form = {"csrf_token": token, "username": "admin", "password": self.admin_password}

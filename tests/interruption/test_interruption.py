@@ -1,4 +1,4 @@
-"""`cluster-up` interrupted in phase after phase, and run again: it completes, and then changes nothing."""
+"""`cluster-up`, interrupted in each phase and run again: it completes, and another run changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.drills.environment import ENV, start_ops
 
 PATIENCE = 600  # seconds; a whole cluster-up takes about 150 on two quiet cores
 
-#: What the log shows when a run is in the middle of something that an interrupt could leave half-done.
+#: Log patterns of work that an interrupt could leave half done.
 MOMENTS = {
     "hosts": r"^==== Hosts$",
     "machine set-up": r"^==== Prepare the hosts$[\s\S]*^changed:",
@@ -35,7 +35,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
-        time.sleep(0.1)  # between two looks at the log
+        time.sleep(0.1)
 
 
 def newest_log() -> str:
@@ -51,7 +51,7 @@ def from_nothing() -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_interrupt_is_answered_with_the_way_on(moment: str, tmp_path: Path) -> None:
+def test_an_interrupted_run_says_how_to_continue(moment: str, tmp_path: Path) -> None:
     output = tmp_path / "output"
     earlier = newest_log()
     process = start_ops("up", output=output)
@@ -67,7 +67,7 @@ def test_an_interrupt_is_answered_with_the_way_on(moment: str, tmp_path: Path) -
 def test_after_all_interrupts_it_completes(tmp_path: Path) -> None:
     output = tmp_path / "output"
     assert start_ops("up", output=output).wait(PATIENCE) == 0, output.read_text()
-    print(output.read_text())  # the summary, for whoever reads the run with -rP
+    print(output.read_text())
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
