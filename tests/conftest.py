@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from ops.artifacts import mongod_path
 from ops.local_cluster import LocalCluster
+from tests import memory
 
 # A shell that runs the tests in the background makes them, and their children, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,14 +34,21 @@ def mongod() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mongodb(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def data_directory() -> Iterator[Path]:
+    """A directory for the data of databases; each makes its own inside."""
+    with memory.directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def mongodb(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """One-member replica set with key file and authorization: enough where sharding makes no difference."""
-    with LocalCluster(tmp_path_factory.mktemp("mongodb"), mongod=mongod, shards=0, members=1) as cluster:
+    with LocalCluster(data_directory / "mongodb", mongod=mongod, shards=0, members=1) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards of three members, three config servers, and the router."""
-    with LocalCluster(tmp_path_factory.mktemp("cluster"), mongod=mongod) as cluster:
+    with LocalCluster(data_directory / "cluster", mongod=mongod) as cluster:
         yield cluster

@@ -90,9 +90,9 @@ def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
 
 
 @pytest.fixture(scope="module")
-def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards of one member: what the router's modules need."""
-    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1) as cluster:
+    with LocalCluster(data_directory / "modules", mongod=mongod, members=1) as cluster:
         yield cluster
 
 

@@ -36,10 +36,9 @@ CHROMIUM_ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """The well-known films of the sample with their credits, an admin "boss" and a superadmin "rootadmin"."""
-    directory = tmp_path_factory.mktemp("e2e-mongodb")
-    with LocalCluster(directory / "data", mongod=mongod, shards=0, members=1) as cluster:
+    with LocalCluster(data_directory / "e2e", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
         create_indexes()
         sample = Sample(sample_wheel())

@@ -19,9 +19,9 @@ FILMS = 40
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def small(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards of one member each, one config server and a router, with films on both shards."""
-    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1) as cluster:
+    with LocalCluster(data_directory / "monitoring", mongod=mongod, members=1) as cluster:
         with cluster.client("film-library-admin") as client:
             films = [{"_id": f"f{n}", "title_hash": n, "title": "t", "type": "MOVIE"} for n in range(FILMS)]
             client[DATABASE].movies.insert_many(films)

@@ -32,16 +32,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPer
 
 
 @pytest.fixture(scope="session")
-def small_cluster(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards and the config servers with one member each: for tests that need no elections."""
-    with LocalCluster(tmp_path_factory.mktemp("small"), mongod=mongod, members=1, test_commands=True) as cluster:
+    with LocalCluster(data_directory / "small", mongod=mongod, members=1, test_commands=True) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def replicated(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def replicated(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Three members in every set: for tests that kill and freeze them, and leave all of them running."""
-    with LocalCluster(tmp_path_factory.mktemp("replicated"), mongod=mongod) as cluster:
+    with LocalCluster(data_directory / "replicated", mongod=mongod) as cluster:
         yield cluster
 
 

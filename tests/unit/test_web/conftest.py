@@ -54,9 +54,9 @@ CREDITS = [
 
 
 @pytest.fixture(scope="package")
-def library(tmp_path_factory: pytest.TempPathFactory, mongod: Path) -> Iterator[LocalCluster]:
+def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
-    with LocalCluster(tmp_path_factory.mktemp("library"), mongod=mongod, shards=0, members=1) as cluster:
+    with LocalCluster(data_directory / "library", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
         install_validators()
         create_indexes()
