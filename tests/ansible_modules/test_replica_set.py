@@ -118,7 +118,7 @@ def test_refuses_secrets_of_another_cluster(run_module: Module, members: Members
     assert run_module("mongodb_replica_set", **wanted(host))["changed"]
     result = run_module("mongodb_replica_set", **wanted(host, login_password="not-the-one"))
     assert result["failed"]
-    assert "these secrets are of another cluster" in result["msg"]
+    assert "these secrets belong to another cluster" in result["msg"]
     assert "not-the-one" not in str(result)
 
 
