@@ -8,6 +8,7 @@ from app.db.core.audit import Actor
 from app.db.core.concurrency import check_version, version
 from app.db.core.connection import (
     DOCUMENT_VALIDATION_FAILURE,
+    DUPLICATE_KEY,
     DatabaseConfig,
     Row,
     client_options,
@@ -17,6 +18,7 @@ from app.db.core.connection import (
     driver_errors,
     get_collection,
     in_transaction,
+    insert_missing,
     ping,
     run_command,
     time_limit,
@@ -66,6 +68,7 @@ __all__ = [
     "COLLECTIONS",
     "CREDIT_ROLES",
     "DOCUMENT_VALIDATION_FAILURE",
+    "DUPLICATE_KEY",
     "ID_PATTERN",
     "MAX_CONDITIONS",
     "MAX_ID",
@@ -114,6 +117,7 @@ __all__ = [
     "get_model",
     "in_transaction",
     "index_fields",
+    "insert_missing",
     "iterate",
     "list_page",
     "now",

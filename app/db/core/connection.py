@@ -32,7 +32,7 @@ PING_TIMEOUT_S = 2.0
 _UNAVAILABLE = frozenset({18, 133, 6, 7, 89, 134, 202, 262, 9001})
 # BadValue with this text: a query names an index that `film-library init-db` of this release has yet to build.
 _BAD_VALUE, _NO_INDEX = 2, "hint provided does not correspond to an existing index"
-DOCUMENT_VALIDATION_FAILURE = 121
+DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY = 121, 11000
 REFUSED = "is refused by the collection's validator"
 
 
@@ -132,6 +132,19 @@ def create_collections(names: Iterable[str]) -> None:
         if name not in there:
             with suppress(driver.CollectionInvalid):  # somebody else was faster
                 _database().create_collection(name)
+
+
+def insert_missing(name: str, documents: list[Row]) -> int:
+    """Insert documents in one batch; returns how many. Those whose `_id` or unique fields exist are skipped."""
+    if not documents:
+        return 0
+    try:
+        return len(get_collection(name).insert_many(documents, ordered=False).inserted_ids)
+    except driver.BulkWriteError as error:
+        failed = any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"])
+        if failed or error.details["writeConcernErrors"]:
+            raise
+        return int(error.details["nInserted"])
 
 
 def in_transaction(work: Callable[[ClientSession], T]) -> T:

@@ -20,10 +20,9 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from app.db.core import Row, ValidationFailed, driver_errors, get_collection, now
+from app.db.core import DUPLICATE_KEY, Row, ValidationFailed, driver_errors, get_collection, now
 
 NAME = "movie_ids"
-DUPLICATE_KEY = 11000
 # An import writes its films within bulk.BATCH_TIMEOUT_S (120 s) of claiming them, or not at all.
 LEASE = timedelta(minutes=5)
 SWEEP_BATCH = 5_000

@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from bson import Regex
-from pymongo import DeleteOne, IndexModel, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, IndexModel, ReplaceOne
 
 from app.db.core import (
     CREDIT_ROLES,
@@ -24,6 +24,7 @@ from app.db.core import (
     check_limit,
     driver_errors,
     get_collection,
+    insert_missing,
     iterate,
     time_limit,
     tokenize,
@@ -207,18 +208,33 @@ def _films(films: dict[str, Row], credits: list[Row]) -> list[Row]:
 
 
 def refresh() -> int:
-    """Make the directory say what the credits say; returns how many people changed. To be called after loads.
+    """Bring the whole directory up to date with the credits; returns how many people changed. Call it after loads.
 
-    Goes through credits and directory side by side, in the order of the people's ids, and writes the differences
-    only: readers miss nobody meanwhile. Raises DatabaseError.
+    Reads credits and directory side by side in order of person id and writes only the differences, so readers always
+    find everybody. Raises DatabaseError.
     """
     changed, last = 0, ""
+    empty = _is_empty()
     people = _people(iterate("credits", sort="person_id", fields=SOURCE))
     while batch := list(islice(people, BATCH)):
+        if empty:
+            changed += _insert(batch)
         end = batch[-1]["_id"]
         changed += _update(_differences({row["_id"]: row for row in batch}, {"$gt": last, "$lte": end}))
         last = end
     return changed + _update(_differences({}, {"$gt": last}))
+
+
+@driver_errors()
+def _is_empty() -> bool:
+    return get_collection(NAME).find_one({}, {"_id": 1}) is None
+
+
+@driver_errors()
+def _insert(people: list[Row]) -> int:
+    """For a first load: unlike `_update`, this doesn't read the credits again to rule out concurrent changes."""
+    with time_limit(REFRESH_TIMEOUT_S):
+        return insert_missing(NAME, people)
 
 
 def note_all(person_ids: Iterable[str]) -> None:
@@ -270,29 +286,27 @@ def _update(person_ids: set[str]) -> int:
     while batch := list(islice(ids, BATCH)):
         for _ in range(ATTEMPTS):
             with time_limit(REFRESH_TIMEOUT_S):
-                changes = _changes(batch)
-                result = get_collection(NAME).bulk_write(changes, ordered=False) if changes else None
-            written = result.modified_count + result.upserted_count + result.deleted_count if result else 0
+                new, changes = _changes(batch)
+                written = insert_missing(NAME, new)
+                if changes:
+                    result = get_collection(NAME).bulk_write(changes, ordered=False)
+                    written += result.modified_count + result.deleted_count
             changed += written
-            if written == len(changes):
+            if written == len(new) + len(changes):
                 break
     return changed
 
 
-def _changes(person_ids: list[str]) -> list[ReplaceOne[Row] | UpdateOne | DeleteOne]:
+def _changes(person_ids: list[str]) -> tuple[list[Row], list[ReplaceOne[Row] | DeleteOne]]:
+    """What to insert, and what to replace or delete."""
     among = {"$in": person_ids}
     there = {row["_id"]: row for row in get_collection(NAME).find({"_id": among})}
     credits = get_collection("credits").find({"person_id": among}, dict.fromkeys(SOURCE, 1)).sort("person_id")
     people = {row["_id"]: row for row in _people(credits)}
-    changes: list[ReplaceOne[Row] | UpdateOne | DeleteOne] = []
-    for key in person_ids:
-        old, new = there.get(key), people.get(key)
-        if old == new:
-            continue
-        if new is None:
-            changes.append(DeleteOne(there[key]))
-        elif old is None:
-            changes.append(UpdateOne({"_id": key}, {"$setOnInsert": new}, upsert=True))
-        else:
-            changes.append(ReplaceOne(old, new))
-    return changes
+    changes: list[ReplaceOne[Row] | DeleteOne] = []
+    for key, old in there.items():
+        if key not in people:
+            changes.append(DeleteOne(old))
+        elif people[key] != old:
+            changes.append(ReplaceOne(old, people[key]))
+    return [row for key, row in people.items() if key not in there], changes

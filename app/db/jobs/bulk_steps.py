@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from app.db.core import (
     DOCUMENT_VALIDATION_FAILURE,
+    DUPLICATE_KEY,
     USER,
     Condition,
     Duplicate,
@@ -207,7 +208,7 @@ def _refusals() -> Iterator[None]:
         yield
     except BulkWriteError as error:
         codes = {problem["code"] for problem in error.details["writeErrors"]}
-        if claims.DUPLICATE_KEY in codes:
+        if DUPLICATE_KEY in codes:
             raise Duplicate("another record like this exists") from error
         if DOCUMENT_VALIDATION_FAILURE in codes:
             raise ValidationFailed({"document": "refused by the collection's validator"}) from error

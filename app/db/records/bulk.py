@@ -7,8 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from pymongo.errors import BulkWriteError
-
 from app.db.core import (
     ALIASES,
     DatabaseError,
@@ -19,10 +17,10 @@ from app.db.core import (
     driver_errors,
     get_collection,
     get_model,
+    insert_missing,
     prepare,
     time_limit,
 )
-from app.db.films import claims
 from app.db.records.acceptance import Refused, claim, identity, of_others, unreferenced
 from app.db.records.documents import add
 from app.db.records.loads import START, Batch, Counts, LoadStopped, Malformed, Numbered, Reject, Rejected, Settled
@@ -195,9 +193,9 @@ def _refused_value(name: str, item: Any, field: str) -> Any:
 def _insert_missing(name: str, missing: list[Row], new: set[str]) -> int:
     """Insert what wasn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
     if get_model(name) is not Movie:
-        return _insert(name, missing)
+        return insert_missing(name, missing)
     adopted = [film for film in missing if film["_id"] not in new]
-    return _insert(name, [film for film in missing if film["_id"] in new]) + sum(map(_adopt, adopted))
+    return insert_missing(name, [film for film in missing if film["_id"] in new]) + sum(map(_adopt, adopted))
 
 
 def _adopt(film: Row) -> bool:
@@ -218,19 +216,3 @@ def _missing(name: str, documents: list[Row], new: set[str]) -> list[Row]:
     projection = {"_id": 0, **dict.fromkeys(key, 1)}  # the unique index holds it all: no document is read
     found = {tuple(map(row.get, key)) for row in get_collection(name).find({key[0]: {"$in": values}}, projection)}
     return [document for document in documents if tuple(map(document.get, key)) not in found]
-
-
-def _insert(name: str, documents: list[Row]) -> int:
-    """Insert; returns how many were. Those that somebody else inserted meanwhile, or that come twice, are left out."""
-    if not documents:
-        return 0
-    try:
-        return len(get_collection(name).insert_many(documents, ordered=False).inserted_ids)
-    except BulkWriteError as error:
-        details = error.details
-        if any(problem["code"] != claims.DUPLICATE_KEY for problem in details["writeErrors"]):
-            raise
-        if details["writeConcernErrors"]:
-            raise
-        inserted: int = details["nInserted"]
-        return inserted

@@ -14,7 +14,7 @@ from typing import Any
 from bson import Regex
 from pymongo import DeleteOne, IndexModel, UpdateOne
 
-from app.db.core import Row, driver_errors, get_collection, now, time_limit
+from app.db.core import Row, driver_errors, get_collection, insert_missing, now, time_limit
 
 NAME = "search_words"
 # {_id: word, films, people, near, noted_at}: in how many titles and names it is; the word and what is left of it when
@@ -81,20 +81,24 @@ def refresh() -> int:
     with time_limit(REFRESH_TIMEOUT_S):
         there = {row["_id"]: row for row in words.find({}, {"near": 0})}
         films, people = _count("movies", "search_tokens"), _count("people", "words")
+        new: list[Row] = []
         changes: list[UpdateOne | DeleteOne] = []
         for word in there.keys() | films.keys() | people.keys():
             counts = {"films": films.get(word, 0), "people": people.get(word, 0)}
-            changes += _difference(word, there.get(word), counts)
+            if word in there:
+                changes += _difference(there[word], counts)
+            else:
+                new.append({"_id": word, **counts, **_near(word)})
+        for begin in range(0, len(new), BATCH):
+            insert_missing(NAME, new[begin : begin + BATCH])
         for begin in range(0, len(changes), BATCH):
             words.bulk_write(changes[begin : begin + BATCH], ordered=False)
-    return len(changes)
+    return len(new) + len(changes)
 
 
-def _difference(word: str, old: Row | None, counts: dict[str, int]) -> list[UpdateOne | DeleteOne]:
+def _difference(old: Row, counts: dict[str, int]) -> list[UpdateOne | DeleteOne]:
     """What to write about a word that was there as `old` before it was counted."""
-    if old is None:
-        return [UpdateOne({"_id": word}, {"$setOnInsert": {**counts, **_near(word)}}, upsert=True)]
-    as_read = {"_id": word, "noted_at": old.get("noted_at")}
+    as_read = {"_id": old["_id"], "noted_at": old.get("noted_at")}
     if not any(counts.values()):
         return [DeleteOne(as_read)]
     return [] if {field: old[field] for field in counts} == counts else [UpdateOne(as_read, {"$set": counts})]

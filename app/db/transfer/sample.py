@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.db.core import DatabaseError, Row, person_id, split_names
+from app.db.core import DatabaseError, Row, driver_errors, get_collection, person_id, split_names
 from app.db.films import ranking
 from app.db.records import Counts, Settled, bulk
-from app.db.schema import deferred_indexes
+from app.db.schema import deferred_indexes, missing_indexes
 from app.db.search import derived
 
 DATABASE = "movies.db"
@@ -100,17 +100,35 @@ def _movie_id(row: sqlite3.Row) -> str:
 
 
 def load(sample: Sample, progress: Callable[[str, int], Callable[[Settled], None]]) -> tuple[dict[str, Counts], int]:
-    """Load films, rank them, and load their credits.
+    """Load films, rank them, and load their credits; does next to nothing when all of them exist.
 
-    `progress(collection, expected)` is asked for a function that is told how far the load has come.
+    `progress(collection, expected)` returns a function that is called with the progress of that load.
     Returns the counts of each collection, and how many ranking scores changed. Raises LoadStopped.
     """
-    parts = sum(1 for _ in sample.credits())
+    credits = list(sample.credits())
+    if _is_loaded([film["_id"] for film in sample.films()], len(credits)):
+        counts = {"movies": Counts(existing=len(sample)), "credits": Counts(existing=len(credits))}
+        return counts, ranking.recompute()
     with deferred_indexes("movies"):
         movies = bulk.load("movies", enumerate(sample.films()), on_progress=progress("movies", len(sample)))
         rescored = ranking.recompute()  # here, while there are no indexes on the score to keep up to date
     with deferred_indexes("credits"):
-        credited = bulk.load("credits", enumerate(sample.credits()), on_progress=progress("credits", parts))
+        credited = bulk.load("credits", enumerate(credits), on_progress=progress("credits", len(credits)))
     if movies.inserted or credited.inserted or derived.missing():
-        derived.refresh()
+        with deferred_indexes("people", "search_words"):
+            derived.refresh()
     return {"movies": movies, "credits": credited}, rescored
+
+
+@driver_errors()
+def _is_loaded(films: list[str], credits: int) -> bool:
+    """Whether the database has all these films, so many credits of them, and everything that is made from them.
+
+    Someone who deleted a credit of the sample and added another one to its films gets no credit back.
+    """
+    if missing_indexes() or derived.missing():
+        return False
+    return (
+        get_collection("movies").count_documents({"_id": {"$in": films}}) == len(films)
+        and get_collection("credits").count_documents({"movie_id": {"$in": films}}) == credits
+    )
