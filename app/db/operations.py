@@ -23,12 +23,14 @@ from app.db.core import (
     Movie,
     NotFound,
     Row,
+    User,
     ValidationFailed,
     audit,
     check_limit,
     check_version,
     converted_id,
     custom_hash,
+    declaration,
     driver_errors,
     fields_of,
     filters,
@@ -82,8 +84,8 @@ def check_admin_status(username: str) -> int:
     """0 for a user (or nobody), 1 for an admin, 2 for a superadmin. Raises BadQuery when the name is no string."""
     if not isinstance(username, str):
         raise BadQuery("a user name is a string")
-    user = get_collection("users").find_one({"username": username.strip().lower()}, {"admin_status": 1})
-    return int(user["admin_status"]) if user else USER
+    user = User.objects(username=username.strip().lower()).only("admin_status").first()
+    return user.admin_status if user else USER
 
 
 @driver_errors()
@@ -187,7 +189,7 @@ def update_document(
     """
     _check_writable(collection)
     model = get_model(collection)
-    fixed = ("_id",) if model is Movie else ("_id", *model._meta.get("shard_key", ()))
+    fixed = ("_id",) if model is Movie else ("_id", *declaration(model).shard_key)
 
     def work(session: ClientSession) -> tuple[Row, Row]:
         current = documents.find(collection, document_id, session)

@@ -7,6 +7,7 @@ from an internal one. Tests may import internal modules.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +48,12 @@ def test_every_module_belongs_to_a_package() -> None:
 def test_a_package_says_what_belongs_in_it_and_is_small(package: str) -> None:
     assert import_module(f"app.db.{package}").__doc__
     assert len([path for path in (DB / package).glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES
+
+
+def test_one_module_reads_private_attributes_of_mongoengine() -> None:
+    """`app.db.core.declaration` is what everything else asks."""
+    private = re.compile(r"\._(meta|fields|fields_ordered|db_field_map|get_collection|get_changed_fields)\b")
+    assert [file for file in USERS if private.search(file.read_text())] == [DB / "core/models.py"]
 
 
 def test_nobody_imports_past_a_package() -> None:

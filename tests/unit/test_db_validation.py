@@ -7,7 +7,7 @@ from bson import BSON, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.core import COLLECTIONS, BadQuery, ValidationFailed, custom_hash, prepare
+from app.db.core import COLLECTIONS, BadQuery, ValidationFailed, custom_hash, fields_of, prepare
 
 FILM = {"_id": "tm1", "title": "The Matrix", "type": "MOVIE"}
 CREDIT = {"movie_id": "tm1", "name": "Keanu Reeves", "role": "ACTOR"}
@@ -165,7 +165,7 @@ _json = st.recursive(
 @pytest.mark.parametrize("collection", sorted(COLLECTIONS))
 @given(data=st.data())
 def test_any_record_is_either_refused_or_fit_to_store(collection: str, data: st.DataObject) -> None:
-    fields = list(COLLECTIONS[collection]._db_field_map.values())
+    fields = list(fields_of(COLLECTIONS[collection]))
     base = {"movies": FILM, "credits": CREDIT}.get(collection, {})
     item = {**base, **data.draw(st.dictionaries(st.sampled_from(fields) | st.text(max_size=8), _json, max_size=4))}
     try:

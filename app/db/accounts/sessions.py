@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.accounts.passwords import credential_of
-from app.db.core import USER, BadQuery, Row, driver_errors, get_collection, now, public_user
+from app.db.core import USER, BadQuery, Row, User, driver_errors, get_collection, now, public_user
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
     if not isinstance(user_id, str):
         raise BadQuery("a user's id is a string")
     if credential is None:
-        user = get_collection("users").find_one({"_id": user_id}, {"password_hash": 1})
-        credential = credential_of(user["password_hash"]) if user else ""
+        user = User.objects(id=user_id).only("password_hash").first()
+        credential = credential_of(user.password_hash) if user else ""
     token, moment = secrets.token_urlsafe(32), now()
     get_collection(checked.collection).insert_one(
         {

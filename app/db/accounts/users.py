@@ -26,6 +26,7 @@ from app.db.core import (
     Duplicate,
     NotFound,
     Row,
+    User,
     ValidationFailed,
     audit,
     check_version,
@@ -230,7 +231,7 @@ def _nobodys_hash() -> str:
 @driver_errors()
 def exists(username: str) -> bool:
     """Whether there is an account of this name."""
-    return get_collection("users").find_one({"username": _normalized(username)}, {"_id": 1}) is not None
+    return User.objects(username=_normalized(username)).only("id").first() is not None
 
 
 @driver_errors()

@@ -4,6 +4,7 @@ A unique index of a sharded collection must start with the shard key; `_id` of `
 unique by `app.db.films.claims`. The deployment shards the collections: it knows of shards, this package doesn't.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -153,7 +154,7 @@ class User(Document):
 
 
 class UserInteraction(Document):
-    """A film among a user's favourites."""
+    """A like: one user likes one film."""
 
     id = ObjectIdField(primary_key=True, default=ObjectId)
     user_id = _required_text(MAX_ID)
@@ -193,14 +194,49 @@ def get_model(collection: str) -> Model:
     return model
 
 
+@dataclass(frozen=True)
+class Index:
+    """An index as a model declares it: (field, direction) pairs."""
+
+    keys: list[tuple[str, int]]
+    unique: bool
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a model declares, with field names as the database has them (`_id`, not `id`)."""
+
+    fields: dict[str, Any]  # name -> MongoEngine field, in declaration order
+    shard_key: tuple[str, ...]  # empty where the collection isn't sharded
+    indexes: list[Index]  # without MongoDB's own on `_id`
+
+
+def _declared(model: Model) -> Declaration:
+    """The only place that reads MongoEngine's private attributes."""
+    fields = (model._fields[name] for name in model._fields_ordered)
+    return Declaration(
+        fields={field.db_field: field for field in fields},
+        shard_key=tuple(model._meta.get("shard_key", ())),
+        indexes=[Index(index["fields"], index.get("unique", False)) for index in model._meta["index_specs"]],
+    )
+
+
+_DECLARATIONS: dict[Model, Declaration] = {model: _declared(model) for model in COLLECTIONS.values()}
+
+
+def declaration(model: Model) -> Declaration:
+    """The fields, shard key and indexes of a model."""
+    return _DECLARATIONS[model]
+
+
 def fields_of(model: Model) -> dict[str, Any]:
-    """Field name in the database (so `_id`, not `id`) -> MongoEngine field, in the order of declaration."""
-    return {model._fields[name].db_field: model._fields[name] for name in model._fields_ordered}
+    """Field name in the database -> MongoEngine field, in declaration order."""
+    return declaration(model).fields
 
 
 def index_fields(collection: str) -> list[list[str]]:
-    """The fields of each index in their order, beginning with MongoDB's own on `_id`."""
-    return [["_id"], *([name for name, _ in index["fields"]] for index in get_model(collection)._meta["index_specs"])]
+    """The fields of each index in order, MongoDB's own on `_id` first."""
+    return [["_id"], *([name for name, _ in index.keys] for index in declaration(get_model(collection)).indexes)]
 
 
 def sortable_fields(collection: str) -> list[str]:

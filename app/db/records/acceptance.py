@@ -1,6 +1,6 @@
 """Which documents of a batch can't be taken, because of what the database holds already."""
 
-from app.db.core import Row, get_collection, get_model
+from app.db.core import Row, declaration, get_collection, get_model
 from app.db.films import claims
 from app.db.records.documents import REFERENCES
 
@@ -57,5 +57,5 @@ def unreferenced(name: str, documents: dict[int, Row]) -> Refused:
 
 def identity(name: str) -> list[str]:
     """The fields that no two documents share."""
-    unique = [index["fields"] for index in get_model(name)._meta["index_specs"] if index.get("unique")]
+    unique = [index.keys for index in declaration(get_model(name)).indexes if index.unique]
     return [field for field, _ in unique[0]] if unique else ["_id"]

@@ -16,6 +16,7 @@ from app.db.core import (
     Row,
     ValidationFailed,
     converted_id,
+    declaration,
     driver_errors,
     get_collection,
     get_model,
@@ -47,9 +48,7 @@ def find(collection: str, document_id: Any, session: ClientSession | None = None
 
 def address(collection: str, row: Row) -> Row:
     """A query for exactly this document that a router can send to the one shard that has it."""
-    return {"_id": row["_id"]} | {
-        key: row[key] for key in get_model(collection)._meta.get("shard_key", ()) if key in row
-    }
+    return {"_id": row["_id"]} | {key: row[key] for key in declaration(get_model(collection)).shard_key if key in row}
 
 
 def insert(session: ClientSession, collection: str, row: Row) -> None:
@@ -82,7 +81,7 @@ def change(session: ClientSession, collection: str, current: Row, changed: Row) 
     Fields that `current` has and `changed` lacks are removed, but for derived ones.
     """
     model = get_model(collection)
-    if any(changed[key] != current[key] for key in model._meta.get("shard_key", ())):
+    if any(changed[key] != current[key] for key in declaration(model).shard_key):
         move_film(session, current, changed)
     else:
         removed = [name for name in current if name not in changed and name not in (*model.derived, *model.private)]

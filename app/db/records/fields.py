@@ -8,7 +8,7 @@ from typing import Any
 
 from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
 
-from app.db.core import Movie, fields_of, get_model
+from app.db.core import Movie, declaration, fields_of, get_model
 from app.db.records.documents import REFERENCES
 
 _KINDS = {
@@ -48,7 +48,7 @@ class Field:
 def describe(collection: str) -> dict[str, Field]:
     """Field name -> field, without the private ones, in the order of declaration. Raises BadQuery."""
     model = get_model(collection)
-    keys = () if model is Movie else model._meta.get("shard_key", ())
+    keys = () if model is Movie else declaration(model).shard_key
     return {
         name: Field(
             name=name,

@@ -7,7 +7,16 @@ from datetime import timedelta
 from pymongo import IndexModel
 
 from app.db.accounts import rate_limit, sessions, users
-from app.db.core import COLLECTIONS, DatabaseError, audit, create_collections, driver_errors, get_collection, time_limit
+from app.db.core import (
+    COLLECTIONS,
+    DatabaseError,
+    audit,
+    create_collections,
+    declaration,
+    driver_errors,
+    get_collection,
+    time_limit,
+)
 from app.db.films import claims, person_directory, posters
 from app.db.likes import neighbour_lists
 from app.db.search import failed_searches, word_counts
@@ -37,7 +46,7 @@ _OF_JOBS = {
 
 def _declared() -> dict[str, list[IndexModel]]:
     indexes = {
-        name: [IndexModel(spec["fields"], unique=spec.get("unique", False)) for spec in model._meta["index_specs"]]
+        name: [IndexModel(index.keys, unique=index.unique) for index in declaration(model).indexes]
         for name, model in COLLECTIONS.items()
     }
     for kind in sessions.KINDS.values():
