@@ -128,7 +128,7 @@ def test_a_complete_import_is_one_though_nothing_can_be_derived(
         assert load(FILM).inserted == 1
     finally:
         database.command("collMod", "search_words", validator={})
-    assert "film-library recommend makes up for" in caplog.text
+    assert "film-library recommend will repair them" in caplog.text
 
 
 def test_what_cannot_be_noted_does_not_undo_what_was_written(mongodb: LocalCluster) -> None:

@@ -27,7 +27,7 @@ def test_a_cursor_comes_back_as_it_was(value: Any) -> None:
 
 @pytest.mark.parametrize("order", [Order("title", descending=True), Order("_id"), Order("runtime")])
 def test_a_cursor_is_refused_in_another_order(order: Order) -> None:
-    with pytest.raises(BadQuery, match="another order"):
+    with pytest.raises(BadQuery, match="another sort order"):
         order.decode(BY_TITLE.encode(Cursor("x", "Q1")))
 
 

@@ -1,7 +1,7 @@
 """Who did what to which record, and when.
 
 Two collections. `audit_log` has an entry for every action, with the fields that it changed; a bulk job is one entry.
-`audit_changes` has what a bulk job did to each document, whole enough to be undone (see `app.db.jobs`).
+`audit_changes` has what a bulk job did to each document, in enough detail to undo it (see `app.db.jobs`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from app.db.core.listing import Page, fetch_page
 from app.db.core.models import fields_of, get_model, now
 
 LOG, CHANGES = "audit_log", "audit_changes"
-KEEP_LOG = timedelta(days=400)  # a year and a month, so that one can compare with the same season
+KEEP_LOG = timedelta(days=400)  # 13 months, to compare with a year ago
 KEEP_CHANGES = timedelta(days=30)
-MAX_DEPENDENTS = 200  # entries that a deletion writes for what it takes along; each is a write in its transaction
+MAX_DEPENDENTS = 200  # entries that a deletion writes for dependents; each is a write in its transaction
 
 INDEXES: dict[str, list[IndexModel]] = {
     LOG: [
@@ -46,7 +46,7 @@ class Actor:
     username: str
 
 
-def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read in this order
+def record(  # noqa: PLR0917 -- who did what to which record, and the result: natural in this order
     actor: Actor,
     action: str,
     collection: str,
@@ -57,12 +57,11 @@ def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read
     session: ClientSession | None = None,
     **details: Any,
 ) -> None:
-    """Write an entry, in the transaction of `session` if there is one, so that it stands if and only if the deed does.
+    """Write an entry; in the transaction of `session`, if any, so that action and entry succeed or fail together.
 
-    `action` is a verb like "create", "edit", "delete", "import", "bulk edit", "bulk delete", "undo", "role". `before`
-    and `after` are whole documents (None: there was none); the fields that differ are kept, derived and private ones
-    never. `details` are further fields of the entry: `job`, `count`, or what else a reader should know.
-    An edit that changed nothing and has no details is no deed.
+    `action` is "create", "edit", "delete", "import", "bulk edit", "bulk delete", "undo", "role" or similar. `before`
+    and `after` are complete documents, or None; only the fields that differ are kept, never derived or private ones.
+    `details` are further fields of the entry, such as `job` and `count`. Unchanged edits without details aren't logged.
     """
     old, new = difference(collection, before, after)
     if before is not None and after is not None and not (old or new or details):
@@ -77,7 +76,7 @@ def record(  # noqa: PLR0917 -- who did what to which, and what came of it: read
         "before": old,
         "after": new,
     }
-    # What fails in a transaction must reach the driver as it is: by it the driver knows whether to begin again.
+    # In a transaction the driver must see its own errors, to know whether to retry.
     with driver_errors() if session is None else nullcontext():
         get_collection(LOG).insert_one({**details, **entry}, session=session)
 
@@ -91,9 +90,11 @@ def record_deletion(
     *,
     session: ClientSession,
 ) -> None:
-    """Write an entry for a deleted document, with the numbers (`gone`) of those that it took along, and one for each
-    of these (`along`) in whose `with_collection` and `with_document` it is named. Of more than MAX_DEPENDENTS, `along`
-    needn't be complete, and only their numbers are written."""
+    """Write an entry for a deleted document, with the number of its deleted dependents by collection (`gone`).
+
+    Each of the `dependents` gets an entry of its own that names the document in `with_collection` and `with_document`;
+    with more than MAX_DEPENDENTS only the numbers are written, and `dependents` needn't be complete.
+    """
     cause = {"with_collection": collection, "with_document": str(row["_id"])}
     if sum(gone.values()) <= MAX_DEPENDENTS:
         for other, rows in dependents.items():
@@ -103,8 +104,7 @@ def record_deletion(
 
 
 def difference(collection: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Row, Row]:
-    """The model's own fields in which two documents differ: as they were, as they are. A field that one lacks is not
-    in its half."""
+    """The own fields in which two documents differ: as they were, and as they are. Missing fields are left out."""
     model = get_model(collection)
     own = [field for field in fields_of(model) if field not in model.derived and field not in model.private]
     old, new = before or {}, after or {}
@@ -125,7 +125,7 @@ def list_page(
     before: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Entries, the latest first, that have each value given. Raises BadQuery for a cursor that isn't one."""
+    """Entries that match all values given, latest first. Raises BadQuery for an invalid cursor."""
     wanted = {"username": username, "action": action, "collection": collection, "document_id": document_id}
     query: Row = {field: {"$eq": str(value)} for field, value in wanted.items() if value is not None}
     return fetch_page(LOG, query, Order("at", descending=True), after=after, before=before, limit=limit)
@@ -141,10 +141,10 @@ def changes_page(
     before: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """What bulk jobs did: to each document of one job in its order, or to one document, the latest first.
+    """What bulk jobs did: to the documents of one job in order, or to one document, latest first.
 
     Rows like those of the log, {document_id, collection, job, at, before, after, deleted, undone}, without private
-    fields. Raises BadQuery for a cursor that isn't one.
+    fields. Raises BadQuery for an invalid cursor.
     """
     wanted = {"job": job, "collection": collection, "document_id": document_id}
     query: Row = {field: {"$eq": str(value)} for field, value in wanted.items() if value is not None}

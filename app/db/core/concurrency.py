@@ -1,4 +1,4 @@
-"""Optimistic concurrency: who changes a document says which version of it they have seen."""
+"""Optimistic concurrency: an edit names the version of the document that it is based on."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ from app.db.core.errors import Conflict
 from app.db.core.listing import public
 from app.db.core.models import COLLECTIONS
 
-# Derived fields change without anybody's editing (a new ranking), private ones are not shown to be edited.
+# Derived fields change without an edit (a new ranking), and private ones are never shown for editing.
 _NOT_OWN = {name for model in COLLECTIONS.values() for name in (*model.derived, *model.private)}
 
 
 def version(row: Mapping[str, Any]) -> str:
-    """A digest of a document's own fields, 32 hexadecimal digits: the same as long as none of them changes.
+    """A digest of a document's own fields, 32 hexadecimal digits; it changes when any of them does.
 
     The same for a raw row and a public one.
     """
@@ -24,6 +24,6 @@ def version(row: Mapping[str, Any]) -> str:
 
 
 def check_version(row: Mapping[str, Any], expected: str | None) -> None:
-    """Raises Conflict unless `row`, which has no private fields, is the version expected; None expects nothing."""
+    """Raises Conflict unless `row`, without private fields, is the expected version. None accepts any."""
     if expected is not None and version(row) != expected:
         raise Conflict(public({**row}))

@@ -1,4 +1,4 @@
-"""The one place that holds the connection. MongoEngine's registry is global, so it is touched here and nowhere else."""
+"""Holds the connection. MongoEngine's registry is global, so only this module touches it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,13 +21,13 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 # An election takes up to 12 s by MongoDB's manual (electionTimeoutMillis 10 s), the new primary may wait another 2 s
-# for the word of a member whose power failed (catchUpTimeoutMillis), and servers may ask a config server there in vain
-# for up to 20 s after the cut (measured). Until then the driver retries: a primary's death is a pause and no error.
+# for a dead member (catchUpTimeoutMillis), and servers may ask a dead config server for up to 20 s (measured).
+# Until then the driver retries, so losing a primary is a pause, not an error.
 OPERATION_TIMEOUT_MS = 30_000
 PING_TIMEOUT_S = 2.0
 
-# AuthenticationFailed; FailedToSatisfyReadPreference: the router gave up looking for a primary; and what a router or a
-# shard says that lost a connection or waited too long: HostUnreachable, HostNotFound, NetworkTimeout,
+# AuthenticationFailed; FailedToSatisfyReadPreference: the router gave up looking for a primary; and what a router or
+# shard returns after losing a connection or waiting too long: HostUnreachable, HostNotFound, NetworkTimeout,
 # ReadConcernMajorityNotAvailableYet, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit, SocketException.
 _UNAVAILABLE = frozenset({18, 133, 6, 7, 89, 134, 202, 262, 9001})
 # BadValue with this text: a query names an index that `film-library init-db` of this release has yet to build.
@@ -58,7 +58,7 @@ _config: DatabaseConfig | None = None
 
 
 def client_options(application: str) -> dict[str, Any]:
-    """Options for every client of this project: nothing waits for ever, no acknowledged write is lost."""
+    """Options for every client of this project: all operations have a time limit, and no acknowledged write is lost."""
     return {
         "appname": application,
         "timeoutMS": OPERATION_TIMEOUT_MS,
@@ -70,7 +70,7 @@ def client_options(application: str) -> dict[str, Any]:
 
 
 def connect(config: DatabaseConfig) -> None:
-    """Say where the database is. Opens no socket: the first operation does, so a server may fork after this.
+    """Set where the database is. Opens no socket until the first operation, so a server may fork after this.
 
     Calling it again replaces the connection. Raises SettingError when the URI is malformed or names another database.
     """
@@ -81,7 +81,7 @@ def connect(config: DatabaseConfig) -> None:
     except (driver.InvalidURI, driver.ConfigurationError) as error:
         raise SettingError(f"FILM_LIBRARY_MONGODB_URI is not a MongoDB URI: {error}") from error
     if own not in (None, config.database):
-        # MongoEngine would quietly use that one. Whoever meant the user's database says so with authSource.
+        # MongoEngine would silently use that one. The user's database is set with authSource.
         raise SettingError(f"FILM_LIBRARY_MONGODB_URI names database {own}, FILM_LIBRARY_DATABASE {config.database}")
     mongoengine.register_connection(
         mongoengine.DEFAULT_CONNECTION_NAME,
@@ -92,7 +92,7 @@ def connect(config: DatabaseConfig) -> None:
         connect=False,
         **client_options(config.application),
     )
-    mongoengine.get_connection()  # now: two threads that came first at once would make a client each
+    mongoengine.get_connection()  # now, as two threads might each create a client later
     _config = config
 
 
@@ -104,7 +104,7 @@ def disconnect() -> None:
 
 
 def current_config() -> DatabaseConfig:
-    """What `connect` was given last. Raises SettingError before any."""
+    """The configuration passed to `connect`. Raises SettingError before that."""
     if _config is None:
         raise SettingError("not connected: call app.db.core.connect first")
     return _config
@@ -126,11 +126,11 @@ def run_command(name: str, value: Any = 1, **arguments: Any) -> Row:
 
 
 def create_collections(names: Iterable[str]) -> None:
-    """Make those that don't exist: where several shards write, a transaction can't."""
+    """Create the missing ones: a transaction that writes to several shards can't."""
     there = set(_database().list_collection_names())
     for name in names:
         if name not in there:
-            with suppress(driver.CollectionInvalid):  # somebody else was faster
+            with suppress(driver.CollectionInvalid):  # created concurrently
                 _database().create_collection(name)
 
 
@@ -148,9 +148,10 @@ def insert_missing(name: str, documents: list[Row]) -> int:
 
 
 def in_transaction(work: Callable[[ClientSession], T]) -> T:
-    """What `work` returns, called with a session in a transaction: again after an election or a conflict with another
-    one, so it must let the driver's errors pass and leave nothing behind but what it writes in the session. It sees all
-    shards as they were at one moment, and is repeated when what it writes has changed since.
+    """Call `work` with a session in a transaction and return its result.
+
+    It is called again after an election or a conflict, so it must let the driver's errors pass and have no effects
+    outside the session. It sees all shards at one point in time.
     """
     with _database().client.start_session() as session:
         result: T = session.with_transaction(work, read_concern=ReadConcern("snapshot"))
@@ -159,7 +160,7 @@ def in_transaction(work: Callable[[ClientSession], T]) -> T:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Another limit for the operations inside than OPERATION_TIMEOUT_MS: for bulk work, or a quick probe."""
+    """A time limit other than OPERATION_TIMEOUT_MS for the operations inside: for bulk work, or a quick probe."""
     with pymongo.timeout(seconds):
         yield
 
@@ -190,7 +191,7 @@ def _plain(error: driver.PyMongoError) -> str:
 
 
 def refused_fields(error: driver.PyMongoError) -> list[str]:
-    """The fields for which a validator (see `app.db.schema`) refused a document, ["document"] if it doesn't say."""
+    """The fields for which a validator (see `app.db.schema`) refused a document, ["document"] if unknown."""
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
     rules = details.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
     fields: list[str] = []
@@ -201,9 +202,9 @@ def refused_fields(error: driver.PyMongoError) -> list[str]:
 
 
 def ping() -> None:
-    """Read a film, if there is any. Raises DatabaseUnavailable within PING_TIMEOUT_S seconds, whatever the reason.
+    """Read any film. Raises DatabaseUnavailable within PING_TIMEOUT_S seconds on any failure.
 
-    A router answers the command `ping` by itself. A read without a filter goes to the films' shards.
+    The command `ping` wouldn't do: a router answers it itself, while a read without a filter reaches the shards.
     """
     try:
         with driver_errors(), time_limit(PING_TIMEOUT_S):

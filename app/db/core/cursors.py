@@ -1,4 +1,4 @@
-"""Places in an order, and the tokens for them that go out to browsers and come back from anybody."""
+"""Positions in a sorted list, and the tokens that stand for them in links."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ MAX_CURSOR = 2_000  # characters; the longest title in UTF-8 and base64 fits
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in an order: just beyond the row with this sort value and _id, or on it when `inclusive`."""
+    """A position: just beyond the row with this sort value and _id, or on it when `inclusive`."""
 
     value: Any
     identifier: Any
@@ -34,7 +34,7 @@ class Order:
     descending: bool = False
 
     def keys(self, backwards: bool) -> list[tuple[str, int]]:
-        """The sort that MongoDB is asked for."""
+        """The sort for MongoDB."""
         direction = -1 if self.descending != backwards else 1
         return [(self.field, direction)] + ([("_id", direction)] if self.field != "_id" else [])
 
@@ -53,18 +53,18 @@ class Order:
         return {"$or": further if ascending else [*further, {self.field: None}]}
 
     def encode(self, cursor: Cursor) -> str:
-        """An opaque token. It holds the order too, so that it can't be used with another one."""
+        """An opaque token. It includes the order, so it can't be used with another one."""
         raw = bson.encode(
             {"o": [self.field, self.descending], "v": cursor.value, "i": cursor.identifier, "e": cursor.inclusive}
         )
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
     def cursor_at(self, row: Row) -> str:
-        """The cursor for `after` or `before` at a row as the database keeps it."""
+        """The cursor for `after` or `before` at a row as stored."""
         return self.encode(Cursor(row.get(self.field), row["_id"]))
 
     def decode(self, token: str) -> Cursor:
-        """Raises BadQuery for anything that `encode` of this order can't have made."""
+        """The position that a token stands for. Raises BadQuery for a token that `encode` of this order didn't make."""
         if not isinstance(token, str) or len(token) > MAX_CURSOR:
             raise BadQuery("this link is no longer valid; start over")
         try:
@@ -73,7 +73,7 @@ class Order:
         except (binascii.Error, BSONError, ValueError, OverflowError) as error:
             raise BadQuery("this link is no longer valid; start over") from error
         if content.get("o") != [self.field, self.descending]:
-            raise BadQuery("this link belongs to another order; start over")
+            raise BadQuery("this link belongs to another sort order; start over")
         cursor = Cursor(content.get("v"), content.get("i"), content.get("e") is True)
         if not (_is_scalar(cursor.value) and _is_scalar(cursor.identifier)) or cursor.identifier is None:
             raise BadQuery("this link is no longer valid; start over")

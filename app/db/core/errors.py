@@ -1,4 +1,4 @@
-"""What `app.db` raises. Callers see these and nothing of the driver's."""
+"""The errors that `app.db` raises; the driver's own never reach callers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ class DatabaseError(Exception):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """No answer now: no primary, no network, a log-in refused, an index still being built. Later there may be one."""
+    """No answer now, but perhaps later: no primary, no network, a refused log-in, an index still being built."""
 
 
 class NotFound(DatabaseError):
@@ -21,11 +21,11 @@ class Duplicate(DatabaseError):
 
 
 class BadQuery(DatabaseError):
-    """The request can't be made into a query: wrong type, unknown name, out of bounds. The message may be shown."""
+    """The request isn't a valid query: wrong type, unknown name, out of bounds. The message may be shown to users."""
 
 
 class ValidationFailed(DatabaseError):
-    """A document breaks its model's rules; `errors` has one sentence a field."""
+    """A document breaks its model's rules; `errors` has a message for each field."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
@@ -33,7 +33,7 @@ class ValidationFailed(DatabaseError):
 
 
 class Referenced(DatabaseError):
-    """Other documents point at this one; `references` says how many in which collection."""
+    """Other documents refer to this one; `references` has their number by collection."""
 
     def __init__(self, references: Mapping[str, int]) -> None:
         self.references = dict(references)
@@ -41,20 +41,20 @@ class Referenced(DatabaseError):
 
 
 class Conflict(DatabaseError):
-    """Somebody else changed the document since it was read; `current` is what it holds now."""
+    """The document was changed since it was read; `current` is its content now."""
 
     def __init__(self, current: Mapping[str, Any]) -> None:
         self.current = dict(current)
-        super().__init__("the document has been changed meanwhile")
+        super().__init__("the document has been changed in the meantime")
 
 
 class TooSlow(DatabaseError):
-    """The database gave the query up at its time limit: no index serves it, and the collection is large."""
+    """The query hit its time limit: no index serves it, and the collection is large."""
 
 
 class JobStopped(DatabaseError):
-    """This worker is to do nothing more at the job, which another one may have taken over."""
+    """This worker must stop working on the job; another one may have taken it over."""
 
 
 class JobCancelled(JobStopped):
-    """Somebody asked for the job's end."""
+    """Somebody cancelled the job."""

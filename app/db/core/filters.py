@@ -1,4 +1,4 @@
-"""Filters: from fields, operators and values that nobody has checked yet to a query that holds checked values only."""
+"""Filters: turn unchecked fields, operators and values into a query of checked values."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _BY_KIND: dict[type, tuple[str, ...]] = {
     StringField: ("contains", *_COMPARISONS, "in"),
     IntField: (*_COMPARISONS, "in"),
     FloatField: (*_COMPARISONS, "in"),
-    DateTimeField: _COMPARISONS,  # nobody lists moments to the millisecond
+    DateTimeField: _COMPARISONS,  # listing exact milliseconds makes no sense
     ObjectIdField: ("eq", "ne", "in"),
     ListField: ("contains", "ne", "in", "exists"),
 }
@@ -35,16 +35,16 @@ _YES_OR_NO = {"yes": True, "no": False}
 
 @dataclass(frozen=True)
 class Condition:
-    """One line of a filter: `field` stands to `value` as `operator` says. Nothing in it has been checked yet.
+    """One line of a filter: `field` compared with `value` by `operator`. Not checked yet.
 
-    Values are typed, or text as forms send it:
+    Values are typed, or text from a form:
 
-    - eq, ne, gt, gte, lt, lte: one value. On a list, eq and ne ask for one of its items; a day without a time
-      (2026-11-22) stands for all of that day.
-    - contains: a part of a text in any case (which reads every document), or an item of a list.
-    - in: a list of values, or text with one on each line, or with commas between.
-    - between: (low, high) or "low..high", both included; either end may be None or empty.
-    - exists: a bool, or "yes" or "no". A list without items doesn't exist.
+    - eq, ne, gt, gte, lt, lte: one value. On a list, eq and ne compare with any item; a date without a time
+      (2026-11-22) means the full day.
+    - contains: part of a text, ignoring case (reads every document), or an item of a list.
+    - in: a list of values, or text with one per line or separated by commas.
+    - between: (low, high) or "low..high", inclusive; either end may be None or empty.
+    - exists: a bool, or "yes" or "no". An empty list counts as missing.
     """
 
     field: str
@@ -53,15 +53,15 @@ class Condition:
 
 
 def operators(collection: str, field: str) -> tuple[str, ...]:
-    """Those of OPERATORS that make sense for the field's type. Raises BadQuery for an unknown or private field."""
+    """The operators that fit the field's type. Raises BadQuery for an unknown or private field."""
     return _BY_KIND[_field(collection, field).kind]
 
 
 def query(collection: str, conditions: Sequence[Condition]) -> Row:
-    """What MongoDB is asked for all conditions to hold; several may be about one field.
+    """The MongoDB query for documents that meet all conditions; several may name the same field.
 
-    Raises BadQuery with the field and the reason: unknown or private field, wrong operator, or a value that is not of
-    the field's kind. No value becomes an operator: each goes through its field's converter, which takes no dictionary.
+    Raises BadQuery with the field and the reason: unknown or private field, wrong operator, or a value of the wrong
+    type. No value can become an operator: each passes its field's converter, which refuses dictionaries.
     """
     get_model(collection)
     if len(conditions) > MAX_CONDITIONS:
@@ -71,12 +71,12 @@ def query(collection: str, conditions: Sequence[Condition]) -> Row:
 
 
 def indexed(collection: str, conditions: Sequence[Condition]) -> bool:
-    """Whether an index bounds at least one of the conditions, so that not every document is read. Raises BadQuery."""
+    """Whether an index bounds at least one condition, so that not every document is read. Raises BadQuery."""
     return any(bounded(collection, condition) for condition in conditions)
 
 
 def bounded(collection: str, condition: Condition) -> bool:
-    """Whether an index leads to the documents that meet this condition. Raises BadQuery."""
+    """Whether an index finds the documents that meet this condition. Raises BadQuery."""
     field = _field(collection, condition.field)
     if condition.operator in ("ne", "exists"):  # nearly every document meets them
         return False
@@ -87,14 +87,14 @@ def bounded(collection: str, condition: Condition) -> bool:
 
 @dataclass(frozen=True)
 class _Field:
-    """A field of a collection that may be asked for."""
+    """A field that may be filtered by."""
 
     collection: str
     name: str
     kind: type
 
     def value(self, value: Any) -> Any:
-        """A value to compare with, as the field keeps it; of a list, an item. Raises ValueError with the reason."""
+        """A value as the field stores it; for a list, an item. Raises ValueError with the reason."""
         if isinstance(value, str) and len(value) > MAX_VALUE:
             raise ValueError(f"is compared with at most {MAX_VALUE} characters")
         convert = converters(self.collection)[self.name]
@@ -107,7 +107,7 @@ class _Field:
         return converted
 
     def span(self, value: Any) -> tuple[Any, Any]:
-        """The first and the last of what `value` means: twice the same, unless it is a day. Raises ValueError."""
+        """The first and last value that `value` covers: equal unless it is a day. Raises ValueError."""
         first = self.value(value)
         if self.kind is DateTimeField and isinstance(value, str) and _is_day(value):
             try:
@@ -128,7 +128,7 @@ def _fields(collection: str) -> dict[str, _Field]:
 
 
 def _field(collection: str, name: str) -> _Field:
-    get_model(collection)  # whatever is no name can't be looked up in a cache either
+    get_model(collection)  # before the cache, which takes hashable keys only
     if not isinstance(name, str) or name not in _fields(collection):
         raise BadQuery(f"{collection} have no field {name!r:.80}")
     return _fields(collection)[name]
@@ -138,7 +138,7 @@ def _translate(collection: str, condition: Condition) -> Row:
     field, operator = _field(collection, condition.field), condition.operator
     if operator not in OPERATORS:
         raise BadQuery(f"no such operator: {operator!r:.80}; there are {', '.join(OPERATORS)}")
-    if operator == "eq" and field.kind is ListField:  # as MongoDB has it
+    if operator == "eq" and field.kind is ListField:  # as in MongoDB
         operator = "contains"
     if operator not in (allowed := _BY_KIND[field.kind]):
         raise BadQuery(f"{field.name} can't be filtered by {operator}, only by {', '.join(allowed)}")
@@ -148,7 +148,7 @@ def _translate(collection: str, condition: Condition) -> Row:
         raise BadQuery(f"{field.name} {error}") from error
 
 
-# One function an operator: the query for a field and a value. They raise ValueError with the reason.
+# One function per operator: the query for a field and a value. They raise ValueError with the reason.
 
 
 def _equal(field: _Field, value: Any) -> Row:

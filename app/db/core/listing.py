@@ -19,11 +19,11 @@ from app.db.core.validation import converted_id
 
 MAX_LIMIT = 500
 EXACT_COUNT_LIMIT = 10_000  # counting that many takes about 3 ms, a million 240 ms
-# How long the database may look for rows when an index doesn't lead to them, and count what a filter matches: it reads
-# some 500,000 documents a second, and meanwhile works for nobody else on that core.
+# Time limits for finding rows without an index, and for counting matches: the database reads some 500,000 documents
+# a second and keeps a core busy with it.
 UNINDEXED_TIMEOUT_S = 2.0
 COUNT_TIMEOUT_S = 1.0
-AT_ONCE_S = 0.5  # more than reading one film ever takes, less than an election
+AT_ONCE_S = 0.5  # longer than any read of one film, shorter than an election
 ITERATE_BATCH = 1_000  # rows
 ITERATE_TIMEOUT_S = 120.0  # for one batch: nobody waits for a page
 
@@ -32,11 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """Rows in the order asked for; cursors of the neighbouring pages (None where there is none); how many rows in all.
+    """Sorted rows, cursors of the neighbouring pages (None where there is none), and the total number of rows.
 
-    With `total_is_estimate`, `total` comes from the collection's metadata, or is the number at which counting stopped
-    because there are more; it is None when counting took too long or wasn't asked for. `unindexed`: no index served the
-    filter.
+    With `total_is_estimate`, `total` comes from the collection's metadata, or is the number at which counting stopped;
+    it is None when counting took too long or wasn't requested. `unindexed`: no index served the filter.
     """
 
     rows: list[Row]
@@ -55,7 +54,7 @@ def check_limit(limit: int, maximum: int = MAX_LIMIT) -> int:
 
 
 def public(row: Row) -> Row:
-    """A row as callers get it: ids are strings, whatever the database keeps."""
+    """A row for callers: its id is a string."""
     if isinstance(row["_id"], ObjectId):
         row["_id"] = str(row["_id"])
     return row
@@ -63,7 +62,7 @@ def public(row: Row) -> Row:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where rows come from: of checked names and values only."""
+    """Where rows come from; built from checked names and values only."""
 
     collection: str
     query: Row
@@ -72,7 +71,7 @@ class _Source:
     hint: str | None = None
 
     def rows(self, start: Cursor | None, limit: int, *, backwards: bool = False) -> list[Row]:
-        """Up to `limit` rows beyond `start`; `backwards` those before it, or the last ones, in reverse."""
+        """Up to `limit` rows after `start`; with `backwards` those before it (or the last ones), in reverse order."""
         beyond = start and self.order.beyond(start, backwards)
         parts = [part for part in (self.query, beyond) if part]
         query = {"$and": parts} if parts else {}
@@ -112,10 +111,10 @@ def list_page(
     """One page of the documents that meet all conditions, without private fields; with `last`, the last one.
 
     `sort` is one of `sortable_fields(collection)`; `after` and `before` are cursors of an earlier page;
-    `fields` are those that rows shall have besides `_id` and `sort` (default: all).
-    Raises BadQuery for an unknown collection or field, a condition that can't be met, a cursor that isn't one, more
-    than one place to start, or a bad limit. Raises TooSlow when a condition that no index serves takes longer than
-    UNINDEXED_TIMEOUT_S to find a page for.
+    `fields` are those to return besides `_id` and `sort` (default: all).
+    Raises BadQuery for an unknown collection or field, an invalid condition or cursor, more than one
+    starting point, or a bad limit. Raises TooSlow when finding a page without an index takes longer than
+    UNINDEXED_TIMEOUT_S.
     """
     source = _source(collection, conditions, sort, descending, fields)
     count_timeout_s = COUNT_TIMEOUT_S if conditions else None
@@ -137,18 +136,18 @@ def iterate(
     after_id: Any = None,
     fields: Sequence[str] | None = None,
 ) -> Iterator[Row]:
-    """All documents that meet the conditions, as the database keeps them (typed `_id`) but without private fields.
+    """All documents that meet the conditions, as stored (typed `_id`) but without private fields.
 
-    Read in batches that each start where the last one ended, so that neither an election nor a slow reader breaks it
-    off, and memory stays flat. A document that is written meanwhile is seen once or not at all if its `sort` stays.
-    `after_id` goes on behind the document of this `_id`, for `sort="_id"` only.
+    Read in batches that each start where the last one ended, so neither an election nor a slow reader interrupts it,
+    and memory use stays flat. A document written in the meantime is seen at most once if its `sort` value stays.
+    `after_id` continues after the document with this `_id`, for `sort="_id"` only.
     Raises BadQuery as `list_page`, at once; the iterator raises DatabaseError.
     """
     source = _source(collection, conditions, sort, descending, fields)
     if after_id is None:
         return _rows(source, None)
     if sort != "_id":
-        raise BadQuery("only an iteration by _id goes on after one")
+        raise BadQuery("only an iteration by _id can continue after one")
     return _rows(source, Cursor(None, converted_id(collection, after_id)))
 
 
@@ -176,7 +175,7 @@ def fetch_page(
 ) -> Page:
     """One page of the documents that match `query`, which must be built from checked values only.
 
-    `hint` is the name of the index to use. Unless `counted`, `total` is known only when this page is all there is.
+    `hint` is the name of the index to use. Unless `counted`, `total` is known only when everything fits on this page.
     """
     source = _Source(collection, query, order, projection, hint)
     return _page(source, after=after, before=before, limit=limit, counted=counted)
@@ -192,7 +191,7 @@ def _page(
     count_timeout_s: float | None = None,
     counted: bool = True,
 ) -> Page:
-    """`total` is None only when it isn't to be `counted`, or counting takes longer than `count_timeout_s`."""
+    """`total` is None unless `counted`, and when counting takes longer than `count_timeout_s`."""
     check_limit(limit)
     if (after is not None) + (before is not None) + bool(last) > 1:
         raise BadQuery("a page lies after one cursor, before one, or at the end")
@@ -221,12 +220,11 @@ def _page(
 
 
 def within_limit(read: Callable[[], T], collection: str) -> T:
-    """What `read` returns. Raises TooSlow when UNINDEXED_TIMEOUT_S isn't enough for it, though the database is well.
+    """What `read` returns. Raises TooSlow when it takes longer than UNINDEXED_TIMEOUT_S on a healthy database.
 
-    After the death of a host reads are late for another reason: they wait for a primary, and for whatever a new one has
-    to find out first. So the database must answer something easy at once, before `read` and after it; as long as it
-    doesn't, that is waited for as anywhere else, and `read` has its time again. Raises DatabaseUnavailable when that
-    goes on for longer than any operation may take.
+    After a host dies, reads are slow for another reason: they wait for a new primary. So a trivial read must succeed at
+    once before and after `read`; until it does, this waits as any other operation would and starts `read` over. Raises
+    DatabaseUnavailable when that takes longer than any operation may.
     """
     deadline = time.monotonic() + connection.OPERATION_TIMEOUT_MS / 1000
     while time.monotonic() < deadline:
@@ -236,7 +234,7 @@ def within_limit(read: Callable[[], T], collection: str) -> T:
         except TooSlow:
             if _answers_at_once(collection):
                 raise
-    raise DatabaseUnavailable("the database has been too slow, or away, for too long")
+    raise DatabaseUnavailable("the database has been slow or unavailable for too long")
 
 
 def _limited_read(read: Callable[[], T]) -> T:
@@ -251,20 +249,20 @@ def _limited_read(read: Callable[[], T]) -> T:
 
 
 def _read_something(collection: str) -> None:
-    """A read that is easy for every shard, and for which each of them must answer: the first document is any's."""
+    """A trivial read that every shard must answer, as any of them may have the first document."""
     with driver_errors():
         get_collection(collection).find_one({}, {"_id": 1}, sort=[("_id", 1)])
 
 
 def _answers_at_once(collection: str) -> bool:
-    """Whether it does: an answer that had to be waited for comes from a new primary."""
+    """Whether a trivial read succeeds at once; a slow answer comes from a new primary."""
     began = time.monotonic()
     _read_something(collection)
     return time.monotonic() - began < AT_ONCE_S
 
 
 def _ends(order: Order, rows: list[Row], start: Cursor | None) -> tuple[str | None, str | None]:
-    """Cursors at the first and the last row. A page that was emptied meanwhile leads back to where it was entered."""
+    """Cursors at the first and last row. A page that is empty by now leads back to where it was entered."""
     if rows:
         return order.cursor_at(rows[0]), order.cursor_at(rows[-1])
     if start is None:
@@ -274,7 +272,7 @@ def _ends(order: Order, rows: list[Row], start: Cursor | None) -> tuple[str | No
 
 
 def _count(source: _Source, timeout_s: float | None) -> tuple[int | None, bool]:
-    """Number of matches, None if counting takes longer than `timeout_s`; and whether it is an estimate."""
+    """Number of matches (None if counting takes longer than `timeout_s`), and whether it is an estimate."""
     documents = get_collection(source.collection)
     if not source.query:
         estimate = documents.estimated_document_count()

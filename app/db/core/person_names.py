@@ -1,4 +1,4 @@
-"""Names of people: splitting a list of them, and an id for those that have none."""
+"""People's names: splitting lists of them, and ids for people without one."""
 
 import hashlib
 import re
@@ -20,9 +20,9 @@ def split_names(text: str | None) -> list[str]:
 
 
 def person_id(name: str) -> str:
-    """An id that depends on nothing but the name, whatever its case: "p" and 64 bits of a hash in hexadecimal.
+    """An id derived from the name alone, ignoring case: "p" and 64 bits of a hash in hexadecimal.
 
-    Two people of one name are one person to it, which is as much as a source without ids can tell.
+    Two people with the same name get the same id: a source without ids can't tell them apart.
     """
     folded = unicodedata.normalize("NFC", name).casefold()
     return f"p{hashlib.blake2b(folded.encode(), digest_size=8).hexdigest()}"

@@ -1,7 +1,7 @@
-"""The catalogue: all films by rating, narrowed by genre and decade, and the values that there are to choose from.
+"""The catalogue: all films by rating, narrowed by genre and decade, and the values to choose from.
 
-Counting the films of every genre reads all of them, so the counts are kept in `catalogue_values`, one document a field:
-{_id: field, values: [{value, films}, ...]}. A load counts anew; a single film only adds the values that are new.
+Counting the films of every genre reads all of them, so `catalogue_values` keeps the counts, one document per field:
+{_id: field, values: [{value, films}, ...]}. A load recounts; a single film only adds its new values.
 """
 
 from collections.abc import Iterable, Set
@@ -29,7 +29,7 @@ from app.db.core import (
 NAME = "catalogue_values"
 INDEXES: dict[str, list[IndexModel]] = {}
 
-# What the card of a film shows.
+# What a film's card shows.
 CARD_FIELDS = (
     "_id",
     "title",
@@ -51,10 +51,10 @@ _BY_YEAR = "release_year_1_ranking_score_-1__id_-1"
 DECADE = 10  # years
 FIRST_DECADE, LAST_DECADE = 1870, 2200  # of the years that a film may have
 MAX_EXCLUDED = 10_000  # films
-MAX_VALUES = 500  # kept of a field, most films first: far more than a person reads through
+MAX_VALUES = 500  # kept of a field, most films first: far more than anybody reads
 REFRESH_TIMEOUT_S = 600.0
 
-# Field of the document in NAME -> the value of a film, or its values, as an aggregation expression.
+# Field of the document in NAME -> a film's value or values, as an aggregation expression.
 _EXPRESSIONS: dict[str, Any] = {
     "type": "$type",
     "genres": "$genres",
@@ -63,12 +63,12 @@ _EXPRESSIONS: dict[str, Any] = {
 }
 
 Counts = list[tuple[Any, int]]
-"""Values of a field, each with the number of films that have it."""
+"""Values of a field, each with its number of films."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a film may be narrowed by, and how many films there were of each when they were counted last."""
+    """The values to narrow by, with the numbers of films at the last count."""
 
     kinds: Counts  # by name
     genres: Counts  # most films first, ties by name
@@ -85,10 +85,10 @@ def page(
     after: str | None = None,
     limit: int = 24,
 ) -> Page:
-    """Films by rating, best first, as CARD_FIELDS; without those whose ids are in `exclude`.
+    """Films by rating, best first, as CARD_FIELDS, without the ids in `exclude`.
 
-    `decade` is its first year. The films aren't counted: `total` is known only when this page is all there is.
-    Raises BadQuery for a genre that is no name, a decade that is none, too many ids, a bad cursor or limit.
+    `decade` is its first year. The films aren't counted: `total` is known only when everything fits on this page.
+    Raises BadQuery for an invalid genre, decade, cursor or limit, and for too many ids.
     """
     query = film_query(genre=genre, decade=decade)
     if len(exclude) > MAX_EXCLUDED or not all(isinstance(film, str) and len(film) <= MAX_ID for film in exclude):
@@ -97,18 +97,18 @@ def page(
         query["_id"] = {"$nin": sorted(exclude)}
     hint = _rarer(genre, decade) if genre is not None and decade is not None else None
     if hint == _BY_YEAR and after is not None and (score := BY_RANK.decode(after).value) is not None:
-        query["ranking_score"] = {"$not": {"$gt": score}}  # without, each page goes down the years from their beginning
+        query["ranking_score"] = {"$not": {"$gt": score}}  # otherwise each page would scan the years from the start
     return fetch_page("movies", query, BY_RANK, after=after, limit=limit, projection=CARD, hint=hint, counted=False)
 
 
 def _rarer(genre: str, decade: int) -> str:
-    """The index whose list is the shorter way to films of both. MongoDB's own choice took 50 times as long at worst."""
+    """The index with the shorter list. MongoDB's own choice took up to 50 times as long."""
     known = choices()
     return _BY_GENRE if dict(known.genres).get(genre, 0) <= dict(known.decades).get(decade, 0) else _BY_YEAR
 
 
 def film_query(*, kind: str | None = None, genre: str | None = None, decade: int | None = None) -> Row:
-    """The query for films that are all of what is given. Raises BadQuery for what can't be one."""
+    """The query for films that match all values given. Raises BadQuery for an invalid value."""
     query: Row = {}
     if kind is not None:
         if kind not in MOVIE_TYPES:
@@ -121,7 +121,7 @@ def film_query(*, kind: str | None = None, genre: str | None = None, decade: int
     if decade is not None:
         if type(decade) is not int or decade % DECADE or not FIRST_DECADE <= decade <= LAST_DECADE:
             raise BadQuery("a decade is a year that ends in 0")
-        # Years by themselves, not a range: the index has each year's films by rank, and these lists are merged.
+        # Single years, not a range: the index has each year's films by rank, and MongoDB merges these lists.
         query["release_year"] = {"$in": list(range(decade, decade + DECADE))}
     return query
 
@@ -131,25 +131,25 @@ def film_query(*, kind: str | None = None, genre: str | None = None, decade: int
 
 @driver_errors()
 def choices() -> Choices:
-    """All values there are, in one round trip."""
+    """All values, in one round trip."""
     return _choices(list(get_collection(NAME).find()))
 
 
 def genres() -> Counts:
-    """The genres that there are, most films first."""
+    """All genres, most films first."""
     return _one("genres").genres
 
 
 def decades() -> Counts:
-    """The first years of the decades that there are, the latest first."""
+    """The first years of all decades, latest first."""
     return _one("decade").decades
 
 
 @driver_errors()
 def refresh() -> int:
-    """Count the films of each value anew; returns for how many fields that changed anything. To be called after loads.
+    """Recount the films of each value; returns how many fields changed. Call it after loads.
 
-    A pass over all films for each field; readers see the earlier counts until a field's new ones replace them.
+    One pass over all films per field; readers see a field's old counts until the new ones replace them.
     """
     changed = 0
     with time_limit(REFRESH_TIMEOUT_S):
@@ -162,7 +162,7 @@ def refresh() -> int:
 
 @driver_errors()
 def note(films: Iterable[Row]) -> None:
-    """See to it that the values of films that were just written can be chosen. They are counted by `refresh`."""
+    """Add the values of films that were just written. `refresh` counts them."""
     known = choices()
     there = {"type": known.kinds, "genres": known.genres, "decade": known.decades}
     there["production_countries"] = known.countries
@@ -176,7 +176,7 @@ def note(films: Iterable[Row]) -> None:
     for field, values in written.items():
         for value in values - {None} - {value for value, _ in there[field]}:
             new = {"_id": field, "values.value": {"$ne": value}}
-            with suppress(DuplicateKeyError):  # the document is there and has the value: somebody else was faster
+            with suppress(DuplicateKeyError):  # somebody else has added it
                 push = {"$push": {"values": {"value": value, "films": 1}}}
                 get_collection(NAME).update_one(new, push, upsert=True)
 
@@ -201,7 +201,7 @@ def _most_films(pair: tuple[Any, int]) -> tuple[int, str]:
 
 
 def _count(expression: Any) -> list[Row]:
-    """{value, films} of each value of an expression; a list's items count each."""
+    """{value, films} for each value of an expression; each item of a list counts."""
     stages: list[Row] = [
         {"$project": {"_id": 0, "value": expression}},
         {"$unwind": "$value"},

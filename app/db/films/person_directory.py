@@ -1,7 +1,7 @@
-"""The people of the credits, each once: what their names are, in which roles they work, and in how many films.
+"""The directory of people: everybody with a credit, with name, roles and number of films.
 
-Derived from `credits`, where finding a name in the midst of two million takes a second. A load brings the directory up
-to date with `refresh`, a few credits their people with `note_all`.
+Derived from `credits`, where searching two million names takes a second. Loads update it with `refresh`, writes of a
+few credits with `note_all`.
 """
 
 import re
@@ -39,15 +39,15 @@ _BY_WORD = [("words", 1), *_BY_FILMS]
 INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel(_BY_WORD), IndexModel(_BY_FILMS)]}
 SHOWN = {"name": 1, "roles": 1, "films": 1}
 
-MAX_WORDS = 20  # of a name that is looked for
-MAX_COUNTED = 3  # words whose people are counted to find the rarest: the longest ones
-MANY = 2_000  # people; as many are put in order within 5 ms
-WELL_KNOWN = 5_000  # people with the most films, among whom several unfinished words are looked for
-MAX_NAMESAKES = 100  # among whom somebody of exactly a name is looked for
+MAX_WORDS = 20  # of a name searched for
+MAX_COUNTED = 3  # words whose people are counted to find the rarest; the longest ones
+MANY = 2_000  # people; sorting as many takes 5 ms
+WELL_KNOWN = 5_000  # people with the most films; several unfinished words are searched among them only
+MAX_NAMESAKES = 100  # people searched for an exact name
 MAX_CREDITS = 1_000  # of a person that are shown
-DIRECTING = 3  # parts in a cast, which is a dozen people: directors who like to be seen are still known for directing
+DIRECTING = 3  # how many acting parts one film as director outweighs: directors with cameos are known for directing
 BATCH = 1_000  # people
-ATTEMPTS = 5  # at writing people whom others write at the same moment; then they wait for the next refresh
+ATTEMPTS = 5  # at people who are being written concurrently; then they wait for the next refresh
 SOURCE = ("person_id", "name", "role", "movie_id")  # of a credit
 REFRESH_TIMEOUT_S = 120.0  # for one batch
 
@@ -59,9 +59,9 @@ REFRESH_TIMEOUT_S = 120.0  # for one batch
 def find(text: str, *, role: str | None = None, limit: int = 8, unfinished: bool = False) -> list[Row]:
     """The people whose names have all words of `text` in any order, the last as a prefix; most films first.
 
-    With `unfinished` each word is a prefix ("leo di"); where all of these are common, only among the WELL_KNOWN people
-    with the most films. Each person is {_id, name, roles, films}. A text without any letter or digit finds nobody.
-    Raises BadQuery for a text that is none or too long, a role that isn't in CREDIT_ROLES, a bad limit.
+    With `unfinished` each word is a prefix ("leo di"); if all of these are common, only the WELL_KNOWN people with the
+    most films are searched. Each person is {_id, name, roles, films}. A text without letters or digits finds nobody.
+    Raises BadQuery for no string, a too long one, a role that isn't in CREDIT_ROLES, or a bad limit.
     """
     words = name_words(text)
     check_limit(limit)
@@ -70,9 +70,9 @@ def find(text: str, *, role: str | None = None, limit: int = 8, unfinished: bool
 
 @driver_errors()
 def named(name: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
-    """The people whom somebody who typed `name` and chose nobody from a list means. Rows and errors as `find`.
+    """The people meant by a typed `name`. Rows and errors as `find`.
 
-    Those of exactly this name; if there is nobody, those whose names have all its words, and then as `find`.
+    People with exactly this name; otherwise people whose names have all its words; otherwise as `find`.
     """
     words = name_words(name)
     check_limit(limit)
@@ -84,12 +84,11 @@ def named(name: str, *, role: str | None = None, limit: int = 8) -> list[Row]:
 
 @driver_errors()
 def person(person_id: str) -> Row:
-    """{_id, name, roles, films, works}: `works` has for each role the person's films, the best first; and what the
-    person is known for comes first.
+    """{_id, name, roles, films, works}: `works` maps each role to the person's films, best first; the role that the
+    person is best known for comes first.
 
-    A film is as `catalogue.CARD_FIELDS`, an actor's also with `character` where that is known. More than MAX_CREDITS
-    credits are cut off; `films` counts those shown.
-    Raises NotFound for somebody without any credit, BadQuery when the id is no string.
+    A film is as `catalogue.CARD_FIELDS`, an actor's also with `character` if known. At most MAX_CREDITS credits are
+    read; `films` counts those shown. Raises NotFound for somebody without credits, BadQuery for an invalid id.
     """
     if not isinstance(person_id, str) or len(person_id) > MAX_ID:
         raise BadQuery("a person's id is a short string")
@@ -105,7 +104,7 @@ def person(person_id: str) -> Row:
 
 
 def known_for(films: Mapping[str, int]) -> list[str]:
-    """Somebody's roles, of which `films` says in how many films each, in the order of what they are known for."""
+    """A person's roles, given with their numbers of films, in order of what the person is known for."""
 
     def weight(role: str) -> int:
         return films[role] * (DIRECTING if role == "DIRECTOR" else 1)
@@ -115,7 +114,7 @@ def known_for(films: Mapping[str, int]) -> list[str]:
 
 @driver_errors()
 def appearances(person_ids: Iterable[str]) -> dict[str, int]:
-    """In how many films of the library each of these people has a part, as far as the directory knows them."""
+    """Person id -> number of films, for those of these people that the directory has."""
     ids = sorted(person_ids)
     found = get_collection(NAME).find({"_id": {"$in": ids}}, {"films": 1}) if ids else ()
     return {person["_id"]: person["films"] for person in found}
@@ -133,7 +132,7 @@ def name_words(text: Any) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Word:
-    """A word of a name that is looked for, and two ways to ask for it: by the index of words, and of a whole name."""
+    """A word searched for, as two conditions: for the index of words, and for a complete name."""
 
     indexed: Any
     in_name: Regex[str]
@@ -150,9 +149,9 @@ def _beginning(word: str) -> _Word:
 
 
 def _find(words: list[_Word], role: str | None, limit: int) -> list[Row]:
-    """The people of all these words, most films first: down the list of the rarest one, past those without the others.
+    """The people with all these words, most films first: scans the list of the rarest word and checks the others.
 
-    Left to itself MongoDB tries all lists at once and then keeps to the one that won, whatever the words are.
+    MongoDB's own planner tries all lists once and then keeps the winner for any words.
     """
     if role is not None and role not in CREDIT_ROLES:
         raise BadQuery(f"role must be one of {', '.join(CREDIT_ROLES)}")
@@ -173,10 +172,10 @@ def _find(words: list[_Word], role: str | None, limit: int) -> list[Row]:
 
 
 def _down_all(words: list[_Word]) -> list[Row]:
-    """The conditions for going down the list of all people, most films first.
+    """The conditions for scanning all people, most films first.
 
-    The people of a beginning aren't in that order; where they are many, this finds some soon. Those of several
-    beginnings together may be so few that it goes past everybody, so it ends after the WELL_KNOWN.
+    A prefix's list isn't in that order; if it is long, this scan soon finds matches. Several prefixes together may
+    match so few that it would scan everybody, so it stops after the WELL_KNOWN.
     """
     conditions: list[Row] = [{"name_norm": word.in_name} for word in words]
     if len(words) > 1:
@@ -186,7 +185,7 @@ def _down_all(words: list[_Word]) -> list[Row]:
 
 
 def _rarest(words: list[_Word]) -> tuple[_Word, int]:
-    """The word of the fewest people, and how many these are, counted up to MANY."""
+    """The word with the fewest people, and their number, counted up to MANY."""
     longest = sorted(words, key=lambda word: -len(word.in_name.pattern))[:MAX_COUNTED]
     people = get_collection(NAME)
     counts = [(people.count_documents({"words": word.indexed}, limit=MANY, hint=_BY_WORD), word) for word in longest]
@@ -195,7 +194,7 @@ def _rarest(words: list[_Word]) -> tuple[_Word, int]:
 
 
 def _films(films: dict[str, Row], credits: list[Row]) -> list[Row]:
-    """The films of some credits, each once, best ranked first."""
+    """The films of these credits, each once, best ranked first."""
     characters: dict[str, Row] = {}
     for credit in credits:
         character = credit.get("character")
@@ -238,12 +237,12 @@ def _insert(people: list[Row]) -> int:
 
 
 def note_all(person_ids: Iterable[str]) -> None:
-    """Bring people up to date some of whose credits were just added, changed or deleted. Raises DatabaseError."""
+    """Update people whose credits were just added, changed or deleted. Raises DatabaseError."""
     _update(set(person_ids))
 
 
 def _people(credits: Iterable[Row]) -> Iterator[Row]:
-    """People of credits that come sorted by person."""
+    """People from credits sorted by person."""
     for person_id, own in groupby(credits, key=lambda credit: credit["person_id"]):
         yield _row(person_id, own)
 
@@ -269,7 +268,7 @@ def _row(person_id: str, credits: Iterable[Row]) -> Row:
 
 @driver_errors()
 def _differences(people: dict[str, Row], ids: Row) -> set[str]:
-    """Those between two ids who aren't in the directory as they are here."""
+    """The ids in this range whose entry in the directory differs."""
     with time_limit(REFRESH_TIMEOUT_S):
         there = {row["_id"]: row for row in get_collection(NAME).find({"_id": ids})}
     return {key for key in there.keys() | people.keys() if there.get(key) != people.get(key)}
@@ -277,10 +276,10 @@ def _differences(people: dict[str, Row], ids: Row) -> set[str]:
 
 @driver_errors()
 def _update(person_ids: set[str]) -> int:
-    """Make the directory say of these people what the credits say now; returns how many it changed.
+    """Update the directory for these people from their credits; returns how many changed.
 
-    What is replaced is what was there before the credits were read. Where somebody else has written meanwhile, whose
-    credits may have been older or newer ones, they are read again.
+    An entry is only replaced if it is as it was before the credits were read. If somebody else has written it in the
+    meantime, whether from older or newer credits, the credits are read again.
     """
     changed, ids = 0, iter(sorted(person_ids))
     while batch := list(islice(ids, BATCH)):

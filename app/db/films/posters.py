@@ -1,9 +1,9 @@
-"""Pictures of films, by the film they belong to.
+"""Posters of films.
 
     {movie_id, version: of the content, small, large: WebP of those names' sizes, uploaded_at, by: user name,
      retired_at: when the film was deleted in bulk, which can be undone}
 
-`version` stands on the film, too (`movies.poster`): whoever has the film knows its picture's address without asking.
+`version` is also on the film (`movies.poster`), so a film's row is enough for its poster's URL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "posters"
 INDEXES: dict[str, list[IndexModel]] = {
     NAME: [
         IndexModel("movie_id", unique=True),
-        # As long as what was deleted with it: MongoDB leaves documents without the field alone.
+        # As long as the deleted film itself; documents without the field don't expire.
         IndexModel("retired_at", expireAfterSeconds=int(audit.KEEP_CHANGES.total_seconds())),
     ]
 }
@@ -30,22 +30,22 @@ SIZES = ("small", "large")
 
 @dataclass(frozen=True)
 class Picture:
-    """A poster as it is kept: two WebP files of the same picture."""
+    """A poster as stored: two WebP files of the same picture."""
 
     small: bytes
     large: bytes
 
     @property
     def version(self) -> str:
-        """16 hexadecimal digits that stand for the content: an address with it may be cached for good."""
+        """16 hexadecimal digits of a content hash: a URL with it can be cached for ever."""
         return hashlib.blake2b(self.small + self.large, digest_size=8).hexdigest()
 
 
 @driver_errors()
 def store(movie_id: str, picture: Picture, *, actor: Actor) -> str:
-    """Make this the film's only poster, and write that down; returns its version. The same one again is no deed.
+    """Set the film's poster and log it; returns its version. An unchanged poster isn't logged.
 
-    Raises NotFound when there is no such film, BadQuery for what can't be an id.
+    Raises NotFound for a missing film, BadQuery for an invalid id.
     """
     key, version = converted_id("movies", movie_id), picture.version
 
@@ -69,7 +69,7 @@ def store(movie_id: str, picture: Picture, *, actor: Actor) -> str:
 
 @driver_errors()
 def remove(movie_id: str, *, actor: Actor) -> bool:
-    """Take a film's poster away, and write that down; whether it had one. Raises NotFound, BadQuery as `store`."""
+    """Remove a film's poster and log it; returns whether it had one. Raises NotFound, BadQuery as `store`."""
     key = converted_id("movies", movie_id)
 
     def work(session: ClientSession) -> bool:
@@ -84,7 +84,7 @@ def remove(movie_id: str, *, actor: Actor) -> bool:
 
 @driver_errors()
 def read(movie_id: str, size: str) -> tuple[str, bytes]:
-    """Version and content of a film's poster in one of SIZES. Raises NotFound, BadQuery for what can't be an id."""
+    """Version and content of a film's poster in one of SIZES. Raises NotFound, or BadQuery for an invalid id."""
     if size not in SIZES:
         raise NotFound(f"posters have no size {size!r:.80}")
     key = {"movie_id": converted_id("movies", movie_id), "retired_at": None}
@@ -101,14 +101,14 @@ def delete_all(films: Sequence[Row], session: ClientSession) -> None:
 
 
 def retire_all(films: Sequence[Row], session: ClientSession) -> None:
-    """As `delete_all`, for films that may come back: until then nobody is shown their posters."""
+    """As `delete_all`, but recoverable for films that may be restored; retired posters aren't shown."""
     if versions := _versions(films):
         retired = {"$set": {"retired_at": now()}}
         get_collection(NAME).update_many({"movie_id": {"$in": list(versions)}}, retired, session=session)
 
 
 def bring_back(films: Sequence[Row], session: ClientSession) -> list[Row]:
-    """The films as they may be inserted again: with the posters that they had, but for one that isn't kept any more."""
+    """The films to insert again, with their posters; without `poster` if the picture is no longer stored."""
     versions, kept = _versions(films), set()
     if versions:
         posters, those = get_collection(NAME), {"movie_id": {"$in": list(versions)}}
@@ -127,14 +127,14 @@ def _without_poster(film: Row) -> Row:
 
 
 def _put(movie_id: str, version: str | None, session: ClientSession) -> str | None:
-    """Write the version of its poster (None: it has none) on a film; returns the one before. Raises NotFound."""
+    """Set a film's poster version (None removes it); returns the previous one. Raises NotFound."""
     movies = get_collection("movies")
     film = movies.find_one({"_id": movie_id}, {"title_hash": 1, "poster": 1}, session=session)
     if film is None:
         raise NotFound(f"there is no film {movie_id}")
     before: str | None = film.get("poster")
     if version != before:
-        # Written here, it conflicts with a deletion or a change of title under way. The title finds the shard.
+        # This write conflicts with a concurrent deletion or change of title. title_hash targets the shard.
         change = {"$set": {"poster": version}} if version else {"$unset": {"poster": ""}}
         movies.update_one({"_id": movie_id, "title_hash": film["title_hash"]}, change, session=session)
     return before

@@ -1,13 +1,13 @@
 """The ranking score of films: the Bayesian weighted rating (v/(v+m))*R + (m/(v+m))*C.
 
-R is a film's score and v the number of votes or reviews behind it, from the first of SOURCES of which it has both.
+R is a film's score and v the number of votes or reviews behind it, from the first of SOURCES where it has both.
 C is the mean of R over all films rated by that source. m is the count that PERCENTILE of them don't exceed: a film
 needs as many votes as the better known quarter has before its own score outweighs the mean. IMDb's Top 250, where the
-formula comes from, fixes m by hand (25,000 votes); a percentile fits every source. A film that nobody rated has v = 0
-and so gets the mean of all.
+formula comes from, fixes m by hand (25,000 votes); a percentile fits every source. An unrated film has v = 0
+and gets the mean.
 
-A few films more shift C and m a little, and with them every score there is. As long as the shift is negligible, the
-parameters in use stay in use, and only films without a score get one.
+New films shift C and m a little, and with them every score. As long as the shift is negligible, the parameters stay,
+and only films without a score get one.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ from app.db.core import Row, driver_errors, get_collection, time_limit
 SOURCES = {"imdb": ("imdb_score", "imdb_votes"), "critics": ("critics_score", "critics_reviews")}
 PERCENTILE = 0.75
 DECIMALS = 6
-MIDDLE_OF_SCALE = 5.0  # scores go from 0 to 10; used as long as no film at all is rated
+MIDDLE_OF_SCALE = 5.0  # of scores from 0 to 10; used while no film is rated
 RECOMPUTE_TIMEOUT_S = 600.0
 
-# How far C (in points) and m (as a part of it) may be off before all films are scored anew. The first moves a score by
+# How far C (in points) and m (relative) may be off before all films are rescored. The first moves a score by
 # as much at most; the second by v*m/(v+m)^2 <= 1/4 of its part of |R-C| <= 10: together 0.035 points of 10.
 MEAN_TOLERANCE = 0.01
 MINIMUM_TOLERANCE = 0.01
@@ -33,10 +33,10 @@ NAME = "ranking"
 
 @driver_errors()
 def recompute() -> int:
-    """Measure C and m again and give every film its score by them; returns how many scores changed.
+    """Measure C and m and rescore every film; returns how many scores changed. Call it after loads.
 
-    Where they differ negligibly from those in use, those stay, and only films without a score get one.
-    One pass over the collection for each source and at most one to write; to be called after loads.
+    If they differ negligibly from those in use, only films without a score get one. Takes one pass over the collection
+    per source and at most one to write.
     """
     with time_limit(RECOMPUTE_TIMEOUT_S):
         parameters = [found for source in SOURCES if (found := _measure(source))]
@@ -47,13 +47,13 @@ def recompute() -> int:
             get_collection(NAME).replace_one({"_id": row["_id"]}, row, upsert=True)
         get_collection(NAME).delete_many({"_id": {"$nin": [row["_id"] for row in parameters]}})
         changed = _apply({}, parameters)
-        for row in parameters:  # after all scores: when this is interrupted, the next one does it all again
+        for row in parameters:  # last, so that after an interruption the next call starts over
             get_collection(NAME).update_one(row, {"$set": {"applied": True}})
         return changed
 
 
 def _still_good(in_use: list[Row], measured: list[Row]) -> bool:
-    """Whether all films have been scored by parameters that the measured ones differ from negligibly only."""
+    """Whether all films are scored by parameters that differ negligibly from the measured ones."""
     found = {row["_id"]: row for row in measured}
     if not in_use or {row["_id"] for row in in_use} != found.keys():
         return False
@@ -67,17 +67,17 @@ def _still_good(in_use: list[Row], measured: list[Row]) -> bool:
 
 @driver_errors()
 def mean() -> float:
-    """C by the parameters in use: the score of a film that nobody rated."""
+    """C by the parameters in use: an unrated film's score."""
     return round(_mean(list(get_collection(NAME).find())), DECIMALS)
 
 
 def is_rated(movie: Row) -> bool:
-    """Whether the film's ranking score is its own, and not the mean of all because nobody rated it."""
+    """Whether the film's ranking score is from its own ratings, not the mean."""
     return any(movie.get(score) is not None and movie.get(count) is not None for score, count in SOURCES.values())
 
 
 def rank(movie_id: str, title_hash: int, session: ClientSession) -> None:
-    """Give one film its score by the parameters of the last `recompute`, within the transaction that writes it."""
+    """Score one film by the parameters of the last `recompute`, within the transaction that writes it."""
     _apply({"_id": movie_id, "title_hash": title_hash}, list(get_collection(NAME).find(session=session)), session)
 
 
@@ -87,7 +87,7 @@ def rank_all(movie_ids: list[str], session: ClientSession) -> None:
 
 
 def _measure(source: str) -> Row | None:
-    """C and m of a source; None when it rated no film."""
+    """C and m of a source; None if it rated no film."""
     score, count = SOURCES[source]
     rows = list(
         get_collection("movies").aggregate(
@@ -106,7 +106,7 @@ def _measure(source: str) -> Row | None:
         if seen >= PERCENTILE * films:
             break
     mean = sum(row["scores"] for row in rows) / films
-    # A source that only ever counted to zero has m = 0, and 0/0 is no score.
+    # m = 0 would give films without votes 0/0.
     return {"_id": source, "mean": round(mean, DECIMALS), "minimum": max(minimum, 1), "films": films}
 
 
@@ -117,7 +117,7 @@ def _mean(parameters: list[Row]) -> float:
 
 
 def _apply(query: Row, parameters: list[Row], session: ClientSession | None = None) -> int:
-    """One statement that each shard executes by itself; a score that stays the same is not written."""
+    """One statement that each shard executes itself; unchanged scores aren't written."""
     mean = _mean(parameters)
     by_source = {row["_id"]: row for row in parameters}
     branches = [_branch(*SOURCES[source], by_source[source]) for source in SOURCES if source in by_source]

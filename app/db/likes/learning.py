@@ -1,4 +1,4 @@
-"""From the likes in the database, and the genres of films, to a new generation of neighbours."""
+"""Computes a new generation of neighbours from the likes and genres in the database."""
 
 import hashlib
 from array import array
@@ -14,15 +14,15 @@ from app.recommender.neighbours import Flags, Numbers, method, neighbours
 
 RENEW_EVERY = 100_000  # likes: seconds of reading
 BATCH = 1_000  # films whose genres are read at a time
-MOST_GENRES = 64  # the most frequent ones count: whatever an import calls a genre, a film takes so many bytes
+MOST_GENRES = 64  # the most frequent ones: each film takes a byte for each, so an import's odd genres must not add up
 
 Report = Callable[[int], None]
-"""Is told how many are done."""
+"""Called with the number done."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What was read, and how many films have neighbours by it."""
+    """What was read, and how many films got neighbours."""
 
     likes: int
     users: int
@@ -31,8 +31,8 @@ class Learned:
 
 @dataclass(frozen=True)
 class _Likes:
-    """Pairs of a user and a film by their numbers, the films' ids and genres (films x genres) by number, and a digest
-    of all this and of how neighbours are made of it.
+    """Likes as pairs of user and film numbers, the films' ids and genres (films x genres) by number, and a digest of
+    all this and of the method.
     """
 
     users: Numbers
@@ -44,11 +44,10 @@ class _Likes:
 
 
 def learn(writer: Writer, progress: Callable[[str, int], Report], *, force: bool = False) -> Learned | None:
-    """Read all likes and put new neighbours in place; None when no like has come or gone since the last time, no
-    genre of a liked film either, and they would be made in the same way.
+    """Read all likes and publish new neighbours; None when likes, genres of liked films and method are unchanged.
 
-    `progress(what, expected)` is asked for a function that is told how far reading, and then computing, has come.
-    With `force` it computes in any case. Raises Busy when another process has taken over.
+    `progress(what, expected)` returns a function that is called with the progress of reading, then of computing.
+    `force` computes in any case. Raises Busy when another process has taken over.
     """
     likes = _read(writer, progress("likes", _expected()))
     if likes.digest == digest() and not force:
@@ -95,7 +94,7 @@ def _read(writer: Writer, report: Report) -> _Likes:
 
 
 def _genres(film_ids: Sequence[str]) -> dict[str, list[str]]:
-    """The genres of each of these films, in one order: none of those that are no more."""
+    """The genres of each of these films, in order; empty for films that don't exist."""
     found: dict[str, list[str]] = {film: [] for film in film_ids}
     for start in range(0, len(film_ids), BATCH):
         with driver_errors():

@@ -1,9 +1,8 @@
-"""The films that people like: one document for a user and a film, whatever happens.
+"""Likes: at most one document for each user and film.
 
-A like and its end are each one statement to one shard, and may be repeated without harm: the unique index on
-(user_id, movie_id), which begins with the shard key, lets no second document be. That leaves no room for a check that
-the film exists, nor for a limit of likes for a user: the user app limits their pace. Readers leave out films that
-aren't there, and read MAX_LIKES at most.
+Liking and unliking are each one idempotent statement to one shard: the unique index on (user_id, movie_id), which
+begins with the shard key, prevents duplicates. So nothing checks whether the film exists or how many likes a user has;
+the user app limits their rate. Readers skip missing films and read at most MAX_LIKES.
 """
 
 import re
@@ -31,10 +30,10 @@ from app.db.core import (
 from app.db.films import CARD, MAX_EXCLUDED
 
 NAME = "user_interactions"
-BATCH = 1_000  # likes that are read or erased at a time, where all of them are meant
-MAX_LIKES = MAX_EXCLUDED  # of a user that are read, so that nobody's page grows without bound
+BATCH = 1_000  # likes read or deleted at a time
+MAX_LIKES = MAX_EXCLUDED  # of a user that are read, so that no page grows without bound
 
-# What `page` sorts by -> (collection, its field).
+# Sort order of `page` -> (collection, field).
 SORTS = {
     "liked": (NAME, "created_at"),
     "title": ("movies", "title_norm"),
@@ -45,18 +44,15 @@ SORTS = {
 
 @driver_errors()
 def like(user_id: str, movie_id: str) -> None:
-    """See to it that the user likes the film; liked already, it stays as it is. One round trip.
-
-    Raises BadQuery for what can't be an id.
-    """
+    """Make the user like the film; an existing like stays. One round trip. Raises BadQuery for an invalid id."""
     key = _key(user_id, movie_id)
-    with suppress(DuplicateKeyError):  # liked a moment ago, by the same user in another window
+    with suppress(DuplicateKeyError):  # liked concurrently in another window
         get_collection(NAME).update_one(key, {"$setOnInsert": {"created_at": now()}}, upsert=True)
 
 
 @driver_errors()
 def unlike(user_id: str, movie_id: str) -> None:
-    """See to it that the user doesn't like the film. One round trip. Raises BadQuery for what can't be an id."""
+    """Remove the user's like of the film, if any. One round trip. Raises BadQuery for an invalid id."""
     get_collection(NAME).delete_one(_key(user_id, movie_id))
 
 
@@ -69,7 +65,7 @@ def liked(user_id: str) -> frozenset[str]:
 
 @driver_errors()
 def liked_among(user_id: str, ids: Iterable[str]) -> frozenset[str]:
-    """Those of `ids`, MAX_LIMIT at most, that the user likes: what the hearts of a page show. Raises BadQuery."""
+    """The films among `ids` (at most MAX_LIMIT) that the user likes, for the buttons on a page. Raises BadQuery."""
     wanted = {_film(identifier) for identifier in ids}
     if len(wanted) > MAX_LIMIT:
         raise BadQuery(f"at most {MAX_LIMIT} films at a time")
@@ -81,7 +77,7 @@ def liked_among(user_id: str, ids: Iterable[str]) -> frozenset[str]:
 
 @driver_errors()
 def count(user_id: str) -> int:
-    """How many films, of those that there are, the user likes; MAX_LIKES at most. Raises BadQuery."""
+    """The number of existing films that the user likes, at most MAX_LIKES. Raises BadQuery."""
     return get_collection("movies").count_documents({"_id": {"$in": sorted(liked(user_id))}})
 
 
@@ -89,13 +85,13 @@ def count(user_id: str) -> int:
 def page(
     user_id: str, *, sort: str = "liked", descending: bool = True, after: str | None = None, limit: int = 24
 ) -> Page:
-    """The films that the user likes, as `catalogue.CARD_FIELDS` and `liked_at`; those deleted meanwhile are left out.
+    """The films that the user likes, as `catalogue.CARD_FIELDS` and `liked_at`; deleted ones are left out.
 
-    `sort` is one of SORTS. Raises BadQuery for another, what can't be an id, a bad cursor or limit.
+    `sort` is one of SORTS. Raises BadQuery for another one, and for an invalid id, cursor or limit.
     """
     check_limit(limit)
     if not isinstance(sort, str) or sort not in SORTS:
-        raise BadQuery(f"favourites are sorted by {', '.join(SORTS)}")
+        raise BadQuery(f"likes are sorted by {', '.join(SORTS)}")
     query = {"user_id": _user(user_id)}
     collection, field = SORTS[sort]
     order = Order(field, bool(descending))
@@ -106,7 +102,7 @@ def page(
         return replace(likes, rows=[{**films[row["movie_id"]], "liked_at": row["created_at"]} for row in there])
     likes_of_user = list(get_collection(NAME).find(query, {"movie_id": 1, "created_at": 1}).limit(MAX_LIKES))
     liked_at = {row["movie_id"]: row["created_at"] for row in likes_of_user}
-    # By _id: the other way, down the order's index and past all the films that aren't liked, takes seconds.
+    # By _id: following the sort order's index past all films that aren't liked would take seconds.
     found = fetch_page(
         "movies", _among(likes_of_user), order, after=after, limit=limit, projection={**CARD, field: 1}, hint="_id_"
     )
@@ -115,9 +111,9 @@ def page(
 
 @driver_errors()
 def erase(user_id: str) -> int:
-    """Forget all that the user likes, when the account is deleted; returns how many films. Raises BadQuery.
+    """Delete all likes of a user whose account is deleted; returns how many. Raises BadQuery.
 
-    In batches, so that no statement takes longer than it may, however many there are.
+    In batches, so that no statement exceeds its time limit.
     """
     likes, erased = get_collection(NAME), 0
     while batch := [row["_id"] for row in likes.find({"user_id": _user(user_id)}, {"_id": 1}).limit(BATCH)]:

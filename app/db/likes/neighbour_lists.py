@@ -1,8 +1,8 @@
-"""Which films go with which: computed in the background from what people like, and swapped in whole.
+"""The stored neighbours of films: computed in the background from likes, and replaced as one generation.
 
-A generation is written beside the one in use; then one document, CURRENT, is replaced, and readers go by the new one.
-The generation before it stays until the next swap, for whoever has just read its name. Within a generation films are
-told by their places in it, and lists are packed arrays: a film's thousand neighbours take 8 kB, and no time to decode.
+A new generation is written beside the one in use; then the document CURRENT is replaced, and readers use the new one.
+The previous generation stays until the next swap, for readers that have just read its name. Within a generation films
+are identified by their place, and lists are packed arrays: a thousand neighbours take 8 kB and no time to decode.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,21 +26,21 @@ INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel([("generation", 1), ("
 
 CURRENT = "current"  # {_id, in_use: generation, priors: packed float32, films, users, likes, digest, at}
 LOCK = "lock"  # {_id, owner, until}
-LEASE = timedelta(hours=1)  # more than any part of the work takes; a process that dies blocks the next for as long
+LEASE = timedelta(hours=1)  # longer than any part of the work; a dead process blocks others for this long
 BATCH = 1_000  # documents: 8 MB
 BATCH_TIMEOUT_S = 120.0
-MOST_PRIORS = 50_000  # kept one by one: all others are as little liked as the last of these
-FORMAT = 1  # a number for how it is stored; another one makes what is stored outdated
+MOST_PRIORS = 50_000  # stored; all other films count as liked as little as the last of these
+FORMAT = 1  # of the storage format; increase it to make stored neighbours outdated
 _PLACE, _WEIGHT = np.dtype("<i4"), np.dtype("<f4")
 
 
 class Busy(DatabaseError):
-    """Another process computes neighbours at this moment."""
+    """Another process is computing neighbours."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What likes tell: the rows of those of the films asked for that have one, and every film's prior by its place."""
+    """The rows of the requested films that have neighbours, and every film's prior by its place."""
 
     generation: str = ""
     priors: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -55,14 +55,14 @@ class Known:
 
     @driver_errors()
     def places(self, film_ids: Iterable[str]) -> list[int]:
-        """The places of those of these films that have one."""
+        """The places of the films among these that have one."""
         query = {"_id": {"$in": [f"{self.generation}:{film_id}" for film_id in film_ids]}}
         return [row["place"] for row in get_collection(NAME).find(query, {"place": 1})]
 
 
 @driver_errors()
 def read(film_ids: Iterable[str]) -> Known:
-    """What is known about these films: nothing at all before the first generation."""
+    """The stored neighbours of these films; empty before the first generation."""
     current = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1, "priors": 1, "films": 1})
     if current is None or not current["films"]:
         return Known()
@@ -80,8 +80,8 @@ def _unpacked(row: Row) -> scoring.Row:
 
 @driver_errors()
 def closest(film_id: str, limit: int) -> list[str]:
-    """The ids of the films that go best with this one, best first; none where too few like it."""
-    # Without the priors, which are most of CURRENT and say nothing about one film.
+    """The ids of this film's nearest neighbours, best first; none if too few people like it."""
+    # Without the priors, which are most of CURRENT and not needed for one film.
     current = get_collection(NAME).find_one({"_id": CURRENT}, {"in_use": 1})
     stored = current and get_collection(NAME).find_one({"_id": f"{current['in_use']}:{film_id}"})
     if not current or not stored:
@@ -94,29 +94,29 @@ def closest(film_id: str, limit: int) -> list[str]:
 
 @driver_errors()
 def digest() -> str | None:
-    """What the generation in use was computed from; None when there is none."""
+    """What the generation in use was computed from; None if there is none."""
     current = get_collection(NAME).find_one({"_id": CURRENT}, {"digest": 1})
     return None if current is None else str(current["digest"])
 
 
 class Writer:
-    """The right to compute, which nobody else has meanwhile; see `alone`."""
+    """The exclusive right to compute; see `alone`."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
 
     @driver_errors()
     def renew(self) -> None:
-        """Keep the right for another LEASE. Raises Busy when it has been lost."""
+        """Renew the lease. Raises Busy when it has been lost."""
         own = {"_id": LOCK, "owner": self.owner}
         if not get_collection(NAME).update_one(own, {"$set": {"until": now() + LEASE}}).matched_count:
             raise Busy("another process has taken over")
 
     def replace(self, film_ids: Sequence[str], found: Neighbours, **facts: object) -> Iterator[int]:
-        """Put a new generation in place of the one in use; yields how many films are written, after each batch.
+        """Replace the generation in use; yields the number of films written after each batch.
 
-        `film_ids` are the ids by the numbers that `found` has for films; `facts` are kept with CURRENT.
-        Raises Busy when the right has been lost: then the generation in use stays.
+        `film_ids` maps `found`'s film numbers to ids; `facts` are stored with CURRENT.
+        Raises Busy when the lease has been lost; the generation in use stays then.
         """
         generation = uuid4().hex
         written = 0
@@ -131,7 +131,7 @@ class Writer:
         self._keep(generation, *before)
 
     def _keep(self, *generations: str) -> None:
-        """Remove every generation but these: also what an interrupted run left."""
+        """Remove all other generations, including what an interrupted run left."""
         others = {"generation": {"$exists": True, "$nin": list(generations)}}
         with driver_errors():
             gone = get_collection(NAME).find(others, {"_id": 1})
@@ -143,7 +143,7 @@ class Writer:
 
 @driver_errors()
 def _use(generation: str, **values: object) -> list[str]:
-    """Switch; returns the generation that was in use, if any, for whoever has just read its name."""
+    """Switch to the new generation; returns the previous one, if any."""
     before = get_collection(NAME).find_one_and_replace(
         {"_id": CURRENT}, {"in_use": generation, "at": now(), **values}, projection={"in_use": 1}, upsert=True
     )
@@ -169,7 +169,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 @contextmanager
 def alone() -> Iterator[Writer]:
-    """Be the only one who computes inside, or until LEASE has passed since the last `renew`. Raises Busy."""
+    """Hold the exclusive right to compute, until LEASE after the last `renew` at most. Raises Busy."""
     writer = _hold()
     try:
         yield writer

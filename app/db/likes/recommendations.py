@@ -1,8 +1,8 @@
-"""What somebody may like, and why: from what people with the same taste like, and from what the films are.
+"""Recommendations with reasons: from what people with the same taste like, and from the films' content.
 
-The first can say nothing of a film that hardly anybody has liked: every CONTENT_EVERY-th place goes to the second. In a
-new library, where the first has nothing to say at all, the second has the whole page once there are ENOUGH likes; with
-fewer the best rated films lead it. Liked films are in none of these.
+Likes say nothing about films that hardly anybody has liked, so every CONTENT_EVERY-th place goes to content. In a new
+library, where likes say nothing at all, content fills the page once a user has ENOUGH likes; with fewer, the best rated
+films come first. Liked films are never recommended.
 """
 
 from collections import Counter
@@ -20,26 +20,25 @@ from app.recommender.diversity import diverse, in_turns
 from app.recommender.scoring import best
 
 PROFILE = 100  # liked films, the latest ones: taste changes
-ENOUGH = 3  # of these: with fewer, the best rated films say more than content does
+ENOUGH = 3  # likes; with fewer, the best rated films are a better guess than content
 COMPARED = 10  # of these, by content
 CONTENT_EVERY = 4
-CONTENT_EVERY_OF_BEST = 3  # these are nobody's taste, so that there are more by content among them
-MOST_OF_PERSON = 2  # of the films by content: one person in common
-LEAST_OF_LIKED = 3  # of the films by content may be for one liked film, more where few films are liked
+CONTENT_EVERY_OF_BEST = 3  # these don't follow the user's taste, so content gets more places
+MOST_OF_PERSON = 2  # of the films by content that share the same person
+LEAST_OF_LIKED = 3  # of the films by content for one liked film; more if few films are liked
 POOL = 200  # best rated films that a newcomer's are chosen from
 MOST_TITLES = 2  # named in a reason
-SHOWN_GENRES = 3  # of a film, on its card: the reason is one of them
+SHOWN_GENRES = 3  # of a film's genres on its card: the reason is one of them
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a film is recommended; what it names really is what contributed most.
+    """Why a film is recommended: what contributed most.
 
-    - "liked": people who like `titles` like it, too, and if it has their genres, it counts for more
-    - "director", "cast", "genre", "writer": it has `name` (a person, or a genre) in common with `titles`, which the
-      user likes
+    - "liked": people who like `titles` like it too; shared genres add weight
+    - "director", "cast", "genre", "writer": it shares `name` (a person or genre) with `titles`, which the user likes
     - "popular": many people like it
-    - "best": it is among the best rated, and brings in the genre `name`
+    - "best": it is among the best rated films of the genre `name`
     """
 
     kind: Literal["liked", "popular", "best"] | content.Kind
@@ -57,9 +56,9 @@ class Recommendation:
 
 @driver_errors()
 def for_user(user_id: str, limit: int = 24) -> list[Recommendation]:
-    """Up to `limit` films that the user may like, the most promising first, then those that anybody may like.
+    """Up to `limit` films that the user may like, most promising first, then generally good ones.
 
-    Raises BadQuery for what can't be an id, or a bad limit.
+    Raises BadQuery for an invalid id or limit.
     """
     check_limit(limit)
     profile = likes.page(user_id, limit=PROFILE).rows
@@ -105,7 +104,7 @@ def _best(limit: int, excluded: Collection[str]) -> list[Recommendation]:
 
 
 def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> list[Recommendation]:
-    """Those that people like who like the same."""
+    """Films liked by people with the same taste."""
     titles = {film["_id"]: film["title"] for film in profile}
     known = neighbour_lists.read(titles)
     if not len(known.priors):
@@ -115,16 +114,16 @@ def _by_taste(profile: Sequence[Row], liked: Collection[str], limit: int) -> lis
     films = similar_films.rows_of(ids.values())
     found = []
     for score in scored:
-        if film := films.get(ids.get(score.place, "")):  # else it was deleted since
+        if film := films.get(ids.get(score.place, "")):  # otherwise it has been deleted
             carriers = tuple(titles[film] for film in score.carriers()[:MOST_TITLES])
             found.append(Recommendation(film, Reason("liked", carriers) if carriers else Reason("popular")))
     return found
 
 
 def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -> list[Recommendation]:
-    """Those that have people or genres in common with what the user likes, good ones first.
+    """Films that share people or genres with what the user likes, good ones first.
 
-    The kinds of reasons take turns, and neither one person nor one liked film brings in most of them.
+    The kinds of reasons take turns, and no single person or liked film accounts for most of them.
     """
     own = similar_films.traits(profile)
     others = similar_films.candidates(own, excluded)
@@ -133,7 +132,7 @@ def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -
         found = {liked: likeness(own.features[liked], others.features[film_id]) for liked in own.rows}
         carrier = max(found, key=lambda liked: (found[liked].kind is not None, found[liked].score))
         if found[carrier].kind is not None:
-            # Squares: much in common with one film says more than a little in common with each.
+            # Squared: much in common with one film says more than a little with each.
             worth = sum(alike.score**2 for alike in found.values()) * similar_films.quality(row)
             ranked.append((-worth, film_id, carrier, found[carrier]))
     ranked.sort(key=lambda entry: entry[:2])
@@ -148,10 +147,9 @@ def _by_content(profile: Sequence[Row], excluded: Collection[str], limit: int) -
 
 
 def _good(films: dict[str, Row]) -> dict[str, Row]:
-    """Those that are better than the library is on the whole.
+    """The films above the library's mean score.
 
-    Films that nobody has rated have exactly its mean; they are taken only where nothing is better, as in a library
-    without any ratings.
+    Unrated films have exactly the mean; they are used only if nothing is better, as in a library without ratings.
     """
     mean = ranking.mean()
     scores = {film_id: film.get("ranking_score") or 0.0 for film_id, film in films.items()}
@@ -160,7 +158,7 @@ def _good(films: dict[str, Row]) -> dict[str, Row]:
 
 
 def _reasons(own: similar_films.Traits, found: Sequence[tuple[str, Likeness]]) -> Iterator[Reason]:
-    """Of several people in common the one with the most films is named, of genres the one that is named least."""
+    """Of several shared people name the one with the most films; of genres the least often named one."""
     people = {person for _, alike in found for person in alike.people}
     films = person_directory.appearances(people)
     named: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Films that are like others: by what people like, and by what the films are. The second reaches every film."""
+"""Similar films, by likes and by content. Content covers every film."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,18 +11,18 @@ from app.recommender.content import Features, likeness
 from app.recommender.diversity import in_turns
 
 FIELDS = {**CARD, "production_countries": 1}  # what films are compared by, and shown
-# A page waits for this: as many candidates as still are compared within a few milliseconds.
+# A page waits for this: so many candidates are compared within a few milliseconds.
 MOST_PEOPLE = 60
 MOST_CREDITS = 5_000  # of those people
 MOST_BY_PEOPLE = 100
 MOST_GENRES = 3
 BEST_OF_GENRE = 30
-MOST_OF_PERSON = 3  # films with the same person in common, of those that are like one film by what they are
+MOST_OF_PERSON = 3  # films that share the same person, of those similar by content
 
 
 @dataclass(frozen=True)
 class Traits:
-    """Films by their ids with what they are compared by, and the names of their people by their ids."""
+    """Films by id with their features, and people's names by id."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     features: dict[str, Features] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class Traits:
 
 @driver_errors()
 def films(film: Row, limit: int = 12) -> list[Row]:
-    """Films like this one, a row with `_id` and, where it has them, genres, countries and year; most alike first.
+    """Films similar to this one (a row with `_id` and, if known, genres, countries and year), most similar first.
 
-    Those that the same people like come first, then those that have people, genres, country and time in common: the
-    kinds of what they have in common take turns, and one person is in MOST_OF_PERSON, as long as there are others.
+    First those that the same people like, then those that share people, genres, country and time: these kinds take
+    turns, and at most MOST_OF_PERSON share the same person as long as there are others.
     Raises BadQuery for a bad limit.
     """
     check_limit(limit)
@@ -59,21 +59,21 @@ def _by_content(film: Row, excluded: Collection[str], limit: int) -> list[Row]:
 
 
 def quality(row: Row) -> float:
-    """How good a film is, from 0 to 1: among films about equally alike, the better one comes first.
+    """A film's quality from 0 to 1, which decides between about equally similar films.
 
-    The square of its score: scores lie within a few points of each other, and so would count for little.
+    The square of its score, as scores differ by only a few points.
     """
     return (float(row.get("ranking_score") or 0.0) / 10) ** 2
 
 
 def rows_of(film_ids: Iterable[str]) -> dict[str, Row]:
-    """The films with these ids, as far as they are there, with FIELDS."""
+    """The existing films with these ids, with FIELDS."""
     ids = list(film_ids)
     return {row["_id"]: row for row in get_collection("movies").find({"_id": {"$in": ids}}, FIELDS)} if ids else {}
 
 
 def traits(films: Sequence[Row]) -> Traits:
-    """What these films are compared by; their credits are looked up."""
+    """The features of these films, with their credits looked up."""
     rows = {film["_id"]: film for film in films}
     people: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     names = {}
@@ -85,9 +85,9 @@ def traits(films: Sequence[Row]) -> Traits:
 
 
 def candidates(liked: Traits, excluded: Collection[str]) -> Traits:
-    """Films that have people or genres in common with `liked`: those with most of their people, the best of a genre.
+    """Films that share people or genres with `liked`: those with most of their people, and the best of a genre.
 
-    Of the candidates' people only those are known that `liked` has, too: the others are in nothing that is compared.
+    Candidates list only people that `liked` has too; others don't matter for comparison.
     """
     shared = _films_of(_most_telling(liked.features.values()), excluded)
     rows = rows_of(shared)
@@ -113,7 +113,7 @@ def _features(row: Row, people: Mapping[str, Collection[str]]) -> Features:
 
 
 def _most_telling(films: Iterable[Features]) -> list[str]:
-    """Up to MOST_PEOPLE ids: directors, then others; among these those with most of the films."""
+    """Up to MOST_PEOPLE ids: directors first, then others, each by number of these films."""
     count: Counter[str] = Counter()
     rank: dict[str, int] = {}
     for film in films:
@@ -125,7 +125,7 @@ def _most_telling(films: Iterable[Features]) -> list[str]:
 
 
 def _films_of(people: Sequence[str], excluded: Collection[str]) -> dict[str, dict[str, set[str]]]:
-    """The films in which most of these people have a part: film -> role -> people. The index alone answers."""
+    """The films with most of these people: film -> role -> people. Answered from the index alone."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     fields = {"_id": 0, "person_id": 1, "role": 1, "movie_id": 1}
     query = {"person_id": {"$in": list(people)}}

@@ -1,6 +1,6 @@
-"""Likes that belong to nothing: of films and accounts that aren't there.
+"""Stray likes: likes of films or by accounts that don't exist.
 
-A like is one statement that checks neither (see `favourites`), and a film or an account may go while it is made.
+A like is one statement that checks neither (see `likes`), and a film or account may be deleted at the same time.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from pymongo.read_concern import ReadConcern
 
 from app.db.core import Row, driver_errors, get_collection, iterate, now, time_limit
 
-GRACE = timedelta(minutes=5)  # what is younger may be a like of what is being written at this moment
+GRACE = timedelta(minutes=5)  # a younger like may be of a film that is being written
 BATCH = 5_000  # likes
 BATCH_TIMEOUT_S = 120.0
 
 
 def sweep(renew: Callable[[], None]) -> int:
-    """Remove them, in one pass over all likes; returns how many. `renew` is called before each batch.
+    """Remove stray likes in one pass over all likes; returns how many. Calls `renew` before each batch.
 
     Raises DatabaseError, and what `renew` raises.
     """
@@ -36,17 +36,17 @@ def _remove(likes: list[Row]) -> int:
         stray = {like["_id"] for like in likes if like["movie_id"] not in films or like["user_id"] not in users}
         if not stray:
             return 0
-        # The users, too: their likes lie with them, and only those shards are asked.
+        # With the users, as user_id is the shard key and targets the shards.
         whose = list({like["user_id"] for like in likes if like["_id"] in stray})
         query = {"user_id": {"$in": whose}, "_id": {"$in": list(stray)}}
         return get_collection("user_interactions").delete_many(query).deleted_count
 
 
 def _there(collection: str, likes: list[Row], field: str) -> set[str]:
-    """Those of the documents that likes refer to that there are.
+    """The ids of existing documents that these likes refer to.
 
-    At one point in time on all shards: otherwise a film that moves to another one, because its title changes, may be
-    missed on both, and all of its likes would be lost.
+    Read at one point in time on all shards: otherwise a film that moves between shards because its title changes might
+    be missed on both, and all of its likes would be deleted.
     """
     wanted = {"_id": {"$in": list({like[field] for like in likes})}}
     documents = get_collection(collection).with_options(read_concern=ReadConcern("snapshot"))

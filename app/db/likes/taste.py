@@ -1,4 +1,4 @@
-"""What somebody's favourites have in common that the library as a whole hasn't."""
+"""A user's taste: what is more frequent among the films they like than in the library."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,19 @@ from app.db.films import DECADE, catalogue, person_directory
 from app.db.likes import likes
 
 PROFILE = 200  # liked films, the latest ones
-# How many of the films have to have a trait for it to be one: two of one genre are chance, two by one person aren't.
+# The least number of films for a trait: two films of one genre are chance, two by one person aren't.
 LEAST_FILMS = 3
 LEAST_OF_PERSON = 2
-MANY = 1 / 3  # of the films: a decade that fewer are of says little, as there are few decades
+MANY = 1 / 3  # of the films: with so few decades, a smaller share says little
 LEAST_TIMES = 1.2  # as frequent as in the library
 MOST_TRAITS = 3  # of each sort
 
 
 @dataclass(frozen=True)
 class Trait:
-    """Something that several favourites have: how many of them, and how many times as frequent as in the library.
+    """A trait of several liked films: how many have it, and how many times as frequent it is as in the library.
 
-    `times` is None where the library isn't counted by it: for people, whose parts in it are always few.
+    `times` is None for people, as every person has only a few films.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Trait:
 
 @dataclass(frozen=True)
 class Profile:
-    """What is frequent among somebody's favourites, the most first; `films` of them were looked at."""
+    """What is frequent among the `films` most recently liked films, most frequent first."""
 
     films: int
     genres: list[Trait]
-    decades: list[Trait]  # by their first years: "1970"; only those of which MANY are
+    decades: list[Trait]  # first years, such as "1970"; only those with a share of at least MANY
     countries: list[Trait]
     directors: list[Trait]
     actors: list[Trait]
@@ -44,7 +44,7 @@ class Profile:
 
 @driver_errors()
 def profile(user_id: str) -> Profile | None:
-    """The taste that a user's favourites show; None before any. Raises BadQuery for what can't be an id."""
+    """The user's taste; None without likes. Raises BadQuery for an invalid id."""
     ids = _latest(user_id)
     if not ids:
         return None
@@ -64,7 +64,7 @@ def profile(user_id: str) -> Profile | None:
 
 
 def _latest(user_id: str) -> list[str]:
-    """The films liked last; further back only as long as all of them have been deleted."""
+    """The films liked last; earlier ones only if all of these have been deleted."""
     page = likes.page(user_id, limit=PROFILE)
     while not page.rows and page.next:
         page = likes.page(user_id, limit=PROFILE, after=page.next)
@@ -77,10 +77,9 @@ def _decade(film: Row) -> list[int]:
 
 
 def _traits(values: Iterable[Iterable[object]], library: catalogue.Counts, kinds: catalogue.Counts) -> list[Trait]:
-    """The values that are more frequent in these films than in the library, by how much this says.
+    """The values that are more frequent in these films than in the library, most telling first.
 
-    A trait that many favourites have and one that hardly any other film has both say something: they are in the order
-    of the number of favourites beyond the number that chance would have given.
+    Both frequent traits and rare ones count: the order is by the number of films beyond the number expected by chance.
     """
     lists = [set(own) for own in values]
     counts = Counter(value for own in lists for value in own)
@@ -96,9 +95,9 @@ def _traits(values: Iterable[Iterable[object]], library: catalogue.Counts, kinds
 
 
 def _people(film_ids: list[str]) -> dict[str, list[Trait]]:
-    """By role those who have it in several of the films, each in what they are known for by these.
+    """Role -> people with that role in several of the films, each only in the role they are best known for here.
 
-    The most frequent first; of equally frequent ones the best known, whom nobody has to look up.
+    Most frequent first; ties are broken by fame.
     """
     query = {"movie_id": {"$in": film_ids}, "role": {"$in": ["DIRECTOR", "ACTOR"]}}
     films: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))

@@ -1,9 +1,9 @@
-"""What the apps look things up in and what is made from films and credits: words, people, values to choose from.
+"""Keeps the collections derived from films and credits up to date: words, people, and the values to choose from.
 
-It is brought up to date at once after loads and other writes, bulk edits and their undoing too; but how many films have
-a word or a value, and whether none has it any more, is counted by `film-library recommend`, which the deployment runs
-every day. That also makes up for a process that died between a write and this. Until then nothing is found wrongly, as
-searches look at the films themselves, and a film is missed by the beginning of a word at most (see `word_counts`).
+They are updated right after every load and write. Only exact counts, and the removal of words and values that no film
+has any more, wait for the daily `film-library recommend`, which also repairs what a process that died in between
+missed. Until then no search returns a wrong film, as searches read the films themselves; at most, a film isn't found by
+the prefix of a word (see `word_counts`).
 """
 
 import logging
@@ -13,7 +13,7 @@ from app.db.core import DatabaseError, Row, driver_errors, get_collection, token
 from app.db.films import catalogue, person_directory
 from app.db.search import word_counts
 
-# Of a load of a few documents only these are taken in where there are many: all anew takes a minute for a million
+# In a large library a small load updates only its own documents: rebuilding everything takes a minute for a million
 # films, and less than a second below LARGE.
 MOST_NOTED = 1_000
 LARGE = 10_000
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def refresh(*collections: str) -> int:
-    """Make all of it anew that comes from these collections, by default from all; returns how many documents changed.
+    """Rebuild what is derived from these collections (default: all); returns how many documents changed.
 
     Raises DatabaseError.
     """
@@ -39,8 +39,8 @@ def refresh(*collections: str) -> int:
 
 @driver_errors()
 def missing() -> bool:
-    """Whether a derived collection is empty though there is what it comes from: an earlier release didn't have it, or
-    it has never been made. Raises DatabaseError.
+    """Whether a derived collection is empty although its source isn't: it was never built, or an earlier release didn't
+    have it. Raises DatabaseError.
     """
     return any(_is_empty(name) and not _is_empty(source) for name, source in _SOURCES.items())
 
@@ -55,16 +55,16 @@ def _documents(name: str) -> int:
 
 
 def differing(collection: str, pairs: Iterable[tuple[Row, Row]]) -> list[Row]:
-    """The documents, as they were and as they are, that differ in what something is made from."""
+    """The documents, before and after, of the pairs that differ in a field that something is derived from."""
     fields = _MADE_FROM.get(collection, ())
     changed = (pair for pair in pairs if any(pair[0].get(name) != pair[1].get(name) for name in fields))
     return [row for pair in changed for row in pair]
 
 
 def note(collection: str, *rows: Row) -> None:
-    """Take in films or credits as they were before and after a write, or a credit that was just deleted.
+    """Update what is derived from films or credits that were just written (before and after) or deleted.
 
-    Never raises for the database's sake: the write itself is done, and the next `refresh` makes up for this.
+    Never raises database errors: the write itself is done, and the next `refresh` repairs this.
     """
     if not rows:
         return
@@ -76,13 +76,13 @@ def note(collection: str, *rows: Row) -> None:
             person_directory.note_all(row["person_id"] for row in rows)
             word_counts.note((token for row in rows for token in tokenize(row["name"])), of_name=True)
     except DatabaseError as error:
-        _log.warning("not taken in, which film-library recommend makes up for: %s", error)
+        _log.warning("derived collections not updated; film-library recommend will repair them: %s", error)
 
 
 class Load:
-    """What a load adds to one collection, to be taken in when it ends: by itself if it is little, or all anew.
+    """Collects what a load adds to one collection and updates what is derived from it at the end.
 
-    `begun` says that another process has added documents before, of which nothing is known here.
+    `begun` says that another process has added unknown documents before.
     """
 
     def __init__(self, collection: str, *, begun: bool = False) -> None:
@@ -91,11 +91,11 @@ class Load:
         self._rows: list[Row] = []
 
     def add(self, rows: list[Row]) -> None:
-        """Remember documents that have been written, as many as make a difference."""
+        """Remember written documents, as many as matter."""
         self._rows += rows[: MOST_NOTED + 1 - len(self._rows)]
 
     def take_in(self) -> None:
-        """Never raises for the database's sake, as `note`."""
+        """Update the derived collections. Never raises database errors, as `note`."""
         if not self._rows and not self._begun:
             return
         try:
@@ -104,4 +104,4 @@ class Load:
             else:
                 refresh(self._collection)
         except DatabaseError as error:
-            _log.warning("not brought up to date, which film-library recommend makes up for: %s", error)
+            _log.warning("derived collections not updated; film-library recommend will repair them: %s", error)

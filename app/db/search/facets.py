@@ -1,4 +1,4 @@
-"""How the films that a search finds spread over types, genres, decades and countries."""
+"""Facets: the numbers of a search's films by type, genre, decade and country."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from app.db.films import DECADE
 from app.db.search.film_search import ANY, Search
 from app.db.search.planning import Narrow
 
-# Films: counting 300,000 takes 350 ms. The best ones are those that people look through.
+# Films: counting 300,000 takes 350 ms. People only look through the best ones.
 MAX_COUNTED = 2_000
 SHOWN = {"_id": 0, "type": 1, "genres": 1, "release_year": 1, "production_countries": 1}
 

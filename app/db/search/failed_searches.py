@@ -1,4 +1,4 @@
-"""Searches of the user app that found nothing: what the library could get next. Who searched is not kept."""
+"""Searches of the user app that found nothing: hints for what the library could add. Who searched isn't stored."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -14,15 +14,15 @@ INDEXES = (
     IndexModel([("count", -1), ("last_at", -1)]),
 )
 
-MAX_TERMS = 10_000  # beyond that only known ones are counted: a program that asks for anything can't fill the disk
+MAX_TERMS = 10_000  # beyond that only known ones are counted, so that a bot can't fill the disk
 MAX_LENGTH = 200  # characters
 RECORD_TIMEOUT_S = 1.0
 
 
 def record(text: str) -> None:
-    """Count a search. Upper and lower case, accents and punctuation don't tell two searches apart.
+    """Count a search. Case, accents and punctuation are ignored.
 
-    Never raises for the database's sake, nor takes long: a lost count hurts nobody, a search page that fails does.
+    Neither raises database errors nor takes long: a lost count is better than a failed search page.
     """
     words = " ".join(tokenize(text))[:MAX_LENGTH]
     if not words:
@@ -35,6 +35,6 @@ def record(text: str) -> None:
 
 @driver_errors()
 def most_wanted(limit: int = 20) -> list[Row]:
-    """What was searched for in vain most often: [{_id: the words, count, last_at}]."""
+    """The most frequent failed searches: [{_id: the words, count, last_at}]."""
     check_limit(limit)
     return list(get_collection(NAME).find().sort([("count", -1), ("last_at", -1)]).limit(limit))

@@ -1,4 +1,4 @@
-"""Finding films: by words of the title and names of people, by rank, and one with all its credits."""
+"""Finding films by words of the title and people's names, and reading one film with all its credits."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -40,28 +40,28 @@ MAX_CORRECTIONS = 8  # texts tried
 MAX_CORRECTING_S = 2.0
 
 Place = tuple[int, Cursor | None]
-"""The number of a list (see `Search`), and a film of it, behind which to go on."""
+"""The number of a list (see `Search`) and the film in it after which to continue."""
 START: Place = (0, None)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A film, and the number of the list (see `Search`) that it was found in."""
+    """A film and the number of the list (see `Search`) in which it was found."""
 
     film: Row
     part: int
 
 
 class Search:
-    """The films that a text finds, as lists that follow one another and share no film, each in rank order:
+    """The films that a text finds, as consecutive lists that share no film, each in rank order:
 
-    those of exactly this title; with all the words in the title, the last one perhaps unfinished; films of people with
-    this name. If all of these are empty, films of people with some of the words in the title or in the name of
-    somebody else; but a quoted phrase stays together, in one title or one name.
+    films with exactly this title; films with all words in the title, the last one possibly unfinished; films of people
+    with this name. If all of these are empty: films of people whose name has some of the words, with the others in the
+    title or in somebody else's name. A quoted phrase stays together, in one title or one name.
     """
 
     def __init__(self, text: Any, narrow: Narrow = ANY) -> None:
-        """Raises BadQuery when the text is none or too long, or nothing can be narrowed so."""
+        """Raises BadQuery when the text is no string or too long, or `narrow` is invalid."""
         self._words = parse(text)
         self._text: str = text
         self._tokens = tokenize(text)
@@ -76,11 +76,11 @@ class Search:
 
     @property
     def parts(self) -> int:
-        """How many lists there are."""
+        """The number of lists."""
         return len(self._parts)
 
     def best(self, limit: int, projection: Mapping[str, int], place: Place = START) -> list[Found]:
-        """Up to `limit` films, from a place on: a list, and where in it."""
+        """Up to `limit` films from a position on: a list, and a place in it."""
         found: list[Found] = []
         first, start = place
         for number in range(first, self.parts) if self._words else ():
@@ -95,17 +95,17 @@ class Search:
         return found
 
     def titles(self, limit: int, projection: Mapping[str, int]) -> list[Row]:
-        """Up to `limit` films of which the text is the title or in it."""
+        """Up to `limit` films whose title is or contains the text."""
         plans = [self._exact(), self._in_titles()] if self._words else []
         return [row for plan in plans for row in plan.rows(None, limit, projection)][:limit]
 
     def hits(self) -> bool:
-        """Whether there is a title or a name with these words."""
+        """Whether any title or name has these words."""
         plans = (self._exact, self._in_titles, self._by_people) if self._words else ()
         return any(plan.rows(None, 1, {"_id": 1}) for find in plans if (plan := find()))
 
     def total(self) -> tuple[int | None, bool]:
-        """How many films there are, and whether that is an estimate; None where only counting them would tell."""
+        """The number of films, and whether it is an estimate; None if unknown without counting."""
         titles = self._titles  # exact ones too: these have the words
         if titles.films <= MAX_COUNTED:
             counts = [plan.count(MAX_COUNTED + 1) for plan in (titles, self._by_people()) if plan]
@@ -129,7 +129,7 @@ class Search:
 
     @property
     def _long_phrases(self) -> list[tuple[str, ...]]:
-        """Those of several words; the others are just words."""
+        """The phrases of several words; the others are just words."""
         return [phrase for phrase in self._words.phrases if len(phrase) > 1]
 
     @cached_property
@@ -158,7 +158,7 @@ class Search:
 
     @cached_property
     def _names(self) -> set[str]:
-        """Those of the words that are in names of people, by far not all: most texts need no look at the people."""
+        """The words that occur in people's names; most texts have none, so people needn't be searched."""
         return {word for word, count in self._counts.items() if count.people}
 
     def _mixed(self) -> Plan | None:
@@ -166,9 +166,9 @@ class Search:
 
     @cached_property
     def _mixed_films(self) -> set[str]:
-        """The first words are a name and the others in the title, or the other way round, or both are names.
+        """Films for which one part of the text is a name and the rest is in the title or another name.
 
-        A name's words must be whole here, and more than an initial or two.
+        A name's words must be complete here, and more than an initial or two.
         """
         films: set[str] = set()
         for first, second in [] if self._long_phrases else _splits(self._but_and):
@@ -182,12 +182,12 @@ class Search:
         return _films_of(person_directory.find(" ".join(name), limit=MAX_PEOPLE))
 
     def _titled(self, films: set[str], words: list[str]) -> set[str]:
-        """Those of the films with words in the title that begin so."""
+        """The films that have words in the title with these prefixes."""
         plan = self._among(films, [planning.has_beginning(word) for word in words])
         return {row["_id"] for row in plan.rows(None, MAX_CREDITS, {"_id": 1})} if plan else set()
 
     def _among(self, films: set[str], checks: list[Row]) -> Plan | None:
-        """Those of some films that meet the checks, and what is narrowed to."""
+        """The films among these that pass the checks and the narrowing."""
         if not films:
             return None
         these = Condition(len(films), planning.IDS, {"_id": {"$in": sorted(films)}}, {})
@@ -208,26 +208,26 @@ def _films_of(people: list[Row]) -> set[str]:
 
 
 def _with_phrases(people: list[Row], words: Words) -> list[Row]:
-    """Those in whose names the phrases are as they stand."""
+    """The people whose names contain the phrases literally."""
     names = [f" {' '.join(tokenize(person['name']))} " for person in people]
     phrases = [f" {' '.join(phrase)} " for phrase in words.phrases]
     return [person for person, name in zip(people, names, strict=True) if all(phrase in name for phrase in phrases)]
 
 
 def _splits(tokens: list[str]) -> list[tuple[list[str], list[str]]]:
-    """A text taken apart in two, at each place where that can be."""
+    """The text split in two, at every possible place."""
     places = range(1, len(tokens)) if len(tokens) <= MAX_MIXED_WORDS else ()
     return [(tokens[:i], tokens[i:]) for i in places]
 
 
 @driver_errors()
 def search_movies(text: str, *, narrow: Narrow = ANY, limit: int = 24, after: str | None = None) -> Page:
-    """Films with every word of `text` and every "quoted phrase" in the title, and those of people of that name.
+    """Films with every word of `text` and every "quoted phrase" in the title, and films of people with that name.
 
-    In the order of `Search`, as `catalogue.CARD_FIELDS`. The last word may be the beginning of one. Case, accents and
-    punctuation don't matter. A text without any letter or digit finds nothing. `total` is None where only counting
-    would tell. `previous` is always None.
-    Raises BadQuery when the text is no string or too long, the cursor isn't one or nothing can be narrowed so; TooSlow
+    In the order of `Search`, as `catalogue.CARD_FIELDS`. The last word may be a prefix. Case, accents and
+    punctuation don't matter. A text without letters or digits finds nothing. `total` is None if it is unknown without
+    counting. `previous` is always None.
+    Raises BadQuery when the text is no string or too long, the cursor or `narrow` is invalid; TooSlow
     as `planning.Plan.rows`.
     """
     check_limit(limit)
@@ -245,7 +245,7 @@ def search_movies(text: str, *, narrow: Narrow = ANY, limit: int = 24, after: st
 
 
 def _place(token: str, parts: int) -> tuple[int, Cursor]:
-    """Where a page ended. Raises BadQuery for what no page gave."""
+    """Where a page ended. Raises BadQuery for an invalid cursor."""
     number, _, cursor = token.partition(".") if isinstance(token, str) else ("", "", "")
     if number not in map(str, range(parts)):
         raise BadQuery("this link is no longer valid; start over")
@@ -254,7 +254,7 @@ def _place(token: str, parts: int) -> tuple[int, Cursor]:
 
 @driver_errors()
 def people_named(text: str, limit: int) -> list[Row]:
-    """The people whom `text` names, as `person_directory.named`; those with its quoted phrases as they stand.
+    """The people whom `text` names, as `person_directory.named`; their names contain its quoted phrases literally.
 
     Raises BadQuery as `search_movies`.
     """
@@ -264,10 +264,10 @@ def people_named(text: str, limit: int) -> list[Row]:
 
 @driver_errors()
 def correct(text: str) -> str | None:
-    """The nearest text that finds titles or people, where `text` doesn't find anything: words spelled nearly alike,
-    taken apart or joined.
+    """The nearest text that finds titles or people where `text` finds nothing: with words spelled similarly, split or
+    joined.
 
-    None when there isn't any, or none has been found after MAX_CORRECTING_S. Raises BadQuery as `search_movies`.
+    None if there is none, or none was found within MAX_CORRECTING_S. Raises BadQuery as `search_movies`.
     """
     if not parse(text):
         return None
@@ -285,7 +285,7 @@ def correct(text: str) -> str | None:
 def movie_details(movie_id: str) -> Row:
     """A film, with all its credits under "credits": directors, then writers, then actors.
 
-    Among these those come first that have a part in most films of the library, then by name.
+    Within each role, people with the most films in the library come first, then by name.
 
     Raises NotFound, or BadQuery when the id is no string.
     """

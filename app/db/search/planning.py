@@ -1,9 +1,9 @@
-"""How films that meet several conditions are found in rank order without reading many that don't.
+"""Finding films that meet several conditions in rank order, without reading many that don't.
 
-An index has the films of each word, genre, country, year and type in rank order. A plan follows the shortest of these
-lists, and checks the other conditions on each film that it meets there, until it has a page: for frequent words a page
-is soon full, and a rare word has a short list. A hint names the index, and the checks are written so that they can't be
-looked up in it: left to itself, MongoDB chooses by a few trial documents, and now and then a list of 300,000.
+Indexes list the films of each word, genre, country, year and type in rank order. A plan follows the shortest of these
+lists and checks the other conditions on each film there until a page is full: frequent words fill a page quickly, and
+a rare word has a short list. A hint names the index, and the checks are written so that MongoDB can't use it for them:
+its own planner decides by a few trial documents and sometimes picks a list of 300,000.
 """
 
 import re
@@ -34,16 +34,16 @@ FACETS: dict[str, Keys] = {
     "production_countries": [("production_countries", 1), *_BY_RANK],
 }
 
-# So many films are read and sorted faster than the lists of all words that begin alike are found out and merged.
+# Up to so many films, reading and sorting them is faster than merging the lists of all words with a prefix.
 MAX_SORTED = 500
-SHORT = 100  # films: a list of so many is read through before one knows whether there is a shorter one
-EVERYTHING = 2**62  # films: more than any list has
-FEW = 100_000  # films: to go past them takes 0.2 s, so a search that takes much longer waits for something else
+SHORT = 100  # films: a list this short is read before a shorter one could be found
+EVERYTHING = 2**62  # films: longer than any list
+FEW = 100_000  # films: scanning them takes 0.2 s, so a much slower search is waiting for something else
 
 
 @dataclass(frozen=True)
 class Narrow:
-    """What films are narrowed to besides the words: type, genre, first year of a decade, country of production."""
+    """Further conditions besides the words: type, genre, first year of a decade, country of production."""
 
     kind: str | None = None
     genre: str | None = None
@@ -53,9 +53,9 @@ class Narrow:
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that films must meet: by `look_up` in an index, or by `check` where another one is followed.
+    """A condition on films: `look_up` for the index, or `check` where another condition's index is followed.
 
-    `films` is how many meet it, roughly: it decides which list is followed, and whether its time is limited.
+    `films` is roughly how many meet it; it decides which list is followed, and whether its time is limited.
     """
 
     films: int
@@ -66,20 +66,20 @@ class Condition:
 
 @dataclass(frozen=True)
 class Plan:
-    """A query for films in rank order: the index to follow, and how many films at most lie on the way, roughly."""
+    """A query for films in rank order: the index to follow, and roughly how many films it scans at most."""
 
     query: Row
     index: Keys
     films: int
 
     def but(self, check: Row) -> "Plan":
-        """The plan for those of these films that meet another check."""
+        """The plan for the films that also pass another check."""
         return Plan({"$and": [self.query, check]}, self.index, self.films)
 
     def rows(self, start: Cursor | None, limit: int, projection: Mapping[str, int]) -> list[Row]:
         """Up to `limit` films beyond `start`, best ranked first.
 
-        Raises TooSlow when more than FEW lie on the way and that takes longer than `listing.within_limit` allows.
+        Raises TooSlow when it scans more than FEW and takes longer than `listing.within_limit` allows.
         """
         read = partial(self._rows, start, limit, projection)
         return read() if self.films <= FEW else within_limit(read, "movies")
@@ -95,12 +95,12 @@ class Plan:
         return found
 
     def count(self, most: int) -> int:
-        """How many films there are; counting stops at `most`."""
+        """The number of films; counting stops at `most`."""
         return get_collection("movies").count_documents(self.query, hint=self.index, limit=most)
 
 
 def follow(conditions: Sequence[Condition], checks: Sequence[Row] = ()) -> Plan:
-    """The plan for films that meet all conditions and checks: along the shortest list. There is at least one."""
+    """The plan for films that meet all conditions (at least one) and checks, following the shortest list."""
     shortest = min(conditions, key=lambda condition: condition.films)
     others = [condition.check for condition in conditions if condition is not shortest]
     parts = [part for part in (shortest.look_up, *others, *checks) if part]
@@ -108,10 +108,10 @@ def follow(conditions: Sequence[Condition], checks: Sequence[Row] = ()) -> Plan:
 
 
 def _beyond(start: Cursor | None) -> Iterator[tuple[Row, Keys]]:
-    """What follows a place in the order, as conditions that the index bounds, one after the other.
+    """The films after a position, as consecutive conditions that each bound the index scan.
 
-    As one with $or, MongoDB would read everything from the start. Films without a score, while they are being loaded,
-    come last: "not at least" has them too, which "less than" hasn't.
+    With a single $or, MongoDB would read everything from the start. Films without a score, which are just being loaded,
+    come last: "not at least" includes them, "less than" doesn't.
     """
     if start is None:
         yield {}, _BY_RANK
@@ -130,29 +130,29 @@ def has_word(word: str) -> Row:
 
 
 def has_phrase(words: Sequence[str]) -> Row:
-    """The check that a title has these words one after the other."""
+    """The check that a title has these words in sequence."""
     return {"title_norm": Regex(f"(^| ){re.escape(' '.join(words))}( |$)")}
 
 
 def has_beginning(prefix: str) -> Row:
-    """The check that a word of the title begins so."""
+    """The check that a word of the title has this prefix."""
     return {"title_norm": Regex(f"(^| ){re.escape(prefix)}")}
 
 
 def has_and(first: str, second: str) -> Row:
-    """The check that a title has an "and", or a sign for it: then nothing is between the words around it."""
+    """The check that a title has an "and", or a sign for it, so that nothing is between the words around it."""
     return {"title_norm": Regex(f"(^| )({AND}( |$)|{re.escape(f'{first} {second}')})")}
 
 
 def checks(words: Words) -> list[Row]:
-    """What a title with these words meets, without any index."""
+    """A condition for titles with these words that uses no index."""
     found = [has_word(word) for word in words.exact] + [has_phrase(phrase) for phrase in words.phrases]
     found += [has_and(*pair) for pair in words.joined]
     return [*found, has_beginning(words.prefix)] if words.prefix else found
 
 
 def of_words(words: Words, counts: Mapping[str, Count]) -> list[Condition]:
-    """The conditions that titles have these words. There is at least one word."""
+    """The conditions that titles have these words (at least one)."""
     films = {word: counts[word].films if word in counts else 0 for word in words.whole}
     conditions = [Condition(films[word], WORDS, {"search_tokens": word}, has_word(word)) for word in films]
     if not words.prefix:
@@ -162,8 +162,8 @@ def of_words(words: Words, counts: Mapping[str, Count]) -> list[Condition]:
 
 
 def _of_prefix(prefix: str, endings: dict[str, int] | None) -> Condition:
-    """The lists of all words with this beginning, merged; of very many words, all films are gone through instead: a
-    good part of them has one. Where they are few films, these are sorted.
+    """The merged lists of all words with this prefix; a few films are sorted instead, and with very many words all
+    films are scanned, as many of them match.
     """
     check = has_beginning(prefix)
     if endings is None:
@@ -175,7 +175,7 @@ def _of_prefix(prefix: str, endings: dict[str, int] | None) -> Condition:
 
 
 def of_narrow(narrow: Narrow) -> list[Condition]:
-    """The conditions that films are so. Raises BadQuery for what can't be a type, genre, decade or country."""
+    """The conditions for `narrow`. Raises BadQuery for an invalid type, genre, decade or country."""
     query = catalogue.film_query(kind=narrow.kind, genre=narrow.genre, decade=narrow.decade)
     if narrow.country is not None:
         if not isinstance(narrow.country, str) or not 1 <= len(narrow.country) <= MAX_NAME:

@@ -1,11 +1,11 @@
-"""Finding a film by what it should be: its type, its genre, who plays in it and who directed it."""
+"""Finding films by preferences: type, genre, actor and director."""
 
 from dataclasses import dataclass
 
 from app.db.core import MAX_ID, Page, Row, check_limit, driver_errors, fetch_page, get_collection, tokenize
 from app.db.films import BY_RANK, CARD, film_query, person_directory
 
-MAX_PEOPLE = 20  # whom one typed name can mean; those with the most films
+MAX_PEOPLE = 20  # that one typed name can match; those with the most films
 MAX_CREDITS = 20_000  # of these people together
 
 _NOTHING = Page(rows=[], next=None, previous=None, total=0, total_is_estimate=False)
@@ -13,9 +13,9 @@ _NOTHING = Page(rows=[], next=None, previous=None, total=0, total_is_estimate=Fa
 
 @dataclass(frozen=True)
 class PersonPreference:
-    """A person as asked for, by name or by id, and who that is: nobody, one, or several of that name.
+    """A preferred person as entered, by name or id, and the people it matches: none, one, or several namesakes.
 
-    With `more` there are more than MAX_PEOPLE; these are those with the most films.
+    With `more` there are more than MAX_PEOPLE, and these have the most films.
     """
 
     text: str
@@ -25,9 +25,9 @@ class PersonPreference:
 
 @dataclass(frozen=True)
 class Preferences:
-    """The films found, and who was taken for the actor and the director; None for one who wasn't asked for.
+    """The films found, and the people matched as actor and director; None for those not given.
 
-    Not `given`: there was nothing to look for.
+    `given` is False when there were no preferences at all.
     """
 
     page: Page
@@ -48,13 +48,13 @@ def find(
     limit: int = 3,
     after: str | None = None,
 ) -> Preferences:
-    """The films that are all that is asked for, best ranked first, as `catalogue.CARD_FIELDS`. None or "": no matter.
+    """The films that match all preferences, best ranked first, as `catalogue.CARD_FIELDS`. None and "" match anything.
 
-    `actor` and `director` are people's names or ids. A name that several people have means any of them, of whom
-    MAX_CREDITS credits at most are looked at, or the one of `actor_id` or `director_id` if it is that person's name:
-    an id means nothing along with another name. The films of people are counted, others aren't: then `total` is known
-    only when this page is all there is.
-    Raises BadQuery for another kind, a genre or a name that can't be one, a bad cursor or limit.
+    `actor` and `director` are people's names or ids. A name that several people share matches any of them (up to
+    MAX_CREDITS credits), or only the person with `actor_id` or `director_id` if it is that person's name; with another
+    name the id is ignored. Only people's films are counted: otherwise `total` is known only when everything fits on
+    this page.
+    Raises BadQuery for an invalid kind, genre, name, cursor or limit.
     """
     check_limit(limit)
     films = film_query(kind=kind or None, genre=genre or None)
@@ -74,7 +74,7 @@ def find(
     if not (ids := set.intersection(*works)):
         return Preferences(_NOTHING, actor=actors, director=directors)
     films["_id"] = {"$in": sorted(ids)}
-    # By _id, whatever the planner thinks: the films of a person are few, and those of a genre may be very many.
+    # By _id, whatever the planner prefers: a person has few films, a genre may have very many.
     page = fetch_page("movies", films, BY_RANK, after=after, limit=limit, projection=CARD, hint="_id_")
     return Preferences(page, actor=actors, director=directors)
 

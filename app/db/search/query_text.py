@@ -1,4 +1,4 @@
-"""What a search text asks for: whole words, phrases, and the beginning of one more word."""
+"""Parsing search texts: complete words, phrases, and one unfinished word."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,9 @@ _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff0
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: those that must be in a title, phrases (word sequences), and the beginning of one more.
+    """The parts of a text: complete words, phrases (word sequences), and the prefix of one more word.
 
-    `joined` are the two words around each "and", which itself isn't among the others then.
+    `joined` has the two words around each "and"; the "and" itself is left out then.
     """
 
     exact: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Words:
 
     @property
     def whole(self) -> list[str]:
-        """The words that must be in a title as they are, each once; those of phrases too."""
+        """The words that a title must have, including those of phrases, each once."""
         return list(dict.fromkeys([*self.exact, *(word for phrase in self.phrases for word in phrase)]))
 
 
@@ -47,8 +47,8 @@ def _joins(words: list[str], i: int) -> bool:
 
 
 def parse(text: Any) -> Words:
-    """The words of `text`. Quoted parts are phrases; the last word outside quotes may still be being typed, and a lone
-    quote means nothing. Raises BadQuery when it is no string, longer than MAX_TEXT or of more than MAX_WORDS words.
+    """Parse `text`. Quoted parts are phrases; the last word outside quotes may be unfinished, and a lone quote is
+    ignored. Raises BadQuery for no string, more than MAX_TEXT characters or more than MAX_WORDS words.
     """
     if not isinstance(text, str):
         raise BadQuery("a search text is a string")

@@ -1,4 +1,4 @@
-"""Names for the ids that documents hold of each other, and finding a document by the beginning of its name."""
+"""Names for the ids by which documents refer to each other, and finding a document by a prefix of its name."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from app.db.core import BadQuery, Row, driver_errors, get_collection
 from app.db.search.film_search import search_movies
 from app.db.search.query_text import MAX_TEXT
 
-# What people call a document of each collection that others refer to. Both fields are indexed.
+# The name field of each collection that others refer to. Both are indexed.
 NAMES = {"movies": "title", "users": "username"}
 MAX_FOUND = 10
 
@@ -27,11 +27,11 @@ def names_of(collection: str, ids: Iterable[str]) -> dict[str, str]:
 
 @driver_errors()
 def suggest(collection: str, text: str) -> list[Row]:
-    """The documents that somebody who types `text` may mean, at most MAX_FOUND: the one with this _id, then by name.
+    """At most MAX_FOUND documents that match `text`: the one with this _id, then by name.
 
-    Films by the words of the title, best ranked first; users by the beginning of the name. Each is
+    Films by the words of the title, best ranked first; users by a prefix of the name. Each is
     {_id, <name field>, ...} as in the collection, without private fields.
-    Raises BadQuery for a collection that isn't in NAMES, and a text that is none or longer than MAX_TEXT.
+    Raises BadQuery for a collection that isn't in NAMES, and for no string or more than MAX_TEXT characters.
     """
     name = _name_field(collection)
     if not isinstance(text, str) or len(text) > MAX_TEXT:

@@ -1,4 +1,4 @@
-"""Texts that somebody who typed one that finds nothing may have meant."""
+"""Corrections for search texts that find nothing."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from app.db.search.word_counts import MAX_SPELLED, Count
 MAX_WORDS = 6  # a longer text isn't corrected
 MAX_SIMILAR = 2_000  # words compared
 MAX_OPTIONS = 4  # for each word
-LONG = 5  # letters: words that have so many may have two mistakes, others one
-BEGINNING = 3  # letters in which mistakes are rare: "matrx" is "matrix" and not "marx"
-MIN_PART = 2  # letters of a word that was written together with another
+LONG = 5  # letters: words this long may have two typos, others one
+BEGINNING = 3  # first letters, where typos are rare: "matrx" is "matrix" and not "marx"
+MIN_PART = 2  # letters of each part when a missing space is assumed
 MAX_NAMES = 8  # texts tried as a name
-FREQUENT = 0.01  # of all films, and at least MIN_FREQUENT: a word that so many titles have tells little
+FREQUENT = 0.01  # of all films, and at least MIN_FREQUENT: a word in so many titles says little
 MIN_FREQUENT = 100  # films
 MAX_SHORTER = 3  # texts of each length tried
 
@@ -30,19 +30,18 @@ NUMERALS = ROMAN | {roman: arabic for arabic, roman in ROMAN.items()}
 
 @dataclass(frozen=True, order=True)
 class _Cost:
-    """How far a word is from the typed one, the smaller the likelier; by the first of these that differs."""
+    """How far a word is from the typed one, compared field by field; smaller is likelier."""
 
     distance: int
-    strange: int  # letters of the beginning that are others
-    rarity: int  # how many films and people have it, negative
+    strange: int  # differing letters at the beginning
+    rarity: int  # number of films and people that have it, negated
 
 
 def nearest(tokens: list[str], limit: int) -> list[str]:
-    """Up to `limit` texts of known words: those with the fewest changes first, then those that begin alike, then those
-    with the commonest words.
+    """Up to `limit` texts of known words: fewest edits first, then same beginning, then commonest words.
 
-    A change is a letter more, less, wrong or exchanged with its neighbour (the Damerau-Levenshtein distance), a space
-    more or less, or a number from 2 to 9 written the other way (4, IV).
+    An edit is an extra, missing, wrong or swapped letter (Damerau-Levenshtein distance), an extra or missing space, or
+    a number from 2 to 9 in the other notation (4, IV).
     """
     if not 1 <= len(tokens) <= MAX_WORDS:
         return []
@@ -57,7 +56,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
     )
     similar = word_counts.similar((word for word in tokens if len(word) <= MAX_SPELLED), MAX_SIMILAR)
     options = [_options(word, known, similar) for word in tokens[:-1]]
-    # The last word may be unfinished, and so be right although nobody knows it.
+    # The last word may be unfinished, so it may be right although it is unknown.
     options.append({tokens[-1]: _Cost(0, 0, 0)} | _options(tokens[-1], known, similar))
     texts = {" ".join(words): _total([options[i][word] for i, word in enumerate(words)]) for words in product(*options)}
     for i, word in enumerate(joined):
@@ -69,7 +68,7 @@ def nearest(tokens: list[str], limit: int) -> list[str]:
 
 @driver_errors()
 def nearest_name(text: str, role: str) -> str | None:
-    """The name in the library that `text`, which is nobody's, is most like; of somebody who works in this role.
+    """The known name nearest to `text`, of somebody who works in this role.
 
     Raises BadQuery as `person_directory.named`.
     """
@@ -81,8 +80,8 @@ def nearest_name(text: str, role: str) -> str | None:
 
 @driver_errors()
 def shorter(text: str) -> list[str]:
-    """Texts to try where `text` finds nothing, likeliest first: without quotes; without the words that tell little; of
-    these with one left out, unknown ones first; neighbours; and each word alone, the rarest first.
+    """Texts to try where `text` finds nothing, likeliest first: without quotes; without frequent words; then with one
+    more word left out, unknown ones first; neighbouring words; and each word alone, the rarest first.
     """
     words = list(dict.fromkeys(straight(text).replace('"', " ").split()))
     tokens = {word: tokenize(word) for word in words}
@@ -110,7 +109,7 @@ def _rarity(count: Count) -> int:
 
 
 def _options(word: str, known: Mapping[str, Count], similar: Mapping[str, Count]) -> dict[str, _Cost]:
-    """The likeliest known words for a word: itself, similar ones, two that it is made of. Itself if there is none."""
+    """The likeliest known words for a word: itself, similar ones, or two it is composed of; itself if none is known."""
     found = {word: _Cost(0, 0, _rarity(known[word]))} if word in known else {}
     most = 2 if len(word) >= LONG else 1
     for other, count in similar.items():
@@ -128,5 +127,5 @@ def _options(word: str, known: Mapping[str, Count], similar: Mapping[str, Count]
 
 
 def _pairs(word: str) -> Iterator[tuple[str, str]]:
-    """The two parts of a word, wherever the space may be missing."""
+    """The two parts of a word, for each place where a space may be missing."""
     return ((word[:i], word[i:]) for i in range(MIN_PART, len(word) - MIN_PART + 1))

@@ -1,4 +1,4 @@
-"""What somebody who has typed a few letters may be looking for: titles and people."""
+"""Suggestions for a few typed letters: titles and people."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,14 +8,14 @@ from app.db.films import person_directory
 from app.db.search.film_search import ARTICLES, Search
 
 MAX_PEOPLE = 3
-CANDIDATES = 16  # films by rank, of which those that begin with the text go first
+CANDIDATES = 16  # films by rank; those that begin with the text go first
 ELSEWHERE = 2
 SHOWN = {"title": 1, "title_norm": 1, "type": 1, "release_year": 1, "ranking_score": 1}
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A film or a person; `detail` tells those of one name apart: year, or roles and number of films."""
+    """A film or a person; `detail` distinguishes namesakes: year, or roles and number of films."""
 
     kind: Literal["film", "person"]
     id: str
@@ -25,12 +25,12 @@ class Suggestion:
 
 @driver_errors()
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
-    """Up to `limit` films and people whose titles and names have all words of `text`, the last as a beginning; of names
-    all words may be beginnings ("leo di"), unless titles enough are found: "in the" is no one's name, and looking for
-    people by beginnings that so many have takes longer than a pause in typing.
+    """Up to `limit` films and people whose titles and names have all words of `text`, the last as a prefix. In names
+    every word may be a prefix ("leo di"), unless enough titles are found: searching people by such frequent prefixes as
+    "in the" takes longer than a pause in typing.
 
-    Films first: those of exactly this title, then those that begin so, then by rank; at least MAX_PEOPLE places are
-    for people if there are so many. Raises BadQuery and TooSlow as `search_movies`.
+    Films first: exact titles, then titles that begin with the text, then by rank; at least MAX_PEOPLE places are for
+    people if there are as many. Raises BadQuery and TooSlow as `search_movies`.
     """
     check_limit(limit)
     found = Search(text).titles(CANDIDATES, SHOWN)
@@ -43,7 +43,7 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
 
 
 def _series(films: list[Row]) -> list[Row]:
-    """Each film before those whose titles go on where its own ends: The Godfather before its second part."""
+    """Put each film before those whose titles extend its own: The Godfather before The Godfather Part II."""
     titles = [f"{film['title_norm']} " for film in films]
     places = [next(i for i, title in enumerate(titles) if title.startswith(own)) for own in titles]
     order = sorted(range(len(films)), key=lambda i: (places[i], len(titles[i])))
@@ -51,7 +51,8 @@ def _series(films: list[Row]) -> list[Row]:
 
 
 def _closeness(title: str, tokens: list[str]) -> int:
-    """0 for a title that is the text, 1 for one that begins so, ELSEWHERE for others; whatever article is in front."""
+    """0 for a title equal to the text, 1 for one that begins with it, ELSEWHERE for others; a leading article is
+    ignored."""
     text = " ".join(tokens)
     titles = [title, *(title.removeprefix(f"{article} ") for article in ARTICLES)]
     return 0 if text in titles else 1 if any(one.startswith(text) for one in titles) else ELSEWHERE

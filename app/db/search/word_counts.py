@@ -1,9 +1,8 @@
-"""The words of titles and names, with how many films and people have them: what search and suggestions go by.
+"""The words of titles and names, each with its numbers of films and people, for search and suggestions.
 
-Searches look at the films themselves. This says which of several words is the rarest, which words begin with the
-letters typed so far, and which are spelled nearly like one that nobody knows. So a film is missed by nothing but the
-beginning of a word of its title that isn't here, if other words begin so too. Loads bring it up to date with `refresh`,
-other writes with `note`.
+Searches read the films themselves; this collection only tells which word is the rarest, which words have a prefix, and
+which are spelled like an unknown one. If a word is missing here, a film isn't found by that word's prefix as long as
+other words have the same prefix. Loads update it with `refresh`, other writes with `note`.
 """
 
 import re
@@ -17,11 +16,11 @@ from pymongo import DeleteOne, IndexModel, UpdateOne
 from app.db.core import Row, driver_errors, get_collection, insert_missing, now, time_limit
 
 NAME = "search_words"
-# {_id: word, films, people, near, noted_at}: in how many titles and names it is; the word and what is left of it when
-# one letter is missing; and when it was taken in, if it was by itself.
+# {_id: word, films, people, near, noted_at}: its numbers of titles and names; the word itself and with each letter left
+# out; and the time of `note`, if it came from there.
 INDEXES: dict[str, list[IndexModel]] = {NAME: [IndexModel("near")]}
 
-# What differs by one letter more, less, wrong or out of place from a shorter word is most often just another word.
+# One edit away from a word shorter than this there is usually just another word.
 MIN_SPELLED = 4  # letters
 MAX_SPELLED = 30
 MAX_ENDINGS = 200  # words; MongoDB merges at most so many lists in order (internalQueryMaxScansToExplode)
@@ -31,7 +30,7 @@ BATCH = 5_000  # words
 
 @dataclass(frozen=True)
 class Count:
-    """In how many titles and names a word is."""
+    """The numbers of titles and names that have a word."""
 
     films: int
     people: int
@@ -39,15 +38,15 @@ class Count:
 
 @driver_errors()
 def counts(words: Iterable[str]) -> dict[str, Count]:
-    """Those of `words` that there are in titles or names."""
+    """The words among `words` that occur in titles or names."""
     found = get_collection(NAME).find({"_id": {"$in": sorted(words)}}, {"films": 1, "people": 1})
     return {row["_id"]: Count(row["films"], row["people"]) for row in found}
 
 
 @driver_errors()
 def endings(prefix: str) -> dict[str, int] | None:
-    """Word -> number of films, for the words of titles that begin so; None when they are more than MAX_ENDINGS."""
-    # bson.Regex: Python's re.compile would send its UNICODE flag along, and then ^ doesn't bound the index scan.
+    """Word -> number of films, for title words with this prefix; None if there are more than MAX_ENDINGS."""
+    # bson.Regex: Python's re.compile would pass its UNICODE flag on, and then ^ doesn't bound the index scan.
     beginning = {"_id": Regex(f"^{re.escape(prefix)}"), "films": {"$gt": 0}}
     found = list(get_collection(NAME).find(beginning, {"films": 1}).limit(MAX_ENDINGS + 1))
     return {row["_id"]: row["films"] for row in found} if len(found) <= MAX_ENDINGS else None
@@ -55,27 +54,27 @@ def endings(prefix: str) -> dict[str, int] | None:
 
 @driver_errors()
 def similar(words: Iterable[str], limit: int) -> dict[str, Count]:
-    """As `counts`, of the words that one or two typing mistakes make into one of `words`; at most `limit` of them."""
+    """As `counts`, for at most `limit` words that are one or two typos away from one of `words`."""
     variants = sorted({variant for word in words for variant in spellings(word)})
     found = get_collection(NAME).find({"near": {"$in": variants}}, {"films": 1, "people": 1}).limit(limit)
     return {row["_id"]: Count(row["films"], row["people"]) for row in found}
 
 
 def spellings(word: str) -> list[str]:
-    """The word, and it with each of its letters left out.
+    """The word, and the word with each letter left out.
 
-    Two words that share one of these are at most one insertion and one deletion apart: so are all that differ by a
-    single letter, or have two neighbours exchanged (the symmetric deletions of W. Garbe's SymSpell).
+    Two words that share one of these are at most one insertion and one deletion apart: this includes all that differ
+    by a single letter or by two exchanged neighbours (the symmetric deletions of W. Garbe's SymSpell).
     """
     return list(dict.fromkeys([word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]))
 
 
 @driver_errors()
 def refresh() -> int:
-    """Count all words of titles and names anew; returns how many changed. To be called after loads.
+    """Recount all words of titles and names; returns how many changed. Call it after loads.
 
-    Only differences are written, so readers miss no word meanwhile. A pass over films and people. A word that is noted
-    meanwhile, for a film that may not have been counted, stays as it was noted.
+    One pass over films and people; only differences are written, so readers miss no word. A word that is noted in the
+    meantime stays as noted, since its film may not have been counted.
     """
     words = get_collection(NAME)
     with time_limit(REFRESH_TIMEOUT_S):
@@ -97,7 +96,7 @@ def refresh() -> int:
 
 
 def _difference(old: Row, counts: dict[str, int]) -> list[UpdateOne | DeleteOne]:
-    """What to write about a word that was there as `old` before it was counted."""
+    """The change to a word that was `old` before the count."""
     as_read = {"_id": old["_id"], "noted_at": old.get("noted_at")}
     if not any(counts.values()):
         return [DeleteOne(as_read)]
@@ -106,7 +105,7 @@ def _difference(old: Row, counts: dict[str, int]) -> list[UpdateOne | DeleteOne]
 
 @driver_errors()
 def note(tokens: Iterable[str], *, of_name: bool = False) -> None:
-    """Take in the words of titles that were just written, or of names. They are counted by `refresh`."""
+    """Add the words of titles, or names, that were just written. `refresh` counts them."""
     field, other = ("people", "films") if of_name else ("films", "people")
     changes = [
         UpdateOne(
@@ -125,6 +124,6 @@ def _near(word: str) -> dict[str, Any]:
 
 
 def _count(collection: str, field: str) -> dict[str, int]:
-    """Word -> in how many documents it is."""
+    """Word -> number of documents that have it."""
     stages: list[Row] = [{"$unwind": f"${field}"}, {"$group": {"_id": f"${field}", "documents": {"$sum": 1}}}]
     return {row["_id"]: row["documents"] for row in get_collection(collection).aggregate(stages, allowDiskUse=True)}
