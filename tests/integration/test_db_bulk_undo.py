@@ -90,7 +90,7 @@ def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) ->
     operations.insert_one("movies", {"_id": "f001", "title": "Another", "type": "MOVIE"})
     operations.delete_document("movies", "f001")
     undo = undone(gone)
-    assert {error["document_id"]: error["reason"] for error in undo["errors"]} == {"f002": "is there again"}
+    assert {error["document_id"]: error["reason"] for error in undo["errors"]} == {"f002": "exists again"}
     assert films("title")["f002"] == "Another"
     assert len(whole(library, "credits")["credits"]) == 4
 
@@ -98,7 +98,7 @@ def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) ->
     gone = run("delete", Selection(ids=(credit,)), collection="credits")
     operations.delete_document("movies", "f001", cascade=True)
     (error,) = undone(gone)["errors"]
-    assert error == {"collection": "credits", "document_id": credit, "reason": "movie_id: f001 isn't there any more"}
+    assert error == {"collection": "credits", "document_id": credit, "reason": "movie_id: f001 no longer exists"}
 
 
 @pytest.mark.usefixtures("library")

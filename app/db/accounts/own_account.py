@@ -1,6 +1,6 @@
-"""What people do with their own account: change its password, take their data along, delete it.
+"""What users do with their own account: change the password, export their data, delete it.
 
-Each asks for nothing but the user app's rights; `users` has what administrators do with the accounts of others.
+These need only the user app's rights; `users` has what administrators do with other accounts.
 """
 
 from collections.abc import Iterator
@@ -19,34 +19,34 @@ WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
 
 @driver_errors()
 def change_password(user_id: str, current: str, new: str) -> Row:
-    """Give an account a new password, which ends all of its sessions; returns it as `users.authenticate` does.
+    """Change an account's password, which ends all its sessions; returns it as `users.authenticate` does.
 
-    Raises ValidationFailed with a sentence for "current", or for "password", the new one, and NotFound.
+    Raises ValidationFailed with a message for "current" or "password" (the new one), and NotFound.
     """
     user = _checked(user_id, current)
     if problem := password_problem(new, user["username"]):
         raise ValidationFailed({"password": problem})
     if new == current:
         raise ValidationFailed({"password": "This is the password that you have. Choose another one."})
-    # The old hash in the filter: of two changes at once the second finds that its `current` is no more.
+    # With the old hash in the filter, the second of two concurrent changes fails.
     hashed = hash_password(new)
     changed = get_collection("users").update_one(
         {"_id": user["_id"], "password_hash": user["password_hash"]}, {"$set": {"password_hash": hashed}}
     )
     if not changed.matched_count:
         raise ValidationFailed({"current": WRONG_PASSWORD})
-    sessions.close_others(user["_id"], "user")  # they are over already: this only clears them away
+    sessions.close_others(user["_id"], "user")  # already invalid; this only removes them
     return public_user(user) | {"credential": credential_of(hashed)}
 
 
 @driver_errors()
 def delete(user_id: str, password: str) -> None:
-    """Delete an account with its favourites and sessions: all that the library has of a person.
+    """Delete an account with its likes and sessions: everything stored about a person.
 
-    Raises ValidationFailed with a sentence for "current" when that isn't the password, and NotFound.
+    Raises ValidationFailed with a message for "current" when the password is wrong, and NotFound.
     """
     user = _checked(user_id, password)
-    # Before the transaction, which takes along what is liked meanwhile: it has a minute, whatever there is.
+    # Before the transaction, which has a minute and deletes only the likes made since.
     likes.erase(user["_id"])
 
     def work(session: ClientSession) -> None:
@@ -54,16 +54,16 @@ def delete(user_id: str, password: str) -> None:
 
     in_transaction(work)
     sessions.close_others(user["_id"], "user")
-    # What was liked in another tab meanwhile: no transaction sees what comes after it. What a request under way likes
-    # even now belongs to nobody, and goes with the next `film-library recommend` (app.db.likes.stray_likes).
+    # Likes made in another tab after the transaction began. A request still under way may leave a stray like, which
+    # the next `film-library recommend` removes (app.db.likes.stray_likes).
     likes.erase(user["_id"])
 
 
 @driver_errors()
 def export(user_id: str) -> Row:
-    """All that the library has of a person, as plain values: {account, likes, sessions}, times in ISO 8601, UTC.
+    """Everything stored about a person, as plain values: {account, likes, sessions}, times in ISO 8601, UTC.
 
-    Of a film that is gone there is the id. Neither the password's hash nor a session's token is in it: they are keys.
+    Deleted films have only their id. Password hash and session tokens are left out: they are secrets.
     Raises NotFound.
     """
     user = public_user(_found(user_id))
@@ -79,9 +79,9 @@ def export(user_id: str) -> Row:
 
 
 def _likes(user_id: str) -> Iterator[Row]:
-    """All that the user likes, the first like first, with the films' titles and years."""
+    """The user's likes, oldest first, with the films' titles and years."""
     stored = iter(get_collection(likes.NAME).find({"user_id": user_id}).sort([("created_at", 1), ("_id", 1)]))
-    while batch := list(islice(stored, likes.BATCH)):  # the ids of all of them may be more than a query holds
+    while batch := list(islice(stored, likes.BATCH)):  # all ids at once may not fit into a query
         query = {"_id": {"$in": [like["movie_id"] for like in batch]}}
         films = {film["_id"]: film for film in get_collection("movies").find(query, {"title": 1, "release_year": 1})}
         for like in batch:
@@ -95,7 +95,7 @@ def _likes(user_id: str) -> Iterator[Row]:
 
 
 def _found(user_id: str) -> Row:
-    """The account with its password's hash. Raises NotFound."""
+    """The account with its password hash. Raises NotFound."""
     user = get_collection("users").find_one({"_id": str(user_id)})
     if user is None:
         raise NotFound(f"there is no account {user_id!r:.80}")
@@ -103,7 +103,7 @@ def _found(user_id: str) -> Row:
 
 
 def _checked(user_id: str, password: str) -> Row:
-    """As `_found`, for somebody who knows the password. Raises ValidationFailed, NotFound."""
+    """As `_found`, if the password is right. Raises ValidationFailed, NotFound."""
     user = _found(user_id)
     if not isinstance(password, str) or not check_password(user["password_hash"], password):
         raise ValidationFailed({"current": WRONG_PASSWORD})

@@ -1,4 +1,4 @@
-"""How passwords are kept, and which are taken."""
+"""Hashing passwords, and which are accepted."""
 
 import hashlib
 import threading
@@ -16,11 +16,11 @@ MAX_PASSWORD = 128  # OWASP ASVS 6.2.9 asks for 64 at least; a bound keeps a meg
 # zxcvbn's score, 0 to 4, goes by how many guesses a good guesser needs (Wheeler, USENIX Security 2016): it knows 30,000
 # passwords from breaches, names, words, dates, keyboard rows and what people do to them. 3 means 10^8 and more.
 MIN_SCORE = 3
-# Characters. What begins strong doesn't become weaker, and zxcvbn tries all that signs like 4@8({[<369!17|0$5+%2 may
-# stand for: of these, 72 take it seconds of processor time, 32 0.4 s, 24 0.2 s. Anybody may send them.
+# Characters judged. A strong beginning is enough, and zxcvbn tries every letter that 4@8({[<369!17|0$5+%2 may stand
+# for: 72 such characters take it seconds of CPU time, 32 0.4 s, 24 0.2 s, and anybody can send them.
 _JUDGED = 24
-_OWN_WORDS = ("film", "library", "movie", "cinema")  # the first that anybody would try here
-# It keeps the words given to it in a dictionary of its module.
+_OWN_WORDS = ("film", "library", "movie", "cinema")  # the first guesses for this site
+# zxcvbn keeps these words in a module-level dictionary.
 _one_at_a_time = threading.Lock()
 
 
@@ -30,7 +30,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password_hash: str, password: str) -> bool:
-    """Whether `password` is the one that was hashed. False, not an error, for a hash that isn't one."""
+    """Whether `password` matches the hash; False for an invalid hash."""
     try:
         return _hasher.verify(password_hash, password)
     except (VerifyMismatchError, VerificationError, InvalidHashError):
@@ -38,17 +38,17 @@ def check_password(password_hash: str, password: str) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
+    """Whether the hash was made with outdated parameters."""
     return _hasher.check_needs_rehash(password_hash)
 
 
 def credential_of(password_hash: str) -> str:
-    """What a session keeps of the password that opened it: the digest of its salted hash, of which nothing follows."""
+    """What a session keeps of its password: a digest of the salted hash, which reveals nothing."""
     return hashlib.sha256(password_hash.encode()).hexdigest()
 
 
 def password_problem(password: str, username: str) -> str | None:
-    """Why this password isn't taken, as a sentence for the person who chose it; None when it is."""
+    """Why this password isn't accepted, as a message for its owner; None if it is."""
     if not isinstance(password, str):
         return "A password is text."
     if len(password) < MIN_PASSWORD:
@@ -61,7 +61,7 @@ def password_problem(password: str, username: str) -> str | None:
 
 
 def _weakness(password: str, username: str) -> str | None:
-    """Why the password is soon guessed, and what would help; None when it isn't."""
+    """Why the password is easy to guess, and what would help; None if it isn't."""
     with _one_at_a_time:
         judged = zxcvbn(password[:_JUDGED], [username, *_OWN_WORDS])
     if judged["score"] >= MIN_SCORE:

@@ -1,4 +1,4 @@
-"""Where Flask-Limiter counts: the same database, so that all workers of an app count together."""
+"""Storage for Flask-Limiter: the same database, so that all workers of an app count together."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def storage_uri() -> str:
 
 
 def storage_options() -> dict[str, Any]:
-    """RATELIMIT_STORAGE_OPTIONS, without which `limits` would use a database of its own, and no time-outs."""
+    """RATELIMIT_STORAGE_OPTIONS; without them `limits` would use its own database, and no timeouts."""
     config = current_config()
     return {
         "database_name": config.database,

@@ -1,7 +1,7 @@
-"""Log-in sessions, kept in the database so that logging out ends them for whoever holds a copy of the cookie.
+"""Log-in sessions, stored in the database so that logging out also invalidates copies of the cookie.
 
-Each belongs to the password that it was opened with: with another one it is over, whatever else failed meanwhile.
-Each kind has a collection of its own: the user app's database user has no rights on the administrators' one.
+A session is tied to the password it was opened with: a new password ends it, whatever else fails.
+Each kind has its own collection: the user app's database user can't access administrators' sessions.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ KINDS = {
     "user": _Kind("sessions", idle=timedelta(days=7), absolute=timedelta(days=30)),
     "admin": _Kind("admin_sessions", idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
 }
-# Being seen is written down at most this often: a write for every page read would cost more than the page.
+# `seen_at` is updated at most this often: a write per request would cost more than the page.
 TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -36,7 +36,7 @@ def _checked(kind: str) -> _Kind:
 
 
 def _key(token: str) -> str:
-    """What is stored: who reads the database can't log in with it. The token is random, so a plain hash will do."""
+    """What is stored: nobody can log in with the database's content. Tokens are random, so a plain hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -48,7 +48,7 @@ def _expiry(created_at: datetime, seen_at: datetime, kind: _Kind) -> datetime:
 def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
     """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits).
 
-    `credential` is the one that `users.authenticate` found right, by default the account's own of now.
+    `credential` comes from `users.authenticate`; default: the account's current one.
     """
     checked = _checked(kind)
     if not isinstance(user_id, str):
@@ -72,18 +72,17 @@ def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
 
 @driver_errors()
 def session_user(token: str, kind: str) -> Row | None:
-    """The user whose open session of this kind the token names, or None: unknown, expired, closed, user gone, or with
-    another password since.
+    """The user of the open session with this token; None if unknown, expired, closed, or after a change of password.
 
-    An admin session also ceases to count when its user is no admin any more, and a user session when its user becomes
-    one: what an administrator's account may do is not left open on a sofa for 30 days.
+    An admin session also ends when its user is no longer an administrator, and a user session when its user becomes
+    one: an administrator's account must not stay logged in for 30 days.
     """
     checked = _checked(kind)
     if not isinstance(token, str):
         return None
     collection = get_collection(checked.collection)
     moment = now()
-    # The TTL index removes the dead about once a minute; until then the condition on expires_at does.
+    # The TTL index removes expired sessions only about once a minute.
     session = collection.find_one({"_id": _key(token), "expires_at": {"$gt": moment}})
     if session is None:
         return None
@@ -100,7 +99,7 @@ def session_user(token: str, kind: str) -> Row | None:
 
 @driver_errors()
 def close_session(token: str, kind: str) -> None:
-    """End the session of this kind; one that doesn't exist is no error."""
+    """End the session, if it exists."""
     checked = _checked(kind)
     if isinstance(token, str):
         get_collection(checked.collection).delete_one({"_id": _key(token)})
@@ -108,7 +107,7 @@ def close_session(token: str, kind: str) -> None:
 
 @driver_errors()
 def close_others(user_id: str, kind: str, token: str | None = None) -> int:
-    """End the sessions of this kind that a user has, but for the token's; returns how many there were."""
+    """End a user's sessions of this kind except the token's; returns how many."""
     query: Row = {"user_id": str(user_id)}
     if token is not None:
         query["_id"] = {"$ne": _key(token)}
@@ -117,7 +116,7 @@ def close_others(user_id: str, kind: str, token: str | None = None) -> int:
 
 @driver_errors()
 def close_all(user_id: str) -> int:
-    """End every session of a user, of all kinds; returns how many there were. Needs the admin app's rights."""
+    """End all of a user's sessions of all kinds; returns how many. Needs the admin app's rights."""
     return sum(
         get_collection(kind.collection).delete_many({"user_id": str(user_id)}).deleted_count for kind in KINDS.values()
     )

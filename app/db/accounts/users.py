@@ -39,9 +39,9 @@ from app.db.core import (
 from app.db.records import documents
 
 MAX_USERNAME = 64
-LOCKS = "locks"  # {_id: what is decided by one transaction after the other}
+LOCKS = "locks"  # {_id: what transactions decide one at a time}
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{2,{MAX_USERNAME - 1}}}")
-# Who has one of these is taken for somebody who runs the library: administrators give them, nobody signs up with them.
+# Names that suggest an official role: administrators can assign them, but nobody can sign up with them.
 _RESERVED = {"admin", "administrator", "help", "librarian", "library", "moderator", "owner", "root", "staff"}
 _RESERVED |= {"superadmin", "superuser", "support", "sysadmin", "system", "webmaster"}
 
@@ -51,9 +51,9 @@ def _normalized(username: Any) -> str:
 
 
 def _checked(username: Any, password: Any, admin_status: Any = USER) -> str:
-    """The name as it is kept. Raises ValidationFailed with a sentence for each field that isn't accepted.
+    """The normalized name. Raises ValidationFailed with a message for each invalid field.
 
-    A password of None is one that stays as it is.
+    A password of None stays unchanged.
     """
     name = _normalized(username)
     if errors := _problems(name, password, admin_status):
@@ -75,7 +75,7 @@ def _problems(name: str, password: Any, admin_status: Any = USER) -> dict[str, s
 
 
 def _insert(name: str, password: str, admin_status: int, actor: Actor | None = None) -> Row:
-    """Write the account; the unique index on `username` decides between two who want one name at the same time."""
+    """Write the account; the unique index on `username` decides between concurrent sign-ups with the same name."""
     user = {
         "_id": uuid4().hex,
         "username": name,
@@ -94,7 +94,7 @@ def _insert(name: str, password: str, admin_status: int, actor: Actor | None = N
 
 
 def sign_up_problems(username: Any, password: Any) -> dict[str, str]:
-    """What `sign_up` has against a "username" and a "password", a sentence each; {} for nothing, or a taken name."""
+    """Problems with a "username" and "password" as messages; {} if `sign_up` accepts them, unless the name is taken."""
     name = _normalized(username)
     reserved = {"username": "This name is reserved. Please choose another one."} if name in _RESERVED else {}
     return _problems(name, password or "") | reserved
@@ -102,7 +102,7 @@ def sign_up_problems(username: Any, password: Any) -> dict[str, str]:
 
 @driver_errors()
 def sign_up(username: str, password: str) -> Row:
-    """Make an account (admin_status 0) and return it. Raises Duplicate when the name is taken, ValidationFailed."""
+    """Create an account (admin_status 0) and return it. Raises Duplicate when the name is taken, ValidationFailed."""
     if problems := sign_up_problems(username, password):
         raise ValidationFailed(problems)
     return _insert(_normalized(username), password, USER)
@@ -110,7 +110,7 @@ def sign_up(username: str, password: str) -> Row:
 
 @driver_errors()
 def create_user(username: str, password: str, admin_status: int = USER, *, actor: Actor | None = None) -> Row:
-    """Make an account of any rank, as an administrator does; `actor` puts it into the audit log.
+    """Create an account with any role, as an administrator; with `actor` it is logged.
 
     Raises Duplicate when the name is taken, ValidationFailed.
     """
@@ -123,9 +123,9 @@ def update_user(
 ) -> Row:
     """Change `username`, `admin_status` (0, 1 or 2) or `password` of an account and return it.
 
-    What is absent or empty stays. A new password ends the account's sessions. `actor` puts it into the audit log.
-    Raises NotFound, BadQuery, ValidationFailed (also where there would be no superadmin left), Duplicate when the name
-    is taken, and Conflict when the account isn't the `version` given any more.
+    Missing and empty values stay unchanged. A new password ends the account's sessions. With `actor` it is logged.
+    Raises NotFound, BadQuery, ValidationFailed (also if no superadmin would be left), Duplicate when the name is taken,
+    and Conflict when the account is no longer the given `version`.
     """
     wanted = {field: value for field, value in changes.items() if value not in (None, "")}
     if unknown := [str(field) for field in wanted if field not in ("username", "admin_status", "password")]:
@@ -141,7 +141,7 @@ def update_user(
         if current["admin_status"] == SUPERADMIN and changed["admin_status"] != SUPERADMIN:
             _leave_a_superadmin(current["_id"], session)
         if password is not None and not secret:
-            secret["password_hash"] = hash_password(password)  # slow on purpose: once, however often this is repeated
+            secret["password_hash"] = hash_password(password)  # slow on purpose: only once despite retries
         update = {field: value for field, value in {**changed, **secret}.items() if current.get(field) != value}
         if update:
             get_collection("users").update_one({"_id": current["_id"]}, {"$set": update}, session=session)
@@ -159,10 +159,10 @@ def update_user(
 
 @driver_errors()
 def delete_user(user_id: str, *, actor: Actor | None = None, cascade: bool = False, version: str | None = None) -> bool:
-    """Delete an account and end its sessions; whether it was there. `actor` puts it into the audit log.
+    """Delete an account and end its sessions; returns whether it existed. With `actor` it is logged.
 
-    Raises Referenced when it has interactions, unless `cascade` says to delete those too, ValidationFailed when it is
-    the last superadmin's, Conflict when it isn't the `version` given any more, and BadQuery.
+    Raises Referenced when it has likes and `cascade` is False, ValidationFailed for the last superadmin, Conflict when
+    it is no longer the given `version`, and BadQuery.
     """
 
     def work(session: ClientSession) -> bool:
@@ -189,21 +189,21 @@ def delete_user(user_id: str, *, actor: Actor | None = None, cascade: bool = Fal
 
 
 def _leave_a_superadmin(user_id: str, session: ClientSession) -> None:
-    """Raises ValidationFailed unless there is another superadmin than this one.
+    """Raises ValidationFailed if this is the last superadmin.
 
-    Two who demote each other at once would each still see the other: both write to one document first, so that one
-    waits for the other's end.
+    Two superadmins who demote each other concurrently would each still see the other, so both transactions first write
+    to the same document, which makes one wait for the other.
     """
     get_collection(LOCKS).update_one({"_id": "superadmins"}, {"$inc": {"taken": 1}}, upsert=True, session=session)
     if get_collection("users").find_one({"admin_status": SUPERADMIN, "_id": {"$ne": user_id}}, session=session) is None:
-        raise ValidationFailed({"admin_status": "This is the last superadmin: make another one first."})
+        raise ValidationFailed({"admin_status": "This is the last superadmin; create another one first."})
 
 
 @driver_errors()
 def authenticate(username: str, password: str) -> Row | None:
-    """The user with these credentials, or None, which comes after the same time whether or not the name exists.
+    """The user with these credentials, or None; it takes the same time whether or not the name exists.
 
-    Its "credential" is what a session is to be opened with, so that it ends with the password that was right.
+    Open the session with the returned "credential", so that it ends when this password is replaced.
     """
     if not isinstance(username, str) or not isinstance(password, str) or len(password) > MAX_PASSWORD:
         return None
@@ -214,7 +214,7 @@ def authenticate(username: str, password: str) -> Row | None:
     if not check_password(user["password_hash"], password):
         return None
     if needs_rehash(user["password_hash"]):
-        # The old hash in the filter: a password that is being changed at this moment is not undone.
+        # With the old hash in the filter, a concurrent password change isn't undone.
         hashed = hash_password(password)
         query = {"_id": user["_id"], "password_hash": user["password_hash"]}
         if not get_collection("users").update_one(query, {"$set": {"password_hash": hashed}}).matched_count:
@@ -230,7 +230,7 @@ def _nobodys_hash() -> str:
 
 @driver_errors()
 def exists(username: str) -> bool:
-    """Whether there is an account of this name."""
+    """Whether an account with this name exists."""
     return User.objects(username=_normalized(username)).only("id").first() is not None
 
 
@@ -238,10 +238,10 @@ def exists(username: str) -> bool:
 def create_admin(
     username: str, password: str | None = None, *, superadmin: bool = False
 ) -> tuple[Row, Literal["created", "changed", "unchanged"]]:
-    """Make sure that an administrator of this name exists; returns it and what was done.
+    """Ensure that an administrator with this name exists; returns it and what was done.
 
-    An existing account gets the password given, if any, and is raised to the role asked for, never lowered; a new
-    password ends its open sessions. Raises ValidationFailed, also for a new account without a password.
+    An existing account gets the password, if given, and is promoted if necessary, never demoted; a new password ends
+    its sessions. Raises ValidationFailed, also for a new account without a password.
     """
     wanted = SUPERADMIN if superadmin else ADMIN
     name = _normalized(username)

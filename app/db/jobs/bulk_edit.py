@@ -1,4 +1,4 @@
-"""What bulk work is to be done: which records, which changes to them, and a look at both before anything is written."""
+"""Defining bulk jobs: selecting records, checking changes, and a preview before anything is written."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,20 +29,20 @@ from app.db.core import (
 from app.db.jobs import queue
 from app.db.records import REFERENCES
 
-MAX_SELECTED = 1_000  # records named one by one; more are better said by a filter
+MAX_SELECTED = 1_000  # records selected one by one; a filter is better for more
 SAMPLE = 20  # records that a preview shows
-COUNT_LIMIT_S = 5.0  # a count of a million by an index takes 0.3 s, of one that reads every document 1 to 2 s
+COUNT_LIMIT_S = 5.0  # counting a million takes 0.3 s with an index, 1 to 2 s without
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Records by their ids, or all that meet the conditions (with none: the whole collection)."""
+    """Records by their ids, or all that meet the conditions (no conditions: the entire collection)."""
 
     ids: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
 
     def query(self, collection: str) -> Row:
-        """The query that finds them. Raises BadQuery for too many ids, and for what can't be an id or a condition."""
+        """The query that finds them. Raises BadQuery for too many ids, and for an invalid id or condition."""
         if len(self.ids) > MAX_SELECTED:
             raise BadQuery(f"at most {MAX_SELECTED:,} records can be selected one by one; use a filter")
         if self.ids:
@@ -61,7 +61,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Previewed:
-    """A record as it is, and what the changes do to it: the fields that differ, or the reasons why it can't be."""
+    """A record, and what the changes do to it: the fields that differ, or the reasons why they can't be made."""
 
     row: Row
     changed: Row
@@ -70,15 +70,15 @@ class Previewed:
 
 @dataclass(frozen=True)
 class Preview:
-    """How many records there are (None: too many to count in COUNT_LIMIT_S), and the first of them."""
+    """The number of records (None: too many to count in COUNT_LIMIT_S), and the first ones."""
 
     count: int | None
     records: list[Previewed]
 
 
 def editable_fields(collection: str) -> tuple[str, ...]:
-    """The fields that can be changed in bulk: not those that say which record it is or which it belongs to, and
-    nothing of users, whose names are unique and whose rights are given one by one. Raises BadQuery."""
+    """The fields that can be changed in bulk: none that identify a record or its parent, and none of users, whose names
+    are unique and whose roles are assigned one by one. Raises BadQuery."""
     model = get_model(collection)
     if model is User:
         return ()
@@ -87,7 +87,7 @@ def editable_fields(collection: str) -> tuple[str, ...]:
 
 
 def operations(collection: str, field: str) -> tuple[str, ...]:
-    """What can be done to a field in bulk. Raises BadQuery when nothing can."""
+    """The bulk operations on a field. Raises BadQuery if there are none."""
     if field not in editable_fields(collection):
         raise BadQuery(f"{collection} have no field {field!r:.80} that can be changed in bulk")
     declared = fields_of(get_model(collection))[field]
@@ -98,7 +98,7 @@ def operations(collection: str, field: str) -> tuple[str, ...]:
 def checked(collection: str, changes: Sequence[Change]) -> list[Change]:
     """The changes with their values converted to the fields' types.
 
-    Raises BadQuery for none, for a field or an operation that isn't there; ValidationFailed for a value.
+    Raises BadQuery for no changes, an unknown field or operation; ValidationFailed for a value.
     """
     if not changes:
         raise BadQuery("say what to change")
@@ -124,9 +124,9 @@ def checked(collection: str, changes: Sequence[Change]) -> list[Change]:
 
 
 def apply(collection: str, row: Row, changes: Sequence[Change]) -> Row:
-    """The whole document that `checked` changes make of `row`. Raises ValidationFailed when it breaks a rule.
+    """The document that `checked` changes make of `row`. Raises ValidationFailed when it breaks a rule.
 
-    All of it is checked, but only the fields named, and what derives from them, become others.
+    All fields are checked, but only those named, and fields derived from them, change.
     """
     wanted = dict(row)
     for change in changes:
@@ -142,7 +142,7 @@ def _add(items: list[str] | None, more: list[str]) -> list[str]:
 
 
 def _remove(items: list[str] | None, unwanted: list[str]) -> list[str] | None:
-    """None, so that an emptied field goes away as it does on the form for one record."""
+    """None for an empty list, so that the field is removed, as by the form for one record."""
     return [item for item in items or [] if item not in unwanted] or None
 
 
@@ -156,7 +156,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @driver_errors()
 def preview(collection: str, selection: Selection, changes: Sequence[Change] = ()) -> Preview:
-    """What the changes (none: a deletion) would do; writes nothing. Raises BadQuery, ValidationFailed, TooSlow."""
+    """Show what the changes (none: a deletion) would do; writes nothing. Raises BadQuery, ValidationFailed, TooSlow."""
     query = selection.query(collection)
     wanted = checked(collection, changes) if changes else []
     records = [_previewed(collection, row, wanted) for row in _sample(collection, selection)]
@@ -164,7 +164,7 @@ def preview(collection: str, selection: Selection, changes: Sequence[Change] = (
 
 
 def _sample(collection: str, selection: Selection) -> list[Row]:
-    """The first records, by a list that gives up when no index serves the conditions and it takes too long."""
+    """The first records. Raises TooSlow when no index serves the conditions and it takes too long."""
     if not selection.ids:
         return list_page(collection, conditions=selection.conditions, limit=SAMPLE).rows
     private = dict.fromkeys(get_model(collection).private, 0) or None
@@ -194,8 +194,8 @@ def _count(collection: str, query: Row) -> int | None:
 
 @driver_errors()
 def count_dependents(collection: str, selection: Selection) -> dict[str, int] | None:
-    """How many documents point at the selected ones and go with them, by collection; None for more than MAX_SELECTED
-    records, of which only the deletion itself can tell."""
+    """The number of dependents of the selected records, which are deleted with them, by collection; None for more than
+    MAX_SELECTED records, where only the deletion itself can tell."""
     references = REFERENCES.get(collection, {})
     if not references:
         return {}
@@ -221,9 +221,8 @@ def start(
 ) -> str:
     """Queue a bulk "edit" or "delete" and return the job's id.
 
-    A deletion takes no more records than were `confirmed` (by default: than there are now): who said yes to 20 didn't
-    mean what an import brings meanwhile. Raises BadQuery (also for a deletion of more than can be counted),
-    ValidationFailed.
+    A deletion deletes at most the `confirmed` number of records (default: their number now), not others that an import
+    adds in the meantime. Raises BadQuery (also for a deletion of more than can be counted), ValidationFailed.
     """
     total = _count(collection, selection.query(collection)) if confirmed is None else confirmed
     if kind == "delete" and total is None:

@@ -1,7 +1,7 @@
-"""Bulk edits and bulk deletions, step by step; their undoing is in `bulk_undo`.
+"""Bulk edits and deletions, step by step; `bulk_undo` undoes them.
 
-Each step is one transaction: it reads its records, writes them, keeps what it did in `audit_changes`, and moves the
-job's cursor. So a step has happened wholly or not at all, whatever dies, and happens once (see `queue`).
+Each step is one transaction: it reads its records, writes them, records what it did in `audit_changes`, and moves the
+job's cursor. So a step happens completely or not at all, and only once (see `queue`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,39 +39,39 @@ from app.db.jobs.queue import Lease
 from app.db.records import REFERENCES, documents
 from app.db.search import derived
 
-# Records of a step: 0.2 to 0.5 s on two busy cores, so that a cancel takes effect soon and a conflict repeats little.
+# Records per step: 0.2 to 0.5 s on two busy cores, so that a cancel takes effect soon and a conflict repeats little.
 BATCH = 500
-MAX_DEPENDENTS = 2_000  # documents deleted along with them in one step; a film may have any number of likes
-REFUSED = (Duplicate, NotFound, ValidationFailed)  # one record's own fault
-Steps = Iterator[Row]  # the job as it is after each step
+MAX_DEPENDENTS = 2_000  # deleted in one step; a film may have any number of likes
+REFUSED = (Duplicate, NotFound, ValidationFailed)  # caused by a single record
+Steps = Iterator[Row]  # the job after each step
 
 
 @dataclass
 class Outcome:
-    """What a step did. Not `finished`: there is more to do for the same records."""
+    """What a step did. Unless `finished`, there is more to do for the same records."""
 
     changes: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
-    noted: dict[str, list[Row]] = field(default_factory=dict)  # collection -> what `derived` is to take in
+    noted: dict[str, list[Row]] = field(default_factory=dict)  # collection -> rows for `derived.note`
     changed: int = 0
     finished: bool = True
 
     def fail(self, collection: str, document_id: Any, reason: str) -> None:
-        """Note that a record stays as it is, and why."""
+        """Record that a document stays unchanged, and why."""
         self.errors.append({"collection": collection, "document_id": str(document_id), "reason": reason})
 
     def note(self, collection: str, rows: Sequence[Row]) -> None:
-        """Have `derived` told of records as they were and as they are, when the step is committed."""
+        """Pass records before and after to `derived` once the step is committed."""
         self.noted.setdefault(collection, []).extend(rows)
 
 
 Item = tuple[Any, Any]
-"""A value for the job's cursor, and what is to be dealt with there."""
+"""A value for the job's cursor, and the item to process there."""
 Step = Callable[[ClientSession, list[Any]], Outcome]
 
 
 def edit(job: Row, lease: Lease) -> Steps:
-    """Make `job["changes"]` to the records selected."""
+    """Apply `job["changes"]` to the selected records."""
     collection, changes = job["collection"], [Change(**change) for change in job["changes"]]
 
     def step(session: ClientSession, ids: list[Any]) -> Outcome:
@@ -94,9 +94,9 @@ def edit(job: Row, lease: Lease) -> Steps:
 
 
 def delete(job: Row, lease: Lease) -> Steps:
-    """Delete the records selected with all that points at them; at most `job["limit"]`, the number that was confirmed.
+    """Delete the selected records with their dependents; at most `job["limit"]`, the confirmed number.
 
-    An administrator's account isn't deleted in bulk.
+    Administrators' accounts aren't deleted in bulk.
     """
     collection = job["collection"]
 
@@ -127,11 +127,11 @@ def delete(job: Row, lease: Lease) -> Steps:
     yield from steps(job, lease, step, _ids_after(job))
 
 
-# -- the loop that undoing shares
+# -- the loop, shared with undo
 
 
 def steps(job: Row, lease: Lease, step: Step, following: Callable[[Row], list[Item]]) -> Steps:
-    """Deal with the items `following` the job's cursor, a batch at a time; where a batch is refused, one at a time."""
+    """Process the items `following` the job's cursor in batches; those of a refused batch one at a time."""
     while items := following(job):
         try:
             job = _commit(job, lease, step, items)
@@ -146,7 +146,7 @@ def steps(job: Row, lease: Lease, step: Step, following: Callable[[Row], list[It
 
 
 def _alone(job: Row, lease: Lease, step: Step, item: Item) -> Row:
-    """One record in a transaction of its own: when the database refuses it, that is its error and nobody else's."""
+    """Process one record in its own transaction, so that a refusal affects only this record."""
     finished = False
     while not finished:
         before = job.get("cursor")
@@ -203,7 +203,7 @@ def _advance(job: Row, lease: Lease, outcome: Outcome, items: list[Item], sessio
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Say of a batch what `driver_errors` says of a single write."""
+    """Translate a batch's errors as `driver_errors` does for a single write."""
     try:
         yield
     except BulkWriteError as error:
@@ -239,13 +239,13 @@ def _ids_after(job: Row) -> Callable[[Row], list[Item]]:
 
 
 def _selected(job: Row, ids: list[Any], session: ClientSession) -> Iterator[Row]:
-    """Those of the records that are still there and still meet the conditions, as the transaction sees them."""
+    """The records that still exist and meet the conditions, as the transaction sees them."""
     query = {"$and": [{"_id": {"$in": ids}}, selection(job).query(job["collection"])]}
     return iter(get_collection(job["collection"]).find(query, session=session).sort("_id", 1))
 
 
 def write(session: ClientSession, collection: str, pairs: Sequence[tuple[Row, Row]]) -> None:
-    """Make of each first document, as the transaction sees it, the second one, which has the same `_id`."""
+    """Change each first document, as the transaction sees it, into the second one with the same `_id`."""
     moves, updates = [], []
     for before, after in pairs:
         if get_model(collection) is Movie and before["title_hash"] != after["title_hash"]:
@@ -276,7 +276,7 @@ def _update(before: Row, after: Row) -> Row:
 
 
 def rank(session: ClientSession, collection: str, rows: Sequence[Row]) -> None:
-    """Give films that were written their score."""
+    """Score the films that were written."""
     if get_model(collection) is Movie and rows:
         ranking.rank_all([row["_id"] for row in rows], session)
 

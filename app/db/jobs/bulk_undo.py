@@ -1,4 +1,4 @@
-"""Undoing a bulk edit or deletion: every record that is still as the job left it becomes what it was."""
+"""Undoing a bulk edit or deletion: restores every record that is still as the job left it."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from app.db.search import derived
 
 
 def undo(job: Row, lease: Lease) -> Steps:
-    """Take back what the job `job["undoes"]` did, the last first, but for records that aren't as it left them."""
+    """Undo what the job `job["undoes"]` did, last change first, except for records changed since."""
 
     @driver_errors()
     def following(job: Row) -> list[Item]:
@@ -37,7 +37,7 @@ def undo(job: Row, lease: Lease) -> Steps:
 
     def step(session: ClientSession, changes: list[Any]) -> Outcome:
         outcome, taken_back = Outcome(), []
-        for collection in COLLECTIONS:  # in this order a film is there before its credits come back
+        for collection in COLLECTIONS:  # in this order films are restored before their credits
             own = [change for change in changes if change["collection"] == collection]
             if own:
                 taken_back += _take_back(session, collection, own, outcome)
@@ -52,7 +52,7 @@ def undo(job: Row, lease: Lease) -> Steps:
 
 
 def _take_back(session: ClientSession, collection: str, changes: list[Row], outcome: Outcome) -> list[Row]:
-    """Restore one collection's records; returns the changes that are undone, and notes the others as errors."""
+    """Restore one collection's records; returns the changes undone, and records the others as errors."""
     keys = [change["key"] for change in changes]
     present = {row["_id"]: row for row in get_collection(collection).find({"_id": {"$in": keys}}, session=session)}
     pairs, deleted, taken_back = [], [], []
@@ -62,7 +62,7 @@ def _take_back(session: ClientSession, collection: str, changes: list[Row], outc
             if current is None:
                 deleted.append(change)
             else:
-                outcome.fail(collection, change["key"], "is there again")
+                outcome.fail(collection, change["key"], "exists again")
         elif current is None:
             outcome.fail(collection, change["key"], "has been deleted since")
         elif version(current) != change["version"]:
@@ -88,7 +88,7 @@ def _take_back(session: ClientSession, collection: str, changes: list[Row], outc
 
 
 def _reversed(change: Row) -> list[Change]:
-    """The changes that bring a record's fields back to what they were."""
+    """The changes that restore a record's fields."""
     before = change["before"]
     return [
         Change(name, "set", before[name]) if name in before else Change(name, "unset")
@@ -97,7 +97,7 @@ def _reversed(change: Row) -> list[Change]:
 
 
 def _returnable(session: ClientSession, collection: str, changes: list[Row], outcome: Outcome) -> list[Row]:
-    """Those of the deletions whose record may come back: its id is free, and what it points at is there."""
+    """The deletions whose record can be restored: its id is free, and what it refers to exists."""
     reasons: dict[int, str] = {}
     for parent, fields in REFERENCES.items():
         if key := fields.get(collection):
@@ -108,7 +108,7 @@ def _returnable(session: ClientSession, collection: str, changes: list[Row], out
                 claims.hold_all(list(there), session)
             for change in changes:
                 if change["before"][key] not in there:
-                    reasons[change["n"]] = f"{key}: {change['before'][key]} isn't there any more"
+                    reasons[change["n"]] = f"{key}: {change['before'][key]} no longer exists"
     if get_model(collection) is Movie and changes:
         taken = claims.take_all({change["key"]: change["before"]["title_hash"] for change in changes}, session)
         reasons |= {change["n"]: "its id belongs to another film now" for change in changes if change["key"] in taken}

@@ -1,4 +1,4 @@
-"""Importing a file that was uploaded, as a job that any worker goes on with."""
+"""Importing an uploaded file as a job that any worker can continue."""
 
 import time
 from collections.abc import Callable
@@ -11,10 +11,10 @@ REPORT_EVERY_S = 1.0
 
 
 def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
-    """Import the upload `job["file"]` into `job["collection"]`, from where `job["report"]` says that it stood.
+    """Import the upload `job["file"]` into `job["collection"]`, continuing at `job["report"]`.
 
-    `report` is told every second how many bytes are done and {inserted, existing, rejected, documents, heading}, the
-    same as is returned at the end. What it raises ends the import, after the batches under way.
+    `report` is called every second with the bytes done and {inserted, existing, rejected, documents, heading}, which
+    is also returned at the end. If it raises, the import ends after the batches under way.
     Raises BadQuery with the reason when the file can't be read further or, if `job["strict"]`, holds a bad record.
     """
     before = job.get("report") or {}
@@ -44,8 +44,8 @@ def run_upload(job: Row, report: Callable[[int, Row], None]) -> Row:
     except LoadStopped as error:
         cause = error.__cause__
         if isinstance(cause, DatabaseUnavailable | JobStopped) and not isinstance(cause, JobCancelled):
-            raise cause from error  # another worker goes on from the last report
-        # Nobody goes on: all that is in counts, also of the batches that were under way.
+            raise cause from error  # another worker continues from the last report
+        # Nobody continues: everything inserted counts, including batches that were under way.
         kept.flush()
         report(settled.position, _report(error.counts, settled, kept))
         raise BadQuery(f"{error}") from error

@@ -1,8 +1,8 @@
-"""Work that takes longer than a request: a queue in the database, which any worker process may serve.
+"""A queue in the database for work that takes longer than a request; any worker process can serve it.
 
-A worker holds a job by a lease that it renews as it goes. Whatever a step of the work writes, it writes together with
-the job's cursor in one transaction, and only as long as the job is its own (`advance`): a worker that died leaves
-a job that the next one goes on with, one that was merely slow finds out before it writes anything twice.
+A worker holds a job by a lease that it renews. Each step writes its records and the job's cursor in one transaction,
+and only while the worker holds the job (`advance`): another worker continues a dead worker's job, and a slow worker
+notices before it writes anything twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ from app.db.core import (
 )
 
 JOBS = "jobs"
-# What a kind of job is called in the audit log.
+# The action in the audit log for each kind of job.
 KINDS = {"edit": "bulk edit", "delete": "bulk delete", "undo": "undo", "import": "import"}
 UNDOABLE = ("edit", "delete")
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
@@ -40,8 +40,8 @@ OPEN, ENDED = (QUEUED, RUNNING), (DONE, FAILED, CANCELLED)
 
 LEASE = timedelta(seconds=60)  # a step takes a second, and half a minute through an election
 UNDO_WITHIN = timedelta(hours=24)
-MAX_ERRORS = 100  # kept of each job; the others are counted
-MAX_ATTEMPTS = 5  # times that a job is taken on without getting a step further
+MAX_ERRORS = 100  # stored per job; further ones are only counted
+MAX_ATTEMPTS = 5  # times that a job is taken without making progress
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,15 @@ class Lease:
     owner: str
 
     def holds(self) -> Row:
-        """The query that finds the job as long as it is this worker's."""
+        """The query for the job while this worker holds it."""
         return {"_id": self.job_id, "owner": self.owner, "state": RUNNING}
 
 
 def create(
     kind: str, collection: str, actor: Actor, *, total: int | None, session: ClientSession | None = None, **task: Any
 ) -> str:
-    """Queue a job and return its id. `total` is how much is to do (records, or bytes), `task` what the kind needs.
+    """Queue a job and return its id. `total` is the amount of work (records or bytes), `task` what the kind of job
+    needs.
 
     Raises BadQuery for an unknown kind.
     """
@@ -99,21 +100,21 @@ def get(job_id: str) -> Row:
 
 @driver_errors()
 def makers(job_ids: Iterable[str]) -> dict[str, str]:
-    """The names of those who asked for the jobs, by the jobs' ids; of those that still are there."""
+    """Job id -> the name of the user who requested it, for existing jobs."""
     query = {"_id": {"$in": sorted({str(job_id) for job_id in job_ids})}}
     return {job["_id"]: job["username"] for job in get_collection(JOBS).find(query, {"username": 1})}
 
 
 @driver_errors()
 def list_page(*, after: str | None = None, before: str | None = None, limit: int = 50) -> Page:
-    """Jobs, the latest first. Raises BadQuery for a cursor that isn't one."""
+    """Jobs, latest first. Raises BadQuery for an invalid cursor."""
     order = Order("created_at", descending=True)
     return fetch_page(JOBS, {}, order, after=after, before=before, limit=limit, projection={"ids": 0, "errors": 0})
 
 
 @driver_errors()
 def cancel(job_id: str) -> None:
-    """Ask a job to end after its present step; no error when it has ended. What it did stays, and can be undone."""
+    """Cancel a job after its current step; no error if it has ended. What it did stays and can be undone."""
     get_collection(JOBS).update_one({"_id": str(job_id), "state": {"$in": OPEN}}, {"$set": {"cancel": True}})
 
 
@@ -122,7 +123,7 @@ def cancel(job_id: str) -> None:
 
 @driver_errors()
 def take() -> tuple[Row, Lease] | None:
-    """The oldest job that nobody works at, with the lease on it; None when there is none."""
+    """The oldest job that no worker holds, with a lease on it; None if there is none."""
     moment = now()
     owner = uuid4().hex
     job = get_collection(JOBS).find_one_and_update(
@@ -145,10 +146,10 @@ def advance(
     counts: Mapping[str, int] | None = None,
     errors: Sequence[Row] = (),
 ) -> Row:
-    """Note progress and renew the lease; in the transaction of `session`, so that it stands with what was written.
+    """Record progress and renew the lease, in the transaction of `session` together with what was written.
 
-    `values` are set, `counts` added. Returns the job as it is then. Raises JobStopped when it is held no more, and the
-    driver's own errors, by which a transaction knows whether to begin again.
+    `values` are set, `counts` added. Returns the updated job. Raises JobStopped when this worker no longer holds it,
+    and the driver's own errors, which a transaction needs for its retries.
     """
     update: Row = {"$set": {**(values or {}), "lease_until": now() + LEASE}}
     if counts:
@@ -165,19 +166,19 @@ def advance(
 
 @driver_errors()
 def renew(lease: Lease) -> None:
-    """Hold the job on, without progress to note."""
+    """Renew the lease without recording progress."""
     get_collection(JOBS).update_one(lease.holds(), {"$set": {"lease_until": now() + LEASE}})
 
 
 @driver_errors()
 def release(lease: Lease) -> None:
-    """Give the job back, for any worker to go on with at once. Not an attempt that failed."""
+    """Release the job, so that any worker can continue at once. Doesn't count as a failed attempt."""
     get_collection(JOBS).update_one(lease.holds(), {"$set": {"lease_until": now(), "attempts": 0}})
 
 
 @driver_errors()
 def finish(lease: Lease, state: str, reason: str | None = None) -> None:
-    """End a job that is held, with an entry in the audit log. Raises JobStopped when it is held no more."""
+    """End a job with an entry in the audit log. Raises JobStopped when this worker no longer holds it."""
 
     def work(session: ClientSession) -> None:
         ended = {"state": state, "reason": reason, "finished_at": now(), "owner": None}
@@ -192,7 +193,7 @@ def finish(lease: Lease, state: str, reason: str | None = None) -> None:
         if job["kind"] == "undo":
             left = {"job": job["undoes"], "undone": None}
             if get_collection(audit.CHANGES).find_one(left, {"_id": 1}, session=session):
-                # It may be asked for again: what hindered it may go away, such as a later change that is undone, too.
+                # It can be requested again: what prevented it may go away, such as a later change.
                 get_collection(JOBS).update_one({"_id": job["undoes"]}, {"$set": {"undo": None}}, session=session)
 
     in_transaction(work)
@@ -202,7 +203,7 @@ def finish(lease: Lease, state: str, reason: str | None = None) -> None:
 
 
 def undo_problem(job: Row) -> str | None:
-    """Why a job can't be undone (a sentence for people), or None when it can."""
+    """Why a job can't be undone, as a message, or None if it can."""
     if job["kind"] not in UNDOABLE:
         return "Only bulk edits and deletions can be undone."
     if job["state"] not in ENDED:
@@ -218,9 +219,9 @@ def undo_problem(job: Row) -> str | None:
 
 @driver_errors()
 def undo(job_id: str, actor: Actor) -> str:
-    """Queue the undoing of a job and return the new job's id; may be asked for again as long as something is left.
+    """Queue the undoing of a job and return the new job's id; can be requested again while something is left.
 
-    Raises NotFound; BadQuery with the reason when it can't be undone, also when somebody else was faster.
+    Raises NotFound; BadQuery with the reason when it can't be undone, also if somebody else just did.
     """
     job = get(job_id)
     if problem := undo_problem(job):

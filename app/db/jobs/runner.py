@@ -1,4 +1,4 @@
-"""What a worker does with a job that it has taken."""
+"""Runs the jobs that a worker takes."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 class _Leaving(JobStopped):
-    """The worker's process is about to end."""
+    """The worker's process is shutting down."""
 
 
 def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
-    """Take a job and work at it until it ends, or `leaving` says that this process does; whether there was one.
+    """Take a job and run it until it ends or `leaving` returns True; returns whether there was one.
 
-    Where there is none, uploads that were left behind are removed.
+    If there is none, old uploads are removed.
 
-    Raises DatabaseUnavailable; whatever else happens ends the job and is said there.
+    Raises DatabaseUnavailable; any other error ends the job and is stored with it.
     """
     taken = queue.take()
     if taken is None:
@@ -39,7 +39,7 @@ def run_next(leaving: Callable[[], bool] = lambda: False) -> bool:
     except JobStopped:
         _log.warning("job %s was taken over by another worker", lease.job_id)
     except DatabaseUnavailable:
-        raise  # the lease runs out, and the job goes on when the database is back
+        raise  # the lease expires, and the job continues when the database is back
     except DatabaseError as error:
         _finish(job, lease, FAILED, str(error))
     except Exception:
@@ -57,7 +57,7 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
 
     check(job)
     if job["attempts"] > queue.MAX_ATTEMPTS:
-        _finish(job, lease, FAILED, "It was begun several times and never got on.")
+        _finish(job, lease, FAILED, "It was started several times without progress.")
         return
     if job["kind"] == "import":
         _import(job, lease, check)
@@ -68,14 +68,14 @@ def _run(job: Row, lease: Lease, leaving: Callable[[], bool]) -> None:
 
 
 def _finish(job: Row, lease: Lease, state: str, reason: str | None = None) -> None:
-    """End the job, and only then forget the file that it imported: until then another worker may have to go on."""
+    """End the job, and only then delete its upload, which another worker might have needed to continue."""
     queue.finish(lease, state, reason)
     if job["kind"] == "import":
         uploads.remove(job["file"])
 
 
 def _import(job: Row, lease: Lease, check: Callable[[Row], None]) -> None:
-    """An import isn't done in steps of ours: it says itself how far it is, but for the ranking at its end."""
+    """An import has no steps: it reports its own progress, except for the final ranking."""
 
     @driver_errors()
     def note(done: int, progress: Row) -> Row:
@@ -90,12 +90,12 @@ def _import(job: Row, lease: Lease, check: Callable[[Row], None]) -> None:
 
 @contextmanager
 def _renewed(lease: Lease) -> Iterator[None]:
-    """Renew the lease from time to time, by a thread of its own, as long as the work inside goes on."""
+    """Renew the lease in a separate thread while the work inside goes on."""
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(queue.LEASE.total_seconds() / 4):
-            with suppress(DatabaseError):  # the next time will do, too
+            with suppress(DatabaseError):  # the next renewal will do
                 queue.renew(lease)
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
