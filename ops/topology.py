@@ -1,12 +1,12 @@
 """The cluster's hosts and their groups, for a topology with a number of shards and members.
 
-Ports and layouts are those of ansible/group_vars/all/topology.json, which Ansible and Terraform read too. It has:
+Ports and layouts are those of ansible/group_vars/all/topology.json, which Ansible and Terraform read, too. It has:
 
 - `cluster_ports`. Each shard has its own port, because members of several shards can share a host.
 - `cluster_layouts`: for each topology, the kinds of host and the inventory groups of each kind. `shard*` means every
-  shard; as a kind it means a kind of its own for each shard.
+  shard; as a kind, one kind per shard.
 - `cluster_first_addresses`: the last part of the address of each kind's first host. A host keeps its address when
-  others come or go.
+  others are added or removed.
 """
 
 from __future__ import annotations
