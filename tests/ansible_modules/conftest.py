@@ -28,7 +28,7 @@ PASSWORD = secrets.token_urlsafe(16)
 
 @pytest.fixture(scope="session")
 def run_module() -> Module:
-    """``run(module, check=False, **arguments)`` -> the module's result, with `changed` and `failed` always there."""
+    """``run(module, check=False, **arguments)`` -> the module's result, always with `changed` and `failed`."""
 
     def run(module: str, /, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         command = [Path(sys.executable).with_name("ansible"), "localhost", "--module-name", module, "--diff"]
@@ -52,14 +52,14 @@ def run_module() -> Module:
 
 @dataclass
 class Members:
-    """Mongods with key file and authorization that belong to no replica set yet; all are stopped in the end."""
+    """Mongods with key file and authorization that are in no replica set yet. All are stopped in the end."""
 
     directory: Path
     mongod: Path
     processes: dict[str, Process] = field(default_factory=dict)
 
     def start(self, replica_set: str, *, data_of: str | None = None) -> str:
-        """Starts one as `--replSet replica_set`, on the data of a stopped one if told; returns its host:port."""
+        """Starts one as `--replSet replica_set`, optionally on a stopped one's data. Returns its host:port."""
         key_file = self.directory / "keyfile"
         if not key_file.exists():
             key_file.touch(mode=0o600)
@@ -78,7 +78,7 @@ class Members:
 
     def stop(self) -> None:
         for process in self.processes.values():
-            process.stop(signal.SIGKILL)  # nobody needs the data any more
+            process.stop(signal.SIGKILL)  # the data isn't needed
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
 
 @pytest.fixture(scope="module")
 def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
-    """Two shards of one member: what the router's modules need."""
+    """Two shards with one member each, for the router's modules."""
     with LocalCluster(data_directory / "modules", mongod=mongod, members=1) as cluster:
         yield cluster
 
 
 def direct(address: str, *, admin: bool = True) -> MongoClient[dict[str, Any]]:
-    """A client of one member by itself."""
+    """A client of one member."""
     login: dict[str, Any] = {"username": ADMIN, "password": PASSWORD} if admin else {}
     return MongoClient(f"mongodb://{address}", directConnection=True, serverSelectionTimeoutMS=5000, **login)

@@ -1,4 +1,4 @@
-"""`ansible-doc` prints every module and filter of this project, and what it prints is true."""
+"""`ansible-doc` prints all of this project's modules and filters, and the options match the code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ everything = pytest.mark.parametrize(
 
 @cache
 def printed(kind: str) -> dict[str, Any]:
-    """What `ansible-doc` prints of all modules or filters, by name."""
+    """`ansible-doc`'s output for all modules or filters, by name."""
     command = [Path(sys.executable).with_name("ansible-doc"), "--type", kind, "--json"]
     command += MODULES if kind == "module" else FILTERS
     environment = os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg")}

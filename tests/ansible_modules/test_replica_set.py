@@ -12,7 +12,7 @@ from tests.ansible_modules.conftest import ADMIN, PASSWORD, Members, Module, dir
 
 
 def wanted(*hosts: str, name: str = "films", **options: Any) -> dict[str, Any]:
-    """The module's arguments; short elections, so that a step-down takes seconds."""
+    """The module's arguments. Elections are short, so that a step-down takes seconds."""
     return {
         "name": name,
         "members": list(hosts),

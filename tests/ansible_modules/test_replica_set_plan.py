@@ -1,4 +1,4 @@
-"""The way from one replica set configuration to another, without a server."""
+"""Plans from one replica set configuration to another, without a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def steps(current: dict[str, Any], wanted: list[str], settings: dict[str, Any] |
     return found
 
 
-def test_nothing_to_do_is_no_step() -> None:
+def test_equal_members_need_no_step() -> None:
     assert steps(config("a:1", "b:1", "c:1"), ["c:1", "a:1", "b:1"]) == []
 
 
@@ -47,7 +47,7 @@ def test_every_step_changes_one_member_and_additions_come_first() -> None:
     assert plan.hosts(found[-1].config) == ["c:1", "d:1", "e:1"]
 
 
-def test_a_new_member_never_gets_the_id_of_one_that_is_there() -> None:
+def test_a_new_member_gets_an_unused_id() -> None:
     current = config("a:1", "b:1")
     current["members"][1]["_id"] = 7
     (step,) = steps(current, ["a:1", "b:1", "c:1"])
@@ -60,7 +60,7 @@ def test_the_eighth_member_has_no_vote() -> None:
     assert step.config["members"][7] == {"_id": 7, "host": "h7:1", "votes": 0, "priority": 0}
 
 
-def test_settings_that_are_not_named_stay() -> None:
+def test_other_settings_are_kept() -> None:
     current = config("a:1", settings={"electionTimeoutMillis": 10000, "chainingAllowed": True})
     (step,) = steps(current, ["a:1"], {"electionTimeoutMillis": 5000})
     assert step.config["settings"] == {"electionTimeoutMillis": 5000, "chainingAllowed": True}
@@ -74,10 +74,10 @@ def test_settings_that_are_not_named_stay() -> None:
         ({"msg": "isdbgrid"}, "a:1 runs without a replica set (isdbgrid)"),
     ],
 )
-def test_what_no_step_can_mend(greeting: dict[str, Any], said: str) -> None:
+def test_conflicts_that_no_step_can_fix(greeting: dict[str, Any], said: str) -> None:
     assert plan.conflicts("s", {"a:1": greeting}) == [said]
 
 
 @pytest.mark.parametrize("greeting", [None, {"setName": "s"}, {"isreplicaset": True}])
-def test_what_is_no_conflict(greeting: dict[str, Any] | None) -> None:
+def test_other_answers_are_no_conflict(greeting: dict[str, Any] | None) -> None:
     assert plan.conflicts("s", {"a:1": greeting}) == []

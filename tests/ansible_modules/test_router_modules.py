@@ -71,20 +71,16 @@ def test_refuses_another_key(
     assert sharded(small_cluster, "movies") == before
 
 
-def test_refuses_a_key_that_mongodb_does_not_know(run_module: Module, login: dict[str, Any]) -> None:
+def test_refuses_an_unknown_kind_of_key(run_module: Module, login: dict[str, Any]) -> None:
     result = run_module("mongodb_sharded_collection", **collection("tags", {"name": "text"}), **login)
     assert "expected 1 or hashed" in result["msg"]
 
 
-def test_shards_that_are_there_are_unchanged(
-    run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
-) -> None:
+def test_existing_shards_are_unchanged(run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]) -> None:
     assert run_module("mongodb_shards", shards=listed, **login)["changed"] is False
 
 
-def test_a_shard_that_the_inventory_forgot_is_an_error(
-    run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]
-) -> None:
+def test_an_unlisted_shard_is_an_error(run_module: Module, login: dict[str, Any], listed: dict[str, list[str]]) -> None:
     result = run_module("mongodb_shards", shards={"shard1": listed["shard1"]}, **login)
     assert result["failed"]
     assert f"the cluster has a shard shard2 ({listed['shard2'][0]})" in result["msg"]
@@ -106,7 +102,7 @@ def test_a_missing_shard_would_be_added(
     assert result["added"] == ["shard3"]
 
 
-def test_log_in(run_module: Module, login: dict[str, Any]) -> None:
+def test_login(run_module: Module, login: dict[str, Any]) -> None:
     assert run_module("mongodb_login", **login)["accepted"] is True
     assert run_module("mongodb_login", **{**login, "login_password": "wrong-one"})["accepted"] is False
     assert run_module("mongodb_login", login_port=login["login_port"])["primary"] is True

@@ -1,4 +1,4 @@
-"""Tests of what the roles leave on the hosts. `host/` needs single hosts only, `cluster/` all of site.yml."""
+"""Tests of hosts after the roles have run. `host/` needs single hosts only, `cluster/` all of site.yml."""
 
 from tests.deployed_fixtures import deployment, inventory, pytest_generate_tests
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: the wheels that a host's Python needs, gathered on the controller. See DOCUMENTATION."""
+"""Ansible module: gather wheels for the hosts' Python on the controller. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DOCUMENTATION = r"""
 module: wheelhouse
 short_description: Build a wheelhouse from a lock file with hashes
 description:
-  - Makes I(path) hold the wheels that I(requirements) locks, for one version of Python and one architecture, and
-    optionally a wheel of this project, so that hosts install with C(pip --no-index) and need no package index.
-  - Runs on the controller, delegated to localhost one host at a time, in the interpreter that runs Ansible.
-  - Nothing is remembered between runs. A locked wheel is there when a file of that name and version has one of the
-    lock's hashes; the project's wheel is built every time (reproducible, half a second) and compared.
+  - Gathers the locked wheels for one version of Python and one architecture, and optionally this project's own, so that
+    hosts install with C(pip --no-index) and need no package index.
+  - Runs on the controller, delegated to localhost for one host at a time, in the interpreter that runs Ansible.
+  - Keeps no state. A locked wheel is present if a file with its name and version has one of the lock's hashes. The
+    project's wheel is built every time (reproducible, half a second) and compared.
 options:
   path: {description: "Directory of the wheels, not shared with other Pythons", type: path, required: true}
   requirements: {description: "Lock file; every requirement is pinned and has hashes", type: path, required: true}
@@ -96,7 +96,7 @@ class Target:
 
     @property
     def markers(self) -> dict[str, str]:
-        """The environment to evaluate markers in: pip itself would take that of the Python it runs in."""
+        """The environment for markers. pip would use that of its own Python."""
         return {
             **default_environment(),  # type: ignore[dict-item]
             "python_version": self.python_version,
@@ -123,7 +123,7 @@ class Locked:
 
 
 def read_lock(text: str, target: Target, only: list[str]) -> list[Locked]:
-    """The requirements of a lock file that apply to `target`, by name. Raises ValueError on one without pin or hash."""
+    """The lock file's requirements for `target`, by name. Raises ValueError if one isn't pinned or has no hash."""
     locked = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         declaration, *hashes = re.split(r"\s--hash=sha256:", line.partition(" #")[0].strip())
@@ -147,7 +147,7 @@ def sha256(file: Path) -> str:
 
 
 def present_wheels(directory: Path, locked: list[Locked], target: Target) -> dict[Locked, str]:
-    """The locked wheels that `directory` holds already, as file names."""
+    """The locked wheels in `directory`, as file names."""
     by_release = {(entry.name, entry.version): entry for entry in locked}
     found = {}
     for file in sorted(directory.glob("*.whl")):
@@ -159,7 +159,7 @@ def present_wheels(directory: Path, locked: list[Locked], target: Target) -> dic
 
 
 def download(module: AnsibleModule, locked: list[Locked], target: Target, directory: Path) -> None:
-    """Fetch wheels with pip, which verifies the hashes. Leaves the module with pip's message when it can't."""
+    """Downloads wheels with pip, which verifies the hashes. Fails the module with pip's message if it can't."""
     lock = directory / "lock.txt"
     lock.write_text("\n".join(entry.line for entry in locked) + "\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -195,7 +195,7 @@ def pack(files: list[Path], requirements: str) -> bytes:
 
 
 def replace(place: Path, content: bytes, scratch: Path, *, check_mode: bool) -> bool:
-    """Make `place` hold `content` in one step, by way of `scratch` on the same file system; True when it did not."""
+    """Writes `content` to `place` atomically, through `scratch` on the same file system. Returns whether it changed."""
     if place.exists() and place.read_bytes() == content:
         return False
     if not check_mode:
@@ -206,7 +206,7 @@ def replace(place: Path, content: bytes, scratch: Path, *, check_mode: bool) -> 
 
 
 def gather(module: AnsibleModule, locked: list[Locked], target: Target, scratch: Path) -> dict[str, Any]:
-    """Bring the wheelhouse up to date; the module's result."""
+    """Updates the wheelhouse. Returns the module's result."""
     directory = Path(module.params["path"])
     present = present_wheels(directory, locked, target)
     missing = [entry for entry in locked if entry not in present]
@@ -253,7 +253,7 @@ def main() -> None:
         locked = read_lock(Path(module.params["requirements"]).read_text(), target, module.params["only"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"{module.params['requirements']}: {error}")
-    # Files are made beside their place and renamed into it, so that an interrupted run leaves no half file.
+    # Files are made beside their place and renamed, so that an interrupted run leaves no incomplete file.
     beside = None
     if not module.check_mode:
         Path(module.params["path"]).mkdir(parents=True, exist_ok=True)

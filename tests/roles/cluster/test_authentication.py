@@ -1,4 +1,4 @@
-"""Nobody gets in without a password, on any process, also not from the host it runs on."""
+"""No process accepts anyone without a password, not even from its own host."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ AUTHENTICATION_FAILED = 18
 
 @pytest.mark.parametrize("command", ["listDatabases", "replSetGetStatus", "usersInfo"])
 def test_administration_is_refused_without_a_password(deployment: Deployment, process: Process, command: str) -> None:
-    """A member that has no users yet would answer some of these to its own host."""
+    """A member without users would answer some of these on its own host."""
     with pytest.raises(OperationFailure) as refused:
         deployment.client(process).admin.command(command)
     assert refused.value.code == UNAUTHORIZED
 
 
 def test_localhost_exception_is_closed(deployment: Deployment, process: Process) -> None:
-    """Somebody on the host itself can't make a first user, on any shard either.
+    """Nobody on a host can create a first user, on any shard.
 
-    The role doesn't exist, so that where the door is open the answer is another error, and nobody gets in.
+    The role doesn't exist, so if the exception is open, the command fails with another error and creates no user.
     """
     probe = {"createUser": "probe", "pwd": "probe", "roles": [{"role": "there-is-no-such-role", "db": "admin"}]}
     with pytest.raises(OperationFailure) as refused:
@@ -37,8 +37,8 @@ def test_a_wrong_password_is_refused(deployment: Deployment, process: Process) -
     assert refused.value.code == AUTHENTICATION_FAILED
 
 
-def test_the_monitor_may_look_at_every_process_and_read_no_film(deployment: Deployment, process: Process) -> None:
-    """Also at a shard's member, which knows the users of its shard only."""
+def test_monitor_can_read_status_but_no_films(deployment: Deployment, process: Process) -> None:
+    """Including on a shard's members, which know only the shard's users."""
     monitor = deployment.client(process, "monitor")
     assert monitor.admin.command("serverStatus")["connections"]["current"] > 0
     with pytest.raises(OperationFailure) as refused:

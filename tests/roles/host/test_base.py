@@ -20,7 +20,7 @@ def proc_file(name: str) -> str:
 
 
 def test_is_named_as_in_the_inventory(deployment: Deployment, machine: str) -> None:
-    """Now and after the next boot; a cloud names its machines after their addresses."""
+    """Now and after the next boot. A cloud names its machines after their addresses."""
     host = deployment.host(machine)
     assert (host.check_output("hostname"), host.check_output("cat /etc/hostname")) == (machine, machine)
 
@@ -36,13 +36,13 @@ def test_kernel_parameters_are_set_at_boot(deployment: Deployment, machine: str)
     written = settings(deployment.host(machine).file("/etc/sysctl.d/90-mongodb.conf").content_string)
     assert {name: int(written[name]) for name in EXACTLY} == EXACTLY
     for name, least in AT_LEAST.items():
-        # What the machine exceeds by itself isn't written: at boot it would be lowered.
+        # A minimum that the machine exceeds isn't written, because the boot would lower the value.
         own = deployment.host(machine).check_output("cat %s", proc_file(name))
         assert int(written.get(name, own)) >= least, name
 
 
 def test_kernel_parameters_hold_now_where_the_machine_lets_them(deployment: Deployment, machine: str) -> None:
-    """One that differs must be one that root can't write here: that, and nothing else, is why a role skips it."""
+    """The role only skips values that root can't write here."""
     host = deployment.host(machine)
     for name, value in settings(host.file("/etc/sysctl.d/90-mongodb.conf").content_string).items():
         path = proc_file(name)
@@ -52,7 +52,7 @@ def test_kernel_parameters_hold_now_where_the_machine_lets_them(deployment: Depl
 
 
 def test_huge_pages_suit_the_version(deployment: Deployment, inventory: Inventory, machine: str) -> None:
-    """MongoDB 8.0's allocator wants them; they slow down older releases."""
+    """MongoDB 8.0's allocator uses them; they slow down older releases."""
     lines = deployment.host(machine).file("/etc/tmpfiles.d/mongodb.conf").content_string.splitlines()
     fields = [line.split() for line in lines if line.startswith("w")]
     values = {field[1].removeprefix("/sys/kernel/mm/transparent_hugepage/"): field[-1] for field in fields}

@@ -1,4 +1,4 @@
-"""Roles `mongod` and `mongos`: every process runs, hardened, on its own port, and serves nobody without a password."""
+"""Roles `mongod` and `mongos`: every process runs hardened on its own port, and requires a password."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HARDENING = {
     "CapabilityBoundingSet": "",
     "Restart": "on-failure",
     "User": "mongodb",
-    # MongoDB's recommended limits (manual, "UNIX ulimit settings"). What is asked for: a container's may be lower.
+    # MongoDB's recommended limits (manual, "UNIX ulimit settings"). A container's actual limits may be lower.
     "LimitNOFILE": "64000",
     "LimitNPROC": "64000",
     "LimitMEMLOCK": "infinity",
@@ -43,7 +43,7 @@ def test_unit_is_hardened(deployment: Deployment, process: Process) -> None:
 
 
 def test_hardening_is_in_force(deployment: Deployment, process: Process) -> None:
-    """As the running process has it, because systemd starts a unit unhardened where it can't do better."""
+    """In the running process, because systemd silently skips hardening that the machine doesn't support."""
     host = deployment.host(process.host)
     pid = properties(host, process.unit)["MainPID"]
     status = dict(line.split(":\t", 1) for line in host.file(f"/proc/{pid}/status").content_string.splitlines())
@@ -107,9 +107,7 @@ def test_logs_are_rotated(deployment: Deployment, process: Process) -> None:
     ],
     ids=lambda command: next(iter(command)),
 )
-def test_nothing_is_done_without_a_password(
-    deployment: Deployment, process: Process, command: dict[str, object]
-) -> None:
+def test_commands_need_a_password(deployment: Deployment, process: Process, command: dict[str, object]) -> None:
     database = str(command.get("$db", "admin"))
     with pytest.raises(OperationFailure) as refused:
         deployment.client(process)[database].command({key: value for key, value in command.items() if key != "$db"})

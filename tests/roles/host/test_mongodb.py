@@ -1,4 +1,4 @@
-"""Role `mongodb`: packages of one series, held, out of a signed repository; the key file."""
+"""Role `mongodb`: held packages of one series from a signed repository; the key file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def test_package_is_held_and_pinned(deployment: Deployment, process: Process) ->
     installed = next(
         line for line in host.check_output("apt-cache policy %s", package(process)).splitlines() if "***" in line
     )
-    assert installed.split()[2] == "1001", "the pin, which also wins over a newer series"
+    assert installed.split()[2] == "1001", "the pin, which also overrides a newer series"
 
 
 def test_upgrades_of_libraries_restart_no_process(deployment: Deployment, process: Process) -> None:
-    """needrestart reads its settings as Perl: a pattern for units -> whether they are restarted."""
+    """needrestart's settings are Perl: pattern for units -> whether to restart them."""
     program = 'defined(do "/etc/needrestart/conf.d/mongodb.conf") or die; for (keys %{$nrconf{override_rc}})'
     program += " { print $nrconf{override_rc}{$_} if $ARGV[0] =~ /$_/ }"
     assert deployment.host(process.host).check_output("perl -e %s %s", program, process.unit) == "0"
@@ -47,7 +47,7 @@ def test_key_file_is_the_database_users_alone(deployment: Deployment, process: P
     assert deployment.host(process.host).run("setpriv --reuid=nobody --clear-groups cat /etc/mongod/keyfile").rc != 0
 
 
-def test_configuration_is_not_for_everybody(deployment: Deployment, process: Process) -> None:
+def test_configuration_is_not_public(deployment: Deployment, process: Process) -> None:
     path = "/etc/mongos.conf" if process.name == "mongos" else f"/etc/mongod/{process.name}.conf"
     file = deployment.host(process.host).file(path)
     assert (file.user, file.group, file.mode) == ("root", "mongodb", 0o640)

@@ -1,4 +1,4 @@
-"""Role `data_volume`, and what the role `mongod` makes of a volume: the members' data is on it, or they don't start."""
+"""Roles `data_volume` and `mongod`: the members' data is on the volume, or they don't start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.deployed import Deployment, Inventory, Process
 from tests.units import log
 
 MOUNT_POINT = "/var/lib/mongodb"
-#: A user that no package makes: whoever `mongodb` was on the volume's former machine.
+#: A number that no package uses, as of the user `mongodb` on the volume's former machine.
 FORMER_USER = 4242
 
 
@@ -23,7 +23,7 @@ def host(deployment: Deployment, inventory: Inventory) -> Host:
 
 @pytest.fixture
 def members(host: Host, deployment: Deployment, inventory: Inventory) -> Iterator[list[Process]]:
-    """The host's members, stopped, and started again in the end: whatever comes next finds them as they were."""
+    """The host's members, stopped. They are started again in the end."""
     members = [member for member in inventory.members if member.host == inventory.group("config")[0]]
     units = " ".join(member.unit for member in members)
     host.check_output(f"systemctl stop {units}")
@@ -35,7 +35,7 @@ def members(host: Host, deployment: Deployment, inventory: Inventory) -> Iterato
 
 
 def mounted(host: Host, *options: str) -> dict[str, str]:
-    """What findmnt says of the mount point: source, fstype, options."""
+    """The mount point's source, fstype and options as findmnt prints them."""
     listing = host.check_output(
         "findmnt --json --output SOURCE,FSTYPE,OPTIONS %s --mountpoint %s", *options, MOUNT_POINT
     )
@@ -49,14 +49,14 @@ def test_volume_is_xfs_and_keeps_no_access_times(host: Host) -> None:
 
 
 def test_volume_is_mounted_at_boot(host: Host) -> None:
-    """nofail: without its volume a machine still boots, and somebody can log in and look."""
+    """With nofail, so that a machine boots and can be logged in to without its volume."""
     at_boot = mounted(host, "--fstab")
     assert (at_boot["fstype"], at_boot["options"]) == ("xfs", "noatime,nofail")
     assert host.check_output("realpath %s", at_boot["source"]) == mounted(host, "--kernel")["source"]
 
 
 def test_members_never_start_below_the_volume(host: Host, members: list[Process]) -> None:
-    """An empty member on the root disk would look healthy, and fill it."""
+    """An empty member on the root disk would look healthy and fill the disk."""
     host.check_output("umount %s", MOUNT_POINT)
     for member in members:
         assert host.run("systemctl start %s", member.unit).rc != 0
@@ -67,10 +67,10 @@ def test_members_never_start_below_the_volume(host: Host, members: list[Process]
         assert host.run("systemctl start %s", member.unit).rc == 0, log(host, member.unit)
 
 
-def test_members_own_what_a_former_machine_left(host: Host, deployment: Deployment, members: list[Process]) -> None:
-    """A rebuilt machine's packages may give the user another number; systemd sets it right."""
+def test_members_own_data_from_a_former_machine(host: Host, deployment: Deployment, members: list[Process]) -> None:
+    """A rebuilt machine may give the user another number. systemd corrects the owner."""
     host.check_output(f"chown --recursive {FORMER_USER}:{FORMER_USER} {MOUNT_POINT}/*")
     host.check_output(f"systemctl start {' '.join(member.unit for member in members)}")
     assert host.check_output(f"find {MOUNT_POINT} -user {FORMER_USER} -o -group {FORMER_USER}") == ""
     for member in members:
-        deployment.wait_until_it_answers(member)  # one that can't read its data runs for a moment, too
+        deployment.wait_until_it_answers(member)  # even one that can't read its data runs for a moment
