@@ -10,7 +10,7 @@ WIDTH = 30  # characters of the bar
 
 
 class Progress:
-    """How far some work is, whose size is `expected`: items, or bytes. Draws on standard error."""
+    """The progress of work of size `expected` (items or bytes), drawn on standard error."""
 
     def __init__(self, label: str, expected: int, stream: TextIO | None = None) -> None:
         self._label, self._expected = label, expected
@@ -19,7 +19,7 @@ class Progress:
         self._began = self._drawn = time.monotonic()
 
     def reach(self, position: int, items: int) -> None:
-        """Say that the work has come to `position` of what was expected, and that `items` are done."""
+        """Report the `position` reached and the number of `items` done."""
         moment = time.monotonic()
         finished = position >= self._expected
         if self._terminal and (finished or moment - self._drawn >= REDRAW_S):
@@ -33,7 +33,7 @@ class Progress:
         self._stream.flush()
 
     def text(self, position: int, items: int, elapsed: float) -> str:
-        """One line on the state after `elapsed` seconds."""
+        """The progress line after `elapsed` seconds."""
         share = min(1.0, position / self._expected) if self._expected else 1.0
         rate = items / elapsed if elapsed > 0 else 0.0
         left = elapsed * (1 - share) / share if share else 0.0

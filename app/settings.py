@@ -1,4 +1,4 @@
-"""Settings come from environment variables, or from files so that a secret needs no place in the environment."""
+"""Settings from environment variables, or from files, so that secrets needn't be in the environment."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ class SettingError(Exception):
 def setting(name: str, default: str | None = None) -> str:
     """The value of environment variable `name`, else the content of the file that `name`_FILE names, else `default`.
 
-    Surrounding white space of a file is dropped, so that a trailing newline does no harm.
+    White space around a file's content is stripped.
     Raises SettingError when there is neither and no default, or when the file can't be read.
     """
     if value := os.environ.get(name):

@@ -1,6 +1,6 @@
-"""The command line `film-library`: what an operator does to the database of the film library.
+"""The command line `film-library`, for operators of the film library's database.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for records that were rejected, 130 interrupted.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 some records were rejected, 130 interrupted.
 """
 
 import signal
@@ -15,12 +15,12 @@ from app.cli import accounts, database, recommend, transfer
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="film-library")
 def main() -> None:
-    """Load and look after the film library's database.
+    """Load and maintain the film library's database.
 
-    The database is named by FILM_LIBRARY_MONGODB_URI (or FILM_LIBRARY_MONGODB_URI_FILE, a file that holds the URI) and
+    The database is set by FILM_LIBRARY_MONGODB_URI (or FILM_LIBRARY_MONGODB_URI_FILE, a file that holds the URI) and
     FILM_LIBRARY_DATABASE (default: movie_library).
     """
-    # An operator's kill, or systemd's stop, ends a load as cleanly as Ctrl-C does.
+    # SIGTERM (kill, systemd) ends a load as cleanly as Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
 
 

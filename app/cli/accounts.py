@@ -12,17 +12,17 @@ from app.db.core import SUPERADMIN, ValidationFailed
 
 @click.command("create-admin")
 @click.argument("name")
-@click.option("--superadmin", is_flag=True, help="Also may bulk-delete, and make other admins.")
+@click.option("--superadmin", is_flag=True, help="May also delete in bulk and create other admins.")
 @click.option(
     "--password-file",
     type=click.File("r", encoding="utf-8"),
     help="Read the password from this file's first line, or from standard input for -.  [default: ask on the terminal]",
 )
 def create_admin(name: str, superadmin: bool, password_file: IO[str] | None) -> None:
-    """Make sure that there is an administrator called NAME.
+    """Ensure that an administrator NAME exists.
 
-    An account that exists keeps its password unless a password file is given, and is never lowered in rank. Says
-    "unchanged" when there was nothing to do.
+    An existing account keeps its password unless a password file is given, and is never demoted. Prints "unchanged"
+    if there was nothing to do.
     """
     with database():
         try:

@@ -1,4 +1,4 @@
-"""The database as a whole: indexes, the sample catalogue, what there is."""
+"""Commands for the database: indexes, the sample catalogue, status."""
 
 import json
 from pathlib import Path
@@ -19,10 +19,10 @@ from app.progress import Progress
 
 @click.command("init-db")
 def init_db() -> None:
-    """Make the validators and indexes that are missing or outdated; says "unchanged" when none are.
+    """Create missing or outdated validators and indexes; prints "unchanged" if there are none.
 
-    Also makes what searches look things up in where there is nothing yet, and gives up the ids that an import claimed
-    for films which never came.
+    Also builds the collections that searches use if they are missing, and releases ids that an interrupted import
+    claimed.
     """
     with database():
         made = [f"validator {name}" for name in install_validators()]
@@ -48,8 +48,7 @@ def init_db() -> None:
 def load_sample(source: Path | None) -> None:
     """Load the sample catalogue: 17,472 films with directors, writers and casts.
 
-    Films and credits that are there already stay as they are, so a second run changes nothing, and completes a first
-    one that was interrupted.
+    Existing films and credits stay as they are, so a second run changes nothing, or completes an interrupted one.
     """
     with database():
         catalogue = sample.Sample(source or sample.find_source())
@@ -71,11 +70,11 @@ def _progress(name: str, expected: int) -> Any:
 
 
 @click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Output for programs.")
 def show_status(as_json: bool) -> None:
-    """Say what the database is and what it holds; exit code 1 when it doesn't answer."""
+    """Show the database's version, deployment and contents; exit code 1 if it doesn't answer."""
     with database():
-        ping()  # answers or fails in two seconds, where other commands wait for an election to end
+        ping()  # answers or fails within two seconds; other commands wait for elections
         report: dict[str, Any] = status.report()
     if as_json:
         click.echo(json.dumps(report))

@@ -1,4 +1,4 @@
-"""Computing in the background what the user app goes by."""
+"""The command that computes recommendations in the background."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ from app.progress import Progress
 
 
 @click.command("recommend")
-@click.option("--force", is_flag=True, help="Compute even if likes and genres are what they were the last time.")
+@click.option("--force", is_flag=True, help="Compute even if likes and genres are unchanged.")
 def recommend(force: bool) -> None:
     """Compute which films go together, from what people like.
 
-    Also brings what search and the pickers look things up in up to date, and forgets likes of films and accounts that
-    are no more. The user app goes by the earlier result until the new one is complete. Says "unchanged" when there was
-    nothing to do. Never runs twice at once: a second leaves the work to the first, says so, and ends with 75, "try
-    again": the first may have died, and then keeps others out for up to an hour.
+    Also updates the collections that search and pickers use, and removes likes of deleted films and accounts. The user
+    app uses the previous result until the new one is complete. Prints "unchanged" if there was nothing to do. Never
+    runs twice at once: a second run exits with code 75 ("try again"). If the first has died, its lease blocks others
+    for up to an hour.
     """
     done: list[str] = []
     failed: DatabaseError | None = None
@@ -28,7 +28,7 @@ def recommend(force: bool) -> None:
     with database():
         try:
             with neighbour_lists.alone() as writer:
-                failed = _look_up(done)  # neighbours don't depend on it
+                failed = _look_up(done)  # neighbours don't need it
                 if swept := stray_likes.sweep(writer.renew):
                     done.append(f"likes of films and accounts that are no more: {swept:,} removed")
                 learned = learning.learn(writer, _progress, force=force)
@@ -45,7 +45,7 @@ def recommend(force: bool) -> None:
 
 
 def _look_up(done: list[str]) -> DatabaseError | None:
-    """Bring up to date what things are looked up in, and add to `done` if that changed any; what went wrong, if so."""
+    """Update the derived collections and add to `done` if anything changed; returns the error, if any."""
     try:
         if changed := derived.refresh():
             done.append(f"words, people and values to choose from: {changed:,} brought up to date")

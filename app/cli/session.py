@@ -1,4 +1,4 @@
-"""What every command does with the database: connect, and end with one clear sentence when something goes wrong."""
+"""Shared by all commands: connecting to the database, and turning errors into a clear message."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from app.db.records import Counts, LoadStopped
 from app.settings import SettingError
 
 FAILED, REJECTED, INTERRUPTED = 1, 3, 130
-UNCHANGED = "unchanged"  # the last line when there was nothing to do, which the deployment looks for
+UNCHANGED = "unchanged"  # the last line if nothing changed; the deployment looks for it
 
 
 @contextmanager
 def database() -> Iterator[None]:
-    """Connected; what goes wrong ends the command with one clear sentence."""
+    """Connect for the command; errors end it with a clear message."""
     try:
         connect(DatabaseConfig.from_env(application="film-library-cli"))
         yield
@@ -34,7 +34,7 @@ def database() -> Iterator[None]:
 
 
 def stopped(error: LoadStopped, advice: str) -> click.exceptions.Exit:
-    """Say what a load that ended early has done and how to go on; returns the end of the command."""
+    """Report what an interrupted load has done and how to continue; returns the exception that ends the command."""
     click.echo(f"Stopped: {error}. Until then {summary(error.counts)}.", err=True)
     try:
         counts = ", ".join(f"{count:,} {name}" for name, count in status.count_documents().items() if count)
@@ -46,11 +46,11 @@ def stopped(error: LoadStopped, advice: str) -> click.exceptions.Exit:
 
 
 def summary(counts: Counts) -> str:
-    """What became of a load's documents, in words."""
+    """A load's result in words."""
     return f"{counts.inserted:,} inserted, {counts.existing:,} already there, {counts.rejected:,} rejected"
 
 
 def end(rejected: int) -> None:
-    """End the command, with REJECTED when there was anything to correct."""
+    """End the command, with exit code REJECTED if records were rejected."""
     if rejected:
         raise click.exceptions.Exit(REJECTED)

@@ -1,4 +1,4 @@
-"""Files in and out."""
+"""Commands that import and export files."""
 
 import itertools
 import os
@@ -25,23 +25,23 @@ SHOWN_REJECTS = 20  # on the terminal; all of them are in the rejects file
 @click.option(
     "--collection",
     type=click.Choice(imports.IMPORTABLE),
-    help="What the files hold.  [default: seen from the fields of the first records]",
+    help="The files' collection.  [default: guessed from the first records' fields]",
 )
-@click.option("--strict", is_flag=True, help="Stop at the first record that can't be taken.")
-@click.option("--skip", type=click.IntRange(0), default=0, help="Leave out the first records of the first file.")
+@click.option("--strict", is_flag=True, help="Stop at the first rejected record.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Skip the first records of the first file.")
 @click.option(
     "--rejects",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The directory for rejects files.  [default: that of the file]",
+    help="The directory for rejects files.  [default: the file's]",
 )
 def import_files(
     files: tuple[Path, ...], collection: str | None, strict: bool, skip: int, rejects: Path | None
 ) -> None:
-    """Load films, credits or interactions from JSON arrays, JSON lines or CSV files (UTF-8), also packed (.gz).
+    """Import films, credits or likes from JSON arrays, JSON lines or CSV files (UTF-8), optionally gzipped.
 
-    Kaggle's titles.csv and credits.csv can be given as they are, films before credits. Records that are there already
-    stay as they are. One that isn't taken is reported with file, line, field and reason and kept in a rejects file,
-    which can be corrected and imported; the exit code is then 3.
+    Kaggle's titles.csv and credits.csv work as they are, films before credits. Existing records stay unchanged.
+    Rejected ones are reported with file, line, field and reason and written to a rejects file, which can be corrected
+    and imported; the exit code is then 3.
     """
     rejected = 0
     with database():
@@ -74,13 +74,13 @@ def _import_file(path: Path, collection: str | None, strict: bool, skip: int, di
 def _advice(error: LoadStopped, files: Sequence[Path]) -> str:
     rest, settled = shlex.join(map(str, files)), error.settled.documents
     first = "correct the file first; then " if isinstance(error.__cause__, FileUnreadable) else ""
-    if not settled:  # nothing to leave out
+    if not settled:  # nothing to skip
         return f"{first}go on with the same options and {rest}"
     return f"{first}go on with the same options and --skip {settled} {rest}; without --skip all is looked at again."
 
 
 class _RejectReport:
-    """Shows the first reasons, and how many more there were."""
+    """Shows the first reasons, and the number of further ones."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -100,7 +100,7 @@ class _RejectReport:
 
 @contextmanager
 def _rejects_files(path: Path, directory: Path | None) -> Iterator[RejectsFiles]:
-    """Files beside the one that is imported, by names that nothing has: an earlier one may be half corrected."""
+    """Rejects files with unused names: an earlier one may be half corrected."""
     name = f"{Path(path.name.removesuffix('.gz')).stem}.rejects"
     places = ((directory or path.parent) / f"{name}{number}" for number in itertools.chain([""], itertools.count(2)))
     base = next(
@@ -131,17 +131,17 @@ def _rejects_files(path: Path, directory: Path | None) -> Iterator[RejectsFiles]
     "conditions",
     multiple=True,
     metavar='"FIELD OPERATOR VALUE"',
-    help=f"Only records that meet this and all other conditions; operators: {', '.join(OPERATORS)}.",
+    help=f"Only records that meet all conditions; operators: {', '.join(OPERATORS)}.",
 )
-@click.option("--format", "form", type=click.Choice(list(exports.MEDIA_TYPES)), help="[default: jsonl, or as -o says]")
+@click.option("--format", "form", type=click.Choice(list(exports.MEDIA_TYPES)), help="[default: jsonl, or as OUTPUT]")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: standard output]"
 )
 def export_records(collection: str, conditions: tuple[str, ...], form: str | None, output: Path | None) -> None:
-    """Write the records of COLLECTION, in the order of their ids, as JSON lines or CSV.
+    """Write the records of COLLECTION by id, as JSON lines or CSV.
 
-    The file can be imported again. Text that a spreadsheet would run as a formula has a single quote before it, which
-    an import takes off. OUTPUT appears, or is replaced, when it is complete.
+    The file can be imported again. Text that a spreadsheet would run as a formula gets a single quote in front, which
+    an import removes. OUTPUT is only created or replaced when complete.
     """
     form = form or ("csv" if output and output.suffix.lower() == ".csv" else "jsonl")
     with database(), _complete_file(output) as file:
@@ -158,7 +158,7 @@ def _condition(text: str) -> Condition:
 
 @contextmanager
 def _complete_file(path: Path | None) -> Iterator[TextIO]:
-    """A file that takes its name when all is in it; without a name, standard output."""
+    """A file that gets its name when it is complete; without a name, standard output."""
     if path is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper
         yield sys.stdout

@@ -1,9 +1,9 @@
-"""The operations on records that both apps use, by the names of the original design.
+"""The operations on records that both apps use, under the names of the original design.
 
 This is the first published API: it stays importable as `app.db.operations`, whatever packages are behind it.
 
-Every name and value that comes in is checked against the model before it becomes part of a query. A value goes through
-its field's converter, which takes no dictionary: {"$ne": null} is an error here and never an operator.
+Every name and value is checked against the model before it becomes part of a query. Values pass their field's
+converter, which refuses dictionaries: {"$ne": null} is an error here and never an operator.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,19 +69,19 @@ __all__ = [
     "version",
 ]
 
-# Written by app.db.accounts only, which knows about passwords.
+# Only app.db.accounts writes these, as it handles passwords.
 _READ_ONLY = {"users"}
 
 
 def get_keys(collection: str) -> list[str]:
-    """The names of a collection's fields in order, without the private ones. Raises BadQuery."""
+    """The names of a collection's fields in order, without private ones. Raises BadQuery."""
     model = get_model(collection)
     return [name for name in fields_of(model) if name not in model.private]
 
 
 @driver_errors()
 def check_admin_status(username: str) -> int:
-    """0 for a user (or nobody), 1 for an admin, 2 for a superadmin. Raises BadQuery when the name is no string."""
+    """0 for a user or unknown name, 1 for an admin, 2 for a superadmin. Raises BadQuery if the name is no string."""
     if not isinstance(username, str):
         raise BadQuery("a user name is a string")
     user = User.objects(username=username.strip().lower()).only("admin_status").first()
@@ -96,7 +96,7 @@ def find_document(collection: str, document_id: str) -> Row:
 
 @driver_errors()
 def count_dependents(collection: str, document_id: str) -> dict[str, int]:
-    """What hangs on a document: how many of which collection point at it; only those that do. Raises BadQuery."""
+    """The number of a document's dependents by collection, without zeros. Raises BadQuery."""
     return documents.count_dependents(collection, converted_id(collection, document_id))
 
 
@@ -112,10 +112,10 @@ def list_documents(
     conditions: Sequence[Condition] = (),
     skip: int = 0,
 ) -> list[Row]:
-    """Documents that meet every condition: field `f` stands to `filter_by[f]` as `filter_op[f]` says ("eq" by default).
+    """Documents that meet every condition: field `f` compared with `filter_by[f]` by `filter_op[f]` (default: "eq").
 
-    `conditions` are more of them, also several for one field. `sort_direction` is 1 or -1.
-    Skipping takes time in proportion; `app.db.core.list_page` pages without. Raises BadQuery.
+    `conditions` are further ones, also several for the same field. `sort_direction` is 1 or -1.
+    Skipping takes time in proportion to `skip`; `app.db.core.list_page` pages without. Raises BadQuery.
     """
     keys = get_keys(collection)
     check_limit(limit)
@@ -131,9 +131,9 @@ def list_documents(
 
 @driver_errors()
 def insert_one(collection: str, document: Mapping[str, Any], *, actor: Actor | None = None) -> str:
-    """Add a document and return its `_id`, made up for a film that brings none; `actor` puts it into the audit log.
+    """Add a document and return its `_id`, generated for a film without one; with `actor` it is logged.
 
-    Raises ValidationFailed (also when what it refers to doesn't exist), Duplicate, BadQuery.
+    Raises ValidationFailed (also when it refers to a missing document), Duplicate, BadQuery.
     """
     _check_writable(collection)
     given = dict(document)
@@ -152,14 +152,14 @@ def insert_one(collection: str, document: Mapping[str, Any], *, actor: Actor | N
 
 
 def insert_credit(credit: Mapping[str, Any], *, actor: Actor | None = None) -> str:
-    """Add a credit to a film that exists; a missing person_id is derived from the name. As `insert_one`."""
+    """Add a credit to an existing film; a missing person_id is derived from the name. As `insert_one`."""
     return insert_one("credits", credit, actor=actor)
 
 
 def insert_documents(collection: str, items: Iterable[Mapping[str, Any]]) -> tuple[Counts, list[Reject]]:
-    """Add many documents, leaving alone those that exist; a Reject's `line` is the position, from 1.
+    """Add many documents, skipping existing ones; a Reject's `line` is the position, from 1.
 
-    Raises LoadStopped when the database fails on the way, BadQuery.
+    Raises LoadStopped when the database fails, BadQuery.
     """
     _check_writable(collection)
     rejects: list[Reject] = []
@@ -181,11 +181,11 @@ def update_document(
     actor: Actor | None = None,
     version: str | None = None,
 ) -> Row:
-    """Change fields of a document (None or "" removes one) and return it; `actor` puts it into the audit log.
+    """Change fields of a document (None or "" removes one) and return it; with `actor` it is logged.
 
-    `version` is that of the document as it was read: Conflict is raised when it isn't that any more. Without, the
-    changes are made to whatever it is now. Raises NotFound, BadQuery, Duplicate, ValidationFailed: also for `_id`, and
-    for a credit's film, which can't be changed.
+    `version` is the version that was read: Conflict is raised if it has changed. Without it, the changes are made in
+    any case. Raises NotFound, BadQuery, Duplicate, ValidationFailed (also for `_id` and a credit's film, which can't be
+    changed).
     """
     _check_writable(collection)
     model = get_model(collection)
@@ -208,7 +208,7 @@ def update_document(
 
 @driver_errors()
 def update_one(collection: str, filter_by: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
-    """Change the first document whose fields equal `filter_by`; whether there was one. As `update_document`."""
+    """Change the first document whose fields equal `filter_by`; returns whether there was one. As `update_document`."""
     if not filter_by:
         raise BadQuery("say which document to change")
     found = get_collection(collection).find_one(
@@ -229,10 +229,10 @@ def delete_document(
     actor: Actor | None = None,
     version: str | None = None,
 ) -> bool:
-    """Delete a document; whether it was there. `actor` puts it into the audit log.
+    """Delete a document; returns whether it existed. With `actor` it is logged.
 
-    Raises Referenced when others point at it, unless `cascade` says to delete those too, Conflict when it isn't the
-    `version` given any more, and BadQuery.
+    Raises Referenced when it has dependents, unless `cascade` deletes those too, Conflict when it is no longer the
+    given `version`, and BadQuery.
     """
     _check_writable(collection)
 
@@ -259,7 +259,7 @@ def delete_document(
 
 
 def _credits_of(session: ClientSession, collection: str, row: Row) -> list[Row]:
-    """{person_id, name} of each credit of a film, which goes with it."""
+    """{person_id, name} of a film's credits, which are deleted with it."""
     if get_model(collection) is not Movie:
         return []
     found = get_collection("credits").find({"movie_id": row["_id"]}, {"person_id": 1, "name": 1}, session=session)
@@ -269,7 +269,7 @@ def _credits_of(session: ClientSession, collection: str, row: Row) -> list[Row]:
 def delete_documents(
     collection: str, document_ids: Iterable[str], *, cascade: bool = False, actor: Actor | None = None
 ) -> int:
-    """Delete several documents, at most MAX_LIMIT; returns how many were there. As `delete_document`."""
+    """Delete several documents, at most MAX_LIMIT; returns how many existed. As `delete_document`."""
     ids = list(document_ids)
     if len(ids) > MAX_LIMIT:
         raise BadQuery(f"at most {MAX_LIMIT} at a time")

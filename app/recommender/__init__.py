@@ -1,1 +1,1 @@
-"""What goes with what, as plain calculations: arrays and values go in and come out. `app.db` reads and keeps them."""
+"""Recommendations as pure calculations on arrays and values; `app.db` reads and stores them."""

@@ -1,6 +1,6 @@
-"""How alike two films are by what they are: who made them, who plays in them, genres, countries and time.
+"""Content similarity of two films: makers, cast, genres, countries and time.
 
-It needs nobody's likes, so it reaches the films that nobody has liked yet.
+It needs no likes, so it covers films that nobody has liked yet.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from typing import Literal
 
 Kind = Literal["director", "cast", "genre", "writer"]
 
-# What each trait in common is worth. A shared director says most, and of a cast of hundreds two are as good as ten. The
-# proportions are a judgement; they are measured as a whole (docs/recommendations.md).
+# The weight of each shared trait. A shared director says most, and two shared actors say as much as ten. The
+# proportions are a judgement; only their combination is measured (docs/recommendations.md).
 DIRECTOR, WRITER, ACTOR, GENRES, COUNTRY, YEARS = 1.0, 0.4, 0.4, 0.8, 0.1, 0.2
 MOST_ACTORS = 2
-FADING_YEARS = 20  # films this far apart have no time in common any more
+FADING_YEARS = 20  # films this far apart share no time
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two films are (0 and up), and the traits that contribute most, of those that can be named.
+    """The similarity of two films (0 and up), and the traits that contribute most, among those that can be named.
 
-    `kind` says what these are and `shared` which people or genres; it is None, and nothing shared, for films that have
-    at most their country or their time in common.
+    `kind` is the kind of these traits, `shared` the people or genres; None and empty for films that share at most
+    country or time.
     """
 
     score: float
@@ -42,7 +42,7 @@ class Likeness:
 
     @property
     def people(self) -> frozenset[str]:
-        """The ids of the people in `shared`: none where these are genres."""
+        """The ids of the people in `shared`; none if these are genres."""
         return frozenset() if self.kind == "genre" else self.shared
 
 
@@ -64,7 +64,7 @@ def likeness(one: Features, other: Features) -> Likeness:
 
 
 def _nearness(one: Features, other: Features) -> float:
-    """1 for films of one year, falling to 0 for those FADING_YEARS apart."""
+    """1 for films of the same year, falling to 0 at FADING_YEARS apart."""
     if one.year is None or other.year is None:
         return 0.0
     return max(0.0, 1 - abs(one.year - other.year) / FADING_YEARS)

@@ -1,4 +1,4 @@
-"""A list that is good as a whole: the best first, but not all of one kind."""
+"""Diverse lists: the best first, but not all of one kind."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -9,10 +9,10 @@ PENALTY = 2.0
 
 
 def diverse(items: Sequence[tuple[float, Collection[str]]], limit: int) -> list[int]:
-    """Positions of up to `limit` items, each a score and its genres, in the order in which they are chosen.
+    """Positions of up to `limit` items, each a score and its genres, in order of choice.
 
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next one has the highest score less PENALTY
-    times the share of those chosen that have its genres, as the mean over them.
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next item maximizes its score minus
+    PENALTY times the share of chosen items that have its genres, averaged over them.
     """
     chosen: list[int] = []
     shown: Counter[str] = Counter()
@@ -32,10 +32,10 @@ def diverse(items: Sequence[tuple[float, Collection[str]]], limit: int) -> list[
 
 
 def in_turns(items: Sequence[tuple[Hashable, Mapping[Any, int]]], limit: int) -> list[int]:
-    """Positions of up to `limit` items, each a group and labels, in the order in which they are chosen.
+    """Positions of up to `limit` items, each a group and labels, in order of choice.
 
-    The groups take turns, the one of the first item first, each with its first item that may still be chosen: a label
-    comes with the number of chosen ones that may have it.
+    Groups take turns, starting with the first item's, each with its next allowed item: every label has a maximum number
+    of chosen items.
     """
     groups: dict[Hashable, list[int]] = {}
     for position, (group, _) in enumerate(items):
@@ -45,7 +45,7 @@ def in_turns(items: Sequence[tuple[Hashable, Mapping[Any, int]]], limit: int) ->
     shown: Counter[Hashable] = Counter()
     while waiting and len(chosen) < limit:
         for left in list(waiting):
-            # What is passed over is so for good: its labels won't have been seen less often later.
+            # A skipped item stays skipped: the counts of its labels only grow.
             for position in left:
                 labels = items[position][1]
                 if all(shown[label] < most for label, most in labels.items()):

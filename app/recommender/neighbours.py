@@ -1,19 +1,19 @@
 """Item-to-item cosine with shrinkage: which films go with each film, and how popular all are.
 
-From who likes what, and of which genres films are.
+Computed from likes and the films' genres.
 
-A user u with n_u likes counts w_u = n_u^-DAMPING (scaled to a mean of 1): what somebody likes who likes nearly all says
-little. With c_i the sum of w over those who like film i, c_ij over those who like both, N over all:
+A user u with n_u likes has weight w_u = n_u^-DAMPING (scaled to a mean of 1): the likes of somebody who likes nearly
+everything say little. With c_i the sum of w over those who like film i, c_ij over those who like both, N over all:
 
     cosine(i, j) = c_ij / sqrt((c_i + s) (c_j + s))   shrunk towards 0 by s where likes are few
-    prior(j)     = c_j / sqrt((c_j + s) N)            the same to a film that everybody likes: popularity
+    prior(j)     = c_j / sqrt((c_j + s) N)            the cosine to a film that everybody likes: popularity
     weight(i, j) = cosine(i, j) + GENRES J(i, j) prior(j)
 
-J is Jaccard's index: the genres that both have, of those that one of them has. So a popular film counts for more to
-whoever likes films of its genres. A weight is what liking i says about j, and not the same the other way.
+J is Jaccard's index: shared genres over all genres of the two. So a popular film counts more for people who like films
+of its genres. A weight is what liking i says about j; it isn't symmetric.
 
-Cosine with shrinkage: Sarwar et al., WWW 2001; Bell and Koren, ICDM 2007. What it is worth beside popularity, plain
-cosine, EASE and iALS is measured by `make bench-recommend`; docs/recommendations.md has the results.
+Cosine with shrinkage: Sarwar et al., WWW 2001; Bell and Koren, ICDM 2007. `make bench-recommend` compares it with
+popularity, plain cosine, EASE and iALS; docs/recommendations.md has the results.
 """
 
 from collections.abc import Iterator
@@ -29,29 +29,29 @@ Flags = NDArray[np.bool_]
 
 DAMPING = 0.25
 SHRINKAGE = 10.0  # s, in likes
-GENRES = 0.2  # what all genres in common are worth, in priors
-# Two films that a single person likes tell about that person, not about the films, and nobody else's business.
+GENRES = 0.2  # the weight of sharing all genres, in priors
+# A pair liked by a single person says something about that person, not about the films, and would disclose it.
 LEAST_COMMON = 2  # users who like both
-LEAST_LIKES = 3  # of a film that is to have neighbours, or be one
-MOST_LIKES = 2_000  # of a user: more is no taste but a program, and each like is paired with all the others
+LEAST_LIKES = 3  # of a film that has neighbours or is one
+MOST_LIKES = 2_000  # of a user: more are a bot's, and each like is paired with all others
 MOST_NEIGHBOURS = 1_000  # of a film
-# Pairs are sorted where films are so many times more, and else counted in an array of all films, made for each film. At
-# about this both take the same time.
+# A film's pairs are sorted if films are so many times more numerous, otherwise counted in an array of all films. At
+# about this ratio both take the same time.
 SORTED_BELOW = 60
-FORMULAS = 2  # a number for how it is calculated; another one makes what was calculated before outdated
+FORMULAS = 2  # of the method; increase it to make earlier results outdated
 
 
 def method() -> str:
-    """All that results depend on but the likes: they are outdated when it is another text."""
+    """Everything that results depend on besides the data; a different text makes them outdated."""
     return f"{FORMULAS} {DAMPING} {SHRINKAGE} {GENRES} {LEAST_COMMON} {LEAST_LIKES} {MOST_LIKES} {MOST_NEIGHBOURS}"
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """All films that have some, the most liked first: their places in this order stand for them here.
+    """The films that have neighbours, most liked first, identified by their place in this order.
 
-    `films` are their numbers as they came in; `priors` is of the same length. `rows` has for each the places of its
-    neighbours in ascending order, and their weights; each row is computed when it is its turn.
+    `films` are their input numbers; `priors` has the same length. `rows` yields for each the places of its neighbours
+    in ascending order, and their weights; each row is computed when it is consumed.
     """
 
     films: Numbers
@@ -69,12 +69,11 @@ def neighbours(
     genre_weight: float = GENRES,
     most: int = MOST_NEIGHBOURS,
 ) -> Neighbours:
-    """From the pairs of a user and a film that this user likes, each pair once, numbered from 0 in any order.
+    """Compute neighbours from likes: unique pairs of user and film, numbered from 0 in any order.
 
-    `genres` (films x genres) says which film is of which, if known.
-    Memory is 40 bytes a like, and for each film three times as many bytes as there are genres. Time grows with the sum
-    of the squares of the users' numbers of likes: these are the pairs of films. Those of each film are sorted or,
-    where they are many, counted in an array of all films.
+    `genres` (films x genres) says which films have which genre, if known.
+    Memory is 40 bytes per like, and 3 bytes per film and genre. Time grows with the number of film pairs: the sum of
+    the squares of the users' numbers of likes.
     """
     users, films = _kept(users, films)
     likes = np.bincount(users)
@@ -107,7 +106,7 @@ def neighbours(
 
 
 def _kept(users: Numbers, films: Numbers) -> tuple[Numbers, Numbers]:
-    """Without users who like too many films, then without films that too few of the others like."""
+    """Drop users who like too many films, then films that too few of the others like."""
     if not len(users):
         return users, films
     of_users = np.bincount(users)[users] <= MOST_LIKES
@@ -119,10 +118,10 @@ def _kept(users: Numbers, films: Numbers) -> tuple[Numbers, Numbers]:
 
 
 class _Jaccard:
-    """How alike films are by their genres."""
+    """The similarity of films by genres."""
 
     def __init__(self, genres: Flags) -> None:
-        self._has = np.ascontiguousarray(genres.T)  # by genre: a film has few of them
+        self._has = np.ascontiguousarray(genres.T)  # by genre, as a film has few of them
         self._count = genres.sum(axis=1)
 
     def among(self, film: int, places: NDArray[Any]) -> NDArray[np.float64]:
@@ -133,7 +132,7 @@ class _Jaccard:
 
 
 class _Matrix:
-    """Likes by user and by film, as two compressed sparse rows: numpy is all that the hosts have."""
+    """Likes by user and by film, as two compressed sparse matrices; the hosts have numpy but not SciPy."""
 
     def __init__(self, users: Numbers, places: Numbers, weights: NDArray[np.float64]) -> None:
         self._weights = weights
@@ -144,12 +143,12 @@ class _Matrix:
         self._film_starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=self._films))])
 
     def common(self, film: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Places of films in ascending order, how many like each among those who like this one, and the sum of their
-        weights: of all that anybody of these likes, and maybe others.
+        """The places of co-liked films in ascending order, the number of users who like both, and the sum of their
+        weights; may include other films.
         """
         users = self._of_film[self._film_starts[film] : self._film_starts[film + 1]]
         starts, lengths = self._user_starts[users], np.diff(self._user_starts)[users]
-        # The positions of all these users' likes: from each one's start onwards, without a loop over them.
+        # The positions of all these users' likes, without a loop over users.
         ends = np.cumsum(lengths)
         positions = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
         places = self._of_user[positions]

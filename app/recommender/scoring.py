@@ -1,4 +1,4 @@
-"""From the films that somebody likes to those that they may like."""
+"""Scores films for a user from the films that they like."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from app.recommender.neighbours import Numbers, Weights
 
-# As if everybody had begun by liking, so many times, a film that everybody likes. With few likes of their own the
-# popular films win, and give way to their neighbours as likes are added.
+# As if everybody had liked, so many times, a film that everybody likes. With few likes popular films win; more likes
+# give their neighbours more weight.
 PRIOR = 0.6
 
 
@@ -22,20 +22,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Scored:
-    """A film by its place, and what its score is made of: what its being popular adds, and what liked films do."""
+    """A film by place, and its score's parts: from popularity, and from liked films."""
 
     place: int
     popularity: float
     parts: dict[str, float]
 
     def carriers(self) -> list[str]:
-        """The liked films that add anything, most first; none where popularity says more than they do."""
+        """The liked films that contribute, most first; none if popularity contributes more."""
         adding = sorted(self.parts, key=lambda film: -self.parts[film])
         return adding if sum(self.parts.values()) > self.popularity else []
 
 
 def scores(liked: Iterable[Row], priors: Weights, prior: float = PRIOR) -> Weights:
-    """The score of every film, by place: `prior` times its own prior, and the weights that liked films have to it."""
+    """The score of every film, by place: a multiple of its prior, plus the weights of liked films to it."""
     found: Weights = priors * np.float32(prior)
     for row in liked:
         found[row.places] += row.weights
@@ -43,7 +43,7 @@ def scores(liked: Iterable[Row], priors: Weights, prior: float = PRIOR) -> Weigh
 
 
 def best(liked: Mapping[str, Row], priors: Weights, excluded: Iterable[int], limit: int) -> list[Scored]:
-    """The `limit` films that score highest, without those at the places `excluded`, best first."""
+    """The `limit` films with the highest scores, best first, without the places in `excluded`."""
     found = scores(liked.values(), priors)
     found[list(excluded)] = -np.inf
     top = np.argsort(-found, kind="stable")[:limit]

@@ -1,7 +1,7 @@
-"""Figures of the whole library for the dashboard: counted in the background, kept in the database.
+"""The library's figures for the dashboard: counted in the background, stored in the database.
 
-Counting a million films takes seconds, so a page shows what was counted last and says when that was. Whoever finds the
-figures old counts anew; a lease sees to it that nobody else does so meanwhile, in whatever process or on whatever host.
+Counting a million films takes seconds, so a page shows the last figures and their time. A process that finds them old
+counts again; a lease prevents other processes and hosts from doing so at the same time.
 """
 
 import time
@@ -18,13 +18,13 @@ NAME = "figures"
 LIBRARY = "library"  # _id of the one document: {at, seconds, values, fresh_until, busy_until, failed_at}
 
 FRESH = timedelta(minutes=5)
-LARGEST_SHARE = 0.05  # of the time that counting may go on while people look: a long count makes figures last longer
+LARGEST_SHARE = 0.05  # of the time may go into counting while people look: slow counts stay fresh longer
 COUNT_TIMEOUT_S = 300.0
-# Longer than the count may take. A count that failed, or whose process died, is tried again when it is over.
+# Longer than a count may take. After a failure or a process's death the next count waits for it to expire.
 LEASE = timedelta(seconds=COUNT_TIMEOUT_S + 60)
 
 Unit = Literal["day", "month"]
-PERIODS: dict[Unit, int] = {"day": 30, "month": 24}  # how far back, the present one included
+PERIODS: dict[Unit, int] = {"day": 30, "month": 24}  # how far back, including the current one
 MOST_LIKED = 10
 TERMS = 15
 
@@ -33,7 +33,7 @@ Counts = list[tuple[Any, int]]  # (what, how many of it)
 
 @dataclass(frozen=True)
 class OverTime:
-    """Counts by the beginning of each period (UTC), without gaps, oldest first."""
+    """Counts by start of period (UTC), without gaps, oldest first."""
 
     sign_ups: Counts
     likes: Counts
@@ -42,13 +42,13 @@ class OverTime:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was counted. None as a year, a genre or a type stands for the films that have none."""
+    """The figures. A year, genre or type of None stands for films without one."""
 
     films: int
     years: Counts
     genres: Counts
     types: Counts
-    most_liked: list[Row]  # {_id, title, likes}; title is None for a film that is gone
+    most_liked: list[Row]  # {_id, title, likes}; title is None for a deleted film
     seen_today: int  # users with a log-in session used in the last 24 hours, or 7 days
     seen_this_week: int
     over_time: dict[Unit, OverTime]
@@ -57,7 +57,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Counted:
-    """The figures of `at` (None before the first count), which took `seconds`; and how the next count is doing."""
+    """The figures at time `at` (None before the first count), which took `seconds`, and the state of the next count."""
 
     figures: Figures | None = None
     at: datetime | None = None
@@ -68,13 +68,13 @@ class Counted:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to count anew."""
+        """Whether it is time to count again."""
         return not self.fresh and not self.busy and self.failed_at is None
 
 
 @driver_errors()
 def current() -> Counted:
-    """What was counted last."""
+    """The last figures."""
     row = get_collection(NAME).find_one({"_id": LIBRARY}) or {}
     leased = row.get("busy_until") is not None and row["busy_until"] > now()
     failed_at = row.get("failed_at") if leased else None
@@ -90,7 +90,7 @@ def current() -> Counted:
 
 @driver_errors()
 def refresh() -> bool:
-    """Count anew and keep the result; False when the figures are fresh, or somebody else is counting them.
+    """Count and store the figures; False if they are fresh or being counted already.
 
     Raises DatabaseError when counting fails, or takes longer than COUNT_TIMEOUT_S.
     """
@@ -113,13 +113,13 @@ def refresh() -> bool:
 
 
 def _take(lease: datetime) -> bool:
-    """Take the lease, unless it is taken or there is nothing to do."""
+    """Take the lease; False if it is taken or the figures are fresh."""
     moment = now()
     free = {name: {"$not": {"$gt": moment}} for name in ("busy_until", "fresh_until")}
     change = {"$set": {"busy_until": lease}, "$unset": {"failed_at": 1}}
     try:
         get_collection(NAME).update_one({"_id": LIBRARY, **free}, change, upsert=True)
-    except DuplicateKeyError:  # the document is there, and not as `free` says
+    except DuplicateKeyError:  # the document exists but isn't `free`
         return False
     return True
 
@@ -150,7 +150,7 @@ def _count() -> Figures:
 
 
 def _by(collection: str, name: str, *, unwind: bool = False) -> Counts:
-    """How many documents have each value of a field, most first; of a list's items each counts."""
+    """The number of documents for each value of a field, most first; each item of a list counts."""
     stages: list[Row] = [{"$project": {name: 1}}]
     if unwind:
         stages.append({"$unwind": {"path": f"${name}", "preserveNullAndEmptyArrays": True}})
@@ -173,7 +173,7 @@ def _most_liked() -> list[Row]:
 
 
 def _seen_since(moment: datetime) -> int:
-    """Users of the user app; its sessions are written to at most once a minute each (app.db.accounts.sessions)."""
+    """Users of the user app seen since; `seen_at` is updated at most once a minute (app.db.accounts.sessions)."""
     rows = _aggregate(
         "sessions", [{"$match": {"seen_at": {"$gte": moment}}}, {"$group": {"_id": "$user_id"}}, {"$count": "users"}]
     )
@@ -202,7 +202,7 @@ def _over_time(unit: Unit, moment: datetime) -> OverTime:
 
 
 def period_starts(unit: Unit, moment: datetime) -> list[datetime]:
-    """The beginnings of the last PERIODS[unit] days or months (UTC), the one of `moment` last."""
+    """The starts of the last PERIODS[unit] days or months (UTC), up to that of `moment`."""
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     backwards = range(PERIODS[unit] - 1, -1, -1)
     if unit == "day":

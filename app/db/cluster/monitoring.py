@@ -1,7 +1,7 @@
-"""How the cluster is: every process asked by itself, past the router, as the MongoDB user `monitor`.
+"""Monitoring the cluster: asks every process directly, not through the router, as the MongoDB user `monitor`.
 
-The apps' own users can't see any of this, and a member that the router has given up is the one that matters. All
-processes are asked at the same time and none is waited for longer than TIMEOUT_S.
+The apps' own users lack the rights, and the members that the router can't reach matter most. All processes are asked
+concurrently, with a timeout of TIMEOUT_S.
 """
 
 import threading
@@ -26,7 +26,7 @@ TIMEOUT_S = 2.0
 MAX_THREADS = 16
 _AUTHENTICATION_FAILED = 18
 
-ROUTER, CONFIG = "router", "config"  # groups that are no shards
+ROUTER, CONFIG = "router", "config"  # groups other than shards
 NO_ANSWER = "no answer"
 LOG_IN_REFUSED = "refuses the monitor's log-in"
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shard:
-    """What a replica set holds of the library, by the word of one member; bytes. `chunks` is empty without a router."""
+    """A replica set's part of the library, from one member; bytes. `chunks` is empty without a router."""
 
     name: str
     member: str
@@ -53,7 +53,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything at one moment. `problem` says why it isn't everything."""
+    """The state of all processes and shards. `problem` says why it may be incomplete."""
 
     at: datetime
     members: list[Member]
@@ -66,9 +66,9 @@ class Survey:
 
 
 class Monitor:
-    """Asks the cluster that a MongoDB URI leads to, about one database. Keeps a connection to each process.
+    """Monitors the cluster behind a MongoDB URI and one of its databases. Keeps a connection to each process.
 
-    Safe to use from many threads.
+    Thread-safe.
 
     Raises:
         SettingError: the URI is malformed.
@@ -86,24 +86,24 @@ class Monitor:
         self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
         self._groups: Groups = {}
-        self._earlier: dict[str, Answer] = {}  # by address, to take rates from
+        self._earlier: dict[str, Answer] = {}  # by address, for rates
 
     @classmethod
     def from_env(cls) -> "Monitor | None":
-        """By FILM_LIBRARY_MONITOR_URI, or None when there is none: monitoring is an extra.
+        """From FILM_LIBRARY_MONITOR_URI, or None if it isn't set: monitoring is optional.
 
-        About the database of `app.db.core.connection`, which must be connected.
+        For the database of `app.db.core.connection`, which must be connected.
         """
         uri = setting("FILM_LIBRARY_MONITOR_URI", "")
         return cls(uri, current_config().database) if uri else None
 
     def survey(self, *, rates: bool = True) -> Survey:
-        """How every process is and what every shard holds. The first `rates` take RATE_INTERVAL_S to measure."""
+        """The state of every process and shard. The first `rates` take RATE_INTERVAL_S to measure."""
         groups, problem = self._find_groups()
         answers, earlier = self._ask_all(groups), self._earlier
         if rates and any(answer.rates(earlier) is None for answer in answers if answer.status):
             earlier = {answer.address: answer for answer in answers}
-            time.sleep(RATE_INTERVAL_S)  # a rate lies between two readings
+            time.sleep(RATE_INTERVAL_S)  # a rate needs two readings
             answers = self._ask_all(groups)
         members = [answer.member(answers, earlier) for answer in answers]
         self._earlier = {answer.address: answer for answer in answers}
@@ -113,27 +113,27 @@ class Monitor:
         return Survey(now(), members, [shard for shard in shards if shard], problem)
 
     def slow_operations(self, survey: Survey) -> list[SlowOperation]:
-        """What took the members longest, out of the latest lines of their logs; see `slow_operations`."""
+        """The members' slowest operations, from the latest lines of their logs; see `slow_operations`."""
         members = [member.address for member in survey.members if member.healthy and member.group != ROUTER]
 
         def slow(address: str) -> list[SlowOperation]:
             try:
                 log = self._client(address).admin.command("getLog", "global")["log"]
-            except driver.PyMongoError:  # the survey says how it is
+            except driver.PyMongoError:  # the survey reports its state
                 return []
             return slow_operations.parse(log, address, self._database)
 
         return slow_operations.worst(chain.from_iterable(_at_once(slow, members)))
 
     def close(self) -> None:
-        """Close all connections; they are made anew when they are needed."""
+        """Close all connections; they are reopened when needed."""
         with self._lock:
             clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             client.close()
 
     def _find_groups(self) -> tuple[Groups, str | None]:
-        """Addresses by group; when nobody tells now, those of the last time, and the problem in words."""
+        """Addresses by group, and the problem, if any; if nobody answers, the last known addresses."""
         problems = []
         for entry in self._entries:
             try:
@@ -166,7 +166,7 @@ class Monitor:
             return Answer(group, address, _reason(error), time.monotonic())
 
     def _chunks(self, routers: list[str]) -> dict[str, dict[str, int]]:
-        """Shard -> collection -> chunks, as the config servers tell a router; empty without one."""
+        """Shard -> collection -> number of chunks, from a router; empty without one."""
         for router in routers:
             try:
                 return _count_chunks(self._client(router), self._database)
@@ -179,7 +179,7 @@ class Monitor:
             database = self._client(holder.address)[self._database]
             stats = database.command("dbStats")
             documents = {name: int(database.command("collStats", name)["count"]) for name in COLLECTIONS}
-        except driver.PyMongoError:  # it is gone since it was asked how it is
+        except driver.PyMongoError:  # it has died since the survey
             return None
         return Shard(
             name=holder.group,
@@ -194,7 +194,7 @@ class Monitor:
         )
 
     def _client(self, address: str) -> Client:
-        """A client of one process alone. Made on first use, so that a server may fork before."""
+        """A client of a single process. Created on first use, so that a server can fork before."""
         with self._lock:
             if address not in self._clients:
                 self._clients[address] = MongoClient(
@@ -202,8 +202,8 @@ class Monitor:
                     **self._options,
                     appname="film-library-monitor",
                     directConnection=True,
-                    # Neither timeoutMS nor the driver's streaming: after a refused log-in they wait the time out and
-                    # then say no more than that it is up.
+                    # Neither timeoutMS nor streaming: after a refused log-in they wait for the timeout and report
+                    # nothing else.
                     serverMonitoringMode="poll",
                     socketTimeoutMS=int(TIMEOUT_S * 1000),
                     retryReads=False,
@@ -215,7 +215,7 @@ class Monitor:
 
 
 def _reason(error: driver.PyMongoError) -> str:
-    """Why a process says nothing, in a few words."""
+    """Why a process gives no data, in a few words."""
     if not isinstance(error, driver.OperationFailure):
         return NO_ANSWER
     if error.code == _AUTHENTICATION_FAILED:
@@ -224,7 +224,7 @@ def _reason(error: driver.PyMongoError) -> str:
 
 
 def _count_chunks(router: Client, database: str) -> dict[str, dict[str, int]]:
-    """Shard -> collection -> chunks of the collections of a database."""
+    """Shard -> collection -> number of chunks, for a database."""
     collections = {row["uuid"]: row["_id"].partition(".") for row in router["config"]["collections"].find()}
     counted = router["config"]["chunks"].aggregate(
         [{"$group": {"_id": {"uuid": "$uuid", "shard": "$shard"}, "count": {"$sum": 1}}}]
@@ -238,7 +238,7 @@ def _count_chunks(router: Client, database: str) -> dict[str, dict[str, int]]:
 
 
 def _holder(members: Sequence[Member], group: str) -> Member | None:
-    """The member to ask what its set holds: the primary, or else another that has the data."""
+    """The member to ask about its set's data: the primary, otherwise another one that has it."""
     fit = [member for member in members if member.group == group and member.state in (PRIMARY, SECONDARY, UP)]
     return min(fit, key=lambda member: member.state == SECONDARY, default=None)
 

@@ -1,4 +1,4 @@
-"""A process of the cluster, in its own words: what `monitoring` makes of serverStatus and replSetGetStatus."""
+"""The cluster's processes as `monitoring` sees them by serverStatus and replSetGetStatus."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,24 +7,24 @@ from datetime import datetime
 from app.db.core import Row
 
 RATE_INTERVAL_S = 1.0  # between two readings of the counters, when there is no earlier reading
-RATE_MEMORY_S = 120.0  # an earlier reading that is older says little about now
+RATE_MEMORY_S = 120.0  # older readings say little about now
 
 PRIMARY, SECONDARY, UP = "PRIMARY", "SECONDARY", "up"  # UP: a router, or a mongod outside a replica set
 
 
 @dataclass(frozen=True)
 class Member:
-    """A process. What it didn't say is None, or empty; `rates` are its operations per second by kind."""
+    """A process. Unknown values are None or empty; `rates` are operations per second by kind."""
 
     group: str  # its replica set, or the routers
     address: str
-    state: str  # as replSetGetStatus says it, or UP; or why it says nothing
+    state: str  # from replSetGetStatus, or UP; or why there is no data
     lag: float | None = None  # seconds that a secondary is behind the primary
     version: str = ""
     uptime: int | None = None  # seconds
     connections: int | None = None
     memory: int | None = None  # bytes resident
-    operations: dict[str, int] = field(default_factory=dict)  # since it started, by kind
+    operations: dict[str, int] = field(default_factory=dict)  # since its start, by kind
     rates: dict[str, float] | None = None
     standin: bool = False
 
@@ -40,17 +40,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a process said at a time of `time.monotonic`; without a status when it said nothing."""
+    """A process's answer at a `time.monotonic`; without a status if it gave no data."""
 
     group: str
     address: str
     state: str
     at: float
     status: Row | None = None
-    written: datetime | None = None  # the latest write that it has
+    written: datetime | None = None  # its latest write
 
     def member(self, answers: Sequence["Answer"], earlier: Mapping[str, "Answer"]) -> Member:
-        """In the words of this module. Lag is reckoned from the latest write that any member of the set has."""
+        """As a Member. Lag is relative to the latest write of any member of the set."""
         if self.status is None:
             return Member(self.group, self.address, self.state)
         latest = max((a.written for a in answers if a.group == self.group and a.written), default=None)
@@ -69,7 +69,7 @@ class Answer:
         )
 
     def rates(self, earlier: Mapping[str, "Answer"]) -> dict[str, float] | None:
-        """Operations per second by kind since an earlier answer; None when none is fit, or it restarted since."""
+        """Operations per second by kind since an earlier answer; None without a suitable one, or after a restart."""
         before = earlier.get(self.address)
         if before is None or before.status is None or self.status is None:
             return None

@@ -1,6 +1,6 @@
-"""The slowest operations, out of the members' logs: mongod writes a line for each that takes over 100 ms (slowms).
+"""The slowest operations from the members' logs: mongod logs each that takes over 100 ms (slowms).
 
-What people typed never comes along: of a query its fields are kept and its values are not.
+User input is never shown: only a query's fields are kept, not its values.
 """
 
 import json
@@ -19,13 +19,13 @@ _QUERY_PARTS = ("filter", "query", "q", "pipeline", "key", "sort")
 
 @dataclass(frozen=True)
 class SlowOperation:
-    """Operations of one kind and shape on one collection; `milliseconds`, `plan` and `examined` are of the slowest."""
+    """Operations of one kind and shape on one collection; `milliseconds`, `plan` and `examined` are the slowest's."""
 
     collection: str
     operation: str
-    shape: str  # its query, with ? for every value
+    shape: str  # the query, with ? for every value
     milliseconds: int
-    plan: str  # as the server sums it up: "COLLSCAN", "IXSCAN { title: 1 }"
+    plan: str  # the server's summary: "COLLSCAN", "IXSCAN { title: 1 }"
     examined: int | None  # documents
     at: datetime
     member: str
@@ -33,7 +33,7 @@ class SlowOperation:
 
 
 def parse(lines: Iterable[str], member: str, database: str) -> list[SlowOperation]:
-    """The slow operations on a database in lines of a mongod's log (JSON since 4.4); anything else is passed over."""
+    """The slow operations on a database in a mongod's log lines (JSON since 4.4); other lines are skipped."""
     found = []
     for line in lines:
         if '"Slow query"' not in line:
@@ -41,9 +41,9 @@ def parse(lines: Iterable[str], member: str, database: str) -> list[SlowOperatio
         try:
             entry = json.loads(line)
             owner, _, collection = entry["attr"]["ns"].partition(".")
-            if owner == database and not collection.startswith("$"):  # "$cmd": its parts have lines of their own
+            if owner == database and not collection.startswith("$"):  # "$cmd": its parts are logged separately
                 found.append(_operation(entry, collection, member))
-        except (ValueError, KeyError, TypeError, AttributeError):  # cut off, or of a form that we don't know
+        except (ValueError, KeyError, TypeError, AttributeError):  # truncated, or an unknown format
             continue
     return found
 
@@ -55,7 +55,7 @@ def _operation(entry: Row, collection: str, member: str) -> SlowOperation:
     kind = attributes["type"]
     return SlowOperation(
         collection=collection,
-        # "none" is work of the server's own, which often has no command.
+        # "none" is internal work, often without a command.
         operation=next(iter(command), "internal") if kind in {"command", "none"} else kind,
         shape=json.dumps(parts)[:MAX_SHAPE] if parts else "",
         milliseconds=int(attributes["durationMillis"]),
@@ -67,7 +67,7 @@ def _operation(entry: Row, collection: str, member: str) -> SlowOperation:
 
 
 def _shape(value: Any) -> Any:
-    """A query without its values; of a list's items, each form once."""
+    """A query without its values; list items of the same shape appear once."""
     if isinstance(value, dict):
         return {name: _shape(part) for name, part in value.items()}
     if isinstance(value, list):

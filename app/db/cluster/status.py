@@ -1,4 +1,4 @@
-"""What the database is and what it holds, for `film-library status`."""
+"""The database's version, deployment and contents, for `film-library status`."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def report() -> dict[str, Any]:
     """{database, version, deployment, documents: {collection: count}, missing_indexes: ["collection.index"],
     missing_validators: [collection]}.
 
-    `deployment` says what answers: a router, a replica set's member, or a single mongod.
+    `deployment` is a router, a replica set's member, or a single mongod.
     """
     hello = run_command("hello")
     if hello.get("msg") == "isdbgrid":

@@ -27,15 +27,15 @@ CREDIT_ROLES = ("DIRECTOR", "WRITER", "ACTOR")
 USER, ADMIN, SUPERADMIN = 0, 1, 2
 
 MAX_ID = 64
-# What a URL holds without escapes (RFC 3986, 2.3), but for what means something else in a path: there, browsers resolve
-# dots, and the admin app's lists have pages of these names.
+# Characters that need no escapes in a URL (RFC 3986, 2.3). Excluded are names with another meaning in a path: browsers
+# resolve dots, and the admin app's lists have pages of these names.
 ID_PATTERN = r"^(?!(\.{1,2}|bulk|export|new|views)$)[A-Za-z0-9._~-]+$"
 MAX_NAME = 200
 MAX_TITLE = 500
 
 
 def now() -> datetime:
-    """The present in UTC, to the millisecond that BSON keeps."""
+    """The current time in UTC, in milliseconds as BSON stores it."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -72,9 +72,9 @@ class Movie(Document):
     imdb_id = StringField(max_length=MAX_ID)
     imdb_score = _score()
     imdb_votes = _count()
-    tmdb_popularity = FloatField(min_value=0, max_value=1_000_000_000)  # no scale; a bound keeps infinity out
+    tmdb_popularity = FloatField(min_value=0, max_value=1_000_000_000)  # no scale; the bound excludes infinity
     tmdb_score = _score()
-    critics_score = _score()  # Rotten Tomatoes: the critics' average rating, and how many reviews it rests on
+    critics_score = _score()  # Rotten Tomatoes: the critics' average rating, and the number of reviews
     critics_reviews = _count()
     title_hash = IntField(required=True, min_value=0, max_value=HASH_MODULUS - 1)
     title_norm = StringField()
@@ -131,7 +131,7 @@ class Credit(Document):
 
 
 class User(Document):
-    """An account. Names are lower case, so that Ada and ada can't be two people."""
+    """An account. Names are lower case, so Ada and ada can't be two accounts."""
 
     id = StringField(primary_key=True, min_length=1, max_length=MAX_ID)
     username = _required_text(64)
@@ -240,10 +240,10 @@ def index_fields(collection: str) -> list[list[str]]:
 
 
 def sortable_fields(collection: str) -> list[str]:
-    """What `listing` sorts by: `_id`, and each field that an index holds together with `_id`."""
+    """The fields that `listing` can sort by: `_id`, and each field with an index on itself and `_id`."""
     return ["_id", *(fields[0] for fields in index_fields(collection) if fields[1:] == ["_id"])]
 
 
 def public_user(user: dict[str, Any]) -> dict[str, Any]:
-    """A user without what nobody outside `app.db` may see: {_id, username, admin_status, created_at}."""
+    """A user without private fields: {_id, username, admin_status, created_at}."""
     return {name: user[name] for name in ("_id", "username", "admin_status", "created_at")}

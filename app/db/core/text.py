@@ -1,4 +1,4 @@
-"""How titles become search tokens and the shard key."""
+"""Derives search tokens and the shard key from titles."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ HASH_MODULUS = 1_000_000_009
 
 # Letters that Unicode does not decompose into a base letter and a mark (the last one is the Turkish dotless i).
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
-# Vowel signs and the like, of Devanagari to Mongolian: they are no accents, and \w doesn't have them.
+# Vowel signs and the like, of Devanagari to Mongolian: they aren't accents, and \w doesn't match them.
 _SIGNS = frozenset(sign for sign in map(chr, range(0x0900, 0x1AB0)) if unicodedata.category(sign) in {"Mn", "Mc"})
 _WORD = re.compile(r"[^\W_]+")
 _WORD_WITH_SIGNS = re.compile(rf"[^\W_](?:[^\W_]|[{''.join(sorted(_SIGNS))}])*")

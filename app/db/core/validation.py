@@ -1,8 +1,8 @@
-"""From what an import or a form brings to a document that keeps its model's rules.
+"""Converts and validates the input of imports and forms.
 
 MongoEngine takes some 75 us to build and validate an object, too long for a million of them. So each model's field
-declarations are turned once into plain functions, which convert (files bring text, seasons "1.0", lists written like
-"['drama']") and check.
+declarations are turned once into plain functions that convert (files have text, seasons "1.0", lists like "['drama']")
+and check.
 """
 
 import ast
@@ -24,19 +24,19 @@ from app.db.core.text import custom_hash, tokenize
 
 Row = dict[str, Any]
 Converter = Callable[[Any], Any]
-"""Value as it came -> value as it is stored. Raises ValueError with the reason."""
+"""Input value -> stored value. Raises ValueError with the reason."""
 
-# What other sources call these fields; in Kaggle's credits.csv `id` is the film's.
+# Other sources' names for these fields; in Kaggle's credits.csv `id` is the film's.
 ALIASES: dict[Model, dict[str, str]] = {Movie: {"id": "_id"}, Credit: {"id": "movie_id"}}
 
 MAX_WRITTEN_LIST = 100_000  # characters; reading one takes some 500 bytes of memory for each
-# Surrogates, which UTF-8 can't write, and control characters but tab and line breaks.
+# Surrogates, which UTF-8 can't encode, and control characters except tab and line breaks.
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _IN_LOWER_CASE = {"genres"}  # sources disagree on the spelling: Drama, drama
 
 
 def _bounds(field: Any) -> tuple[float, float]:
-    """The least and the greatest number that a field takes; where the model sets no bound, any finite one."""
+    """The bounds of a field's numbers; without bounds in the model, any finite number."""
     low = -sys.float_info.max if field.min_value is None else field.min_value
     high = sys.float_info.max if field.max_value is None else field.max_value
     return low, high
@@ -49,11 +49,11 @@ def _out_of_bounds(number: float, low: float, high: float) -> ValueError:
 
 
 def plain_text(value: Any) -> str:
-    """A text without the blanks around it. Raises ValueError when it is none, or holds what is no character."""
+    """The text without surrounding white space. Raises ValueError for other types and invalid characters."""
     if type(value) is not str:
         raise ValueError("must be text")
     text = value.strip()
-    if not text.isprintable() and (found := _NO_CHARACTER.search(text)):  # the first is quick, but minds line breaks
+    if not text.isprintable() and (found := _NO_CHARACTER.search(text)):  # the first is fast, but catches line breaks
         surrogate = found[0] >= "\ud800"
         raise ValueError(f"holds {'half a surrogate pair, which is no' if surrogate else 'a control'} character")
     return text
@@ -61,7 +61,7 @@ def plain_text(value: Any) -> str:
 
 def _text(field: Any) -> Converter:
     longest, choices = field.max_length or sys.maxsize, field.choices and frozenset(field.choices)
-    pattern = field.regex  # MongoEngine keeps it compiled
+    pattern = field.regex  # compiled by MongoEngine
     is_id = (field.db_field or "").endswith("_id")
 
     def convert(value: Any) -> str:
@@ -131,13 +131,13 @@ def _list(field: Any) -> Converter:
         if longest is not None and len(items) > longest:
             raise ValueError(f"must have at most {longest} items")
         texts = (item(entry).lower() if lower else item(entry) for entry in items)
-        return list(dict.fromkeys(text for text in texts if text))  # each once, in their order
+        return list(dict.fromkeys(text for text in texts if text))  # each once, in order
 
     return convert
 
 
 def _written_list(text: str) -> Any:
-    """A list as Kaggle's files write it, ['drama', 'crime'], or items with commas between."""
+    """A list as in Kaggle's files, ['drama', 'crime'], or comma-separated items."""
     if len(text) > MAX_WRITTEN_LIST:
         raise ValueError(f"must have at most {MAX_WRITTEN_LIST:,} characters")
     if not text.lstrip().startswith("["):
@@ -194,7 +194,7 @@ def converters(collection: str) -> dict[str, Converter]:
 
 @cache
 def _required(collection: str) -> dict[str, Any]:
-    """The fields that a document must have, with the default that each gets, if any."""
+    """The required fields with their defaults, if any."""
     model = get_model(collection)
     return {
         name: field.default for name, field in fields_of(model).items() if field.required and name not in model.derived
@@ -203,7 +203,7 @@ def _required(collection: str) -> dict[str, Any]:
 
 @cache
 def _plan(collection: str) -> dict[str, tuple[str, Converter]]:
-    """Each key that an item may have -> the field that it stands for, and its converter."""
+    """Allowed key of an item -> its field and converter."""
     model, convert = get_model(collection), converters(collection)
     plan = {name: (name, _dropped if name in model.derived else convert[name]) for name in convert}
     return plan | {alias: plan[name] for alias, name in ALIASES.get(model, {}).items()}
@@ -219,9 +219,9 @@ def _dropped(value: Any) -> str:
 
 
 def prepare(collection: str, item: Mapping[str, Any]) -> Row:
-    """The document that `item` stands for: converted, checked, with its derived fields; what is empty is left out.
+    """The document for `item`: converted, checked, with derived fields and without empty ones.
 
-    Raises ValidationFailed with the reason for each field that breaks a rule, BadQuery for an unknown collection.
+    Raises ValidationFailed with a reason for each invalid field, BadQuery for an unknown collection.
     """
     model, plan = get_model(collection), _plan(collection)
     document: Row = {}
@@ -253,7 +253,7 @@ def prepare(collection: str, item: Mapping[str, Any]) -> Row:
 
 
 def _complete(collection: str, document: Row, errors: dict[str, str]) -> None:
-    """Add the defaults of required fields, and to `errors` those without one."""
+    """Add the defaults of missing required fields; fields without a default go to `errors`."""
     for name, default in _required(collection).items():
         if name not in document and name not in errors:
             if default is None:
@@ -263,7 +263,7 @@ def _complete(collection: str, document: Row, errors: dict[str, str]) -> None:
 
 
 def converted_id(collection: str, document_id: Any) -> Any:
-    """A document's id as the database keeps it. Raises BadQuery when it can't be one."""
+    """A document's id as stored. Raises BadQuery for an invalid one."""
     try:
         return converters(collection)["_id"](document_id)
     except ValueError as error:

@@ -264,7 +264,7 @@ def _move(session: ClientSession, films: Sequence[Row]) -> None:
     """As `documents.move_film`, for several films with new titles."""
     ids = [film["_id"] for film in films]
     if get_collection("movies").delete_many({"_id": {"$in": ids}}, session=session).deleted_count != len(films):
-        raise NotFound("a film has been changed or deleted meanwhile")
+        raise NotFound("a film has been changed or deleted in the meantime")
     get_collection("movies").insert_many(films, ordered=False, session=session)
     claims.move_all({film["_id"]: film["title_hash"] for film in films}, session)
 

@@ -1,4 +1,4 @@
-"""Which documents of a batch can't be taken, because of what the database holds already."""
+"""Which documents of a batch must be rejected because of existing data."""
 
 from app.db.core import Row, declaration, get_collection, get_model
 from app.db.films import claims
@@ -7,15 +7,15 @@ from app.db.records.documents import REFERENCES
 _CALLED = {"movies": "film", "users": "user"}
 
 Refused = dict[int, dict[str, str]]
-"""Documents that can't be taken: their place in a batch -> field -> reason."""
+"""Rejected documents: place in the batch -> field -> reason."""
 
 
 def claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
-    """Claim the ids of films; `expect_new` is faster as long as hardly any of them is claimed already.
+    """Claim film ids; `expect_new` is faster if hardly any of them are claimed already.
 
-    Returns the ids of which there can be no films yet, and the films whose id is another film's.
+    Returns the newly claimed ids, which can't have films yet, and the films whose id belongs to another film.
     """
-    # Backwards, so that of two films with one id the first counts.
+    # Reversed, so that the first of two films with the same id counts.
     wanted = {film["_id"]: film["title_hash"] for film in reversed(films.values())}
     owners, new = claims.claim_new(wanted, expect_new=expect_new)
     return new, {
@@ -26,7 +26,7 @@ def claim(films: dict[int, Row], expect_new: bool) -> tuple[set[str], Refused]:
 
 
 def of_others(name: str, documents: dict[int, Row]) -> Refused:
-    """The documents that bring an `_id` which another one has: shards would take both, a single mongod neither."""
+    """The documents whose `_id` belongs to another one; shards might accept both."""
     given = {place: document for place, document in documents.items() if "_id" in document}
     if not given:
         return {}
@@ -43,7 +43,7 @@ def of_others(name: str, documents: dict[int, Row]) -> Refused:
 
 
 def unreferenced(name: str, documents: dict[int, Row]) -> Refused:
-    """The documents that refer to what doesn't exist."""
+    """The documents that refer to missing ones."""
     refused: Refused = {}
     for parent, pointers in REFERENCES.items():
         if key := pointers.get(name):
@@ -56,6 +56,6 @@ def unreferenced(name: str, documents: dict[int, Row]) -> Refused:
 
 
 def identity(name: str) -> list[str]:
-    """The fields that no two documents share."""
+    """The fields that identify a document."""
     unique = [index.keys for index in declaration(get_model(name)).indexes if index.unique]
     return [field for field, _ in unique[0]] if unique else ["_id"]

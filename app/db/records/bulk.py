@@ -1,4 +1,4 @@
-"""Writing many documents fast: validated on the way, in unordered batches, by two threads. Existing ones stay."""
+"""Fast loading of many documents: validated, in unordered batches, by two threads. Existing ones stay."""
 
 import threading
 from collections import deque
@@ -25,10 +25,10 @@ from app.db.records.acceptance import Refused, claim, identity, of_others, unref
 from app.db.records.documents import add
 from app.db.records.loads import START, Batch, Counts, LoadStopped, Malformed, Numbered, Reject, Rejected, Settled
 
-BATCH = 2_000  # documents; more gains nothing, and a message to a router stays well under 48 MB
+BATCH = 2_000  # documents; larger ones gain nothing, and messages to a router stay well under 48 MB
 WORKERS = 2  # one encodes while the other waits for the database
 BATCH_TIMEOUT_S = 120.0
-SHOWN = 80  # characters of a record that made no sense
+SHOWN = 80  # characters of a malformed record
 
 
 def load(
@@ -39,7 +39,7 @@ def load(
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> Counts:
-    """Put documents into collection `name`, skipping those that are there already. As `load_batches`."""
+    """Insert documents into collection `name`, skipping existing ones. As `load_batches`."""
     return load_batches(name, _batches(documents), on_new=on_new, on_progress=on_progress, on_reject=on_reject)
 
 
@@ -53,13 +53,13 @@ def load_batches(
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> Counts:
-    """Put documents into collection `name`, skipping those that are there already. Returns `begin.counts` and more.
+    """Insert documents into collection `name`, skipping existing ones. Returns the counts, including `begin.counts`.
 
-    `on_new` is called with those that weren't there when each batch has been written, by one thread at a time.
+    `on_new` is called with each batch's new documents after they are written, by one thread at a time.
 
-    `on_reject` is called with every reason for not taking a document, then `on_progress` when its batch is settled; in
-    the documents' order, by the calling thread. An error that either raises ends the load; nothing is written after.
-    A `strict` load ends at the first document that can't be taken, and takes nothing behind it.
+    `on_reject` is called with every reason for rejecting a document, then `on_progress` when its batch is settled; in
+    the documents' order, by the calling thread. If either raises an error, the load ends and nothing more is written.
+    A `strict` load ends at the first rejected document and inserts none after it.
     Raises LoadStopped when the database or the source fails, for Rejected, or on KeyboardInterrupt.
     """
     get_model(name)
@@ -73,13 +73,13 @@ def load_batches(
             if stop.is_set():
                 return Counts(), []
             counts, new, rejects = _insert_batch(name, batch.documents, strict, expect_new)
-            with lock:  # here and not where batches are settled: no Ctrl-C comes between writing and counting
+            with lock:  # here rather than in `settle`: Ctrl-C can't come between writing and counting
                 acknowledged += counts
                 on_new(new)
             return counts, rejects
 
     def end() -> None:
-        """Let batches that are under way end and count. The pool doesn't know a thread whose start a Ctrl-C cut off."""
+        """Let running batches finish and be counted. The pool doesn't know a thread whose start Ctrl-C interrupted."""
         stop.set()
         for _ in range(WORKERS):
             under_way.acquire()
@@ -118,7 +118,7 @@ def load_batches(
 
 
 class _UpToFlaw:
-    """The batches of a source that may break off: what lies before its flaw is written all the same."""
+    """The batches of a source up to its flaw, if any: everything before it is still written."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = batches
@@ -142,7 +142,7 @@ def _batches(documents: Iterable[Numbered]) -> Iterator[Batch]:
 def _insert_batch(
     name: str, batch: list[Numbered], strict: bool, expect_new: bool
 ) -> tuple[Counts, list[Row], list[Reject]]:
-    documents: dict[int, Row] = {}  # by their place in the batch
+    documents: dict[int, Row] = {}  # by place in the batch
     refused: Refused = {}
     for place, (_, item) in enumerate(batch):
         try:
@@ -151,7 +151,7 @@ def _insert_batch(
             refused[place] = error.errors
             if strict:
                 break
-    # The driver keeps its time limit in a context variable, which threads don't inherit.
+    # The driver's time limit is a context variable, which threads don't inherit.
     with time_limit(BATCH_TIMEOUT_S):
         if get_model(name) is Movie:
             new, taken = claim(documents, expect_new)
@@ -191,7 +191,7 @@ def _refused_value(name: str, item: Any, field: str) -> Any:
 
 
 def _insert_missing(name: str, missing: list[Row], new: set[str]) -> int:
-    """Insert what wasn't in the collection, which the films of `new` ids can't be; returns how many were inserted."""
+    """Insert the missing documents; returns how many. Films with `new` ids are certainly missing."""
     if get_model(name) is not Movie:
         return insert_missing(name, missing)
     adopted = [film for film in missing if film["_id"] not in new]
@@ -199,7 +199,7 @@ def _insert_missing(name: str, missing: list[Row], new: set[str]) -> int:
 
 
 def _adopt(film: Row) -> bool:
-    """Insert a film whose claim an interrupted import left behind, unless somebody else does meanwhile."""
+    """Insert a film whose claim was left by an interrupted import, unless it exists by now."""
     try:
         add("movies", film)
     except Duplicate:
@@ -208,11 +208,11 @@ def _adopt(film: Row) -> bool:
 
 
 def _missing(name: str, documents: list[Row], new: set[str]) -> list[Row]:
-    """Those that are not in the collection. Asking first is much cheaper than a duplicate key error each."""
+    """The documents that don't exist yet. Asking first is much cheaper than a duplicate key error for each."""
     key = identity(name)
     values = list({document[key[0]] for document in documents} - new)
     if not values:
         return documents
-    projection = {"_id": 0, **dict.fromkeys(key, 1)}  # the unique index holds it all: no document is read
+    projection = {"_id": 0, **dict.fromkeys(key, 1)}  # covered by the unique index
     found = {tuple(map(row.get, key)) for row in get_collection(name).find({key[0]: {"$in": values}}, projection)}
     return [document for document in documents if tuple(map(document.get, key)) not in found]

@@ -1,6 +1,7 @@
-"""One document at a time: found by its id, and in a transaction added, changed or deleted with all that belongs to it.
+"""Single documents: reading by id, and adding, changing and deleting in a transaction with everything that depends on
+them.
 
-Rows are checked ones (see `app.db.core.validation`); who asks, and what is written down about it, is for the callers.
+Rows must be validated (see `app.db.core.validation`); rights and the audit log are up to the callers.
 """
 
 from typing import Any
@@ -24,7 +25,7 @@ from app.db.core import (
 )
 from app.db.films import claims, posters, ranking
 
-# Where the documents are that point at one of a collection, and by which field.
+# Collection -> the collections that refer to it, and the field that holds the id.
 REFERENCES = {
     "movies": {"credits": "movie_id", "user_interactions": "movie_id"},
     "users": {"user_interactions": "user_id"},
@@ -38,8 +39,8 @@ def find(collection: str, document_id: Any, session: ClientSession | None = None
     documents, visible = get_collection(collection), dict.fromkeys(get_model(collection).private, 0) or None
     row = documents.find_one(query, visible, session=session)
     if row is None and session is None and get_model(collection) is Movie:
-        # The shards answer one after the other: a film that moves between them at that moment is missed by both. One
-        # point in time for all of them tells for certain, and is needed only here.
+        # Shards answer one after the other, so both may miss a film that is moving between them. Reading all shards at
+        # one point in time is certain, and is needed only here.
         row = documents.with_options(read_concern=ReadConcern("snapshot")).find_one(query, visible)
     if row is None:
         raise NotFound(f"{collection} have no {document_id!r:.80}")
@@ -47,12 +48,12 @@ def find(collection: str, document_id: Any, session: ClientSession | None = None
 
 
 def address(collection: str, row: Row) -> Row:
-    """A query for exactly this document that a router can send to the one shard that has it."""
+    """A query for exactly this document, which a router can send to the one shard that has it."""
     return {"_id": row["_id"]} | {key: row[key] for key in declaration(get_model(collection)).shard_key if key in row}
 
 
 def insert(session: ClientSession, collection: str, row: Row) -> None:
-    """Add a document. Raises ValidationFailed when what it refers to doesn't exist, Duplicate for a film's id."""
+    """Add a document. Raises ValidationFailed when it refers to a missing one, Duplicate for a film id in use."""
     errors = {}
     for parent, pointers in REFERENCES.items():
         key = pointers.get(collection)
@@ -76,9 +77,9 @@ def add(collection: str, row: Row) -> None:
 
 
 def change(session: ClientSession, collection: str, current: Row, changed: Row) -> None:
-    """Make `current`, as this transaction sees it, into `changed`, which has the same `_id`.
+    """Change `current`, as this transaction sees it, to `changed`, which has the same `_id`.
 
-    Fields that `current` has and `changed` lacks are removed, but for derived ones.
+    Fields missing in `changed` are removed, except derived ones.
     """
     model = get_model(collection)
     if any(changed[key] != current[key] for key in declaration(model).shard_key):
@@ -96,20 +97,20 @@ def change(session: ClientSession, collection: str, current: Row, changed: Row) 
 
 
 def move_film(session: ClientSession, current: Row, changed: Row) -> None:
-    """Give a film another title, and with it another shard key: in a transaction nobody sees it twice or not at all.
+    """Change a film's title and thereby its shard key; in a transaction nobody sees it twice or not at all.
 
-    Raises NotFound when it isn't there any more, ValidationFailed while it is being imported.
+    Raises NotFound when it no longer exists, ValidationFailed while it is being imported.
     """
     if not get_collection("movies").delete_one(address("movies", current), session=session).deleted_count:
-        raise NotFound(f"film {current['_id']} has been changed or deleted meanwhile")
-    # Other derived fields come out of the film's own ones; a poster only ever comes out of a picture.
+        raise NotFound(f"film {current['_id']} has been changed or deleted in the meantime")
+    # `changed` has all other derived fields; only `poster` isn't derived from the film's own fields.
     film = {**changed, "poster": current["poster"]} if "poster" in current else changed
     get_collection("movies").insert_one(film, session=session)
     claims.move_all({changed["_id"]: changed["title_hash"]}, session)
 
 
 def count_dependents(collection: str, document_id: Any) -> dict[str, int]:
-    """How many documents of which collection point at this one; only those that do."""
+    """The number of dependents by collection; collections without any are left out."""
     counts = {
         other: get_collection(other).count_documents({field: document_id})
         for other, field in REFERENCES.get(collection, {}).items()
@@ -118,7 +119,7 @@ def count_dependents(collection: str, document_id: Any) -> dict[str, int]:
 
 
 def find_dependents(session: ClientSession, collection: str, document_id: Any, most: int) -> dict[str, list[Row]]:
-    """The documents that point at this one, by their collections; at most so many of each."""
+    """The dependents by collection, at most `most` of each."""
     return {
         other: list(get_collection(other).find({field: document_id}, session=session).limit(most))
         for other, field in REFERENCES.get(collection, {}).items()
@@ -126,9 +127,9 @@ def find_dependents(session: ClientSession, collection: str, document_id: Any, m
 
 
 def delete(session: ClientSession, collection: str, row: Row, *, cascade: bool) -> dict[str, int]:
-    """Delete a document, and with `cascade` what points at it; returns how many of those there were.
+    """Delete a document, with `cascade` also its dependents; returns their number by collection.
 
-    Raises Referenced when others point at it and `cascade` doesn't say to take them along.
+    Raises Referenced when there are dependents and `cascade` is False.
     """
     gone: dict[str, int] = {}
     for other, field in REFERENCES.get(collection, {}).items():

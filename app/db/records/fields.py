@@ -1,4 +1,4 @@
-"""What a form has to know of a collection's fields, as plain data from the models."""
+"""Descriptions of a collection's fields for forms, as plain data from the models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS = {
     ListField: "list",
     DateTimeField: "time",
 }
-# Field -> the collection whose _id it holds, wherever it occurs.
+# Field -> the collection whose _id it holds.
 REFERS_TO = {field: parent for parent, pointers in REFERENCES.items() for field in pointers.values()}
 
 _MADE_UP = ("_id", "person_id")  # the latter from the name (app.db.core.validation)
@@ -29,9 +29,9 @@ _MADE_UP = ("_id", "person_id")  # the latter from the name (app.db.core.validat
 class Field:
     """A field as its model declares it.
 
-    `kind` is text, integer, number, list (of texts) or time; `longest` counts characters. `needed` is False where the
-    database makes up what is missing. Who has a document can change neither a `derived` field nor a `fixed` one (its
-    `_id`, and the shard key of all but films). `refers_to` names the collection whose `_id` it holds.
+    `kind` is text, integer, number, list (of texts) or time; `longest` counts characters. `needed` is False if a
+    missing value is generated. `derived` and `fixed` fields of existing documents can't be edited (fixed: `_id`, and
+    the shard key of all but films). `refers_to` names the collection whose `_id` it holds.
     """
 
     name: str

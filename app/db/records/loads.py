@@ -9,19 +9,19 @@ from app.db.core import DatabaseError
 
 @dataclass(frozen=True)
 class Malformed:
-    """What a source yields in place of a document that it couldn't make sense of: its text, as it stands there."""
+    """A record that a source couldn't parse: its original text."""
 
     text: str
     reason: str
 
 
 Numbered = tuple[int, Any]
-"""A document (or Malformed) and where it stands in its source: line of a file, or position."""
+"""A document (or Malformed) and its place in the source: line of a file, or position."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some documents, and how much of their source had been read after the last: bytes of a file, or documents."""
+    """Some documents, and how much of the source has been read after the last one: bytes or documents."""
 
     documents: list[Numbered]
     position: int
@@ -29,7 +29,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the documents of one load."""
+    """The result of a load in numbers."""
 
     inserted: int = 0
     existing: int = 0
@@ -45,9 +45,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Reject:
-    """One reason why a document was not taken. `field` is its name in the database; `value` what was there.
+    """One reason why a document was rejected. `field` is the name in the database, `value` the original value.
 
-    `document` is all of it (or Malformed), one and the same object in all its reasons.
+    `document` is the complete document (or Malformed), the same object for all its reasons.
     """
 
     line: int
@@ -59,9 +59,9 @@ class Reject:
 
 @dataclass(frozen=True)
 class Settled:
-    """How far a load has come: what became of the first `documents` of its source, and the position behind them.
+    """A load's progress: the results for the first `documents` of its source, and the position after them.
 
-    A load that begins here leaves them out. `documents` may be more than `counts` has, which then begins later.
+    A load that begins here skips them. `documents` may exceed the sum of `counts`.
     """
 
     documents: int = 0
@@ -73,7 +73,7 @@ START = Settled()
 
 
 class LoadStopped(DatabaseError):
-    """A load ended early. `counts` is what had been acknowledged by then, `settled` from where another can go on."""
+    """A load ended early. `counts` is what had been acknowledged, `settled` where another load can continue."""
 
     def __init__(self, counts: Counts, settled: Settled, reason: str) -> None:
         self.counts = counts
@@ -82,7 +82,7 @@ class LoadStopped(DatabaseError):
 
 
 class Rejected(DatabaseError):
-    """A strict load met a document that can't be taken."""
+    """A strict load met a document that must be rejected."""
 
     def __init__(self, reject: Reject) -> None:
         self.reject = reject

@@ -1,18 +1,18 @@
-"""Lists that an administrator keeps under a name, private or shared: the query string of a list page."""
+"""Saved views: an administrator's named lists, private or shared, stored as a list page's query string."""
 
 from app.db.core import Actor, BadQuery, Row, ValidationFailed, driver_errors, get_collection, get_model, now
 
 COLLECTION = "saved_views"
 MAX_NAME = 60  # characters
-MAX_QUERY = 8_000  # characters; what the longest address that gunicorn takes has room for
+MAX_QUERY = 8_000  # characters; fits into the longest URL that gunicorn accepts
 MAX_VIEWS = 100  # of one administrator and collection
 
 
 @driver_errors()
 def save(actor: Actor, collection: str, name: str, query: str, *, shared: bool = False) -> None:
-    """Keep a list under a name; one that the administrator has kept under it before is replaced.
+    """Save a list under a name; replaces the administrator's earlier view of that name.
 
-    `query` is kept as it is and given back as it is: who opens it checks it like any other address.
+    `query` is stored unchecked: opening it checks it like any other URL.
     Raises ValidationFailed (name), BadQuery (no such collection, too long, too many).
     """
     get_model(collection)
@@ -20,11 +20,11 @@ def save(actor: Actor, collection: str, name: str, query: str, *, shared: bool =
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise ValidationFailed({"name": f"Give the view a name of at most {MAX_NAME} characters."})
     if not isinstance(query, str) or len(query) > MAX_QUERY:
-        raise BadQuery("this list has too long an address to be kept")
+        raise BadQuery("this list's address is too long to save")
     views = get_collection(COLLECTION)
     others = {"collection": collection, "_id.owner": actor.user_id, "_id.name": {"$ne": name}}
     if views.count_documents(others, limit=MAX_VIEWS) == MAX_VIEWS:
-        raise BadQuery(f"there are {MAX_VIEWS} views already; remove one first")
+        raise BadQuery(f"there are {MAX_VIEWS} views already; delete one first")
     content = {"collection": collection, "owner_name": actor.username, "query": query, "shared": bool(shared)}
     views.replace_one(_key(actor, collection, name), {**content, "saved_at": now()}, upsert=True)
 
@@ -52,7 +52,7 @@ def list_views(actor: Actor, collection: str) -> list[Row]:
 
 @driver_errors()
 def remove(actor: Actor, collection: str, name: str) -> bool:
-    """Forget one of the administrator's own views; whether it was there."""
+    """Delete one of the administrator's own views; returns whether it existed."""
     get_model(collection)
     if not isinstance(name, str):
         raise BadQuery("a view's name is a string")
@@ -60,5 +60,5 @@ def remove(actor: Actor, collection: str, name: str) -> bool:
 
 
 def _key(actor: Actor, collection: str, name: str) -> Row:
-    """The _id of a view keeps its name unique for its owner, without an index of its own."""
+    """A view's _id keeps its name unique for its owner, without another index."""
     return {"_id": {"owner": actor.user_id, "collection": collection, "name": name}}

@@ -1,4 +1,4 @@
-"""The indexes that the database must have: those that the models declare, and the other collections' own."""
+"""The indexes of the database: those that the models declare, and those of other collections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,11 +23,11 @@ from app.db.search import failed_searches, word_counts
 
 INDEX_TIMEOUT_S = 600.0
 
-# Written in transactions and without indexes of their own, which would bring them into being.
+# Written in transactions, which can't create them, and without indexes, which would.
 _PLAIN = (claims.NAME, users.LOCKS)
-# Earlier releases' indexes with what took their place, which serves all that they did. To be dropped once it is there.
+# Earlier releases' indexes and their replacements; dropped once the replacement exists.
 _REPLACED = {"movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"}}
-_EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document when the time in the field has come
+_EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document at the time in the field
 
 KEEP_REJECTS = timedelta(days=7)  # time to correct them
 # Declared here, not next to their queries: `jobs` and `transfer` are layers above this one, as imports create indexes.
@@ -74,7 +74,7 @@ def missing_indexes() -> dict[str, list[IndexModel]]:
 
 @driver_errors()
 def create_indexes() -> list[str]:
-    """Make the missing indexes; returns their names as "collection.index", none when all were there."""
+    """Create missing indexes; returns their names as "collection.index"."""
     made = []
     create_collections(_PLAIN)
     with time_limit(INDEX_TIMEOUT_S):
@@ -85,7 +85,7 @@ def create_indexes() -> list[str]:
 
 @driver_errors()
 def drop_replaced_indexes() -> list[str]:
-    """Drop the indexes that better ones replaced, which cost writes and memory; returns "collection.index" each."""
+    """Drop replaced indexes, which cost writes and memory; returns their names as "collection.index"."""
     dropped = []
     for name, replaced in _REPLACED.items():
         there = get_collection(name).index_information()
@@ -97,11 +97,10 @@ def drop_replaced_indexes() -> list[str]:
 
 @contextmanager
 def deferred_indexes(*names: str) -> Iterator[None]:
-    """For a bulk load: of collections that are empty, the indexes that aren't unique are made after the load.
+    """For a bulk load: build the non-unique indexes of empty collections after the load.
 
-    Measured with 234,000 credits: keeping the name index up to date while loading costs mongod 2.9 s of processor time,
-    building it afterwards 0.6 s, and on a replica set every member pays. At the end all indexes are there, after an
-    error too.
+    With 234,000 credits, maintaining the name index during the load costs mongod 2.9 s of CPU time and building it
+    afterwards 0.6 s, on each member of a replica set. At the end all indexes exist, also after an error.
     """
     create_indexes()
     with driver_errors():

@@ -60,15 +60,15 @@ def _schema(field: Any) -> Row:
 
 @driver_errors()
 def missing_validators() -> list[str]:
-    """The collections whose validator isn't that of their model."""
+    """The collections whose validator differs from their model's."""
     return [name for name in COLLECTIONS if get_collection(name).options().get("validator") != validator(name)]
 
 
 @driver_errors()
 def install_validators() -> list[str]:
-    """Put the validators in force that aren't yet; returns their collections, none when all were.
+    """Install missing or outdated validators; returns their collections.
 
-    Documents that are there already stay, also malformed ones: mongod looks at what is written.
+    Existing documents stay, even invalid ones: mongod only checks writes.
     """
     create_collections(COLLECTIONS)
     changed = missing_validators()

@@ -1,7 +1,7 @@
-"""Text in CSV files that a spreadsheet may open: what begins like a formula is written so that it isn't run as one.
+"""Escapes text in CSV files so that spreadsheets don't run it as a formula.
 
-By OWASP's page on CSV injection: a cell that begins with one of these characters gets a single quote before it. Here
-one that begins with single quotes and then such a character gets another, so that `unescape` gives back every text.
+As OWASP's page on CSV injection advises, a cell that begins with one of these characters gets a single quote in front.
+So does a cell that begins with single quotes and then such a character, so that `unescape` restores every text.
 """
 
 import re
@@ -16,5 +16,5 @@ def escape(text: str) -> str:
 
 
 def unescape(cell: str) -> str:
-    """What `escape` was given."""
+    """Undo `escape`."""
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell

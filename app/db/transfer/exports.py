@@ -1,7 +1,6 @@
-"""Writing the records of a collection, all or those that meet conditions, as JSON lines or CSV.
+"""Exports a collection's records, all or those that meet conditions, as JSON lines or CSV.
 
-What comes out can be imported again and gives the same documents: it holds every field that isn't worked out from
-others, and none that is private.
+Importing the file gives the same documents: it has every field that isn't derived or private.
 """
 
 import csv
@@ -16,7 +15,7 @@ from app.db.core import BadQuery, Condition, Row, fields_of, get_model, iterate
 from app.db.transfer import cells
 
 MEDIA_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv"}
-"""The formats and what HTTP calls them."""
+"""The formats and their media types."""
 
 CHUNK = 500  # records
 
@@ -29,7 +28,7 @@ def export(
     sort: str = "_id",
     descending: bool = False,
 ) -> Iterator[str]:
-    """The text of a file of the records that meet the conditions, in pieces; `form` is one of MEDIA_TYPES.
+    """The text of a file with the records that meet the conditions, in pieces; `form` is one of MEDIA_TYPES.
 
     Raises BadQuery, at once, as `core.iterate` does and for an unknown form; the iterator raises
     DatabaseError.
@@ -79,5 +78,5 @@ def _cell(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value that JSON has no form for, or a cell of its own: times, MongoDB's ids, numbers."""
+    """A value as text: times, MongoDB's ids, numbers."""
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,4 +1,4 @@
-"""Loading files of films, credits and interactions; Kaggle's Netflix titles.csv and credits.csv as they are."""
+"""Importing files of films, credits and likes; Kaggle's Netflix titles.csv and credits.csv as they are."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
@@ -14,7 +14,7 @@ from app.db.transfer.readers import FileUnreadable, Reader
 from app.db.transfer.reject_files import Rejects
 
 IMPORTABLE = ("movies", "credits", "user_interactions")
-# The fields by which a record is known.
+# The fields that identify a kind of record.
 _MARKS = {"credits": {"role", "name"}, "user_interactions": {"user_id"}, "movies": {"title"}}
 
 
@@ -28,7 +28,7 @@ def import_file(
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> tuple[str, Counts]:
-    """As `import_stream`, from a file. Raises FileUnreadable too when there is no such."""
+    """As `import_stream`, from a file. Raises FileUnreadable also when it doesn't exist."""
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -57,11 +57,11 @@ def import_stream(
     on_progress: Callable[[Settled], None] = lambda settled: None,
     on_reject: Callable[[Reject], None] = lambda reject: None,
 ) -> tuple[str, Counts]:
-    """Load the records of a file into a collection, by default the one that its records' fields belong to.
+    """Load the records of a file into a collection, by default the one that its records' fields suggest.
 
-    `name` is the file's, as messages call it. Records that exist already are left as they are; each one that isn't
-    taken goes to `rejects`, and its reasons to `on_reject`. `on_progress` is told how far the load has come; with that
-    as `begin` another goes on from there. Otherwise as `bulk.load_batches`.
+    `name` is the file's name for messages. Existing records stay as they are; rejected ones go to `rejects`, their
+    reasons to `on_reject`. `on_progress` is called with the load's progress, from which another load can `begin`.
+    Otherwise as `bulk.load_batches`.
 
     Returns the collection's name and the counts. Raises FileUnreadable when the file's first record can't be read,
     BadQuery for a collection that is not IMPORTABLE, and LoadStopped.
@@ -91,7 +91,7 @@ def import_stream(
                 on_reject=refuse,
             )
         except LoadStopped as error:
-            # What is in shall have its place in the lists, whether or not the rest comes.
+            # What has been loaded must appear in lists, whether or not the rest follows.
             if collection == "movies" and not isinstance(error.__cause__, DatabaseUnavailable):
                 _rank(error.counts)
             if not _goes_on(error.__cause__):
@@ -104,7 +104,7 @@ def import_stream(
 
 
 def _goes_on(cause: BaseException | None) -> bool:
-    """Whether another process completes a load that this ended, or nothing can be written now anyway."""
+    """Whether another process will complete the load, or nothing can be written now anyway."""
     return isinstance(cause, DatabaseUnavailable | JobStopped) and not isinstance(cause, JobCancelled)
 
 

@@ -1,8 +1,7 @@
-"""Records out of files: a JSON array, JSON lines or CSV in UTF-8, also packed by gzip, from any stream of bytes.
+"""Reads records from a JSON array, JSON lines or CSV in UTF-8, optionally gzipped, from any stream of bytes.
 
-A file is read once and forwards, and whatever it holds, no more of it is in memory than a batch of records. What is
-wrong with one record is that record's matter (Malformed); only where the next one begins can't be known does reading
-end.
+A file is read once, forwards, with at most a batch of records in memory. A malformed record is yielded as Malformed;
+reading only ends where the start of the next record can't be found.
 """
 
 import csv
@@ -21,7 +20,7 @@ from app.db.transfer.streams import CHUNK, BadFormat, Counted, not_utf8, open_te
 
 MAX_ITEM = 1 << 20  # characters of one record; the longest film that the model allows has some 250,000, all escaped
 MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
-MAX_DEPTH = 20  # of lists and objects in one another; the model's go two deep
+MAX_DEPTH = 20  # nested lists and objects; the models' go two deep
 TOO_DEEP = "is nested too deeply"
 
 _NO_COMMA = {";": "semicolons", "\t": "tabs"}  # what some programs write in its place, and call CSV
@@ -29,14 +28,14 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class FileUnreadable(DatabaseError):
-    """The file can't be read, or not any further: not there, no text, or not of the format that it seemed to be."""
+    """The file can't be read (further): it is missing, not text, or not in the format it seemed to be."""
 
 
 class Reader:
-    """The records of a stream, whose `name` (titles.csv, films.json.gz) says the format where its content doesn't."""
+    """A stream's records. Its `name` (titles.csv, films.json.gz) decides the format if its content doesn't."""
 
     heading: list[str] | None = None
-    """The columns of a CSV file, once the first record has been read; None for JSON."""
+    """A CSV file's columns, once the first record has been read; None for JSON."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
@@ -52,7 +51,7 @@ class Reader:
         return self._source.count
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
-        """All records but the first `skip`, in batches. Raises FileUnreadable after what could be read."""
+        """All records after the first `skip`, in batches. Raises FileUnreadable after the readable ones."""
         records: list[Numbered] = []
         began = 0
         try:
@@ -69,7 +68,7 @@ class Reader:
             yield Batch(records, self.position)
 
     def __iter__(self) -> Iterator[Numbered]:
-        """Line and content of each record, or Malformed. Raises FileUnreadable where reading has to end."""
+        """Line and content of each record, or Malformed. Raises FileUnreadable where reading must end."""
         try:
             text, first = open_text(self._source)
             if self._is_csv(first):
@@ -102,7 +101,7 @@ class Reader:
         return line
 
     def _csv_records(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
-        taken: list[str] = []  # the lines of the present record, which begins at `began`
+        taken: list[str] = []  # the lines of the current record, which begins at `began`
         began = 0
 
         def lines() -> Iterator[str]:
@@ -116,7 +115,7 @@ class Reader:
         while True:
             taken.clear()
             began = self._characters
-            line = self._line + 1  # a record may go over several lines; it is known by its first
+            line = self._line + 1  # a record may span several lines; it is reported by its first
             try:
                 cells_ = next(rows)
             except StopIteration:
@@ -193,7 +192,7 @@ class Reader:
         self._flaw = f"is not JSON: {name} is no number"
 
     def _json_array(self, text: io.TextIOWrapper) -> Iterator[Numbered]:
-        """The items of one array, holding no more of the file in memory than a chunk and an item."""
+        """An array's items, with at most a chunk and an item in memory."""
         ahead = _Ahead(text)
         ahead.skip_blanks()
         ahead.at += 1
@@ -225,12 +224,12 @@ class Reader:
                     at, reason = getattr(error, "pos", ahead.at), getattr(error, "msg", error)
                     raise BadFormat(f"line {ahead.line_of(at)}: {reason}") from error
             else:
-                if end < len(ahead.text) or not ahead.more():  # of 12 at the end of a chunk a 3 may be still to come
+                if end < len(ahead.text) or not ahead.more():  # a number at the end of a chunk may continue in the next
                     return item, end
 
 
 class _Ahead:
-    """What lies ahead of the reader of a JSON array: `text` from `at` on, which is in `line`."""
+    """The unread part of a JSON array: `text` from `at` on, which is in `line`."""
 
     def __init__(self, source: io.TextIOWrapper) -> None:
         self._source = source
@@ -247,7 +246,7 @@ class _Ahead:
         self.line, self.at = self.line_of(place), place
 
     def more(self) -> bool:
-        """Read on, and forget what lies behind; False at the end of the file, or of what an item may have."""
+        """Read more and drop what has been consumed; False at the end of the file or the maximum size of an item."""
         rest = self.text[self.at :]
         added = self._source.read(max(CHUNK, len(rest))) if len(rest) < MAX_ITEM else ""
         if added:
@@ -255,12 +254,12 @@ class _Ahead:
         return bool(added)
 
     def skip_blanks(self) -> None:
-        """Advance to the next character that is none. Raises BadFormat when there is no such."""
+        """Advance to the next character that isn't white space. Raises BadFormat if there is none."""
         if not self.find_character():
             raise BadFormat(f"line {self.line}: the array isn't closed")
 
     def find_character(self) -> bool:
-        """Advance to the next character that is no blank; whether there is one."""
+        """Advance to the next character that isn't white space; returns whether there is one."""
         while True:
             blanks = _BLANKS.match(self.text, self.at)
             self.advance(blanks.end() if blanks else self.at)

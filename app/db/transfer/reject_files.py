@@ -1,4 +1,4 @@
-"""What an import refused, kept for correction: the records in a file that can be imported again, reasons beside it."""
+"""Rejects files: the records that an import rejected, for correction and another import, and a file of reasons."""
 
 import csv
 import io
@@ -16,17 +16,17 @@ VALUE = 200  # characters of a value that are shown
 
 
 class Rejects(Protocol):
-    """Where an import puts what it refuses."""
+    """Where an import writes its rejects."""
 
     def add(self, reject: Reject, heading: list[str] | None) -> None:
-        """Take a reason and, with its first, the record. `heading` is a CSV file's, None for JSON."""
+        """Add a reason and, with a record's first, the record. `heading` is a CSV file's, None for JSON."""
 
 
 class RejectsFiles:
-    """Refused records as they came, CSV or JSON lines (JSON arrays too), and a CSV file of reasons.
+    """The original records as CSV or JSON lines (also from JSON arrays), and a CSV file of reasons.
 
-    `open_file` is asked for two files at the first record, by their SUFFIXES: for the records, then for the reasons.
-    What was no UTF-8 is written back byte for byte, so the files must be open with "surrogateescape".
+    At the first record `open_file` is called with two of SUFFIXES: for the records, then for the reasons.
+    Bytes that aren't UTF-8 are preserved, so the files must be opened with "surrogateescape".
     """
 
     def __init__(self, open_file: Callable[[str], TextIO]) -> None:
@@ -50,18 +50,18 @@ class RejectsFiles:
         reasons.write(reason_line(self._count, reject.line, reject.field, shown(reject.value), reject.reason))
 
     def close(self) -> None:
-        """Close both files, if there are any."""
+        """Close both files, if open."""
         for file in self.files:
             file.close()
 
 
 def heading_line(heading: Sequence[str] | None) -> str:
-    """What a file of refused records begins with."""
+    """The first line of a file of rejected records."""
     return "" if heading is None else csv_line(heading)
 
 
 def written(document: Any, heading: Sequence[str] | None) -> str:
-    """A refused record as a line (or, in CSV, lines) of a file with that heading; None for JSON lines."""
+    """A rejected record as a line (or, in CSV, lines) of a file with that heading (None for JSON lines)."""
     if heading is None:
         return _json_line(document)
     if isinstance(document, Malformed):
@@ -74,7 +74,7 @@ def _json_line(document: Any) -> str:
     if isinstance(document, Malformed):  # of an array, where an item may go over several lines
         return re.sub(r"[\r\n]+", " ", document.text) + "\n"
     text = json.dumps(document, ensure_ascii=False)
-    # ASCII only where there is half a surrogate pair, which no file can hold.
+    # As ASCII if it has half a surrogate pair, which can't be encoded.
     return (text if _is_unicode(text) else json.dumps(document)) + "\n"
 
 
@@ -92,7 +92,7 @@ def reason_line(number: int, line: int, field: str, value: str, reason: str) -> 
 
 
 def shown(value: Any) -> str:
-    """The beginning of a refused value, fit for a screen and a file."""
+    """The beginning of a rejected value, fit for a screen and a file."""
     text = "" if value is None else str(value)[:VALUE]
     return text.encode(errors="backslashreplace").decode()
 

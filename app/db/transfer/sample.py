@@ -1,7 +1,7 @@
-"""The sample catalogue: 17,472 films of 1940-2014 from Wikidata, CC0, as the package bokeh-sampledata carries them.
+"""The sample catalogue: 17,472 films of 1940-2014 from Wikidata, CC0, from the package bokeh-sampledata.
 
-It has no IMDb figures (all empty), so scores are the Rotten Tomatoes critics' and are kept as such; no descriptions and
-no characters; casts are in alphabetical order. Its `ID` is the number of the film's Wikidata item (Q595 is The
+It has no IMDb scores (all empty), so scores are the Rotten Tomatoes critics'; no descriptions and no characters; casts
+are in alphabetical order. Its `ID` is the number of the film's Wikidata item (Q595 is The
 Intouchables), and unique; two of its imdbIDs occur twice.
 """
 
@@ -28,11 +28,11 @@ _FILMS = """
 
 
 class SampleUnreadable(DatabaseError):
-    """The source is not there, or not the sample catalogue."""
+    """The source is missing or isn't the sample catalogue."""
 
 
 def find_source() -> Path:
-    """movies.db of an installed bokeh-sampledata. Raises SampleUnreadable when there is none."""
+    """movies.db of the installed bokeh-sampledata. Raises SampleUnreadable if it isn't installed."""
     package = importlib.util.find_spec("bokeh_sampledata")
     for folder in (package and package.submodule_search_locations) or ():
         path = Path(folder) / "_data" / DATABASE
@@ -42,7 +42,7 @@ def find_source() -> Path:
 
 
 class Sample:
-    """The catalogue in memory, read from movies.db or from the wheel that holds it. Raises SampleUnreadable."""
+    """The catalogue in memory, read from movies.db or its wheel. Raises SampleUnreadable."""
 
     def __init__(self, source: Path) -> None:
         try:
@@ -75,7 +75,7 @@ class Sample:
             }
 
     def credits(self) -> Iterator[Row]:
-        """A document for each part that somebody had in a film."""
+        """A document for each credit."""
         for row in self._rows:
             for role, column in _PEOPLE.items():
                 for name in split_names(row[column]):
@@ -122,9 +122,9 @@ def load(sample: Sample, progress: Callable[[str, int], Callable[[Settled], None
 
 @driver_errors()
 def _is_loaded(films: list[str], credits: int) -> bool:
-    """Whether the database has all these films, so many credits of them, and everything that is made from them.
+    """Whether the database has all these films, that number of credits for them, all indexes and derived collections.
 
-    Someone who deleted a credit of the sample and added another one to its films gets no credit back.
+    Counting is enough, but doesn't notice a deleted credit if another one was added to the sample's films.
     """
     if missing_indexes() or derived.missing():
         return False

@@ -1,6 +1,6 @@
-"""What imports of uploads refused, kept in the database for who corrects it.
+"""Records rejected by imports of uploads, stored in the database for correction.
 
-import_rejects: {job, n: 1, 2, ..., at, line, text: the record as it came, reasons: [{field, value, reason}]}
+import_rejects: {job, n: 1, 2, ..., at, line, text: the original record, reasons: [{field, value, reason}]}
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from app.db.records import Reject
 from app.db.transfer.reject_files import REASONS, csv_line, heading_line, reason_line, shown, written
 
 NAME = "import_rejects"
-PAGE = 100  # refused records read at a time: as many MB at worst
+PAGE = 100  # rejects read at a time: up to as many MB
 
 
 class StoredRejects:
-    """What a job refuses (see `reject_files.Rejects`), on its way to the collection.
+    """Writes a job's rejects to the collection (see `reject_files.Rejects`).
 
-    A job that goes on where it stood has refused `number` records by then, of a file with that `heading`.
+    A continued job has already rejected `number` records of a file with this `heading`.
     """
 
     def __init__(self, job_id: str, number: int, heading: list[str] | None) -> None:
@@ -26,11 +26,11 @@ class StoredRejects:
         self._number = number
         self._rows: list[Row] = []
         self._last: Any = None
-        with driver_errors():  # what was refused behind that place will come again
+        with driver_errors():  # rejects after that place will come again
             get_collection(NAME).delete_many({"job": job_id, "n": {"$gt": number}})
 
     def add(self, reject: Reject, heading: list[str] | None) -> None:
-        """Take a reason and, with its first, the record."""
+        """Add a reason and, with a record's first, the record."""
         self.heading = heading
         if reject.document is not self._last:
             self._last = reject.document
@@ -43,7 +43,7 @@ class StoredRejects:
 
     @driver_errors()
     def flush(self) -> None:
-        """Write what has been taken."""
+        """Write what was added."""
         if self._rows:
             get_collection(NAME).insert_many(self._rows)
             self._rows = []
@@ -51,13 +51,13 @@ class StoredRejects:
 
 @driver_errors()
 def first_rejects(job_id: str, limit: int) -> list[Row]:
-    """The first records that a job refused: {n, line, reasons: [{field, value, reason}]}."""
+    """A job's first rejects: {n, line, reasons: [{field, value, reason}]}."""
     fields = {"_id": 0, "n": 1, "line": 1, "reasons": 1}
     return list(get_collection(NAME).find({"job": job_id}, fields).sort("n").limit(limit))
 
 
 def rejects_file(job: Row) -> Iterator[bytes]:
-    """All records that a job refused, as a file to correct and import again."""
+    """All rejected records of a job, as a file to correct and import again."""
     yield heading_line(job["report"]["heading"]).encode()
     for row in _rejects(job, {"n": 1, "text": 1}):
         yield row["text"]

@@ -1,4 +1,4 @@
-"""Text out of files of any kind: unpacked, decoded, and refused when it is none."""
+"""Reading text files: decompressed, decoded, and refused if they aren't text."""
 
 import gzip
 import io
@@ -19,14 +19,14 @@ _NOT_TEXT = {
 
 
 class BadFormat(Exception):
-    """Where and why reading a file has to end."""
+    """Why and where reading a file must end."""
 
 
 class Counted(io.RawIOBase):
-    """The bytes of a stream, and how many have been read."""
+    """A stream's bytes, and how many have been read."""
 
     flaw = ""
-    """What is wrong behind the end of what could be read, once that has been reached."""
+    """What is wrong after the readable part, once its end is reached."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -46,10 +46,10 @@ class Counted(io.RawIOBase):
 
 
 class _Unpacked(Counted):
-    """The bytes that a packed stream stands for. Raises BadFormat for a bomb.
+    """A gzip stream, decompressed. Raises BadFormat for a decompression bomb.
 
-    They end where something else than a further member follows, which is then the packed stream's flaw: an error in
-    the midst of reading would take what is before it along.
+    Ends where something other than another member follows, which becomes `flaw`: an error while reading would lose
+    what precedes it.
     """
 
     def __init__(self, packed: Counted, stream: gzip.GzipFile) -> None:
@@ -73,11 +73,11 @@ class _Unpacked(Counted):
 
 
 def open_text(source: Counted) -> tuple[io.TextIOWrapper, bytes]:
-    """The text that a file holds, packed by gzip or not, and its first byte that is no blank.
+    """A file's text, decompressed if necessary, and its first byte that isn't white space.
 
-    A byte that isn't UTF-8 becomes half a surrogate pair (PEP 383): it spoils its record and no other.
-    Raises BadFormat for what is no text, and for a bomb (later too); EOFError, OSError and zlib.error when the packed
-    data is damaged.
+    A byte that isn't UTF-8 becomes half a surrogate pair (PEP 383), so only its record is rejected.
+    Raises BadFormat if it isn't text, and for a decompression bomb (also later); EOFError, OSError and zlib.error when
+    the compressed data is damaged.
     """
     packed = io.BufferedReader(source, CHUNK)
     unpacked = packed
@@ -94,7 +94,7 @@ def open_text(source: Counted) -> tuple[io.TextIOWrapper, bytes]:
 
 
 def not_utf8(text: str) -> str:
-    """What is wrong with a piece of the text that holds bytes which aren't UTF-8; "" when nothing is."""
+    """The problem with a text that has bytes which aren't UTF-8; "" if there is none."""
     if text.isascii():
         return ""
     try:

@@ -1,6 +1,6 @@
-"""Files that administrators send to be imported: in the database, so that any worker on any host can read them.
+"""Uploaded files to import, stored in the database so that any worker on any host can read them.
 
-Kept in the GridFS bucket `uploads` until the job that imports them has ended, and for KEEP at most.
+They stay in the GridFS bucket `uploads` until their import job has ended, at most for KEEP.
 """
 
 from collections.abc import Iterator
@@ -22,33 +22,33 @@ _BUCKET = "uploads"
 
 @driver_errors()
 def store(stream: BinaryIO, name: str) -> str:
-    """Keep a file and return its id."""
+    """Store a file and return its id."""
     with time_limit(TIMEOUT_S):
         return str(_bucket().upload_from_stream(name, stream))
 
 
 @contextmanager
 def opened(upload_id: str) -> Iterator[BinaryIO]:
-    """A stored file, to be read. Raises NotFound when it isn't there any more."""
+    """A stored file, open for reading. Raises NotFound when it no longer exists."""
     with driver_errors():
         try:
             stream = _bucket().open_download_stream(ObjectId(upload_id))
         except NoFile as error:
-            raise NotFound("the file isn't kept any more; send it again") from error
+            raise NotFound("the file is no longer stored; upload it again") from error
     with stream:
         yield cast(BinaryIO, stream)
 
 
 @driver_errors()
 def remove(upload_id: str) -> None:
-    """Forget a file, if it is there."""
+    """Delete a file, if it exists."""
     with suppress(NoFile):
         _bucket().delete(ObjectId(upload_id))
 
 
 @driver_errors()
 def remove_old() -> None:
-    """Forget the files that are older than KEEP: a process that dies may leave one that no job knows."""
+    """Delete files older than KEEP: a process that dies may leave one without a job."""
     with time_limit(TIMEOUT_S):
         for old in _bucket().find({"uploadDate": {"$lt": now() - KEEP}}):
             remove(str(old._id))
