@@ -1,4 +1,4 @@
-"""What the tests of bulk jobs share: starting one, having it done, and looking at what came of it."""
+"""Helpers for tests of bulk jobs: starting and running a job, and reading its results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ Films = Callable[..., None]
 
 
 def run(kind: str, selection: Selection, *changes: Change, collection: str = "movies") -> Row:
-    """Start a job, have it done, and give what became of it."""
+    """Start and run a job, and return it afterwards."""
     job_id = bulk_edit.start(kind, collection, selection, ADA, changes)
     while runner.run_next():
         pass

@@ -16,7 +16,7 @@ NAME = "tests"
 
 @pytest.fixture(scope="session")
 def indexed(mongodb: LocalCluster) -> Iterator[Database[dict[str, Any]]]:
-    """A database with all indexes, made once: making them takes longer than a test."""
+    """A database with all indexes, created once, as that takes longer than a test."""
     connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
     install_validators()
     create_indexes()
@@ -28,7 +28,7 @@ def indexed(mongodb: LocalCluster) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture
 def database(mongodb: LocalCluster, indexed: Database[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
-    """The database, emptied, with app.db connected to it. The client goes past app.db: to look, and to tamper."""
+    """The emptied database, with app.db connected to it. The client bypasses app.db, to inspect and to tamper."""
     for name in indexed.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
         indexed[name].delete_many({})
     connection.connect(connection.DatabaseConfig(mongodb.uri(), database=NAME))
@@ -38,7 +38,7 @@ def database(mongodb: LocalCluster, indexed: Database[dict[str, Any]]) -> Iterat
 
 @pytest.fixture
 def add_films(database: Database[dict[str, Any]]) -> Callable[..., None]:
-    """Add films: a title each, or a dictionary of fields; ids f001, f002, ... in the order given."""
+    """Add films, each a title or a dictionary of fields; ids f001, f002, ... in the order given."""
 
     def add(*films: str | dict[str, Any]) -> None:
         documents = []

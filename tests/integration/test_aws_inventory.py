@@ -1,4 +1,4 @@
-"""The inventory of EC2 describes a cluster just as that of local hosts does. The real plugin, against moto's EC2."""
+"""The EC2 inventory describes a cluster like that of local hosts. The real plugin, against moto's EC2."""
 
 from __future__ import annotations
 

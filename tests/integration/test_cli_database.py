@@ -1,4 +1,4 @@
-"""The command line against a database, as a process of its own: what an operator and the deployment rely on."""
+"""The command line in a separate process against a database, as operators and the deployment use it."""
 
 import json
 import os
@@ -32,7 +32,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def sample_database(mongodb: LocalCluster) -> Iterator[Raw]:
-    """A database of its own for the whole catalogue: dropping it is faster than emptying the one that others share."""
+    """A separate database for the full catalogue: dropping it is faster than emptying the shared one."""
     connection.connect(connection.DatabaseConfig(mongodb.uri(), database="sample"))
     with mongodb.client() as client:
         yield client["sample"]
@@ -84,7 +84,7 @@ def names(text: str | None) -> set[str]:
     return {name.strip().replace("|", ",") for name in whole.split(",") if name.strip()}
 
 
-def test_the_sample_is_loaded_whole_though_interrupted_and_a_further_run_changes_nothing(
+def test_an_interrupted_load_of_the_sample_is_completed_and_a_further_run_changes_nothing(
     mongodb: LocalCluster, sample_database: Raw, catalogue: sqlite3.Connection
 ) -> None:
     database, env = sample_database, environment(mongodb, sample_database)
@@ -141,7 +141,7 @@ def test_the_sample_is_loaded_whole_though_interrupted_and_a_further_run_changes
     assert status["deployment"] == "replica set single"
 
 
-def test_init_db_says_what_it_made_and_then_unchanged(run: Run, database: Raw) -> None:
+def test_init_db_prints_what_it_created_and_then_unchanged(run: Run, database: Raw) -> None:
     assert run("init-db").stdout == "unchanged\n"
     database.movies.drop_index("title_1__id_1")
     assert "missing indexes (film-library init-db makes them): movies.title_1__id_1" in run("status").stdout
@@ -219,7 +219,7 @@ def test_what_was_rejected_is_corrected_in_its_file_and_imported(run: Run, datab
     assert {film["title"] for film in database.movies.find()} == {"Alpha", "Café", "Gamma"}
 
 
-def test_a_strict_import_stops_and_goes_on_where_it_stopped(run: Run, database: Raw, tmp_path: Path) -> None:
+def test_a_strict_import_stops_and_continues_where_it_stopped(run: Run, database: Raw, tmp_path: Path) -> None:
     good = [json.dumps({"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE"}) for n in range(2_005)]
     path, other = tmp_path / "films.jsonl", tmp_path / "other.jsonl"
     path.write_text("\n".join([*good[:2_003], "{}", *good[2_003:]]))
@@ -243,7 +243,7 @@ def test_a_strict_import_stops_and_goes_on_where_it_stopped(run: Run, database: 
     )
 
 
-def test_a_file_with_a_flaw_is_to_be_corrected_before_it_is_gone_on_with(run: Run, tmp_path: Path) -> None:
+def test_advice_for_a_broken_file_is_to_correct_it_first(run: Run, tmp_path: Path) -> None:
     path, other = tmp_path / "films.jsonl", tmp_path / "other.jsonl"
     path.write_text('{"_id": "f", "title": "Film", "type": "MOVIE"}\n' + "x" * (2 << 20) + "\n")
     stopped = run("import", path, other)
@@ -253,7 +253,7 @@ def test_a_file_with_a_flaw_is_to_be_corrected_before_it_is_gone_on_with(run: Ru
     assert advice in stopped.stderr.splitlines()[-1].replace("Correct", "correct")
 
 
-def test_an_export_is_complete_or_not_there(run: Run, tmp_path: Path) -> None:
+def test_an_export_is_complete_or_absent(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "films.jsonl"
     films = [{"_id": f"f{n}", "title": f"Film {n}", "type": "MOVIE", "runtime": n} for n in range(5)]
     path.write_text("\n".join(map(json.dumps, films)))
@@ -274,7 +274,7 @@ def test_an_export_is_complete_or_not_there(run: Run, tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["films.jsonl", "out.csv"]
 
 
-def test_a_database_that_does_not_answer_is_an_error_and_no_traceback(run: Run) -> None:
+def test_an_unreachable_database_is_an_error_without_traceback(run: Run) -> None:
     result = run("status", FILM_LIBRARY_MONGODB_URI=f"mongodb://localhost:{free_port()}/")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: the database doesn't answer: ")

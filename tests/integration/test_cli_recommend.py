@@ -1,4 +1,4 @@
-"""`film-library recommend` as a process of its own: what the timer runs, and what an operator reads."""
+"""`film-library recommend` in a separate process, as the timer and operators run it."""
 
 import os
 import subprocess
@@ -77,7 +77,7 @@ def test_a_second_run_at_once_leaves_the_work_to_the_first(run: Run) -> None:
     assert run().returncode == 0
 
 
-def test_likes_of_what_is_not_there_are_forgotten_unless_they_are_young(
+def test_stray_likes_are_removed_unless_recent(
     run_here: Callable[[], Result], database: Raw, add_films: Callable[..., None]
 ) -> None:
     add_films("One")
@@ -92,7 +92,7 @@ def test_likes_of_what_is_not_there_are_forgotten_unless_they_are_young(
     assert left == {(ann, "f001"), (ann, "being-added")}
 
 
-def test_what_cannot_be_looked_up_keeps_no_neighbours_from_being_computed(
+def test_neighbours_are_computed_even_if_derived_collections_fail(
     run_here: Callable[[], Result], database: Raw
 ) -> None:
     operations.insert_one("movies", {"title": "One", "type": "MOVIE"})
@@ -109,7 +109,7 @@ def test_what_cannot_be_looked_up_keeps_no_neighbours_from_being_computed(
     assert result.stderr.startswith("Error: words, people and values to choose from aren't up to date: ")
 
 
-def test_who_is_overtaken_says_what_it_did(
+def test_a_run_that_loses_its_lease_reports_what_it_did(
     run_here: Callable[[], Result], database: Raw, add_films: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lease that ran out during the first part, and was taken by another process."""

@@ -1,4 +1,4 @@
-"""Who did what: entries with the fields that changed, none for a deed that was taken back, paged and filtered."""
+"""The audit log: entries with the changed fields, none for actions rolled back, paged and filtered."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def test_an_edit_keeps_the_fields_that_changed_and_no_others() -> None:
     assert (row["user_id"], row["username"], row["collection"], row["document_id"]) == ("u1", "ada", "movies", "f1")
 
 
-def test_new_and_deleted_records_are_kept_whole_but_for_derived_fields() -> None:
+def test_new_and_deleted_records_are_logged_in_full_without_derived_fields() -> None:
     own = {"_id": "f1", "title": "Alpha", "type": "MOVIE", "genres": ["war"]}
     audit.record(ADA, "create", "movies", "f1", None, FILM)
     audit.record(ADA, "delete", "movies", "f1", FILM, None)
@@ -35,25 +35,25 @@ def test_new_and_deleted_records_are_kept_whole_but_for_derived_fields() -> None
     assert (deleted["before"], deleted["after"]) == (own, {})
 
 
-def test_a_password_is_never_kept_but_its_change_is() -> None:
+def test_a_change_of_password_is_logged_without_the_password() -> None:
     user = {"_id": "u9", "username": "eve", "password_hash": "old", "admin_status": 0}
     audit.record(ADA, "edit", "users", "u9", user, {**user, "password_hash": "new"}, password="changed")
     (row,) = audit.list_page().rows
     assert (row["before"], row["after"], row["password"]) == ({}, {}, "changed")
 
 
-def test_an_edit_without_a_change_is_no_deed() -> None:
+def test_unchanged_edits_are_not_logged() -> None:
     audit.record(ADA, "edit", "movies", "f1", FILM, {**FILM, "title_hash": 8})
     assert entries() == []
 
 
-def test_a_detail_never_replaces_what_an_entry_says() -> None:
+def test_details_never_replace_an_entrys_own_fields() -> None:
     audit.record(ADA, "bulk edit", "movies", None, None, None, job="j1", count=3, username="nobody")
     (row,) = audit.list_page().rows
     assert (row["username"], row["job"], row["count"], row["document_id"]) == ("ada", "j1", 3, None)
 
 
-def test_an_entry_goes_with_the_transaction_that_it_is_part_of() -> None:
+def test_an_entry_is_rolled_back_with_its_transaction() -> None:
     class TakenBack(Exception):
         pass
 
@@ -66,7 +66,7 @@ def test_an_entry_goes_with_the_transaction_that_it_is_part_of() -> None:
     assert entries() == []
 
 
-def test_entries_are_filtered_and_the_latest_comes_first() -> None:
+def test_entries_are_filtered_and_sorted_latest_first() -> None:
     audit.record(ADA, "create", "movies", "f1", None, FILM)
     audit.record(BOB, "create", "movies", "f2", None, FILM)
     audit.record(ADA, "delete", "movies", "f2", FILM, None)
@@ -83,7 +83,7 @@ def test_entries_are_filtered_and_the_latest_comes_first() -> None:
     assert entries(username="$ne") == []
 
 
-def test_pages_of_entries_of_one_moment_miss_none_and_repeat_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_simultaneous_entries_neither_miss_nor_repeat_any(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = now()
     monkeypatch.setattr(audit, "now", lambda: moment)
     for number in range(7):

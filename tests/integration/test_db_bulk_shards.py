@@ -1,4 +1,4 @@
-"""Bulk work on two shards: films that change shards in one step, deletions and returns that span both."""
+"""Bulk jobs on two shards: films that change shards in one step, deletions and undo across both."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def films_by_shard(cluster: LocalCluster) -> list[set[tuple[str, str]]]:
     return found
 
 
-def test_titles_edited_in_bulk_move_films_and_undoing_brings_them_back(
+def test_bulk_edits_of_titles_move_films_and_undo_moves_them_back(
     cluster: LocalCluster, router: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_steps, "BATCH", 15)

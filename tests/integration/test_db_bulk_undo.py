@@ -1,4 +1,4 @@
-"""Bulk deletions with what hangs on the records, their undoing, and jobs whose worker dies, is slow or told to stop."""
+"""Bulk deletions with dependents, their undo, and jobs whose worker dies, is slow or is cancelled."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ def library(add_films: Films, database: Raw) -> Raw:
     return database
 
 
-def test_a_deletion_takes_along_what_hangs_on_it_and_can_be_undone(library: Raw) -> None:
+def test_a_deletion_includes_dependents_and_can_be_undone(library: Raw) -> None:
     before = whole(library, *EVERYTHING)
     chosen = Selection(ids=("f001", "f003"))
     assert bulk_edit.count_dependents("movies", chosen) == {"credits": 4, "user_interactions": 3}
@@ -51,7 +51,7 @@ def test_a_deletion_takes_along_what_hangs_on_it_and_can_be_undone(library: Raw)
     assert whole(library, *EVERYTHING) == before
 
 
-def test_more_hangs_on_a_film_than_goes_in_one_step(library: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_dependents_than_one_step_can_delete(library: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_steps, "MAX_DEPENDENTS", 2)
     before = whole(library, *EVERYTHING)
     job = run("delete", ALL)
@@ -71,7 +71,7 @@ def test_undoing_an_edit_restores_every_record_exactly(library: Raw) -> None:
 
 
 @pytest.mark.usefixtures("library")
-def test_what_was_changed_since_stays_and_is_named() -> None:
+def test_records_changed_since_are_kept_and_reported() -> None:
     job = run("edit", ALL, Change("genres", "set", "drama"))
     operations.update_document("movies", "f002", {"runtime": 90})
     operations.delete_document("movies", "f003")
@@ -84,7 +84,7 @@ def test_what_was_changed_since_stays_and_is_named() -> None:
     assert films("genres") == {f"f{n:03}": ["drama"] if n == 2 else ["war"] for n in (1, 2, 4, 5, 6, 7, 8)}
 
 
-def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) -> None:
+def test_recreated_records_are_kept_and_a_credits_film_must_exist(library: Raw) -> None:
     gone = run("delete", Selection(ids=("f001", "f002", "f003")))
     operations.insert_one("movies", {"_id": "f002", "title": "Another", "type": "MOVIE"})
     operations.insert_one("movies", {"_id": "f001", "title": "Another", "type": "MOVIE"})
@@ -102,7 +102,7 @@ def test_what_came_again_since_stays_and_its_film_must_be_there(library: Raw) ->
 
 
 @pytest.mark.usefixtures("library")
-def test_what_could_not_be_undone_can_be_when_its_hindrance_is_gone() -> None:
+def test_undo_can_be_repeated_once_the_obstacle_is_gone() -> None:
     before = films("runtime")
     first, second = (run("edit", ALL, Change("runtime", "set", minutes)) for minutes in (50, 60))
     assert undone(first)["failed"] == 8
@@ -114,7 +114,7 @@ def test_what_could_not_be_undone_can_be_when_its_hindrance_is_gone() -> None:
 
 
 @pytest.mark.usefixtures("library")
-def test_only_a_finished_change_of_today_is_undone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_recent_finished_jobs_can_be_undone_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
     with pytest.raises(BadQuery, match="not ended"):
         queue.undo(job_id, ADA)
@@ -141,7 +141,7 @@ def stop_after(steps: int) -> Callable[[], bool]:
 
 
 @pytest.mark.usefixtures("library")
-def test_an_undo_that_was_cut_short_goes_on_where_it_was() -> None:
+def test_an_interrupted_undo_continues() -> None:
     job = run("edit", ALL, Change("runtime", "set", 90))
     undo_id = queue.undo(job["_id"], ADA)
     runner.run_next(stop_after(1))
@@ -154,7 +154,7 @@ def test_an_undo_that_was_cut_short_goes_on_where_it_was() -> None:
 
 
 @pytest.mark.usefixtures("library")
-def test_a_job_given_back_goes_on_after_its_last_step() -> None:
+def test_a_released_job_continues_after_its_last_step() -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", "drama")])
     assert runner.run_next(stop_after(1))
     assert (queue.get(job_id)["state"], queue.get(job_id)["done"]) == ("running", 3)
@@ -167,7 +167,7 @@ def test_a_job_given_back_goes_on_after_its_last_step() -> None:
 
 @pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(
+def test_a_step_is_rolled_back_when_its_worker_dies(
     database: Raw, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """Before or after the last write of the step, when all others are made."""
@@ -195,7 +195,7 @@ def test_a_worker_that_dies_in_a_step_leaves_nothing_of_it(
 
 
 @pytest.mark.usefixtures("library")
-def test_a_worker_that_was_slow_writes_nothing_after_another_took_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_worker_writes_nothing_after_another_took_over(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
     taken = queue.take()
     assert taken is not None
@@ -212,7 +212,7 @@ def test_a_worker_that_was_slow_writes_nothing_after_another_took_over(monkeypat
 
 
 @pytest.mark.usefixtures("library")
-def test_a_job_that_never_gets_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_without_progress_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = bulk_edit.start("edit", "movies", ALL, ADA, [Change("runtime", "set", 90)])
     for attempt in range(1, queue.MAX_ATTEMPTS + 1):
         assert queue.take() is not None
@@ -239,7 +239,7 @@ def test_a_cancelled_job_stops_between_steps_and_what_it_did_can_be_undone() -> 
 
 
 @pytest.mark.usefixtures("library")
-def test_a_deletion_takes_no_more_than_was_confirmed() -> None:
+def test_a_deletion_deletes_no_more_than_was_confirmed() -> None:
     run_later = bulk_edit.start("delete", "movies", ALL, ADA)
     operations.insert_one("movies", {"_id": "z", "title": "Late", "type": "MOVIE"})
     runner.run_next()
@@ -247,7 +247,7 @@ def test_a_deletion_takes_no_more_than_was_confirmed() -> None:
     assert films("title") == {"z": "Late"}
 
 
-def test_users_go_in_bulk_but_administrators_do_not_and_no_log_has_a_hash(database: Raw) -> None:
+def test_users_but_not_administrators_are_deleted_in_bulk_and_hashes_not_logged(database: Raw) -> None:
     for name in ("ann", "eve"):
         users.sign_up(name, "three blind mice 1927")
     users.create_admin("boss", "three blind mice 1927")
@@ -279,7 +279,7 @@ def test_a_job_is_one_entry_in_the_audit_log_and_its_changes_one_each() -> None:
 
 
 @pytest.mark.usefixtures("library")
-def test_workers_that_take_from_one_queue_do_each_job_once(database: Raw) -> None:
+def test_concurrent_workers_run_each_job_once(database: Raw) -> None:
     ids = [bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "add", f"g{n}")]) for n in range(4)]
 
     def work() -> None:
@@ -296,7 +296,7 @@ def test_workers_that_take_from_one_queue_do_each_job_once(database: Raw) -> Non
 
 
 @pytest.mark.usefixtures("library")
-def test_a_job_and_somebody_who_edits_at_the_same_time_both_get_their_way() -> None:
+def test_a_job_and_a_concurrent_edit_both_succeed() -> None:
     bulk_edit.start("edit", "movies", ALL, ADA, [Change("genres", "set", "drama")])
 
     def edit() -> None:

@@ -1,4 +1,4 @@
-"""The catalogue by rating, narrowed, without the films that are left out; and the values to choose from."""
+"""The catalogue by rating, narrowed, with films excluded; and the values to choose from."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -95,7 +95,7 @@ def test_the_films_of_each_value_are_counted() -> None:
     assert (catalogue.genres(), catalogue.decades()) == (counted.genres, counted.decades)
 
 
-def test_values_that_are_gone_go_with_the_next_count(films: list[Row], database: Raw) -> None:
+def test_unused_values_disappear_with_the_next_count(films: list[Row], database: Raw) -> None:
     catalogue.refresh()
     assert catalogue.refresh() == 0
     database.movies.update_many({}, {"$pull": {"genres": "war"}})
@@ -107,7 +107,7 @@ def test_values_that_are_gone_go_with_the_next_count(films: list[Row], database:
 
 
 @pytest.mark.usefixtures("database")
-def test_of_very_many_values_those_of_the_most_films_are_kept(
+def test_only_values_with_the_most_films_are_kept(
     add_films: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue, "MAX_VALUES", 2)
@@ -117,7 +117,7 @@ def test_of_very_many_values_those_of_the_most_films_are_kept(
 
 
 @pytest.mark.usefixtures("films")
-def test_what_a_new_film_brings_can_be_chosen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_films_values_can_be_chosen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     before = catalogue.choices()
     film = {"title": "New", "type": "MOVIE", "genres": ["drama", "western"], "release_year": 2001}
     written = operations.find_document("movies", operations.insert_one("movies", film))
@@ -132,7 +132,7 @@ def test_what_a_new_film_brings_can_be_chosen_at_once(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("database")
-def test_the_first_film_of_a_library_can_be_chosen_by_what_it_is() -> None:
+def test_the_first_films_values_can_be_chosen() -> None:
     assert catalogue.choices() == catalogue.Choices([], [], [], [])
     catalogue.note([{"type": "SHOW", "genres": ["drama"], "production_countries": None}])
     assert catalogue.choices() == catalogue.Choices([("SHOW", 1)], [("drama", 1)], [], [])
@@ -163,6 +163,6 @@ def test_the_first_film_of_a_library_can_be_chosen_by_what_it_is() -> None:
     ],
 )
 @pytest.mark.usefixtures("database")
-def test_what_cannot_be_asked_for_is_refused(narrow: Row) -> None:
+def test_invalid_arguments_are_refused(narrow: Row) -> None:
     with pytest.raises(BadQuery):
         catalogue.page(**narrow)

@@ -1,4 +1,4 @@
-"""Claims of film ids: adopted when their film never came, swept in time, never somebody else's."""
+"""Claims on film ids: adopted if their film never came, swept in time, never another film's."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ def film(database: Raw) -> str:
 
 
 @pytest.mark.parametrize("expect_new", [False, True])
-def test_a_claim_left_behind_serves_the_same_film_and_no_other(database: Raw, expect_new: bool) -> None:
+def test_a_stale_claim_can_be_adopted_by_the_same_film_only(database: Raw, expect_new: bool) -> None:
     owners, new = claims.claim_new({"tm1": custom_hash("The Matrix")}, expect_new=expect_new)
     assert (owners, new) == ({"tm1": custom_hash("The Matrix")}, {"tm1"})
     more = {"tm1": custom_hash("Other"), "tm2": 2}
@@ -50,7 +50,7 @@ def test_a_title_whose_claim_an_import_may_still_use_keeps_its_shard(database: R
     operations.update_document("movies", "tm1", {"title": "The Matrix"})  # no longer adopted
 
 
-def test_only_claims_that_no_film_will_come_for_are_swept(film: str, database: Raw) -> None:
+def test_only_abandoned_claims_are_swept(film: str, database: Raw) -> None:
     old = now() - claims.LEASE - timedelta(seconds=1)
     database[claims.NAME].update_one({"_id": film}, {"$set": {"at": old}})
     database[claims.NAME].insert_many(

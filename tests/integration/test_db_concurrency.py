@@ -1,4 +1,4 @@
-"""Several who write at once: nobody's change is lost unseen, and nothing is left half done."""
+"""Concurrent writers: no change is lost silently, and nothing is left half done."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +60,7 @@ def of_type(results: Sequence[Result], kind: type) -> list[Result]:
 # -- versions
 
 
-def test_the_second_of_two_who_edit_is_told_what_it_is_now(film: str) -> None:
+def test_the_second_of_two_concurrent_edits_gets_a_conflict(film: str) -> None:
     seen = operations.version(operations.find_document("movies", film))
     operations.update_document("movies", film, {"runtime": 137}, version=seen)
     with pytest.raises(Conflict) as raised:
@@ -73,7 +73,7 @@ def test_the_second_of_two_who_edit_is_told_what_it_is_now(film: str) -> None:
     operations.update_document("movies", film, {"description": "Neo."}, version=operations.version(current))
 
 
-def test_of_many_who_edit_one_version_one_wins(film: str) -> None:
+def test_one_of_many_concurrent_edits_wins(film: str) -> None:
     seen = operations.version(operations.find_document("movies", film))
 
     def edit(runtime: int) -> Callable[[], Row]:
@@ -96,7 +96,7 @@ def test_changes_of_different_fields_without_a_version_are_all_kept(film: str, d
     assert database[LOG].count_documents({"action": "edit"}) == 4
 
 
-def test_a_version_is_of_what_people_edit(film: str, database: Raw) -> None:
+def test_a_version_covers_editable_fields(film: str, database: Raw) -> None:
     public = operations.find_document("movies", film)
     seen = operations.version(public)
     database.movies.update_one({"_id": film}, {"$set": {"ranking_score": 9.5}})
@@ -122,7 +122,7 @@ def test_versions_are_equal_exactly_for_equal_rows(one: Row, other: Row) -> None
 # -- what is written together
 
 
-def test_what_an_actor_does_is_in_the_audit_log_if_and_only_if_it_is_done(film: str, database: Raw) -> None:
+def test_actions_are_logged_if_and_only_if_they_succeed(film: str, database: Raw) -> None:
     added = operations.insert_one("movies", {"title": "New", "type": "SHOW"}, actor=BOSS)
     operations.update_document("movies", film, {"title": "Matrix"}, actor=BOSS)
     for fails in (
@@ -139,7 +139,9 @@ def test_what_an_actor_does_is_in_the_audit_log_if_and_only_if_it_is_done(film: 
     assert entries == [("create", added, "boss"), ("edit", film, "boss"), ("delete", added, "boss")]
 
 
-def test_a_deed_and_its_entry_are_undone_together(film: str, database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_and_its_entry_are_rolled_back_together(
+    film: str, database: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada = users.sign_up("ada", PASSWORD)["_id"]
     before = {name: list(database[name].find()) for name in ("movies", "users", claims.NAME)}
     record = audit.record
@@ -149,7 +151,7 @@ def test_a_deed_and_its_entry_are_undone_together(film: str, database: Raw, monk
         raise DatabaseError("something after the entry")
 
     monkeypatch.setattr(audit, "record", fail_late)
-    for deed in (
+    for action in (
         lambda: operations.insert_one("movies", {"title": "New", "type": "SHOW"}, actor=BOSS),
         lambda: operations.update_document("movies", film, {"title": "Matrix"}, actor=BOSS),
         lambda: operations.delete_document("movies", film, actor=BOSS),
@@ -158,12 +160,12 @@ def test_a_deed_and_its_entry_are_undone_together(film: str, database: Raw, monk
         lambda: users.delete_user(ada, actor=BOSS),
     ):
         with pytest.raises(DatabaseError, match="after the entry"):
-            deed()
+            action()
     assert {name: list(database[name].find()) for name in before} == before
     assert database[LOG].count_documents({}) == 0
 
 
-def test_what_a_deletion_takes_along_is_in_the_audit_log_too(film: str, database: Raw) -> None:
+def test_deleted_dependents_are_logged(film: str, database: Raw) -> None:
     credit = operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
     assert operations.delete_document("movies", film, cascade=True, actor=BOSS)
     taken, own = database[LOG].find().sort("_id")
@@ -174,7 +176,7 @@ def test_what_a_deletion_takes_along_is_in_the_audit_log_too(film: str, database
 
 
 @pytest.mark.parametrize(("count", "entries"), [(3, 4), (4, 1)])
-def test_of_too_many_taken_along_the_number_is_in_the_audit_log(
+def test_only_the_number_of_too_many_deleted_dependents_is_logged(
     film: str, database: Raw, monkeypatch: pytest.MonkeyPatch, count: int, entries: int
 ) -> None:
     monkeypatch.setattr(audit, "MAX_DEPENDENTS", 3)
@@ -185,7 +187,7 @@ def test_of_too_many_taken_along_the_number_is_in_the_audit_log(
     assert database[LOG].find_one({"document_id": film}, {"_id": 0, "along": 1}) == {"along": {"credits": count}}
 
 
-def test_what_hangs_on_a_record_is_said(film: str) -> None:
+def test_dependents_are_counted(film: str) -> None:
     ada = users.sign_up("ada", PASSWORD)["_id"]
     assert operations.count_dependents("movies", film) == {}
     operations.insert_credit({"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR"})
@@ -209,7 +211,7 @@ def test_credits_added_while_their_film_is_deleted_are_refused_or_deleted_too(fi
 
 
 @pytest.mark.parametrize("collection", ["movies", "credits"])
-def test_of_many_who_add_the_same_record_one_does(film: str, database: Raw, collection: str) -> None:
+def test_one_of_many_concurrent_inserts_succeeds(film: str, database: Raw, collection: str) -> None:
     new = {
         "movies": {**FILM, "_id": "tm2"},
         "credits": {"movie_id": film, "name": "Keanu Reeves", "role": "ACTOR", "character": "Neo"},
@@ -233,7 +235,7 @@ def superadmins(database: Raw) -> int:
 
 
 @pytest.mark.parametrize("deleting", [False, True])
-def test_the_last_superadmin_stays_also_when_two_remove_each_other(
+def test_the_last_superadmin_stays_even_if_two_demote_each_other(
     admins: list[str], database: Raw, deleting: bool
 ) -> None:
     def remove(user_id: str) -> Any:
@@ -300,7 +302,7 @@ def test_bad_changes_of_an_account_are_refused(admins: list[str], database: Raw,
     assert list(database.users.find()) == before
 
 
-def test_accounts_are_made_and_deleted_with_what_they_like(film: str, database: Raw) -> None:
+def test_accounts_are_created_and_deleted_with_their_likes(film: str, database: Raw) -> None:
     ada = users.create_user("ada", PASSWORD, 1, actor=BOSS)
     assert ada["admin_status"] == 1
     with pytest.raises(Duplicate):

@@ -1,4 +1,4 @@
-"""Recommendations by what films are, from real credits: how good and how varied they are, and why they are there."""
+"""Recommendations by content, from real credits: quality, variety and reasons."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Words, people and values to choose from follow what is written to films and credits."""
+"""Words, people and values to choose from follow writes to films and credits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def offered(text: str) -> list[str]:
     return [suggestion.text for suggestion in suggestions.suggest(text)]
 
 
-def test_a_single_film_is_offered_and_its_values_can_be_chosen_at_once() -> None:
+def test_a_new_film_is_suggested_and_its_values_can_be_chosen_at_once() -> None:
     operations.insert_one("movies", FILM)
     assert offered("quix") == ["Quixotic Zebras"]
     assert "heist" in dict(catalogue.genres())
@@ -74,7 +74,7 @@ def test_an_import_brings_all_of_it_up_to_date(
     assert len(offered(look)) == 1
 
 
-def test_of_a_small_library_all_is_counted_anew(database: Raw) -> None:
+def test_a_small_library_is_recounted_completely(database: Raw) -> None:
     database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
     load(FILM, {**FILM, "_id": "f2"})
     assert catalogue.genres() == [("heist", 2)]
@@ -85,10 +85,8 @@ def load(*rows: Mapping[str, object], strict: bool = False) -> Counts:
     return imports.import_stream(io.BytesIO(json.dumps(rows).encode()), "rows.json", strict=strict)[1]
 
 
-def test_only_what_a_small_import_adds_is_taken_in_and_after_a_large_one_all(
-    database: Raw, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A word that no title has shows whether everything was counted anew."""
+def test_a_small_import_is_noted_and_a_large_one_recounted(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that no title has shows whether everything was recounted."""
     monkeypatch.setattr(derived, "LARGE", -1)  # this library is
     database.search_words.insert_one({"_id": "stale", "films": 1, "people": 0})
     load(FILM)
@@ -103,7 +101,7 @@ def test_only_what_a_small_import_adds_is_taken_in_and_after_a_large_one_all(
     assert database.search_words.find_one({"_id": "stale"}) is None
 
 
-def test_what_another_process_had_loaded_before_it_died_is_taken_in_by_the_one_that_goes_on(database: Raw) -> None:
+def test_a_continued_load_includes_what_a_dead_process_loaded(database: Raw) -> None:
     load(FILM)
     database.search_words.delete_many({})
     rows = io.BytesIO(json.dumps([FILM, {**FILM, "_id": "f2", "title": "Xylophones"}]).encode())
@@ -111,14 +109,14 @@ def test_what_another_process_had_loaded_before_it_died_is_taken_in_by_the_one_t
     assert (offered("quix"), offered("xyl")) == (["Quixotic Zebras"], ["Xylophones"])
 
 
-def test_what_was_loaded_before_a_stop_is_taken_in() -> None:
+def test_what_was_loaded_before_a_stop_is_included() -> None:
     with pytest.raises(LoadStopped):
         load(FILM, {"_id": "f2", "title": ""}, strict=True)
     assert offered("quix") == ["Quixotic Zebras"]
 
 
 @pytest.mark.parametrize("most", [0, 10])
-def test_a_complete_import_is_one_though_nothing_can_be_derived(
+def test_an_import_succeeds_even_if_derived_collections_fail(
     database: Raw, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, most: int
 ) -> None:
     monkeypatch.setattr(derived, "MOST_NOTED", most)
@@ -131,7 +129,7 @@ def test_a_complete_import_is_one_though_nothing_can_be_derived(
     assert "film-library recommend will repair them" in caplog.text
 
 
-def test_what_cannot_be_noted_does_not_undo_what_was_written(mongodb: LocalCluster) -> None:
+def test_a_failed_note_does_not_undo_the_write(mongodb: LocalCluster) -> None:
     """The user app's database user may read what is derived, not write it."""
     connection.connect(DatabaseConfig(mongodb.uri("film-library-user"), database="movie_library"))
     derived.note("movies", {**FILM, "search_tokens": ["quixotic"]})

@@ -1,4 +1,4 @@
-"""Words, people and values to choose from follow bulk edits, bulk deletions and their undoing, and long casts."""
+"""Words, people and values to choose from follow bulk edits, deletions and undo, and large casts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_people_follow_bulk_edits_and_deletions(add_films: Films) -> None:
 
 
 @pytest.mark.parametrize("actor", [None, Actor("u1", "editor")])
-def test_everybody_goes_with_a_film_of_many_people(
+def test_a_large_casts_people_are_removed_with_their_film(
     add_films: Films, monkeypatch: pytest.MonkeyPatch, actor: Actor | None
 ) -> None:
     monkeypatch.setattr(audit, "MAX_DEPENDENTS", 2)

@@ -1,4 +1,4 @@
-"""Exports: every field that isn't worked out, nothing private, and back again by an import."""
+"""Exports: every field that isn't derived or private, and importing them again."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ AWKWARD = [
 
 @pytest.fixture
 def library(database: Raw) -> Raw:
-    """Awkward films, one with every field; a credit, a favourite and its user."""
+    """Awkward films, one with every field; a credit, a like and its user."""
     films: list[dict[str, Any]] = [{"_id": f"f{n:02}", "title": title} for n, title in enumerate(AWKWARD)]
     films[0] |= {
         "description": AWKWARD[8],
@@ -59,7 +59,7 @@ def library(database: Raw) -> Raw:
 
 @pytest.mark.parametrize("form", exports.MEDIA_TYPES)
 @pytest.mark.parametrize("collection", ["movies", "credits", "user_interactions"])
-def test_what_is_exported_and_imported_again_is_the_same(library: Raw, collection: str, form: str) -> None:
+def test_an_export_can_be_imported_without_loss(library: Raw, collection: str, form: str) -> None:
     before = list(library[collection].find().sort("_id"))
     assert before
     file = io.BytesIO("".join(export(collection, form=form)).encode())
@@ -82,14 +82,14 @@ def test_no_cell_begins_like_a_formula() -> None:
 
 
 @given(st.text(alphabet="'=+-@\t\r\n＝a ", max_size=6))  # noqa: RUF001 - the full-width sign is meant
-def test_escaping_can_be_taken_back(text: str) -> None:
+def test_escaping_is_reversible(text: str) -> None:
     escaped = cells.escape(text)
     assert cells.unescape(escaped) == text
     assert escaped[:1] not in tuple("=+-@\t\r\n＝")  # noqa: RUF001 - as above
 
 
 @pytest.mark.usefixtures("library")
-def test_private_and_derived_fields_stay_in() -> None:
+def test_private_and_derived_fields_are_not_exported() -> None:
     assert exports.exported_fields("users") == ["_id", "username", "admin_status", "created_at"]
     for form in exports.MEDIA_TYPES:
         text = "".join(export("users", form=form))
@@ -106,7 +106,7 @@ def test_conditions_and_order_are_kept() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_what_can_not_be_exported_is_refused_at_once() -> None:
+def test_invalid_exports_are_refused_at_once() -> None:
     for arguments in (("sessions",), ("movies", [Condition("title_hashes", "eq", "1")])):
         with pytest.raises(BadQuery):
             export(*arguments)

@@ -1,4 +1,4 @@
-"""The dashboard's figures: counted right, by one at a time, and kept; and what was searched for in vain."""
+"""The dashboard's figures: counted correctly, by one process at a time, and stored; and failed searches."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -101,7 +101,7 @@ def test_fresh_figures_are_not_counted_again_and_old_ones_are(database: Store, a
     assert counted().films == 1
 
 
-def test_figures_that_took_long_last_longer(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_figures_stay_fresh_longer(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "FRESH", timedelta(0))
     monkeypatch.setattr(figures, "LARGEST_SHARE", 1e-9)
     counted()
@@ -109,7 +109,7 @@ def test_figures_that_took_long_last_longer(database: Store, monkeypatch: pytest
     assert not figures.refresh()
 
 
-def test_of_several_at_once_one_counts(database: Store) -> None:
+def test_only_one_of_several_processes_counts(database: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(lambda _: figures.refresh(), range(8))) == [False] * 7 + [True]
 
@@ -155,14 +155,16 @@ def test_a_failed_count_says_so_and_is_tried_again_later(database: Store, monkey
     assert figures.current().failed_at is None
 
 
-def test_vain_searches_are_counted_by_their_words(database: Store) -> None:
+def test_failed_searches_are_counted_by_their_words(database: Store) -> None:
     for text in ("Été 1999!", "ete  1999", "Nothing", "?!", ""):
         failed_searches.record(text)
     assert [(row["_id"], row["count"]) for row in failed_searches.most_wanted()] == [("ete 1999", 2), ("nothing", 1)]
     assert [(row["_id"], row["count"]) for row in counted().misses] == [("ete 1999", 2), ("nothing", 1)]
 
 
-def test_a_full_list_of_vain_searches_still_counts_the_known(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_list_of_failed_searches_still_counts_known_ones(
+    database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(failed_searches, "MAX_TERMS", 1)
     for text in ("first", "second", "first"):
         failed_searches.record(text)

@@ -1,4 +1,4 @@
-"""Filters against a plain evaluation in Python, whatever the field, the operator and the way the value is written."""
+"""Filters compared with a plain evaluation in Python, for all fields, operators and notations."""
 
 import operator
 import random
@@ -142,7 +142,7 @@ def test_filters_find_what_they_say(catalogue: list[Row], wanted: list[Meaning])
         ("lt", "2026-03-02T13:59:00+02:00", [1]),
     ],
 )
-def test_a_day_stands_for_all_of_it(database: Raw, name: str, value: Any, days: list[int]) -> None:
+def test_a_date_means_the_full_day(database: Raw, name: str, value: Any, days: list[int]) -> None:
     start = datetime(2026, 3, 1, 11, 59, tzinfo=UTC)
     database.users.insert_many(
         [
@@ -196,7 +196,7 @@ def test_a_day_stands_for_all_of_it(database: Raw, name: str, value: Any, days: 
     ],
 )
 @pytest.mark.usefixtures("database")
-def test_what_can_not_be_asked_is_named_with_its_reason(field: Any, name: Any, value: Any, reason: str) -> None:
+def test_invalid_conditions_are_refused_with_a_reason(field: Any, name: Any, value: Any, reason: str) -> None:
     collection = "users" if field == "password_hash" else "movies"
     with pytest.raises(BadQuery, match=reason):
         listing.list_page(collection, conditions=[Condition(field, name, value)])
@@ -204,14 +204,14 @@ def test_what_can_not_be_asked_is_named_with_its_reason(field: Any, name: Any, v
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59-14:00"])
 @pytest.mark.usefixtures("database")
-def test_times_at_the_ends_of_the_calendar_are_no_crash(value: str) -> None:
+def test_times_at_the_ends_of_the_calendar_do_not_crash(value: str) -> None:
     try:
         operations.list_documents("users", conditions=[Condition("created_at", "lte", value)])
     except BadQuery as error:
         assert "must be" in str(error)  # noqa: PT017 -- either answer is right, another error isn't
 
 
-def test_more_conditions_than_anybody_means_are_refused() -> None:
+def test_too_many_conditions_are_refused() -> None:
     with pytest.raises(BadQuery, match="at most 20"):
         filters.query("movies", [Condition("runtime", "gt", 1)] * 21)
 

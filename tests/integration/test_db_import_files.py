@@ -1,4 +1,4 @@
-"""Loading files and batches: what is taken, what is refused and why, and what an interruption leaves."""
+"""Loading files and batches: what is accepted, what is rejected and why, and what an interruption leaves."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def titles(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("database")
-def test_kaggles_files_are_taken_as_they_are(titles: Path, database: Raw) -> None:
+def test_kaggles_files_are_imported_unchanged(titles: Path, database: Raw) -> None:
     counts, rejects = run(titles)
     assert counts == Counts(inserted=2, existing=0, rejected=1)
     assert rejects == [
@@ -99,7 +99,7 @@ def test_a_film_twice_in_a_file_is_one_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_files_that_belong_nowhere_are_refused(tmp_path: Path) -> None:
+def test_files_of_unknown_records_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"a": 1}')
     with pytest.raises(BadQuery, match="which collection"):
@@ -111,7 +111,7 @@ def test_files_that_belong_nowhere_are_refused(tmp_path: Path) -> None:
         run(tmp_path / "none.json")
 
 
-def test_a_file_that_breaks_off_says_where_and_how_far_it_came(tmp_path: Path, database: Raw) -> None:
+def test_a_truncated_file_is_reported_with_line_and_progress(tmp_path: Path, database: Raw) -> None:
     path = tmp_path / "films.json"
     path.write_text('[{"_id": "f1", "title": "One", "type": "MOVIE"},\n{"_id": "f2", "ti')
     with pytest.raises(LoadStopped, match=r"films\.json: line 2: ") as raised:
@@ -125,7 +125,7 @@ def films(count: int) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, {"_id": f"f{number}", "title": f"Film {number}", "type": "MOVIE"}
 
 
-def test_an_interrupted_load_says_what_is_in_and_a_second_one_completes_it(database: Raw) -> None:
+def test_an_interrupted_load_reports_its_progress_and_a_second_one_completes_it(database: Raw) -> None:
     def interrupted() -> Iterator[tuple[int, dict[str, Any]]]:
         yield from films(bulk.BATCH * 2 + 10)
         raise KeyboardInterrupt
@@ -165,13 +165,13 @@ def test_an_interruption_while_a_thread_starts_counts_what_the_thread_writes(
     assert database.movies.count_documents({}) == bulk.BATCH
 
 
-def test_a_claim_that_an_interruption_left_behind_is_used(database: Raw) -> None:
+def test_a_claim_left_by_an_interruption_is_adopted(database: Raw) -> None:
     bulk.load("movies", films(3))
     database.movies.delete_one({"_id": "f1"})
     assert bulk.load("movies", films(3)) == Counts(inserted=1, existing=2)
 
 
-def test_two_loads_at_once_put_every_film_in_once(database: Raw) -> None:
+def test_two_concurrent_loads_insert_every_film_once(database: Raw) -> None:
     results: list[Counts] = []
     loads = [threading.Thread(target=lambda: results.append(bulk.load("movies", films(5000)))) for _ in range(2)]
     for thread in loads:
@@ -191,7 +191,7 @@ def test_progress_accounts_for_every_record_in_order() -> None:
     assert [step.position for step in steps] == [step.counts.inserted for step in steps]
 
 
-def test_indexes_put_off_for_a_load_into_an_empty_collection_are_there_afterwards(database: Raw) -> None:
+def test_deferred_indexes_exist_after_a_load_into_an_empty_collection(database: Raw) -> None:
     with deferred_indexes("movies"):
         assert "title_1__id_1" not in database.movies.index_information()
         bulk.load("movies", films(3))
@@ -231,13 +231,13 @@ def test_a_credit_with_the_id_of_another_one_is_refused(titles: Path, tmp_path: 
         ("f.csv", b'id,title\n"a,b\n', "line 2 is not CSV: unexpected end of data"),
     ],
 )
-def test_a_file_of_no_collection_is_told_why(name: str, content: bytes, reason: str) -> None:
+def test_a_file_of_no_collection_is_refused_with_a_reason(name: str, content: bytes, reason: str) -> None:
     with pytest.raises(BadQuery, match=f"^can't tell from the first records what the file holds: {reason}"):
         collection_of(io.BytesIO(content), name)
 
 
 @pytest.mark.usefixtures("database")
-def test_all_that_lies_before_a_flaw_of_the_source_is_in(database: Raw) -> None:
+def test_everything_before_a_flaw_of_the_source_is_loaded(database: Raw) -> None:
     def batches() -> Iterator[Batch]:
         for first in range(0, 40, 10):
             films = [(n, {"_id": f"f{n}", "title": "One", "type": "MOVIE"}) for n in range(first, first + 10)]

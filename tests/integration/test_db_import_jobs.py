@@ -1,4 +1,4 @@
-"""Uploads imported by jobs: reported, refused records kept, interrupted anywhere and gone on with."""
+"""Imports of uploads as jobs: reports, stored rejects, interruption and continuation."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def run(work: dict[str, Any]) -> dict[str, Any]:
     return import_jobs.run_upload(work, lambda done, report: None)
 
 
-def test_an_upload_is_imported_and_what_was_refused_is_kept(database: Raw) -> None:
+def test_an_upload_is_imported_and_rejects_are_stored(database: Raw) -> None:
     content = lines(10, bad={3, 7}) + b'{"_id": "x", \xff}\n'
     work = job(gzip.compress(content), "films.jsonl.gz")
     report = run(work)
@@ -55,7 +55,7 @@ def test_an_upload_is_imported_and_what_was_refused_is_kept(database: Raw) -> No
 
 
 @pytest.mark.parametrize("reports", [1, 2])
-def test_an_import_that_was_stopped_goes_on_from_its_last_report(
+def test_a_stopped_import_continues_from_its_last_report(
     database: Raw, monkeypatch: pytest.MonkeyPatch, reports: int
 ) -> None:
     monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
@@ -86,7 +86,7 @@ def test_an_import_that_was_stopped_goes_on_from_its_last_report(
     assert database.movies.count_documents({"ranking_score": None}) == 0
 
 
-def test_a_cancelled_import_counts_all_that_is_in_and_ranks_it(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_import_counts_and_ranks_what_it_loaded(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_jobs, "REPORT_EVERY_S", 0)
     told: list[dict[str, Any]] = []
 
@@ -102,7 +102,7 @@ def test_a_cancelled_import_counts_all_that_is_in_and_ranks_it(database: Raw, mo
     assert database.movies.count_documents({"ranking_score": None}) == 0
 
 
-def test_a_file_that_breaks_off_says_where_and_what_is_in(database: Raw) -> None:
+def test_a_truncated_upload_is_reported_with_line_and_counts(database: Raw) -> None:
     told: list[dict[str, Any]] = []
     with pytest.raises(BadQuery, match=r"films\.json: line 2: "):
         import_jobs.run_upload(
@@ -112,7 +112,7 @@ def test_a_file_that_breaks_off_says_where_and_what_is_in(database: Raw) -> None
     assert told[-1]["inserted"] == database.movies.count_documents({}) == 1
 
 
-def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw) -> None:
+def test_a_strict_import_inserts_nothing_after_the_first_bad_record(database: Raw) -> None:
     told: list[dict[str, Any]] = []
     work = job(lines(20, bad={7, 9}), strict=True)
     with pytest.raises(BadQuery, match="line 8: type is missing"):
@@ -122,7 +122,7 @@ def test_a_strict_import_takes_nothing_behind_the_first_bad_record(database: Raw
     assert [row["line"] for row in stored_rejects.first_rejects("j1", 9)] == [8]
 
 
-def test_a_strict_import_stops_at_a_reference_to_nothing_too(database: Raw) -> None:
+def test_a_strict_import_also_stops_at_a_dangling_reference(database: Raw) -> None:
     run(job(lines(1, bad=set())))
     rows = ({"movie_id": film, "name": f"Person {n}", "role": "ACTOR"} for n, film in enumerate(["f0", "f9", "f0"]))
     work = job("\n".join(map(json.dumps, rows)).encode(), "credits.jsonl", collection="credits", strict=True)
@@ -131,7 +131,7 @@ def test_a_strict_import_stops_at_a_reference_to_nothing_too(database: Raw) -> N
     assert [row["name"] for row in database.credits.find()] == ["Person 0"]
 
 
-def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
+def test_rejects_can_be_corrected_and_imported(database: Raw) -> None:
     content = 'id,title,type,runtime\na,"Alpha, or\none",FILM,90\nb,Beta\nc,Caf\u00e9,MOVIE,9\n'.encode()
     work = job(content.replace("\u00e9".encode(), b"\xe9"), "titles.csv")
     report = run(work)
@@ -152,7 +152,7 @@ def test_what_was_refused_can_be_corrected_and_imported(database: Raw) -> None:
         (lines(2, bad=set()), True, CANCELLED),
     ],
 )
-def test_an_upload_goes_when_its_job_ends_and_not_before(
+def test_an_upload_is_removed_when_its_job_ends_and_not_before(
     database: Raw, content: bytes, cancelled: bool, state: str
 ) -> None:
     task = job(content, strict=True)
@@ -167,7 +167,7 @@ def test_an_upload_goes_when_its_job_ends_and_not_before(
     assert database["uploads.files"].count_documents({}) == database["uploads.chunks"].count_documents({}) == 0
 
 
-def test_old_uploads_go_when_a_worker_has_nothing_to_do(database: Raw) -> None:
+def test_old_uploads_are_removed_by_idle_workers(database: Raw) -> None:
     old, young = (uploads.store(io.BytesIO(b"x"), "x") for _ in range(2))
     database["uploads.files"].update_one(
         {"_id": ObjectId(old)}, {"$set": {"uploadDate": now() - uploads.KEEP - timedelta(minutes=1)}}

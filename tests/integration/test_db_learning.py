@@ -1,4 +1,4 @@
-"""When neighbours are computed anew."""
+"""When neighbours are recomputed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def learn() -> learning.Learned | None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_release_that_calculates_or_stores_otherwise_computes_anew(
+def test_a_new_method_or_format_recomputes_neighbours(
     monkeypatch: pytest.MonkeyPatch, module: Any, constant: str, value: float
 ) -> None:
     likes.like("ann", "f001")
@@ -42,7 +42,7 @@ def test_a_release_that_calculates_or_stores_otherwise_computes_anew(
     assert learn() is None
 
 
-def test_a_liked_film_of_other_genres_makes_it_compute_anew(
+def test_changed_genres_of_a_liked_film_recompute_neighbours(
     monkeypatch: pytest.MonkeyPatch, add_films: Callable[..., None]
 ) -> None:
     monkeypatch.setattr(learning, "BATCH", 2)  # films are read in several

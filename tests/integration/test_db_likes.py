@@ -40,7 +40,7 @@ def pages(sort: str, *, descending: bool, limit: int = 2) -> list[dict[str, Any]
 
 
 @pytest.mark.usefixtures("films")
-def test_liking_twice_is_liking_once_and_unliking_too(database: Raw) -> None:
+def test_liking_and_unliking_are_idempotent(database: Raw) -> None:
     likes.like(USER, "f001")
     (first,) = database.user_interactions.find()
     likes.like(USER, "f001")
@@ -53,14 +53,14 @@ def test_liking_twice_is_liking_once_and_unliking_too(database: Raw) -> None:
     assert likes.liked(USER) == {"f001"}
 
 
-def test_many_who_like_at_once_make_one_document(database: Raw) -> None:
+def test_concurrent_likes_make_one_document(database: Raw) -> None:
     with ThreadPoolExecutor(8) as pool:
         for film in range(20):
             list(pool.map(lambda _, film=film: likes.like(USER, f"f{film}"), range(8)))
     assert database.user_interactions.count_documents({}) == 20
 
 
-def test_a_like_and_its_end_are_one_round_trip_each(database: Raw) -> None:
+def test_liking_and_unliking_are_one_round_trip_each(database: Raw) -> None:
     database.command("profile", 2)
     likes.like(USER, "f001")
     likes.unlike(USER, "f001")
@@ -71,7 +71,7 @@ def test_a_like_and_its_end_are_one_round_trip_each(database: Raw) -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_the_hearts_of_a_page() -> None:
+def test_the_likes_among_a_pages_films() -> None:
     likes.like(USER, "f001")
     likes.like(USER, "f002")
     likes.like("u2", "f003")
@@ -92,7 +92,7 @@ def test_the_hearts_of_a_page() -> None:
         ("rating", ["f001", "f003", "f002"]),
     ],
 )
-def test_favourites_in_every_order(database: Raw, sort: str, ascending: list[str]) -> None:
+def test_likes_in_every_order(database: Raw, sort: str, ascending: list[str]) -> None:
     for film in ("f002", "f003", "f001"):
         likes.like(USER, film)
     likes.like("u2", "f004")
@@ -106,7 +106,7 @@ def test_favourites_in_every_order(database: Raw, sort: str, ascending: list[str
 
 @pytest.mark.usefixtures("films")
 @pytest.mark.parametrize("sort", likes.SORTS)
-def test_a_film_deleted_meanwhile_is_left_out(database: Raw, sort: str) -> None:
+def test_deleted_films_are_left_out(database: Raw, sort: str) -> None:
     for film in ("f001", "f002", "f003"):
         likes.like(USER, film)
     database.movies.delete_one({"_id": "f002"})  # past app.db, which takes the likes along
@@ -143,7 +143,7 @@ def test_likes_go_with_their_film_and_with_their_user(database: Raw) -> None:
     assert likes.page(USER).rows == []
 
 
-def test_likes_of_many_batches_are_all_erased(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_batches_of_likes_are_all_deleted(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likes, "BATCH", 3)
     for film in range(7):
         likes.like(USER, f"f{film}")
@@ -152,7 +152,7 @@ def test_likes_of_many_batches_are_all_erased(database: Raw, monkeypatch: pytest
     assert [like["user_id"] for like in database.user_interactions.find()] == ["u2"]
 
 
-def test_what_is_no_id_is_refused(database: Raw) -> None:
+def test_invalid_ids_are_refused(database: Raw) -> None:
     for bad in NO_FILMS:
         for call in (likes.like, likes.unlike):
             with pytest.raises(BadQuery):

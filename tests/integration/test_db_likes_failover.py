@@ -1,4 +1,4 @@
-"""Films chosen and liked on two shards, and hearts pressed by many while a shard's primary dies.
+"""Films listed and liked on two shards, and many concurrent likes while a shard's primary dies.
 
 Then there is one document for a user and a film, in its acknowledged state.
 Each user has two clients, as in two windows. A film of one window has the state that this window's last acknowledged
@@ -35,7 +35,7 @@ SHARD = "shard1"
 
 @dataclass
 class Window:
-    """One client: presses hearts until told to stop, then those of both windows as they shall be in the end."""
+    """One client: likes and unlikes until told to stop, then sets the final state of both windows."""
 
     user: str
     name: str
@@ -173,7 +173,7 @@ def press_until_killed(cluster: LocalCluster, windows: list[Window]) -> None:
 
 
 @pytest.mark.usefixtures("a_member_dies")
-def test_hearts_are_as_last_acknowledged_though_a_primary_dies(cluster: LocalCluster, router: Database[Row]) -> None:
+def test_likes_are_as_last_acknowledged_after_a_primary_dies(cluster: LocalCluster, router: Database[Row]) -> None:
     stop = threading.Event()
     windows = [Window(f"user{number:02}", name, stop) for number in range(USERS) for name in WINDOWS]
     press_until_killed(cluster, windows)

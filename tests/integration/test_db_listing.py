@@ -37,7 +37,7 @@ def films(add_films: Add) -> None:
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 12])
 @pytest.mark.usefixtures("films")
-def test_pages_join_to_the_whole_in_order(database: Raw, sort: str, descending: bool, limit: int) -> None:
+def test_pages_together_are_complete_and_in_order(database: Raw, sort: str, descending: bool, limit: int) -> None:
     direction = -1 if descending else 1
     whole = [row["_id"] for row in database.movies.find().sort([(sort, direction), ("_id", direction)])]
     assert walk(True, sort=sort, descending=descending, limit=limit) == whole
@@ -87,7 +87,7 @@ def test_rows_added_meanwhile_are_seen_only_ahead(add_films: Add, database: Raw)
 
 
 @pytest.mark.usefixtures("films")
-def test_what_can_not_be_listed_is_refused() -> None:
+def test_invalid_lists_are_refused() -> None:
     other = listing.list_page("movies", sort="title", limit=2).next
     bad: list[dict[str, Any]] = [
         {"collection": "system.users"},
@@ -122,7 +122,7 @@ def test_users_are_listed_without_their_password_hashes() -> None:
     assert set(row) == {"_id", "username", "admin_status", "created_at"}
 
 
-def test_the_total_is_exact_while_that_is_cheap(add_films: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_is_exact_for_small_collections(add_films: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     add_films("One", "Two", "Three")
     page = listing.list_page("movies", limit=2)
     assert (page.total, page.total_is_estimate) == (3, False)

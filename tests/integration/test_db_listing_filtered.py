@@ -1,4 +1,4 @@
-"""Lists of what meets conditions: their pages, their counts, streaming them, and what happens when that takes long."""
+"""Filtered lists: pages, counts, streaming, and what happens when they take long."""
 
 import signal
 import threading
@@ -46,7 +46,7 @@ def ids(page: listing.Page) -> list[str]:
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("limit", [1, 4, 5, 6, 7])
 @pytest.mark.usefixtures("films")
-def test_the_last_page_is_the_end_of_the_whole(sort: str, descending: bool, limit: int) -> None:
+def test_the_last_page_is_the_end_of_the_list(sort: str, descending: bool, limit: int) -> None:
     arguments: dict[str, Any] = {"conditions": [SHORT], "sort": sort, "descending": descending}
     whole = listing.list_page("movies", **arguments)
     assert len(whole.rows) == whole.total == 6
@@ -80,7 +80,7 @@ def test_a_page_says_when_no_index_served_its_filter() -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_only_one_place_to_start() -> None:
+def test_only_one_starting_point_is_allowed() -> None:
     cursor = listing.list_page("movies", limit=2).next
     for bad in ({"after": cursor, "last": True}, {"before": cursor, "last": True}, {"after": cursor, "before": cursor}):
         with pytest.raises(BadQuery):
@@ -88,7 +88,7 @@ def test_only_one_place_to_start() -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_what_takes_too_long_without_an_index_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_queries_without_an_index_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1e-6)
     with pytest.raises(TooSlow):
         listing.list_page("movies", conditions=[WITH_A])
@@ -98,7 +98,7 @@ def test_what_takes_too_long_without_an_index_is_given_up(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("films")
-def test_a_database_that_is_away_is_not_called_slow(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_database_is_not_reported_as_slow(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "OPERATION_TIMEOUT_MS", 300)
     connection.connect(connection.DatabaseConfig(f"mongodb://localhost:{free_port()}/", database=database.name))
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 0.05)

@@ -89,7 +89,7 @@ def test_without_the_router_the_members_it_named_before_are_still_asked(monitor:
     assert all(shard.documents["movies"] and not shard.chunks for shard in survey.shards)
 
 
-def test_a_replica_set_without_a_router_is_a_whole_too(single: Monitor) -> None:
+def test_a_replica_set_without_a_router_is_surveyed(single: Monitor) -> None:
     survey = single.survey(rates=False)
     assert survey.healthy
     assert states(survey) == {"single": "PRIMARY"}

@@ -159,12 +159,12 @@ def test_a_person_is_shown_with_films_by_role_best_first(database: Raw) -> None:
         ({"WRITER": 2, "ACTOR": 2}, "WRITER"),
     ],
 )
-def test_who_directs_is_known_for_it_and_who_tried_it_twice_is_not(films: dict[str, int], first: str) -> None:
+def test_people_are_known_for_directing_unless_they_tried_it_only_twice(films: dict[str, int], first: str) -> None:
     assert person_directory.known_for(films)[0] == first
 
 
 @pytest.mark.usefixtures("database")
-def test_what_is_no_name_is_refused() -> None:
+def test_invalid_names_are_refused() -> None:
     for bad in (None, 5, ["tom"], {"$ne": ""}, b"tom", "x" * 201, "a " * 50):
         for look_for in (find, named):
             with pytest.raises(BadQuery):
@@ -185,7 +185,7 @@ def directory(database: Raw) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("known")
-def test_a_second_refresh_changes_nothing_and_whatever_is_wrong_is_mended(
+def test_a_refresh_repairs_the_directory_and_a_second_one_changes_nothing(
     database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = directory(database)
@@ -204,7 +204,7 @@ def test_a_second_refresh_changes_nothing_and_whatever_is_wrong_is_mended(
 
 
 @pytest.mark.usefixtures("known")
-def test_several_refreshes_at_once_are_as_good_as_one(database: Raw) -> None:
+def test_concurrent_refreshes_give_the_same_result(database: Raw) -> None:
     right = directory(database)
     for _ in range(5):
         database.people.delete_many({})

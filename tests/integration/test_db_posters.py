@@ -1,4 +1,4 @@
-"""Posters and the films that they belong to: always in step, whoever writes, deletes or renames at the same time."""
+"""Posters stay in step with their films under concurrent writes, deletions and changes of title."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def version(film: str = "f001") -> str | None:
     return found
 
 
-def deeds(film: str = "f001") -> list[Any]:
+def actions(film: str = "f001") -> list[Any]:
     return [(row["username"], row["action"], row.get("poster")) for row in audit.list_page(document_id=film).rows]
 
 
@@ -45,15 +45,15 @@ def test_a_poster_is_added_replaced_and_removed_and_each_is_written_down(databas
     with pytest.raises(NotFound):
         posters.read("f001", "small")
     assert database.posters.count_documents({}) == 0
-    assert deeds() == [("ada", "edit", deed) for deed in ("removed", "replaced", "added")]
+    assert actions() == [("ada", "edit", action) for action in ("removed", "replaced", "added")]
 
 
-def test_the_same_again_is_no_deed() -> None:
+def test_an_unchanged_poster_is_not_logged() -> None:
     posters.store("f001", ONE, actor=ADA)
     posters.store("f001", ONE, actor=ADA)
     assert posters.remove("f001", actor=ADA)
     assert not posters.remove("f001", actor=ADA)
-    assert len(deeds()) == 2
+    assert len(actions()) == 2
 
 
 @pytest.mark.parametrize(("film", "error"), [("nothing", NotFound), ({"$ne": None}, BadQuery), ("a/b", BadQuery)])
@@ -145,7 +145,7 @@ def test_several_uploads_at_once_leave_one_poster_and_the_film_names_it(database
     at_once(*(lambda picture=picture: posters.store("f001", picture, actor=ADA) for picture in pictures))
     (kept,) = database.posters.find({})
     assert kept["version"] == version() in {picture.version for picture in pictures}
-    assert len(deeds()) == len(pictures)
+    assert len(actions()) == len(pictures)
 
 
 @pytest.mark.parametrize("meanwhile", ["deleted", "renamed"])

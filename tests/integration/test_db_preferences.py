@@ -162,7 +162,7 @@ def test_nothing_asked_for_is_said_and_finds_nothing() -> None:
     ],
 )
 @pytest.mark.usefixtures("database")
-def test_what_cannot_be_asked_for_is_refused(wanted: Row) -> None:
+def test_invalid_arguments_are_refused(wanted: Row) -> None:
     with pytest.raises(BadQuery):
         preferences.find(**wanted)
 

@@ -212,7 +212,7 @@ def test_nothing_is_computed_again_before_a_like_comes_or_goes() -> None:
 
 
 @pytest.mark.usefixtures("two_tastes")
-def test_readers_have_the_old_neighbours_whole_until_the_new_ones_are(
+def test_readers_see_the_old_neighbours_until_the_new_ones_are_complete(
     database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted at every batch; and what an interrupted run left goes with the next one that completes."""
@@ -234,7 +234,7 @@ def test_readers_have_the_old_neighbours_whole_until_the_new_ones_are(
     assert learn() is not None
     kept = {row["generation"] for row in database.neighbours.find({"generation": {"$exists": True}})}
     assert kept == {before.generation, neighbour_lists.read([]).generation}
-    # Whoever has just read the old generation's name still finds it whole.
+    # A reader that has just read the old generation's name still finds it complete.
     assert set(before.films(range(9)).values()) == {f"f{n:03}" for n in range(1, 11)} - {"f009"}
 
 

@@ -1,4 +1,4 @@
-"""Each app's own database user may do all that the app does, and the user app's can't touch the catalogue."""
+"""Each app's database user can do everything that the app does; the user app's can't change the catalogue."""
 
 from collections.abc import Iterator
 from unittest.mock import ANY

@@ -1,4 +1,4 @@
-"""Lists kept under a name, and what forms and pickers ask of the database."""
+"""Saved views, and what forms and pickers read from the database."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_everybody_has_names_of_their_own() -> None:
     assert names(ADA, "credits") == ["Long"]
 
 
-def test_there_is_an_end_to_it() -> None:
+def test_the_number_of_views_is_limited() -> None:
     for number in range(saved_views.MAX_VIEWS):
         saved_views.save(ADA, "movies", f"View {number}", "rows=25")
     with pytest.raises(BadQuery, match="remove one"):
@@ -48,7 +48,7 @@ def test_a_name_is_a_short_text(name: object) -> None:
         saved_views.save(ADA, "movies", name, "rows=25")  # type: ignore[arg-type]
 
 
-def test_other_nonsense_is_refused() -> None:
+def test_other_invalid_values_are_refused() -> None:
     for attempt in (
         lambda: saved_views.save(ADA, "sessions", "Name", "rows=25"),
         lambda: saved_views.save(ADA, "movies", "Name", "x" * (saved_views.MAX_QUERY + 1)),
@@ -62,7 +62,7 @@ def test_other_nonsense_is_refused() -> None:
             attempt()
 
 
-def test_names_of_what_is_there() -> None:
+def test_names_of_existing_documents() -> None:
     operations.insert_one("movies", {"_id": "f1", "title": "Alpha", "type": "MOVIE"})
     assert references.names_of("movies", ["f1", "f2", {"$ne": ""}]) == {"f1": "Alpha"}  # type: ignore[list-item]
     assert references.names_of("movies", []) == {}

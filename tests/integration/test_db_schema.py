@@ -1,4 +1,4 @@
-"""What a database that an earlier release has left lacks, and how a new release's `init-db` mends it."""
+"""How `init-db` upgrades a database that an earlier release has left."""
 
 from typing import Any
 

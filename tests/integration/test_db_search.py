@@ -1,4 +1,4 @@
-"""Search by words, beginnings and phrases; top lists; one film with its credits."""
+"""Search by words, prefixes and phrases; top lists; one film with its credits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -79,7 +79,7 @@ def test_words_and_phrases(text: str, titles: set[str]) -> None:
     ],
 )
 @pytest.mark.usefixtures("films")
-def test_metacharacters_mean_nothing(text: str, same_as: str) -> None:
+def test_metacharacters_have_no_meaning(text: str, same_as: str) -> None:
     assert found(text) == found(same_as)
 
 
@@ -95,7 +95,7 @@ def test_metacharacters_do_not_hide_what_is_between_them() -> None:
 
 @pytest.mark.parametrize("text", [{"$ne": None}, ["matrix"], None, 5, b"matrix", {"$regex": "."}])
 @pytest.mark.usefixtures("database")
-def test_what_is_no_text_is_refused(text: Any) -> None:
+def test_non_strings_are_refused(text: Any) -> None:
     with pytest.raises(BadQuery):
         film_search.search_movies(text)
 

@@ -1,4 +1,4 @@
-"""What a search finds and in which order: titles, people, both; narrowed, page by page, whichever index it follows."""
+"""What a search finds and in which order: titles, people, both; narrowed, paged, with any index."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""A hundred queries, and the films that must be in the first three, in the real catalogue."""
+"""A hundred queries in the real catalogue, and the films that must be among the first three."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The words of titles and names: counted, taken in one by one, and what they help with while somebody types."""
+"""The words of titles and names: counting, noting single ones, corrections and suggestions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def test_words_are_counted_in_titles_and_names(database: Raw) -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_words_follow_the_films(database: Raw) -> None:
+def test_words_follow_changes_of_films(database: Raw) -> None:
     operations.insert_one("movies", {"_id": "n", "title": "Matrix Unbound", "type": "MOVIE"})
     assert counts(database)["unbound"] == (1, 0)
     operations.delete_document("movies", "n")
@@ -166,7 +166,7 @@ def test_a_series_is_suggested_from_its_first_part(add_films: Add) -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_shorter_texts_leave_out_what_tells_little(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shorter_texts_leave_out_common_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spelling.shorter("\u201crag gods\u201d") == ["rag gods", "gods", "rag"]
     monkeypatch.setattr(spelling, "MIN_FREQUENT", 1)
     found = spelling.shorter("The x Godric Marlowe xyzzy of")
@@ -206,7 +206,7 @@ def test_facets_say_when_there_are_more_films_than_were_counted(monkeypatch: pyt
 
 @pytest.mark.parametrize("call", [correct, suggestions.suggest, facets.count])
 @pytest.mark.usefixtures("database")
-def test_what_is_no_text_is_refused(call: Callable[[Any], object]) -> None:
+def test_non_strings_are_refused(call: Callable[[Any], object]) -> None:
     for text in NO_TEXT:
         with pytest.raises(BadQuery):
             call(text)

@@ -1,4 +1,4 @@
-"""What only a sharded cluster can show: one film for one _id on all shards together, and films that change shards."""
+"""What only a sharded cluster can show: unique ids across shards, and films that change shards."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def ids(shard: Raw) -> set[str]:
     return {film["_id"] for film in shard.movies.find({}, {"_id": 1})}
 
 
-def test_two_imports_that_race_for_the_same_ids_leave_one_film_each(sharded: dict[str, Raw]) -> None:
+def test_two_imports_racing_for_the_same_ids_leave_one_film_each(sharded: dict[str, Raw]) -> None:
     barrier, results = threading.Barrier(2), []
 
     def load(title: str) -> None:
@@ -66,7 +66,7 @@ def test_two_imports_that_race_for_the_same_ids_leave_one_film_each(sharded: dic
 
 
 @pytest.mark.usefixtures("sharded")
-def test_an_id_that_is_taken_on_another_shard_is_taken() -> None:
+def test_an_id_in_use_on_another_shard_is_refused() -> None:
     bulk.load("movies", films("Alpha"))
     for number in range(20):
         with pytest.raises(Duplicate):
@@ -156,7 +156,7 @@ def test_a_film_that_changes_shards_is_never_missed_nor_seen_twice(sharded: dict
     assert set() not in with_likes, "its likes would have been swept"
 
 
-def test_bringing_a_film_again_while_its_title_changes_makes_no_second_one(
+def test_adding_a_film_again_while_its_title_changes_makes_no_duplicate(
     sharded: dict[str, Raw], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = two_titles(sharded)

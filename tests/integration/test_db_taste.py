@@ -1,4 +1,4 @@
-"""What somebody's favourites have in common, out of a real database."""
+"""A user's taste, from a real database."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def like(user: str, *films: str) -> None:
         likes.like(user, film)
 
 
-def test_two_films_of_many_are_no_taste(add_films: AddFilms) -> None:
+def test_two_films_of_many_are_not_a_trait(add_films: AddFilms) -> None:
     """12 liked of 48: 2 westerns, 3 of the 1950s; 3 French and 4 of the 1960s, which says enough."""
     years = [1951] * 3 + [1961] * 4 + [1971, 1981, 1991, 2001, 2011] + [1941] * 36
     add_films(
@@ -39,7 +39,7 @@ def test_two_films_of_many_are_no_taste(add_films: AddFilms) -> None:
     assert [trait.name for trait in profile.countries] == ["France"]
 
 
-def test_a_little_more_than_in_the_library_is_no_taste(add_films: AddFilms) -> None:
+def test_a_little_more_than_in_the_library_is_not_a_trait(add_films: AddFilms) -> None:
     """All 5 are dramas, of the library 9 of 10: 1.1 times as frequent."""
     add_films(*({"title": f"Film {n}", "genres": ["drama"] if n < 10 else ["war"]} for n in range(1, 11)))
     catalogue.refresh()
@@ -49,7 +49,7 @@ def test_a_little_more_than_in_the_library_is_no_taste(add_films: AddFilms) -> N
     assert profile.genres == []
 
 
-def test_a_taste_is_that_of_the_films_that_are_there(add_films: AddFilms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_taste_ignores_deleted_films(add_films: AddFilms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taste, "PROFILE", 2)
     add_films("Film 1")
     like("ann", "f001", "gone1", "gone2", "gone3")

@@ -33,7 +33,7 @@ def test_signing_up_makes_a_user_that_can_log_in(ada: dict[str, Any], database: 
 
 
 @pytest.mark.usefixtures("ada")
-def test_wrong_credentials_are_nobody() -> None:
+def test_wrong_credentials_are_refused() -> None:
     for username, password in [("ada", "wrong horse"), ("ada", ""), ("bob", PASSWORD), ("", ""), ("ada", "x" * 10**6)]:
         assert users.authenticate(username, password) is None
     for bad in NO_NAMES:
@@ -52,20 +52,20 @@ def test_a_taken_name_is_refused_whatever_its_case() -> None:
     "name", ["", "ab", "-ada", "a b c", "a" * 65, "ad\u00e4", "ada\n\nx", "$ne$", "a/b", "<ada>", *NO_NAMES]
 )
 @pytest.mark.usefixtures("database")
-def test_names_that_are_not_taken(name: Any) -> None:
+def test_invalid_names_are_refused(name: Any) -> None:
     with pytest.raises(ValidationFailed) as raised:
         users.sign_up(name, PASSWORD)
     assert set(raised.value.errors) == {"username"}
 
 
 @pytest.mark.usefixtures("database")
-def test_name_and_password_are_both_complained_of() -> None:
+def test_problems_with_name_and_password_are_reported_together() -> None:
     with pytest.raises(ValidationFailed) as raised:
         users.sign_up("", "short")
     assert set(raised.value.errors) == {"username", "password"}
 
 
-def test_two_who_want_one_name_at_once_get_one_account(database: Raw) -> None:
+def test_two_concurrent_sign_ups_with_one_name_make_one_account(database: Raw) -> None:
     barrier, outcomes = threading.Barrier(4), []
 
     def sign_up() -> None:
@@ -97,7 +97,7 @@ def test_an_unknown_name_takes_as_much_work_as_a_wrong_password() -> None:
     assert 0.6 < unknown / known < 1.7
 
 
-def test_a_hash_of_other_parameters_is_renewed_at_log_in(ada: dict[str, Any], database: Raw) -> None:
+def test_an_outdated_hash_is_renewed_at_log_in(ada: dict[str, Any], database: Raw) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     database.users.update_one({"_id": ada["_id"]}, {"$set": {"password_hash": old}})
     assert users.authenticate("ada", "wrong horse") is None
@@ -108,7 +108,7 @@ def test_a_hash_of_other_parameters_is_renewed_at_log_in(ada: dict[str, Any], da
     assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
 
 
-def test_create_admin_changes_only_what_it_is_told(ada: dict[str, Any]) -> None:
+def test_create_admin_changes_only_what_was_requested(ada: dict[str, Any]) -> None:
     def make(*args: Any, **kwargs: Any) -> tuple[int, str]:
         user, done = users.create_admin(*args, **kwargs)
         return user["admin_status"], done
@@ -132,7 +132,7 @@ def test_create_admin_changes_only_what_it_is_told(ada: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("bad", NO_NAMES[:4])
 @pytest.mark.usefixtures("database")
-def test_ids_and_tokens_that_are_no_text(bad: Any) -> None:
+def test_ids_and_tokens_must_be_strings(bad: Any) -> None:
     with pytest.raises(BadQuery):
         sessions.open_session(bad, "user")
     with pytest.raises(BadQuery):
@@ -166,9 +166,7 @@ def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> 
     assert sessions.session_user(token, "admin") is None
 
 
-def test_a_session_of_the_user_app_ends_to_count_when_its_user_becomes_an_admin(
-    ada: dict[str, Any], database: Raw
-) -> None:
+def test_a_user_app_session_ends_when_its_user_becomes_an_admin(ada: dict[str, Any], database: Raw) -> None:
     token = sessions.open_session(ada["_id"], "user")
     assert sessions.session_user(token, "user") == ada
     database.users.update_one({"_id": ada["_id"]}, {"$set": {"admin_status": 1}})

@@ -1,4 +1,4 @@
-"""The models' rules in mongod: what the models refuse, it refuses, and what the apps write, it takes."""
+"""The models' rules as validators in mongod: they refuse what the models refuse and accept what the apps write."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +87,7 @@ def refused_by_mongod(database: Raw, collection: str, row: Row) -> bool:
 
 
 @pytest.mark.parametrize("collection", sorted(COLLECTIONS))
-def test_a_whole_document_is_taken(database: Raw, collection: str) -> None:
+def test_a_complete_document_is_accepted(database: Raw, collection: str) -> None:
     assert not refused_by_model(collection, WHOLE[collection])
     assert not refused_by_mongod(database, collection, WHOLE[collection])
 
@@ -125,7 +125,7 @@ _values = (
 @pytest.mark.parametrize("collection", sorted(COLLECTIONS))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_the_apps_let_through_is_taken(database: Raw, collection: str, data: st.DataObject) -> None:
+def test_whatever_the_apps_accept_is_accepted(database: Raw, collection: str, data: st.DataObject) -> None:
     names = st.sampled_from(list(fields_of(COLLECTIONS[collection])))
     try:
         row = prepare(collection, {**WHOLE[collection], **data.draw(st.dictionaries(names, _values, max_size=4))})

@@ -1,4 +1,4 @@
-"""`make dev` as its user has it: it comes up, serves both apps, and leaves nothing behind after Ctrl-C."""
+"""`make dev`: it starts, serves both apps, and leaves nothing behind after Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line as far as it goes without a database."""
+"""The command line without a database."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Saying where the database is; nothing here needs it to be there."""
+"""Configuring the connection, without a database."""
 
 import sys
 import threading

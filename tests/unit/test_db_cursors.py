@@ -1,4 +1,4 @@
-"""Page cursors: opaque tokens that nobody can turn into a query."""
+"""Page cursors: opaque tokens that can't be turned into queries."""
 
 import base64
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the driver's errors mean to whoever asked."""
+"""Which of the driver's errors are temporary."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TEMPORARY = [
 
 
 @pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: type(error).__name__)
-def test_an_error_that_passes_says_so(error: PyMongoError) -> None:
+def test_temporary_errors_are_reported_as_such(error: PyMongoError) -> None:
     with pytest.raises(DatabaseUnavailable, match=str(error)[:10]), driver_errors():
         raise error
 
 
-def test_another_one_does_not() -> None:
+def test_other_errors_are_not() -> None:
     with pytest.raises(DatabaseError, match="unknown operator") as raised, driver_errors():
         raise OperationFailure("unknown operator: $near", 2)
     assert not isinstance(raised.value, DatabaseUnavailable)

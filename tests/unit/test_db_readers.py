@@ -1,4 +1,4 @@
-"""Reading records out of files, whatever their format and whatever is wrong with them, with the line of each."""
+"""Reading records from files of every format, with line numbers and errors."""
 
 import gzip
 import io

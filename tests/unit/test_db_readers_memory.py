@@ -1,4 +1,4 @@
-"""However a file is made, reading it takes no more memory than a few batches: measured in a process of its own."""
+"""Reading any file takes no more memory than a few batches, measured in a separate process."""
 
 import gzip
 import io

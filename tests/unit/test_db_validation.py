@@ -1,4 +1,4 @@
-"""What becomes of records on their way in: converted, checked, completed."""
+"""Converting, checking and completing records."""
 
 from typing import Any
 
@@ -198,5 +198,5 @@ def test_control_characters_are_refused(character: str) -> None:
     assert errors("movies", {**FILM, "genres": [f"a{character}b"]}) == {"genres": reason}
 
 
-def test_lines_and_tabs_are_none() -> None:
+def test_line_breaks_and_tabs_are_no_control_characters() -> None:
     assert prepare("movies", {**FILM, "description": "a\n\tb\r\nc"})["description"] == "a\n\tb\r\nc"

@@ -1,4 +1,4 @@
-"""The calculations of recommendations, compared with their formulas worked out another way."""
+"""The calculations of recommendations, compared with independent implementations of their formulas."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def test_only_the_strongest_neighbours_are_kept() -> None:
         assert sorted(values) == sorted(all_values)[-2:]
 
 
-def test_whoever_likes_everything_is_a_program_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_who_like_everything_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     likes = {(user, film) for user in range(4) for film in range(3)}
     expected = found_by(likes).priors.tolist()
     monkeypatch.setattr(module, "MOST_LIKES", 5)
@@ -145,7 +145,7 @@ def test_a_shared_director_says_more_than_a_shared_genre() -> None:
     assert likeness(runner, alien) == same_director
 
 
-def test_films_with_nothing_in_common_are_not_alike() -> None:
+def test_films_with_nothing_in_common_are_not_similar() -> None:
     assert likeness(Features(), Features()).score == 0
     assert likeness(Features(year=1950), Features(year=2000)).score == 0
     near = likeness(Features(year=1950, countries=frozenset({"Italy"})), Features(countries=frozenset({"Italy"})))

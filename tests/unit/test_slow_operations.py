@@ -1,4 +1,4 @@
-"""Lines of a mongod's log as slow operations: without values, and whatever else is in the log."""
+"""Parsing slow operations from a mongod's log, without values."""
 
 import json
 from typing import Any

@@ -239,8 +239,8 @@ def _count_chunks(router: Client, database: str) -> dict[str, dict[str, int]]:
 
 def _holder(members: Sequence[Member], group: str) -> Member | None:
     """The member to ask about its set's data: the primary, otherwise another one that has it."""
-    fit = [member for member in members if member.group == group and member.state in (PRIMARY, SECONDARY, UP)]
-    return min(fit, key=lambda member: member.state == SECONDARY, default=None)
+    suitable = [member for member in members if member.group == group and member.state in (PRIMARY, SECONDARY, UP)]
+    return min(suitable, key=lambda member: member.state == SECONDARY, default=None)
 
 
 def _at_once(ask: Callable[[S], T], whom: Sequence[S]) -> list[T]:

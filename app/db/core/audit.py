@@ -92,7 +92,7 @@ def record_deletion(
 ) -> None:
     """Write an entry for a deleted document, with the number of its deleted dependents by collection (`gone`).
 
-    Each of the `dependents` gets an entry of its own that names the document in `with_collection` and `with_document`;
+    Each of the `dependents` gets its own entry, which names the document in `with_collection` and `with_document`;
     with more than MAX_DEPENDENTS only the numbers are written, and `dependents` needn't be complete.
     """
     cause = {"with_collection": collection, "with_document": str(row["_id"])}

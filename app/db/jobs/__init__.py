@@ -1,6 +1,6 @@
 """Background jobs: the queue, the worker that runs them, and each kind of job.
 
-A new kind of job gets a module of its own here.
+Each kind of job has its own module here.
 """
 
 from app.db.jobs import bulk_edit, queue

@@ -72,7 +72,7 @@ def insert(session: ClientSession, collection: str, row: Row) -> None:
 
 @driver_errors()
 def add(collection: str, row: Row) -> None:
-    """`insert` in a transaction of its own."""
+    """`insert` in its own transaction."""
     in_transaction(lambda session: insert(session, collection, row))
 
 

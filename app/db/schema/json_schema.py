@@ -1,4 +1,4 @@
-"""The models' rules as JSON Schema, for mongod itself: it refuses a malformed document whoever writes it.
+"""The models' rules as JSON Schema validators, so that mongod refuses malformed documents from any client.
 
 A rule that is declared in `app.db.core.models` is in force here without further ado; tests prove each against mongod.
 """
