@@ -50,14 +50,14 @@ def test_changed_genres_of_a_liked_film_recompute_neighbours(
     for film in ("f001", "f002", "f003", "f004", "f005", "gone"):
         likes.like("ann", film)
     assert learn() is not None
-    for film, changes, anew in (
+    for film, changes, recomputes in (
         ("f005", {"title": "Another", "genres": ["drama", "war"]}, False),
         ("f006", {"genres": ["crime"]}, False),
         ("f005", {"genres": ["drama"]}, True),
         ("f001", {"genres": []}, True),
     ):
         operations.update_document("movies", film, changes)
-        assert (learn() is not None) == anew, (film, changes)
+        assert (learn() is not None) == recomputes, (film, changes)
 
 
 def test_only_the_most_frequent_genres_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Claims on film ids: the proxy collection that keeps `_id` of `movies` unique across shards.
 
 MongoDB checks `_id` on each shard separately, and a film's shard follows from its title. A claim ties an `_id` to one
-title_hash, and thereby to one shard, before the film is written there; on that shard the `_id` index ensures
+title_hash, and so to one shard, before the film is written there; on that shard the `_id` index ensures
 uniqueness. A claim without a film, left by an interrupted import, can be adopted by a later writer of that film, or is
 swept in time.
 

@@ -97,7 +97,7 @@ def change(session: ClientSession, collection: str, current: Row, changed: Row) 
 
 
 def move_film(session: ClientSession, current: Row, changed: Row) -> None:
-    """Change a film's title and thereby its shard key; in a transaction nobody sees it twice or not at all.
+    """Change a film's title and with it its shard key; in a transaction nobody sees it twice or not at all.
 
     Raises NotFound when it no longer exists, ValidationFailed while it is being imported.
     """
