@@ -64,7 +64,7 @@ lock: ## Update the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-hosts test-aws explore
+TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-hosts test-aws coverage explore
 .PHONY: $(TESTS) test-systems
 # Tests have their own environments: settings for a cluster or an AWS account don't reach them. SOURCE, MONGODB_VERSION
 # and FILM_LIBRARY_MONGOD do, to choose the MongoDB to test with.
@@ -75,7 +75,7 @@ $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
-test: check lint test-unit test-roles test-cluster test-hosts test-aws ## Run every target below, in this order
+test: check lint test-unit test-terraform test-roles test-cluster test-hosts test-aws ## Run every target below, in this order
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
@@ -88,10 +88,10 @@ lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the reposi
 	@.venv/bin/yamllint --strict .
 	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
-test-unit: test-tools ## Code against real mongods and the router, pages in a real browser, Terraform on an emulated EC2
-	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 --cov -m "not hosts" $(UNIT)
+test-unit: test-tools ## Code against real mongods and the router, pages in a real browser
+	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 -m "not hosts" $(UNIT)
 	@$(PYTHON) -m pytest -q -n 2 --durations 5 tests/standin
-UNIT := $(addprefix tests/,unit lint ops integration ansible_modules e2e terraform)
+UNIT := $(addprefix tests/,unit lint ops integration ansible_modules e2e)
 
 test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
 	@$(PYTHON) -m ops molecule default
@@ -102,7 +102,7 @@ test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under inter
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines
 	@$(PYTHON) -m pytest -q -m hosts tests/ops
 
-test-terraform: tools ## Only the part of test-unit that is about Terraform
+test-terraform: tools ## Terraform with the current provider schema and an emulated EC2; which hosts reach which
 	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 tests/terraform
 
 test-aws: hosts-tools ## The whole production path on an emulated EC2
@@ -112,6 +112,9 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2
 
 test-systems: hosts-tools ## The whole system on hosts with another release (HOST_SUITE=trixie); not part of `make test`
 	@$(PYTHON) -m pytest -q -x -rP tests/systems
+
+coverage: test-tools ## Branches that test-unit never takes, by file; takes half as long again, so not part of `make test`
+	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --cov -m "not hosts" $(UNIT)
 
 explore: test-tools ## Property tests with new examples; `make test` always uses the same
 	@HYPOTHESIS_EXPLORE=1 $(PYTHON) -m pytest -q -n 3 --dist loadfile -m hypothesis tests/unit tests/integration

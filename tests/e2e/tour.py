@@ -35,7 +35,7 @@ class Tour:
     def window(self, **options: Any) -> Page:
         """A new window with its own cookies; `options` are Playwright's for a context."""
         context = self._browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(5_000)
+        context.set_default_timeout(20_000)  # milliseconds: a busy machine takes its time
         self._contexts.append(context)
         page = context.new_page()
         page.on("console", self._console)

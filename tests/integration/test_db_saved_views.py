@@ -34,7 +34,7 @@ def test_everybody_has_names_of_their_own() -> None:
 def test_the_number_of_views_is_limited() -> None:
     for number in range(saved_views.MAX_VIEWS):
         saved_views.save(ADA, "movies", f"View {number}", "rows=25")
-    with pytest.raises(BadQuery, match="remove one"):
+    with pytest.raises(BadQuery, match="delete one"):
         saved_views.save(ADA, "movies", "One more", "rows=25")
     saved_views.save(ADA, "movies", "View 7", "rows=50")  # there already: replaced
     saved_views.save(ADA, "credits", "One more", "rows=25")
