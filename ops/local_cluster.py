@@ -27,7 +27,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from ops.paths import ANSIBLE
-from ops.processes import Process, StartError, free_port, wait_for
+from ops.processes import START_TIMEOUT, Process, StartError, free_port, wait_for
 
 DATABASE_FILE = ANSIBLE / "group_vars/all/database.yml"
 CLUSTER_ADMIN = "cluster-admin"
@@ -273,9 +273,10 @@ class LocalCluster:
 
 
 @contextlib.contextmanager
-def _direct(port: int, **options: Any) -> Iterator[Client]:
-    """A client with a direct connection to one process."""
-    client: Client = MongoClient("localhost", port, directConnection=True, serverSelectionTimeoutMS=2000, **options)
+def _direct(port: int, *, seconds: float = START_TIMEOUT) -> Iterator[Client]:
+    """A client with a direct connection to one process, which must answer within `seconds`."""
+    milliseconds = int(seconds * 1000)
+    client: Client = MongoClient("localhost", port, directConnection=True, serverSelectionTimeoutMS=milliseconds)
     try:
         yield client
     finally:
@@ -285,7 +286,7 @@ def _direct(port: int, **options: Any) -> Iterator[Client]:
 def _hello(port: int) -> dict[str, Any]:
     """The reply to `hello`; empty if the process isn't responding."""
     try:
-        with _direct(port) as client:
+        with _direct(port, seconds=2) as client:
             return client.admin.command("hello")
     except PyMongoError:
         return {}

@@ -36,6 +36,7 @@ def run_module() -> Module:
         command += ["--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable})]
         environment = {
             **os.environ,
+            "ANSIBLE_STRATEGY": "linear",  # Mitogen starts more processes, which a single task doesn't pay back
             "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
