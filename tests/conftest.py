@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,8 +48,14 @@ def mongodb(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
-    """Two shards of three members, three config servers, and the router."""
-    with LocalCluster(data_directory / "cluster", mongod=mongod) as cluster:
+    """Two shards of three members, three config servers, and the router.
+
+    Not kept for the session: nine idle members take a quarter of a core, in each of pytest's processes.
+    """
+    with (
+        tempfile.TemporaryDirectory(dir=data_directory) as directory,
+        LocalCluster(Path(directory) / "cluster", mongod=mongod) as cluster,
+    ):
         yield cluster
