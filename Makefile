@@ -96,7 +96,7 @@ UNIT := $(addprefix tests/,unit lint ops integration ansible_modules e2e)
 test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
 	@$(PYTHON) -m ops molecule default
 
-test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under interruption, looked at, and then hurt
+test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under interruption, verified, then damaged
 	@$(PYTHON) -m ops molecule cluster
 
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines

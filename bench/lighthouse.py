@@ -163,7 +163,7 @@ def _ready(process: subprocess.Popen[bytes], address: str) -> str:
             with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 -- our own server
                 return address
         except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+            time.sleep(0.1)  # between polls
     raise click.ClickException("the user app did not start")
 
 

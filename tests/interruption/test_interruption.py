@@ -35,7 +35,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
-        time.sleep(0.1)
+        time.sleep(0.1)  # between polls of the log
 
 
 def newest_log() -> str:
