@@ -1,6 +1,9 @@
 # `make` lists the targets. Each works on a machine that has only make and Python 3.11 or later.
 .DEFAULT_GOAL := help
+# Prerequisites build on one another. Only the two lanes of `make test` run at the same time.
+ifndef LANES
 .NOTPARALLEL:
+endif
 # bin/shell gives recipes a clean environment. Started with sh, because archives may lose its executable bit.
 SHELL := /bin/sh
 .SHELLFLAGS := bin/shell -c
@@ -75,7 +78,13 @@ $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
-test: check lint test-unit test-terraform test-roles test-cluster test-hosts test-aws ## Run every target below, in this order
+test: check hosts-tools test-tools lint ## Run every target below, two at a time: tests of clusters spend half their time waiting
+	@make --no-print-directory --jobs 2 --output-sync=line LANES=yes lane-1 lane-2
+.PHONY: lane-1 lane-2
+lane-1:
+	@make --no-print-directory test-unit test-terraform test-aws WORKERS=2
+lane-2:
+	@make --no-print-directory test-roles test-cluster test-hosts
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
@@ -89,8 +98,9 @@ lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the reposi
 	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
 test-unit: test-tools ## Code against real mongods and the router, pages in a real browser
-	@$(PYTHON) -m pytest -q -n 3 --dist loadfile --durations 10 -m "not hosts" $(UNIT)
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --durations 10 -m "not hosts" $(UNIT)
 	@$(PYTHON) -m pytest -q -n 2 --durations 5 tests/standin
+WORKERS := 3
 UNIT := $(addprefix tests/,unit lint ops integration ansible_modules e2e)
 
 test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones

@@ -25,6 +25,9 @@ _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 #: Block devices for new hosts, as MACHINE'S:HOST'S separated by spaces; Molecule tests data volumes with it.
 DEVICES_VARIABLE = "HOST_DEVICES"
 
+#: The stage of the image for new hosts; Molecule tests the roles from bare ones.
+STAGE_VARIABLE = "HOST_STAGE"
+
 
 # A degraded host (a unit failed) has booted, too; the roles repair it.
 _ADMIT = """
@@ -40,8 +43,9 @@ def up(env: str, hosts: list[Host], subnet: IPv4Network, say: Say = quiet) -> No
     """
     podman.prepare()
     existing = containers(env)
+    stage = os.environ.get(STAGE_VARIABLE, image.READY)
     # A lost host is recreated from the image of the others, even if the image or HOST_SUITE has changed since.
-    tag = next((host.image for host in existing.values()), "") or image.ensure(say)
+    tag = next((host.image for host in existing.values()), "") or image.ensure(say, stage)
     directory = secrets.ensure_ssh_key(env)
     MIRROR.mkdir(parents=True, exist_ok=True)
     if not exists(env):

@@ -21,8 +21,11 @@ from ops.system import System
 _CONTEXT = Path(__file__).parent
 _NAME = "localhost/film-library-host"
 
-#: Packages that the roles install, downloaded into the image in advance; those that the release lacks are skipped.
-DOWNLOAD = (
+#: Stages of the Containerfile: whether the packages below are installed in the image, or only downloaded.
+READY, BARE = "ready", "bare"
+
+#: Packages that the roles install; those that the release lacks are skipped.
+PACKAGES = (
     "acl",
     "chrony",
     "curl",
@@ -43,7 +46,7 @@ class ImageError(OpsError):
     """The image can't be built; the message has the reason."""
 
 
-def ensure(say: Say = quiet) -> str:
+def ensure(say: Say = quiet, stage: str = READY) -> str:
     """The name of the hosts' image, built if its inputs changed.
 
     Raises ImageError, podman.PodmanError or ops.system.UnfitError.
@@ -53,15 +56,15 @@ def ensure(say: Say = quiet) -> str:
     # Without sudo and proxies: they don't change the content.
     base = f"{_NAME}-base:{wanted.suite}-{_digest([wanted.suite, *sources, *options])}"
     files = [(_CONTEXT / name).read_text() for name in ("Containerfile", "hosts", "ssh-host-key.conf")]
-    tag = f"{_NAME}:{wanted.suite}-{_digest([base, *files, *DOWNLOAD])}"
+    tag = f"{_NAME}-{stage}:{wanted.suite}-{_digest([base, *files, *PACKAGES])}"
     with exclusive("image"):
         if not _exists(tag):
             if not _exists(base):
                 say(f"unpacking {wanted.distribution} {wanted.suite} for the hosts' image (once, about half a minute)")
                 _import(wanted.suite, sources, options, base)
             say("building the hosts' image (once, about half a minute)")
-            _build(base, tag)
-            _remove_others(base, tag, suite=wanted.suite)
+            _build(base, stage, tag)
+            _remove_others(tag.rpartition("-")[2], base, suite=wanted.suite)
     return tag
 
 
@@ -147,16 +150,16 @@ def _import(suite: str, sources: list[str], options: list[str], base: str) -> No
         podman.run("import", "--quiet", rootfs.name, base)
 
 
-def _build(base: str, tag: str) -> None:
-    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"DOWNLOAD={' '.join(DOWNLOAD)}"]
+def _build(base: str, stage: str, tag: str) -> None:
+    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"PACKAGES={' '.join(PACKAGES)}", "--target", stage]
     # The machine's own network: a proxy may be on loopback, and a VPN may not route containers' addresses.
     options = ["--quiet", "--pull=never", "--network=host", "--format=docker"]
     podman.run("build", *options, *arguments, "--tag", tag, str(_CONTEXT))
 
 
-def _remove_others(*current: str, suite: str) -> None:
-    """Removes the suite's outdated images; podman keeps those that hosts still use."""
+def _remove_others(digest: str, base: str, suite: str) -> None:
+    """Removes the suite's outdated images, but no stage with this digest; podman keeps those that hosts still use."""
     listing = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={_NAME}*").stdout
-    for name in sorted(set(listing.split()) - set(current)):
-        if f":{suite}-" in name:
+    for name in sorted(set(listing.split()) - {base}):
+        if f":{suite}-" in name and not name.endswith(digest):
             podman.run("rmi", name, check=False)
