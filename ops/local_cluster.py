@@ -246,16 +246,16 @@ class LocalCluster:
                 self._first_user(self.primary(replica_set.name).port, SHARD_ADMIN)
         self._first_user(self.router.port if self.router else self.primary("single").port, CLUSTER_ADMIN)
         with self.client() as client:
-            for role in self.database["cluster_database_roles"]:
-                client.admin.command("createRole", role["name"], privileges=role["privileges"], roles=[])
-            self._add_users(client, self.database["cluster_database_users"])
+            self._add_users(client, "database")
         for replica_set in self.replica_sets:
             if replica_set.cluster_role == "shardsvr":
                 with self.shard_client(replica_set.name) as client:
-                    self._add_users(client, self.database["cluster_shard_users"])
+                    self._add_users(client, "shard")
 
-    def _add_users(self, client: Client, users: list[dict[str, Any]]) -> None:
-        for user in users:
+    def _add_users(self, client: Client, where: str) -> None:
+        for role in self.database[f"cluster_{where}_roles"]:
+            client.admin.command("createRole", role["name"], privileges=role["privileges"], roles=[])
+        for user in self.database[f"cluster_{where}_users"]:
             client.admin.command("createUser", user["name"], pwd=self.passwords[user["name"]], roles=user["roles"])
 
     def _first_user(self, port: int, name: str) -> None:

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from app.db.cluster import Monitor, Survey
 from app.db.cluster.processes import Answer
@@ -16,6 +20,7 @@ from ops.local_cluster import LocalCluster
 
 DATABASE = "movie_library"
 FILMS = 40
+UNAUTHORIZED = 13
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,20 @@ def test_every_process_of_a_cluster_is_asked_and_every_shard_says_what_it_holds(
     assert min(held) > 0
     assert all(shard.chunks["movies"] == 2 and shard.data and shard.disk_total for shard in survey.shards)
     assert "sessions" not in survey.shards[0].chunks
+
+
+# Log-in keys and password hashes are in all of these; the oplog has everything that is written.
+@pytest.mark.parametrize(
+    "namespace", ["local.oplog.rs", "admin.system.users", "config.system.sessions", "movie_library.users"]
+)
+def test_the_monitors_user_can_read_nothing_that_helps_to_log_in(small: LocalCluster, namespace: str) -> None:
+    database, _, collection = namespace.partition(".")
+    for process in small.processes:
+        uri = f"mongodb://monitor:{quote_plus(small.passwords['monitor'])}@localhost:{process.port}/?authSource=admin"
+        client: MongoClient[dict[str, Any]] = MongoClient(uri, directConnection=True)
+        with client, pytest.raises(OperationFailure) as refused:
+            client[database][collection].find_one()
+        assert refused.value.code == UNAUTHORIZED, process.name
 
 
 def test_a_process_that_hangs_is_said_to_and_the_others_are_told_of(monitor: Monitor, small: LocalCluster) -> None:

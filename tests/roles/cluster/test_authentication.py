@@ -37,10 +37,20 @@ def test_a_wrong_password_is_refused(deployment: Deployment, process: Process) -
     assert refused.value.code == AUTHENTICATION_FAILED
 
 
-def test_monitor_can_read_status_but_no_films(deployment: Deployment, process: Process) -> None:
-    """Including on a shard's members, which know only the shard's users."""
+def test_monitor_can_read_the_status_of_every_process(deployment: Deployment, process: Process) -> None:
+    """Including a shard's members, which know only the shard's users."""
     monitor = deployment.client(process, "monitor")
     assert monitor.admin.command("serverStatus")["connections"]["current"] > 0
+
+
+# Log-in keys and password hashes are in all of these; the oplog has everything that is written.
+@pytest.mark.parametrize(
+    "namespace", ["local.oplog.rs", "admin.system.users", "config.system.sessions", "movie_library.users"]
+)
+def test_monitor_can_read_nothing_that_helps_to_log_in(
+    deployment: Deployment, process: Process, namespace: str
+) -> None:
+    database, _, collection = namespace.partition(".")
     with pytest.raises(OperationFailure) as refused:
-        monitor["movie_library"]["movies"].find_one()
+        deployment.client(process, "monitor")[database][collection].find_one()
     assert refused.value.code == UNAUTHORIZED
