@@ -198,7 +198,7 @@ class LocalCluster:
         data = self.directory / name
         argv = [str(self.mongod), "--replSet", replica_set, "--port", str(port), "--bind_ip", "localhost"]
         argv += ["--dbpath", str(data), "--logpath", f"{data}.log", "--logappend", "--nounixsocket"]
-        argv += ["--keyFile", str(self.key_file), "--auth"]
+        argv += ["--keyFile", str(self.key_file), "--auth", "--noscripting"]
         argv += ["--wiredTigerCacheSizeGB", str(self.cache_gb), "--oplogSize", "200"]
         argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         if self.test_commands:
@@ -213,7 +213,7 @@ class LocalCluster:
         mongos = "mongos" if on_path == str(self.mongod) else os.environ.get("FILM_LIBRARY_MONGOS")
         program = [mongos] if mongos else [sys.executable, "-m", "standin"]
         argv = [*program, "--configdb", self.replica_sets[0].connection_string, "--port", str(port)]
-        argv += ["--bind_ip", "localhost", "--keyFile", str(self.key_file), "--logpath", str(log)]
+        argv += ["--bind_ip", "localhost", "--keyFile", str(self.key_file), "--noscripting", "--logpath", str(log)]
         return Process("router", argv, port, log)
 
     def _write_secrets(self) -> None:

@@ -9,10 +9,11 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ops import mirror, system
+from ops import mirror, packages, system
 from ops.errors import OpsError
 from ops.paths import build_dir
 from ops.settings import OFFLINE_VERSIONS, Settings
@@ -31,7 +32,10 @@ class SourceError(OpsError):
 
 @dataclass(frozen=True)
 class PackageSource:
-    """An apt repository with MongoDB's packages. `version` is a release series like "8.0"."""
+    """An apt repository with MongoDB's packages. `version` is a release series like "8.0".
+
+    `router` is the exact version of the router's package; empty if any of the series will do.
+    """
 
     kind: str  # official, offline or mirror
     version: str
@@ -39,16 +43,20 @@ class PackageSource:
     suite: str
     component: str
     key_file: Path
+    router: str = ""
 
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, Any]:
         """The roles' variables for this source."""
-        return {
+        variables: dict[str, Any] = {
             "mongodb_version": self.version,
             "mongodb_apt_uri": self.uri,
             "mongodb_apt_suite": self.suite,
             "mongodb_apt_component": self.component,
             "mongodb_apt_key_file": str(self.key_file),
         }
+        if self.router:
+            variables["mongodb_package_versions"] = {"mongodb-org-mongos": self.router}
+        return variables
 
 
 def choose(settings: Settings) -> PackageSource:
@@ -140,11 +148,14 @@ def official(version: str, directory: Path, release: tuple[str, str]) -> Package
 
 
 def offline() -> PackageSource:
-    """The offline mirror, built first if it is missing or outdated."""
+    """The offline mirror, built first if it is missing or outdated.
+
+    The router is the stand-in of this checkout: an older one may not know what the roles write into its configuration.
+    """
     version = OFFLINE_VERSIONS[0]
     suite = f"mongodb-org/{version}"  # the same for all distributions
     mirror.ensure(suite)
-    return PackageSource("offline", version, _OFFLINE, suite, mirror.COMPONENT, mirror.KEY_FILE)
+    return PackageSource("offline", version, _OFFLINE, suite, mirror.COMPONENT, mirror.KEY_FILE, packages.version())
 
 
 def _fetch(url: str, *, method: str) -> bytes:

@@ -23,6 +23,7 @@ IGNORED = frozenset(
         "net.unixDomainSocket.filePermissions",
         "processManagement.timeZoneInfo",
         "security.clusterAuthMode",
+        "security.javascriptEnabled",
         "systemLog.destination",
         "systemLog.logAppend",
         "systemLog.logRotate",
@@ -79,6 +80,7 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--port", type=int, help=f"port to listen on (default {DEFAULT_PORT})")
     parser.add_argument("--bind_ip", metavar="ADDRESSES", help="comma list (default localhost)")
     parser.add_argument("--keyFile", dest="key_file", type=Path, help="the cluster's key file; required")
+    parser.add_argument("--noscripting", action="store_true", help="without effect: it never runs JavaScript")
     parser.add_argument("--logpath", type=Path, help="log file (default: standard error)")
     parser.add_argument("--pidfilepath", type=Path, help="file to write the process id to")
     parser.add_argument("--version", action="version", version=VERSION_TEXT)

@@ -46,16 +46,20 @@ def digest() -> str:
     return result.hexdigest()[:12]
 
 
+def version() -> str:
+    """The packages' version. It ends in the digest, so a later one may be lower."""
+    return f"{OFFLINE_VERSION}+film.library.{digest()}"
+
+
 def build(directory: Path) -> None:
     """Builds both packages into the directory. Raises PackageError or ops.artifacts.ArtifactError."""
-    version = f"{OFFLINE_VERSION}+film.library.{digest()}"
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        server = _fill("mongodb-org-server", Path(scratch), version)
+        server = _fill("mongodb-org-server", Path(scratch))
         binary = server / "usr" / "bin" / "mongod"
         binary.parent.mkdir(parents=True)
         shutil.copy(mongod_path(), binary)
 
-        mongos = _fill("mongodb-org-mongos", Path(scratch), version)
+        mongos = _fill("mongodb-org-mongos", Path(scratch))
         library = mongos / "usr" / "lib" / "mongos-standin"
         _add_libraries(library)
         shutil.copytree(_STANDIN, library / "standin", ignore=shutil.ignore_patterns("__pycache__", "*.toml", "*.md"))
@@ -76,12 +80,12 @@ def _sources(directory: Path) -> Iterator[Path]:
     return (path for path in sorted(directory.rglob("*")) if path.is_file() and path.suffix != ".pyc")
 
 
-def _fill(package: str, scratch: Path, version: str) -> Path:
+def _fill(package: str, scratch: Path) -> Path:
     """A copy of the package's directory with the version filled in."""
     tree = scratch / package
     shutil.copytree(_TEMPLATES / package, tree)
     control = tree / "DEBIAN" / "control"
-    control.write_text(control.read_text().replace("@VERSION@", version))
+    control.write_text(control.read_text().replace("@VERSION@", version()))
     return tree
 
 

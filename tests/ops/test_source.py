@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from ops.source import PackageSource, SourceError
 OFFICIAL = PackageSource(
     "official", "8.0", "https://repo.mongodb.org/apt/debian", "bookworm/mongodb-org/8.0", "main", Path("k")
 )
-OFFLINE = PackageSource("offline", "6.0", f"file://{MOUNT}", "bookworm/mongodb-org/6.0", "main", Path("k"))
+OFFLINE = PackageSource(
+    "offline", "6.0", f"file://{MOUNT}", "bookworm/mongodb-org/6.0", "main", Path("k"), router="6.0.5+film.library.2"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +63,14 @@ def test_another_release_over_a_running_cluster_is_refused(packages: PackageSour
     with pytest.raises(SourceError, match=f"runs {packages.version} from SOURCE=") as refused:
         source.choose(Settings.read(variables))
     assert "make cluster-down ENV=local" in str(refused.value)
+
+
+def test_a_running_cluster_gets_the_router_of_this_checkout() -> None:
+    """An older stand-in refuses options that it doesn't know, in a configuration that the roles now write."""
+    built_from(replace(OFFLINE, router="6.0.5+film.library.1"))
+    variables = source.choose(Settings.read({})).variables()
+    assert variables["mongodb_package_versions"] == {"mongodb-org-mongos": OFFLINE.router}
+
+
+def test_mongodbs_own_packages_stay_as_they_are_installed() -> None:
+    assert "mongodb_package_versions" not in OFFICIAL.variables()

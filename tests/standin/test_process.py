@@ -20,6 +20,7 @@ from ops.processes import Process, free_port
 from standin import cli
 
 NOWHERE = "config/localhost:1"
+NO_JAVASCRIPT = {6108304, 31264}  # as $where and $function are answered without an engine
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,13 +87,37 @@ def test_refuses_a_taken_port(small_cluster: LocalCluster) -> None:
     assert "can't listen" in result.stderr
 
 
+# On a collection that every process has: $function is refused only when there is a document to run it on.
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"find": "system.version", "filter": {"$where": "true"}},
+        {
+            "aggregate": "system.version",
+            "pipeline": [{"$project": {"x": {"$function": {"body": "function() {}", "args": [], "lang": "js"}}}}],
+            "cursor": {},
+        },
+    ],
+    ids=["$where", "$function"],
+)
+def test_no_process_of_the_cluster_runs_javascript(small_cluster: LocalCluster, command: dict[str, Any]) -> None:
+    for process in small_cluster.processes:
+        name = "shard-admin" if process.name.startswith("shard") else "cluster-admin"
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            "localhost", process.port, username=name, password=small_cluster.passwords[name], directConnection=True
+        )
+        with client, pytest.raises(OperationFailure) as refused:
+            client.admin.command(command)
+        assert refused.value.code in NO_JAVASCRIPT, (process.name, refused.value)
+
+
 def test_listens_only_where_told_and_stops_cleanly(small_cluster: LocalCluster, tmp_path: Path) -> None:
     port, log, pid = free_port(), tmp_path / "router.log", tmp_path / "pid"
     file = tmp_path / "mongos.conf"
     file.write_text(
         f"sharding: {{configDB: '{small_cluster.replica_sets[0].connection_string}'}}\n"
         f"net: {{port: {port}, bindIp: '127.0.0.1,127.0.0.3'}}\n"
-        f"security: {{keyFile: {small_cluster.key_file}}}\n"
+        f"security: {{keyFile: {small_cluster.key_file}, javascriptEnabled: false}}\n"
         f"systemLog: {{destination: file, path: {log}, logAppend: true}}\n"
         f"processManagement: {{pidFilePath: {pid}}}\n"
     )

@@ -17,6 +17,15 @@ def test_package_is_of_the_series_asked_for(deployment: Deployment, inventory: I
     assert installed.version.startswith(f"{series}.")
 
 
+def test_package_is_of_the_exact_version_asked_for(
+    deployment: Deployment, inventory: Inventory, process: Process
+) -> None:
+    """The stand-in comes from this checkout, so that it knows the options that the roles write."""
+    installed = deployment.host(process.host).package(package(process))
+    exact = inventory.variables[process.host].get("mongodb_package_versions", {})
+    assert installed.version == exact.get(package(process), installed.version)
+
+
 def test_package_is_held_and_pinned(deployment: Deployment, process: Process) -> None:
     host = deployment.host(process.host)
     assert package(process) in host.check_output("apt-mark showhold").split()
