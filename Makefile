@@ -79,7 +79,7 @@ CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LO
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 test: check hosts-tools test-tools lint ## Run every target below, two at a time: tests of clusters spend half their time waiting
-	@make --no-print-directory --jobs 2 --output-sync=line LANES=yes lane-1 lane-2
+	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes lane-1 lane-2 2>&1 | cat # no terminal: lines, no drawings
 .PHONY: lane-1 lane-2
 lane-1:
 	@make --no-print-directory test-unit test-terraform test-aws WORKERS=2
