@@ -49,8 +49,7 @@ def library(films: int, credits: int = 0) -> Iterator[Library]:
             LocalCluster(directory, mongod=mongod_path(), shards=0, members=1, cache_gb=CACHE_GB)
         )
         sample = Sample(sample_wheel())
-        config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
-        connection.connect(config)
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-deploy")))
         stack.callback(connection.disconnect)
         install_validators()
         create_indexes()
@@ -62,6 +61,8 @@ def library(films: int, credits: int = 0) -> Iterator[Library]:
             with deferred_indexes("credits"):
                 _load("credits", synthetic.credits(sample, films, credits), credits)
         derived.refresh()
+        config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
+        connection.connect(config)
         yield Library(config.uri, config.database, films, sample, credits)
 
 

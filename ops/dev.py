@@ -61,10 +61,12 @@ def dev(topology: str = "compact") -> int:
             cluster = stack.enter_context(
                 LocalCluster(directory / "cluster", mongod=mongod_path(), shards=shards, members=members, say=say)
             )
-            admin = {"FILM_LIBRARY_MONGODB_URI": cluster.uri("film-library-admin")}
+            deploy, admin = (
+                {"FILM_LIBRARY_MONGODB_URI": cluster.uri(f"film-library-{name}")} for name in ("deploy", "admin")
+            )
             say("loading the sample catalogue")
-            _film_library(admin, "init-db")
-            _film_library(admin, "load-sample", "--source", str(sample_wheel()))
+            _film_library(deploy, "init-db")
+            _film_library(deploy, "load-sample", "--source", str(sample_wheel()))
             password = secrets.token_urlsafe(12)
             password_file = directory / "admin-password"
             password_file.touch(mode=0o600)

@@ -16,12 +16,13 @@ from ops.paths import secrets_dir
 #: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
 KEYFILE_BYTES = 756
 
-#: The names in passwords.yml. The first five are MongoDB users, whose names have `-` for `_`.
+#: The names in passwords.yml. The first six are MongoDB users, whose names have `-` for `_`.
 PASSWORDS = (
     "cluster_admin",
     "shard_admin",
     "film_library_admin",
     "film_library_user",
+    "film_library_deploy",
     "monitor",
     "app_admin_login",
     "flask_admin_secret_key",

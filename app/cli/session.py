@@ -1,16 +1,17 @@
 """Shared by all commands: connecting to the database, and turning errors into a clear message."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import click
 
 from app.db.cluster import status
-from app.db.core import DatabaseConfig, DatabaseError, DatabaseUnavailable, connect
+from app.db.core import COLLECTIONS, DatabaseConfig, DatabaseError, DatabaseUnavailable, connect
 from app.db.records import Counts, LoadStopped
 from app.settings import SettingError
 
 FAILED, REJECTED, INTERRUPTED = 1, 3, 130
+OF_SAMPLE = ("movies", "credits")  # all that the deployment's database user may count
 UNCHANGED = "unchanged"  # the last line if nothing changed; the deployment looks for it
 
 
@@ -25,7 +26,7 @@ def database() -> Iterator[None]:
     except DatabaseUnavailable as error:
         raise click.ClickException(f"the database doesn't answer: {error}") from error
     except LoadStopped as error:
-        raise stopped(error, "run the same command again to complete it.") from error
+        raise stopped(error, "run the same command again to complete it.", OF_SAMPLE) from error
     except DatabaseError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt as error:
@@ -33,11 +34,14 @@ def database() -> Iterator[None]:
         raise click.exceptions.Exit(INTERRUPTED) from error
 
 
-def stopped(error: LoadStopped, advice: str) -> click.exceptions.Exit:
-    """Report what an interrupted load has done and how to continue; returns the exception that ends the command."""
+def stopped(error: LoadStopped, advice: str, counted: Iterable[str] = COLLECTIONS) -> click.exceptions.Exit:
+    """Report what an interrupted load has done, what the `counted` collections hold and how to continue.
+
+    Returns the exception that ends the command.
+    """
     click.echo(f"Stopped: {error}. Until then {summary(error.counts)}.", err=True)
     try:
-        counts = ", ".join(f"{count:,} {name}" for name, count in status.count_documents().items() if count)
+        counts = ", ".join(f"{count:,} {name}" for name, count in status.count_documents(counted).items() if count)
         click.echo(f"The database now holds {counts or 'nothing'}.", err=True)
     except DatabaseError as unavailable:
         click.echo(f"What the database holds can't be asked now: {unavailable}.", err=True)

@@ -30,13 +30,22 @@ COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than make users wait throug
 
 
 class CounterStorage(MongoDBStorage):
-    """The storage of `limits` for MongoDB with another `__del__`; defining the class registers it for such URIs.
+    """The storage of `limits` for MongoDB with two differences; defining the class registers it for such URIs.
 
-    The original opens a connection just to close it, even while the interpreter shuts down. There PyMongo waits forever
-    for a thread that can't start any more, and a stopping worker hangs.
+    The original creates its indexes when it connects, which the apps may not; `film-library init-db` creates them.
+
+    At its end the original opens a connection just to close it, even while the interpreter shuts down. There PyMongo
+    waits forever for a thread that can't start any more, and a stopping worker hangs.
     """
 
     STORAGE_SCHEME = ["mongodb", "mongodb+srv"]  # noqa: RUF012 - as in the base class
+
+    @property
+    def storage(self) -> Any:
+        """The client, connected at first use."""
+        if self._storage is None:
+            self._storage = self._init_mongo_client(self._storage_uri, **self._storage_options)
+        return self._storage
 
     def __del__(self) -> None:
         if self._storage is not None and not sys.is_finalizing():
@@ -54,7 +63,7 @@ def _limit_guesses(app: Flask, guessable: Sequence[str], per_address: Sequence[s
         _client_network,
         app=app,
         storage_uri=rate_limit.storage_uri(),
-        storage_options=rate_limit.storage_options() | {"timeoutMS": COUNTER_TIMEOUT_MS},
+        storage_options=rate_limit.storage_options(app.config["APP_NAME"]) | {"timeoutMS": COUNTER_TIMEOUT_MS},
         key_prefix=app.config["APP_NAME"],
         in_memory_fallback_enabled=True,
     )

@@ -39,8 +39,9 @@ CHROMIUM_ARGUMENTS = [
 def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """The well-known films of the sample with their credits, an admin "boss" and a superadmin "rootadmin"."""
     with LocalCluster(data_directory / "e2e", mongod=mongod, shards=0, members=1) as cluster:
-        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-deploy")))
         create_indexes()
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
         sample = Sample(sample_wheel())
         films = [film for film in sample.films() if (film["critics_reviews"] or 0) >= WELL_KNOWN]
         known = {film["_id"] for film in films}

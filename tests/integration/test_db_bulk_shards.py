@@ -19,11 +19,10 @@ EMPTIED = ("movies", "movie_ids", "credits", queue.JOBS, "audit_log", "audit_cha
 @pytest.fixture
 def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
     """The films with a credit each, behind the router; app.db connected as the admin app is."""
-    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-deploy"), database="movie_library"))
     install_validators()
     create_indexes()
-    for name in EMPTIED:
-        connection.get_collection(name).delete_many({})
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
     bulk.load("movies", enumerate({"_id": f"f{n:02}", "title": f"Alpha {n}", "type": "MOVIE"} for n in range(COUNT)))
     bulk.load("credits", enumerate({"movie_id": f"f{n:02}", "name": "Ann", "role": "ACTOR"} for n in range(COUNT)))
     with cluster.client() as client:

@@ -67,7 +67,7 @@ class Window:
 @pytest.fixture
 def router(cluster: LocalCluster) -> Iterator[Database[Row]]:
     """The sharded database without likes; app.db connected as the user app is."""
-    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-deploy"), database="movie_library"))
     install_validators()
     create_indexes()
     connection.connect(connection.DatabaseConfig(cluster.uri("film-library-user"), database="movie_library"))

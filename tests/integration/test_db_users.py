@@ -209,6 +209,6 @@ def test_mongodb_removes_expired_sessions_by_itself(database: Raw) -> None:
         ("sessions", "expires_at"),
         ("admin_sessions", "expires_at"),
         ("rate_limit_counters", "expireAt"),
-        ("rate_limit_windows", "expireAt"),
+        ("admin_rate_limit_counters", "expireAt"),
     ):
         assert database[name].index_information()[f"{field}_1"]["expireAfterSeconds"] == 0

@@ -96,7 +96,7 @@ ANY_USER = {
     "abortTransaction",
     "listDatabases",
 }
-READS_MOVIES = {"find", "count", "aggregate", "explain", "listIndexes"}
+READS_MOVIES = {"find", "count", "aggregate", "explain"}
 
 
 def refused(client: Client, name: str) -> bool:

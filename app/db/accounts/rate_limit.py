@@ -4,8 +4,8 @@ from typing import Any
 
 from app.db.core import client_options, current_config
 
-COUNTERS = "rate_limit_counters"
-WINDOWS = "rate_limit_windows"
+# By app, so that the user app's database user can't reset the counts of guesses at administrators' passwords.
+COUNTERS = {"user": "rate_limit_counters", "admin": "admin_rate_limit_counters"}
 
 
 def storage_uri() -> str:
@@ -13,12 +13,14 @@ def storage_uri() -> str:
     return current_config().uri
 
 
-def storage_options() -> dict[str, Any]:
-    """RATELIMIT_STORAGE_OPTIONS; without them `limits` would use its own database, and no timeouts."""
+def storage_options(app: str) -> dict[str, Any]:
+    """RATELIMIT_STORAGE_OPTIONS; without them `limits` would use its own database, and no timeouts.
+
+    `app` is "user" or "admin".
+    """
     config = current_config()
     return {
         "database_name": config.database,
-        "counter_collection_name": COUNTERS,
-        "window_collection_name": WINDOWS,
+        "counter_collection_name": COUNTERS[app],
         **client_options(config.application),
     }

@@ -1,5 +1,6 @@
 """The database's version, deployment and contents, for `film-library status`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from app.db.core import COLLECTIONS, current_config, driver_errors, get_collection, run_command
@@ -7,9 +8,9 @@ from app.db.schema import missing_indexes, missing_validators
 
 
 @driver_errors()
-def count_documents() -> dict[str, int]:
+def count_documents(collections: Iterable[str] = COLLECTIONS) -> dict[str, int]:
     """The exact number of documents in each collection."""
-    return {name: get_collection(name).count_documents({}) for name in COLLECTIONS}
+    return {name: get_collection(name).count_documents({}) for name in collections}
 
 
 @driver_errors()

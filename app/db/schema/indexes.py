@@ -29,6 +29,11 @@ _PLAIN = (claims.NAME, users.LOCKS)
 _REPLACED = {"movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"}}
 _EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document at the time in the field
 
+# As GridFS wants them, which would create them itself at the first upload.
+_OF_UPLOADS = {
+    "uploads.files": [IndexModel([("filename", 1), ("uploadDate", 1)])],
+    "uploads.chunks": [IndexModel([("files_id", 1), ("n", 1)], unique=True)],
+}
 KEEP_REJECTS = timedelta(days=7)  # time to correct them
 # Declared here, not next to their queries: `jobs` and `transfer` are layers above this one, as imports create indexes.
 _OF_JOBS = {
@@ -51,11 +56,11 @@ def _declared() -> dict[str, list[IndexModel]]:
     }
     for kind in sessions.KINDS.values():
         indexes[kind.collection] = [IndexModel("expires_at", **_EXPIRED), IndexModel("user_id")]
-    for name in (rate_limit.COUNTERS, rate_limit.WINDOWS):
+    for name in rate_limit.COUNTERS.values():
         indexes[name] = [IndexModel("expireAt", **_EXPIRED)]
     for module in (audit, word_counts, person_directory, neighbour_lists, posters):
         indexes |= module.INDEXES
-    indexes |= _OF_JOBS
+    indexes |= _OF_JOBS | _OF_UPLOADS
     indexes["saved_views"] = [IndexModel([("collection", 1), ("name", 1)])]
     indexes[failed_searches.NAME] = list(failed_searches.INDEXES)
     return indexes

@@ -8,7 +8,6 @@ from typing import BinaryIO
 from app.db.core import BadQuery, DatabaseUnavailable, JobCancelled, JobStopped, driver_errors, get_collection
 from app.db.films import ranking
 from app.db.records import START, Batch, Counts, LoadStopped, Malformed, Reject, Settled, bulk
-from app.db.schema import deferred_indexes
 from app.db.search import derived
 from app.db.transfer.readers import FileUnreadable, Reader
 from app.db.transfer.reject_files import Rejects
@@ -79,26 +78,25 @@ def import_stream(
         on_reject(reject)
 
     load = derived.Load(collection, begun=bool(begin.counts.inserted))
-    with deferred_indexes(collection):
-        try:
-            counts = bulk.load_batches(
-                collection,
-                chain(first, batches),
-                begin=begin,
-                strict=strict,
-                on_new=load.add,
-                on_progress=on_progress,
-                on_reject=refuse,
-            )
-        except LoadStopped as error:
-            # What has been loaded must appear in lists, whether or not the rest follows.
-            if collection == "movies" and not isinstance(error.__cause__, DatabaseUnavailable):
-                _rank(error.counts)
-            if not _goes_on(error.__cause__):
-                load.take_in()
-            raise
-        if collection == "movies":
-            _rank(counts)  # here, while there may be no indexes on the score to keep up to date
+    try:
+        counts = bulk.load_batches(
+            collection,
+            chain(first, batches),
+            begin=begin,
+            strict=strict,
+            on_new=load.add,
+            on_progress=on_progress,
+            on_reject=refuse,
+        )
+    except LoadStopped as error:
+        # What has been loaded must appear in lists, whether or not the rest follows.
+        if collection == "movies" and not isinstance(error.__cause__, DatabaseUnavailable):
+            _rank(error.counts)
+        if not _goes_on(error.__cause__):
+            load.take_in()
+        raise
+    if collection == "movies":
+        _rank(counts)
     load.take_in()
     return collection, counts
 

@@ -137,6 +137,15 @@ def test_settings_are_the_apps_alone(deployment: Deployment, web: str, app: str)
     assert host.run("setpriv --reuid=%s --init-groups cat /etc/film-library/%s.env", f"film-library-{other}", app).rc
 
 
+@app_names
+def test_no_app_can_read_the_deployments_settings(deployment: Deployment, web: str, app: str) -> None:
+    host = deployment.host(web)
+    settings = host.file("/etc/film-library/deploy.env")
+    assert (settings.user, settings.group, settings.mode) == ("root", "root", 0o600)
+    command = "setpriv --reuid=%s --init-groups cat /etc/film-library/deploy.env"
+    assert host.run(command, f"film-library-{app}").rc
+
+
 def test_no_secret_where_everybody_can_read(deployment: Deployment, inventory: Inventory, machine: str) -> None:
     """Neither in a command line of any process, nor in a unit, nor in the journal."""
     host = deployment.host(machine)

@@ -57,9 +57,10 @@ CREDITS = [
 def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
     with LocalCluster(data_directory / "library", mongod=mongod, shards=0, members=1) as cluster:
-        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-deploy")))
         install_validators()
         create_indexes()
+        connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
         films = [{"type": "MOVIE", "critics_reviews": 100, **film} for film in FILMS]
         assert bulk.load("movies", enumerate(films)).inserted == len(FILMS)
         assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)
