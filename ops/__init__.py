@@ -11,7 +11,7 @@ Modules import only from lines below their own (`make lint` checks it):
     source                                   where MongoDB's packages come from
     mirror
     packages
-    artifacts, containers, processes, ssh
+    artifacts, certificates, containers, processes, ssh
     podman, secrets, settings
     children, locks, progress, system, topology
     errors, paths

@@ -59,7 +59,14 @@ def dev(topology: str = "compact") -> int:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="film-library-dev-")))
             shards, members = TOPOLOGIES[topology]
             cluster = stack.enter_context(
-                LocalCluster(directory / "cluster", mongod=mongod_path(), shards=shards, members=members, say=say)
+                LocalCluster(
+                    directory / "cluster",
+                    mongod=mongod_path(),
+                    shards=shards,
+                    members=members,
+                    tls="requireTLS",
+                    say=say,
+                )
             )
             deploy, admin = (
                 {"FILM_LIBRARY_MONGODB_URI": cluster.uri(f"film-library-{name}")} for name in ("deploy", "admin")

@@ -2,7 +2,7 @@
 
 `make dev` and the tests' fixtures run on it. It resembles the deployed cluster: key file and authorization from each
 process's first start, the same users, roles and shard keys (from `ansible/group_vars/all/database.yml`), and no
-localhost exception left open on any shard.
+localhost exception left open on any shard; and with TLS, certificates on both sides of every member's connections.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from ops.certificates import ClusterTls
 from ops.paths import ANSIBLE
 from ops.processes import START_TIMEOUT, Process, StartError, free_port, wait_for
 
 DATABASE_FILE = ANSIBLE / "group_vars/all/database.yml"
 CLUSTER_ADMIN = "cluster-admin"
 SHARD_ADMIN = "shard-admin"
+MONITOR = "monitor"  # asks members too
 
 Client = MongoClient[dict[str, Any]]
 
@@ -63,6 +65,7 @@ class LocalCluster:
         mongod: path of the mongod binary.
         cache_gb: WiredTiger cache of each mongod, in GB.
         test_commands: whether tests may make mongods fail (configureFailPoint).
+        tls: the mode of TLS (`net.tls.mode`); None for processes that know nothing of it.
 
     Raises:
         StartError: a process didn't start; all others have been stopped.
@@ -77,12 +80,14 @@ class LocalCluster:
         members: int = 3,
         cache_gb: float = 0.25,
         test_commands: bool = False,
+        tls: str | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
         self.mongod = mongod
         self.cache_gb = cache_gb
         self.test_commands = test_commands
+        self.tls = ClusterTls(directory, tls)
         self.say = say
         self.key_file = directory / "keyfile"
         self.database: dict[str, Any] = yaml.safe_load(DATABASE_FILE.read_text())
@@ -144,13 +149,14 @@ class LocalCluster:
 
     # -- how to reach it
 
-    def uri(self, user: str = CLUSTER_ADMIN) -> str:
+    def uri(self, user: str = CLUSTER_ADMIN, password: str | None = None) -> str:
         """A user's connection string for the router, or for the single replica set."""
-        password = self.passwords[user]
+        password = password or self.passwords[user]
         if self.router is not None:
             hosts, options = f"localhost:{self.router.port}", ""
         else:
             hosts, options = ",".join(self.replica_sets[0].hosts), f"&replicaSet={self.replica_sets[0].name}"
+        options += self.tls.uri_options(member=self.router is None or user == MONITOR)
         return f"mongodb://{user}:{quote_plus(password)}@{hosts}/?authSource=admin{options}"
 
     def client(self, user: str = CLUSTER_ADMIN) -> Client:
@@ -166,6 +172,7 @@ class LocalCluster:
             username=SHARD_ADMIN,
             password=self.passwords[SHARD_ADMIN],
             serverSelectionTimeoutMS=10_000,
+            **self.tls.client_options(),
         )
 
     def replica_set(self, name: str) -> ReplicaSet:
@@ -177,7 +184,7 @@ class LocalCluster:
 
         def writable() -> Process | None:
             for member in replica_set.members:
-                if member.alive() and _hello(member.port).get("isWritablePrimary"):
+                if member.alive() and self._hello(member.port).get("isWritablePrimary"):
                     return member
             return None
 
@@ -205,6 +212,7 @@ class LocalCluster:
             argv += ["--setParameter", "enableTestCommands=1"]
         if cluster_role:
             argv += [f"--{cluster_role}"]
+        argv += self.tls.arguments(name)
         return Process(name, argv, port, Path(f"{data}.log"))
 
     def _router(self) -> Process:
@@ -214,6 +222,7 @@ class LocalCluster:
         program = [mongos] if mongos else [sys.executable, "-m", "standin"]
         argv = [*program, "--configdb", self.replica_sets[0].connection_string, "--port", str(port)]
         argv += ["--bind_ip", "localhost", "--keyFile", str(self.key_file), "--noscripting", "--logpath", str(log)]
+        argv += self.tls.arguments("router", clients_need_certificates=False)
         return Process("router", argv, port, log)
 
     def _write_secrets(self) -> None:
@@ -221,6 +230,7 @@ class LocalCluster:
         for replica_set in self.replica_sets:
             for member in replica_set.members:
                 (self.directory / member.name).mkdir()
+        self.tls.write([process.name for process in self.processes])
         self.key_file.touch(mode=0o600)
         self.key_file.write_bytes(base64.b64encode(secrets.token_bytes(567)))
         users = [user["name"] for user in self.database["cluster_database_users"]]
@@ -235,7 +245,7 @@ class LocalCluster:
         }
         if replica_set.cluster_role == "configsvr":
             config["configsvr"] = True
-        with _direct(replica_set.members[0].port) as client:
+        with self._direct(replica_set.members[0].port) as client:
             client.admin.command("replSetInitiate", config)
         self.primary(replica_set.name)
 
@@ -259,7 +269,7 @@ class LocalCluster:
             client.admin.command("createUser", user["name"], pwd=self.passwords[user["name"]], roles=user["roles"])
 
     def _first_user(self, port: int, name: str) -> None:
-        with _direct(port) as client:
+        with self._direct(port) as client:
             client.admin.command("createUser", name, pwd=self.passwords[name], roles=["root"])
 
     def _shard(self) -> None:
@@ -271,22 +281,20 @@ class LocalCluster:
             for entry in self.database["cluster_sharded_collections"]:
                 client.admin.command("shardCollection", f"{database}.{entry['collection']}", key=entry["key"])
 
+    @contextlib.contextmanager
+    def _direct(self, port: int, *, seconds: float = START_TIMEOUT) -> Iterator[Client]:
+        """A client with a direct connection to one process, which must answer within `seconds`."""
+        options: dict[str, Any] = {"directConnection": True, "serverSelectionTimeoutMS": int(seconds * 1000)}
+        client: Client = MongoClient("localhost", port, **options, **self.tls.client_options())
+        try:
+            yield client
+        finally:
+            client.close()
 
-@contextlib.contextmanager
-def _direct(port: int, *, seconds: float = START_TIMEOUT) -> Iterator[Client]:
-    """A client with a direct connection to one process, which must answer within `seconds`."""
-    milliseconds = int(seconds * 1000)
-    client: Client = MongoClient("localhost", port, directConnection=True, serverSelectionTimeoutMS=milliseconds)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _hello(port: int) -> dict[str, Any]:
-    """The reply to `hello`; empty if the process isn't responding."""
-    try:
-        with _direct(port, seconds=2) as client:
-            return client.admin.command("hello")
-    except PyMongoError:
-        return {}
+    def _hello(self, port: int) -> dict[str, Any]:
+        """The reply to `hello`; empty if the process isn't responding."""
+        try:
+            with self._direct(port, seconds=2) as client:
+                return client.admin.command("hello")
+        except PyMongoError:
+            return {}

@@ -17,6 +17,7 @@ Each module imports only from the layers below its own, which `make lint` checks
     connection, network, wire   one connection; sockets; MongoDB's wire protocol
     bson_order, hashed_key      order and hashes of BSON values
     errors, config              error codes; the process's settings
+    tls                         TLS: modes, contexts, certificates' files
 
 Imports: the standard library, `bson` (from pymongo) and `yaml`; Python 3.10 or newer.
 """

@@ -56,7 +56,7 @@ class LogIn:
         self.close()
         host = await self._catalog.config.select("primaryPreferred")
         try:
-            self._conversation = await Connection.open(host)
+            self._conversation = await Connection.open(host, self._catalog.identity, log_in=False)
         except (OSError, EOFError) as error:
             self._catalog.config.monitor.suspect(host)
             raise CommandError(6, "HostUnreachable", f"config server {host}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from bson import Int64
 
+from standin.connection import Identity
 from standin.errors import CommandError, check
 from standin.replica_set import ReplicaSet
 from standin.routing import IGNORED_VERSION, UNSHARDED_VERSION, ChunkTable
@@ -52,13 +53,16 @@ class Routing:
 class Catalog:
     """`config` is the config servers' replica set; `shards` maps shard ids to theirs."""
 
-    def __init__(self, config: ReplicaSet, key: str) -> None:
+    def __init__(self, config: ReplicaSet) -> None:
         self.config = config
         self.shards: dict[str, ReplicaSet] = {}
-        self._key = key
         self._databases: dict[str, Mapping[str, Any]] = {}
         self._chunk_tables: dict[str, ChunkTable | None] = {}
         self._loading: dict[str, asyncio.Future[Any]] = {}
+
+    @property
+    def identity(self) -> Identity:
+        return self.config.identity
 
     def close(self) -> None:
         for replica_set in (self.config, *self.shards.values()):
@@ -98,7 +102,7 @@ class Catalog:
             self.shards.pop(shard_id).close()
         for shard_id in sorted(set(found) - set(self.shards)):
             name, hosts = found[shard_id].split("/")
-            self.shards[shard_id] = ReplicaSet(name, hosts.split(","), self._key, shard_id=shard_id)
+            self.shards[shard_id] = ReplicaSet(name, hosts.split(","), self.identity, shard_id=shard_id)
             self.shards[shard_id].start()
         return self.shards
 

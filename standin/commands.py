@@ -135,9 +135,11 @@ COMMANDS: dict[str, Command] = {
     # The server
     "serverStatus": _command(status.server_status, needs.on_cluster("serverStatus"), None),
     "getParameter": _command(
-        status.ask_config_servers, needs.on_cluster("getParameter"), "featureCompatibilityVersion"
+        status.get_parameter, needs.on_cluster("getParameter"), "featureCompatibilityVersion tlsMode"
     ),
     "getCmdLineOpts": _command(status.command_line_options, needs.on_cluster("getCmdLineOpts"), None),
+    "setParameter": _command(status.set_parameter, needs.on_cluster("setParameter"), "tlsMode!"),
+    "rotateCertificates": _command(status.rotate_certificates, needs.on_cluster("rotateCertificates"), "message"),
     "getLog": _command(status.get_log, needs.on_cluster("getLog"), None),
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from standin import MONGODB_VERSION, VERSION
+from standin.tls import Mode, Tls, TlsError, TlsSettings
 
 DEFAULT_PORT = 27017
 
@@ -36,6 +37,11 @@ USED = frozenset(
     {
         "net.bindIp",
         "net.port",
+        "net.tls.CAFile",
+        "net.tls.allowConnectionsWithoutCertificates",
+        "net.tls.certificateKeyFile",
+        "net.tls.clusterFile",
+        "net.tls.disabledProtocols",
         "net.tls.mode",
         "processManagement.pidFilePath",
         "security.keyFile",
@@ -43,6 +49,7 @@ USED = frozenset(
         "systemLog.path",
     }
 )
+PROTOCOLS = frozenset({"TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"})  # the first two are always disabled
 DESCRIPTION = f"""\
 The Film Library's stand-in for mongos. It is NOT MongoDB's router.
 It routes to real config servers and shards of MongoDB {MONGODB_VERSION}, for tests and for local clusters on machines
@@ -65,6 +72,7 @@ class Settings:
     key: str
     log_path: Path | None
     pid_path: Path | None
+    tls: Tls
 
 
 def parse(arguments: Sequence[str]) -> Settings:
@@ -83,6 +91,14 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--noscripting", action="store_true", help="without effect: it never runs JavaScript")
     parser.add_argument("--logpath", type=Path, help="log file (default: standard error)")
     parser.add_argument("--pidfilepath", type=Path, help="file to write the process id to")
+    parser.add_argument(
+        "--tlsMode", dest="tls_mode", metavar="MODE", help="disabled, allowTLS, preferTLS or requireTLS"
+    )
+    parser.add_argument("--tlsCertificateKeyFile", dest="certificate", metavar="FILE", help="certificate and its key")
+    parser.add_argument("--tlsCAFile", dest="ca", metavar="FILE", help="the authority of all certificates")
+    parser.add_argument(
+        "--tlsAllowConnectionsWithoutCertificates", dest="no_certificate", action="store_true", help="from clients"
+    )
     parser.add_argument("--version", action="version", version=VERSION_TEXT)
     options = parser.parse_args(arguments)
     file = _flatten(_read(options.config)) if options.config else {}
@@ -101,7 +117,30 @@ def parse(arguments: Sequence[str]) -> Settings:
         key=read_key(Path(key_file)),
         log_path=_path(options.logpath or file.get("systemLog.path")),
         pid_path=_path(options.pidfilepath or file.get("processManagement.pidFilePath")),
+        tls=_tls(options, {name.removeprefix("net.tls."): value for name, value in file.items()}),
     )
+
+
+def _tls(options: argparse.Namespace, file: Mapping[str, Any]) -> Tls:
+    mode = str(options.tls_mode or file.get("mode") or Mode.DISABLED.value)
+    protocols = frozenset(str(file.get("disabledProtocols") or "").replace(" ", "").split(",")) - {""}
+    if unknown := protocols - PROTOCOLS:
+        raise SettingsError(f"net.tls.disabledProtocols: {', '.join(sorted(unknown))} is not supported")
+    try:
+        anybody = options.no_certificate or file.get("allowConnectionsWithoutCertificates")
+        settings = TlsSettings(
+            mode=Mode(mode),
+            certificate_key_file=_path(options.certificate or file.get("certificateKeyFile")),
+            ca_file=_path(options.ca or file.get("CAFile")),
+            cluster_file=_path(file.get("clusterFile")),
+            clients_need_certificates=not anybody,
+            disabled_protocols=protocols,
+        )
+        return Tls(settings)
+    except ValueError as error:
+        raise SettingsError(f"net.tls.mode: {mode!r} is none of {', '.join(known.value for known in Mode)}") from error
+    except TlsError as error:
+        raise SettingsError(f"net.tls: {error}") from error
 
 
 def _path(value: Any) -> Path | None:
@@ -138,8 +177,6 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _refuse_unknown(file: Mapping[str, Any]) -> None:
-    if file.get("net.tls.mode", "disabled") != "disabled":
-        raise SettingsError("net.tls: the mongos stand-in has no TLS yet")
     if file.get("security.clusterAuthMode", "keyFile") != "keyFile":
         raise SettingsError("security.clusterAuthMode: the mongos stand-in supports keyFile only")
     unknown = sorted(

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
 from standin import VERSION, WIRE_VERSION, network, wire
+from standin.tls import Tls
 
 HANDSHAKE_SECONDS = 5.0
 
@@ -25,6 +27,14 @@ class AuthenticationFailedError(ConnectionError):
     """A server doesn't accept our key file, or didn't prove that it has the same one."""
 
 
+@dataclass(frozen=True)
+class Identity:
+    """By what servers know the router: the key file's text, and its certificate where the mode asks for TLS."""
+
+    key: str = field(repr=False)
+    tls: Tls
+
+
 class Connection:
     """A command that fails raises ConnectionError or EOFError and leaves the connection closed."""
 
@@ -33,21 +43,23 @@ class Connection:
         self.hello: RawBSONDocument | None = None
 
     @classmethod
-    async def open(cls, address: str, key: str | None = None, *, internal: bool = False) -> "Connection":
-        """Connect to `address`; log in as the cluster's internal user when `key` is given.
+    async def open(
+        cls, address: str, identity: Identity, *, log_in: bool = True, internal: bool = False
+    ) -> "Connection":
+        """Connect to `address`; with `log_in`, log in as the cluster's internal user.
 
         `internal` announces a member of the cluster, as mongos does. Only then does a shard collect the other
         shards' documents for $unionWith; otherwise it silently answers from its own. In return, each command must
         spell out its read and write concern.
         """
-        connection = cls(await network.connect(address))
+        connection = cls(await network.connect(address, identity.tls))
         hello: dict[str, Any] = {"hello": 1, "client": _CLIENT}
         if internal:
             hello["internalClient"] = {"minWireVersion": WIRE_VERSION, "maxWireVersion": WIRE_VERSION}
         try:
             connection.hello = await connection.command("admin", hello, seconds=HANDSHAKE_SECONDS)
-            if key is not None:
-                await connection._log_in(key)
+            if log_in:
+                await connection._log_in(identity.key)
         except BaseException:
             connection.close()
             raise

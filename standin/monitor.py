@@ -8,12 +8,13 @@ another primary, or after SILENCE_SECONDS of silence (drivers' connectTimeoutMS)
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from standin.bson_order import order_key
-from standin.connection import Connection
+from standin.connection import Connection, Identity
 from standin.errors import without_metadata
 
 AWAIT_MS = 1000
@@ -28,15 +29,17 @@ log = logging.getLogger(__name__)
 class Monitor:
     """`hosts`, `primary` (None if unknown) and `secondaries` are addresses as members report them."""
 
-    def __init__(self, name: str, seeds: Sequence[str], *, on_lost: Callable[[str], None]) -> None:
+    def __init__(self, name: str, seeds: Sequence[str], identity: Identity, *, on_lost: Callable[[str], None]) -> None:
         self.name = name
         self.hosts: list[str] = list(seeds)
         self.primary: str | None = None
         self.secondaries: set[str] = set()
         self.cluster_time: Mapping[str, Any] | None = None
+        self._identity = identity
         self._on_lost = on_lost
         self._election: Any = None
         self._heard: dict[str, float] = {}
+        self._reported: dict[str, str] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._change = asyncio.Event()
@@ -89,9 +92,10 @@ class Monitor:
             while True:
                 self._wake[host].clear()
                 try:
-                    connection = connection or await Connection.open(host)
+                    connection = connection or await Connection.open(host, self._identity, log_in=False)
                     reply = await connection.command("admin", command, seconds=SILENCE_SECONDS)
                 except (OSError, EOFError) as error:
+                    self._report(host, error)
                     self._lost(host, error)
                     connection, command = None, {"hello": 1}
                     await self._pause(host)
@@ -106,6 +110,12 @@ class Monitor:
         finally:
             if connection is not None:
                 connection.close()
+
+    def _report(self, host: str, error: Exception) -> None:
+        """Log what is wrong with a server's certificate, or with ours, but not at every attempt."""
+        if isinstance(error, ssl.SSLError) and self._reported.get(host) != str(error):
+            log.warning("no TLS connection to %s: %s", host, error)
+            self._reported[host] = str(error)
 
     async def _pause(self, host: str) -> None:
         try:

@@ -5,15 +5,15 @@ from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
-from standin.connection import Connection
+from standin.connection import Connection, Identity
 
 
 class Pool:
     """Connections with and without `internal` (see Connection.open) are kept apart."""
 
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: str, identity: Identity) -> None:
         self.address = address
-        self._key = key
+        self._identity = identity
         self._idle: dict[bool, list[Connection]] = {False: [], True: []}
         self._busy: set[Connection] = set()
 
@@ -43,7 +43,7 @@ class Pool:
             if connection.usable:
                 return connection
             connection.close()
-        return await Connection.open(self.address, self._key, internal=internal)
+        return await Connection.open(self.address, self._identity, internal=internal)
 
     def close(self) -> None:
         """Close every connection. Commands that wait for a reply fail with ConnectionError."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
+from standin.connection import Identity
 from standin.errors import NOT_PRIMARY_CODES, RETRYABLE_CODES, CommandError, Reply
 from standin.monitor import Monitor
 from standin.pool import Pool
@@ -24,12 +25,12 @@ Sequences = Mapping[str, Sequence[RawBSONDocument]]
 class ReplicaSet:
     """Members are discovered from the seeds. `name` is the set's name."""
 
-    def __init__(self, name: str, seeds: Sequence[str], key: str, *, shard_id: str | None = None) -> None:
+    def __init__(self, name: str, seeds: Sequence[str], identity: Identity, *, shard_id: str | None = None) -> None:
         self.name = name
         self.shard_id = shard_id
-        self._key = key
+        self.identity = identity
         self._pools: dict[str, Pool] = {}
-        self.monitor = Monitor(name, seeds, on_lost=self._abandon)
+        self.monitor = Monitor(name, seeds, identity, on_lost=self._abandon)
 
     @property
     def connection_string(self) -> str:
@@ -49,7 +50,7 @@ class ReplicaSet:
 
     def pool(self, host: str) -> Pool:
         if host not in self._pools:
-            self._pools[host] = Pool(host, self._key)
+            self._pools[host] = Pool(host, self.identity)
         return self._pools[host]
 
     async def select(self, mode: str = "primary", seconds: float = SELECTION_SECONDS) -> str:

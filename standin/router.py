@@ -15,6 +15,7 @@ from standin.cursors import Cursors
 from standin.errors import CommandError
 from standin.privileges import PrivilegeCache
 from standin.replica_set import ReplicaSet
+from standin.tls import Tls
 from standin.transactions import Transactions
 
 # How often the router updates its entry in config.mongos; sh.status() lists entries of the last 30 s as active.
@@ -26,9 +27,9 @@ log = logging.getLogger(__name__)
 class Router:
     """`name` is host:port, the router's id in config.mongos."""
 
-    def __init__(self, config: ReplicaSet, key: str, name: str) -> None:
+    def __init__(self, config: ReplicaSet, name: str) -> None:
         self.name = name
-        self.catalog = Catalog(config, key)
+        self.catalog = Catalog(config)
         self.cursors = Cursors()
         self.transactions = Transactions(self.catalog)
         self.privileges = PrivilegeCache(self.catalog)
@@ -38,6 +39,10 @@ class Router:
         self.connections = 0
         self.connections_created = 0
         self.counters: collections.Counter[str] = collections.Counter()
+
+    @property
+    def tls(self) -> Tls:
+        return self.catalog.identity.tls
 
     async def keep_house(self) -> None:
         """Until cancelled: update config.mongos, find new shards, forget old cursors and transactions."""

@@ -8,7 +8,7 @@ import socket
 
 from standin import MONGODB_VERSION, VERSION, network
 from standin.config import Settings
-from standin.connection import AuthenticationFailedError, Connection
+from standin.connection import AuthenticationFailedError, Connection, Identity
 from standin.errors import CommandError
 from standin.replica_set import ReplicaSet
 from standin.router import Router
@@ -40,9 +40,9 @@ async def run(settings: Settings) -> None:
     # Log rotation by `kill -USR1`: the log handler notices a moved file itself.
     loop.add_signal_handler(signal.SIGUSR1, lambda: None)
 
-    config = ReplicaSet(settings.config_set, settings.config_hosts, settings.key)
+    config = ReplicaSet(settings.config_set, settings.config_hosts, Identity(settings.key, settings.tls))
     config.start()
-    router = Router(config, settings.key, f"{socket.gethostname()}:{settings.port}")
+    router = Router(config, f"{socket.gethostname()}:{settings.port}")
     serving = asyncio.create_task(_serve(router, settings))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -60,7 +60,7 @@ async def run(settings: Settings) -> None:
 
 
 async def _serve(router: Router, settings: Settings) -> None:
-    await _wait_for_config_servers(router.catalog.config, settings.key)
+    await _wait_for_config_servers(router.catalog.config)
     with contextlib.suppress(CommandError):
         await router.catalog.load_shards()
     sessions: dict[Session, asyncio.Task[None]] = {}
@@ -71,7 +71,7 @@ async def _serve(router: Router, settings: Settings) -> None:
         sessions[session].add_done_callback(lambda _: sessions.pop(session, None))
 
     try:
-        listener = await network.listen(serve_client, settings.addresses, settings.port)
+        listener = await network.listen(serve_client, settings.addresses, settings.port, router.tls)
     except OSError as error:
         raise StartError(f"can't listen on {','.join(settings.addresses)}:{settings.port}: {error}") from error
     log.info(
@@ -100,12 +100,12 @@ async def _end(sessions: dict[Session, asyncio.Task[None]]) -> None:
             task.cancel()
 
 
-async def _wait_for_config_servers(config: ReplicaSet, key: str) -> None:
+async def _wait_for_config_servers(config: ReplicaSet) -> None:
     """Wait as long as it takes, as mongos does. Raises StartError when they don't accept the key file."""
     while True:
         try:
             host = await config.select(seconds=WAIT_SECONDS)
-            (await Connection.open(host, key)).close()
+            (await Connection.open(host, config.identity)).close()
         except CommandError as error:
             log.info("waiting for the config servers: %s", error)
         except AuthenticationFailedError as error:

@@ -1,6 +1,7 @@
 """The router's answers about itself."""
 
 import datetime
+import logging
 import os
 import resource
 import sys
@@ -13,7 +14,10 @@ from standin.errors import CommandError, Reply, check, without_metadata
 from standin.operation import Operation
 from standin.reads import on_config_servers
 from standin.router import Router
+from standin.tls import TlsError
 from standin.wire import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
 
 
 def now() -> datetime.datetime:
@@ -79,6 +83,7 @@ async def server_status(operation: Operation) -> Reply:
         "opcounters": {name: Int64(router.counters[name]) for name in counters},
         "metrics": {"cursor": {"open": {"total": Int64(len(router.cursors))}}},
         "mem": {"bits": 64, "resident": memory, "supported": True},
+        "security": router.tls.status(),
         "sharding": {"configsvrConnectionString": operation.catalog.config.connection_string},
         "ok": 1.0,
     }
@@ -100,6 +105,27 @@ async def get_log(operation: Operation) -> Reply:
     return {"totalLinesWritten": 0, "log": [], "ok": 1.0}
 
 
-async def ask_config_servers(operation: Operation) -> Reply:
-    """For facts that are the same on every server of the cluster."""
+async def get_parameter(operation: Operation) -> Reply:
+    """The mode of TLS is the router's own; the rest is the same on every server of the cluster."""
+    if "tlsMode" in operation.arguments:
+        return {"tlsMode": operation.router.tls.mode.value, "ok": 1.0}
     return await on_config_servers(operation)
+
+
+async def set_parameter(operation: Operation) -> Reply:
+    try:
+        before = operation.router.tls.change_mode(str(operation.arguments["tlsMode"]))
+    except TlsError as error:
+        raise CommandError(2, "BadValue", str(error)) from error
+    log.info("mode of TLS changed from %s to %s", before, operation.router.tls.mode.value)
+    return {"was": before, "ok": 1.0}
+
+
+async def rotate_certificates(operation: Operation) -> Reply:
+    try:
+        operation.router.tls.rotate()
+    except TlsError as error:
+        log.warning("certificates not rotated: %s", error)
+        raise CommandError(140, "InvalidSSLConfiguration", f"Can not set up PEM key file. {error}") from error
+    log.info("certificates rotated; they serve new connections")
+    return {"ok": 1.0}

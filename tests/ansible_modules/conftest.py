@@ -19,6 +19,7 @@ from pymongo import MongoClient
 from ops.local_cluster import LocalCluster
 from ops.paths import ANSIBLE
 from ops.processes import Process, free_port
+from tests.ansible_modules.tls import MEMBER, member_tls
 
 Module = Callable[..., dict[str, Any]]
 
@@ -53,7 +54,7 @@ def run_module() -> Module:
 
 @dataclass
 class Members:
-    """Mongods with key file and authorization that are in no replica set yet. All are stopped in the end."""
+    """Mongods with key file, authorization and TLS that are in no replica set yet. All are stopped in the end."""
 
     directory: Path
     mongod: Path
@@ -70,6 +71,7 @@ class Members:
         data.mkdir(exist_ok=True)
         argv = [str(self.mongod), "--replSet", replica_set, "--port", str(port), "--bind_ip", "localhost"]
         argv += ["--dbpath", str(data), "--logpath", f"{data}.log", "--logappend", "--nounixsocket"]
+        argv += member_tls().arguments(MEMBER)
         argv += ["--keyFile", str(key_file), "--auth", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50"]
         process = Process(f"mongod-{port}", argv, port, Path(f"{data}.log"))
         process.start()
@@ -93,11 +95,12 @@ def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
 @pytest.fixture(scope="module")
 def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards with one member each, for the router's modules."""
-    with LocalCluster(data_directory / "modules", mongod=mongod, members=1) as cluster:
+    with LocalCluster(data_directory / "modules", mongod=mongod, members=1, tls="requireTLS") as cluster:
         yield cluster
 
 
 def direct(address: str, *, admin: bool = True) -> MongoClient[dict[str, Any]]:
     """A client of one member."""
     login: dict[str, Any] = {"username": ADMIN, "password": PASSWORD} if admin else {}
-    return MongoClient(f"mongodb://{address}", directConnection=True, serverSelectionTimeoutMS=5000, **login)
+    options = {**login, **member_tls().client_options()}
+    return MongoClient(f"mongodb://{address}", directConnection=True, serverSelectionTimeoutMS=5000, **options)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.errors import OperationFailure
 
+from ops.certificates import Authority
 from ops.processes import wait_for
 from tests.ansible_modules.conftest import ADMIN, PASSWORD, Members, Module, direct
+from tests.ansible_modules.tls import member_tls, module_options
 
 
 def wanted(*hosts: str, name: str = "films", **options: Any) -> dict[str, Any]:
@@ -19,6 +22,7 @@ def wanted(*hosts: str, name: str = "films", **options: Any) -> dict[str, Any]:
         "local_member": hosts[0],
         "login_user": ADMIN,
         "login_password": PASSWORD,
+        **module_options(member_tls()),
         "settings": {"electionTimeoutMillis": 2000},
         "timeout": 60,
         **options,
@@ -77,6 +81,21 @@ def test_goes_on_where_an_interrupted_run_stopped(run_module: Module, members: M
     result = run_module("mongodb_replica_set", **wanted(*hosts))
     assert result["changes"][0] == f"created {ADMIN}", result
     assert configured(hosts[0]) == hosts
+
+
+def test_needs_the_right_certificates(run_module: Module, members: Members, tmp_path: Path) -> None:
+    """Without TLS, without a certificate, and with one of another authority, a member doesn't answer."""
+    host = members.start("films")
+    right, foreign = module_options(member_tls()), Authority(tmp_path)
+    for wrong in (
+        {"login_ca_file": None, "login_certificate_file": None},
+        {**right, "login_certificate_file": None},
+        {**right, "login_certificate_file": str(foreign.issue("client"))},
+        {**right, "login_ca_file": str(foreign.file)},
+    ):
+        result = run_module("mongodb_login", login_port=int(host.partition(":")[2]), timeout=2, **wrong)
+        assert "doesn't answer" in result["msg"], (wrong, result)
+    assert run_module("mongodb_login", login_port=int(host.partition(":")[2]), timeout=20, **right)["primary"] is False
 
 
 def test_refuses_a_member_of_another_set(run_module: Module, members: Members) -> None:

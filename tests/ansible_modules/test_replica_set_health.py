@@ -9,10 +9,11 @@ from pymongo import MongoClient
 
 from ops.processes import wait_for
 from tests.ansible_modules.conftest import ADMIN, PASSWORD, Members, Module, direct
+from tests.ansible_modules.tls import member_tls, module_options
 
 
 def arguments(hosts: list[str], **options: Any) -> dict[str, Any]:
-    login = {"login_user": ADMIN, "login_password": PASSWORD}
+    login = {"login_user": ADMIN, "login_password": PASSWORD, **module_options(member_tls())}
     return {"name": "films", "members": hosts, "timeout": 60} | login | options
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ops.local_cluster import CLUSTER_ADMIN, LocalCluster
 from tests.ansible_modules.conftest import Module
+from tests.ansible_modules.tls import module_options
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,7 @@ def login(small_cluster: LocalCluster) -> dict[str, Any]:
         "login_port": small_cluster.router.port,
         "login_user": CLUSTER_ADMIN,
         "login_password": small_cluster.passwords[CLUSTER_ADMIN],
+        "login_ca_file": module_options(small_cluster.tls)["login_ca_file"],
     }
 
 
@@ -103,8 +105,9 @@ def test_a_missing_shard_would_be_added(
 
 
 def test_login(run_module: Module, login: dict[str, Any]) -> None:
+    ca = {"login_ca_file": login["login_ca_file"]}
     assert run_module("mongodb_login", **login)["accepted"] is True
     assert run_module("mongodb_login", **{**login, "login_password": "wrong-one"})["accepted"] is False
-    assert run_module("mongodb_login", login_port=login["login_port"])["primary"] is True
+    assert run_module("mongodb_login", **ca, login_port=login["login_port"])["primary"] is True
     silent = run_module("mongodb_login", login_port=1, timeout=1)
     assert "doesn't answer" in silent["msg"]

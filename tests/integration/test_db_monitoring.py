@@ -155,7 +155,7 @@ def test_a_slow_query_is_found_in_the_log_without_what_was_asked(single: Monitor
 
 def test_a_wrong_password_is_told_from_no_answer(mongodb: LocalCluster) -> None:
     (member,) = mongodb.replica_set("single").members
-    monitor = Monitor(f"mongodb://monitor:wrong@localhost:{member.port}/?authSource=admin&replicaSet=single", DATABASE)
+    monitor = Monitor(mongodb.uri("monitor", "wrong"), DATABASE)
     try:
         survey = monitor.survey(rates=False)
     finally:

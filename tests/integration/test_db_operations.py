@@ -20,6 +20,7 @@ from app.db.core import (
     connection,
     custom_hash,
 )
+from ops.local_cluster import LocalCluster
 from ops.processes import free_port
 
 Add = Callable[..., None]
@@ -225,9 +226,9 @@ def test_an_unreachable_database_is_unavailable_and_says_so_in_time(database: Ra
     assert time.monotonic() - began < connection.OPERATION_TIMEOUT_MS / 1000 / 2
 
 
-def test_a_refused_log_in_is_unavailable(database: Raw) -> None:
-    host, port = database.client.address or ("", 0)
-    connection.connect(connection.DatabaseConfig(f"mongodb://nobody:wrong@{host}:{port}/?authSource=admin"))
+@pytest.mark.usefixtures("database")
+def test_a_refused_log_in_is_unavailable(mongodb: LocalCluster) -> None:
+    connection.connect(connection.DatabaseConfig(mongodb.uri("film-library-user", "wrong")))
     with pytest.raises(DatabaseUnavailable, match=r"[Aa]uthentication failed"):
         connection.ping()
 

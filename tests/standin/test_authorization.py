@@ -73,6 +73,8 @@ EXAMPLES: dict[str, tuple[str, Document]] = {
     "rolesInfo": ("admin", {"rolesInfo": 1}),
     "serverStatus": ("admin", {"serverStatus": 1}),
     "getParameter": ("admin", {"getParameter": 1, "featureCompatibilityVersion": 1}),
+    "setParameter": ("admin", {"setParameter": 1, "tlsMode": "disabled"}),
+    "rotateCertificates": ("admin", {"rotateCertificates": 1}),
     "getCmdLineOpts": ("admin", {"getCmdLineOpts": 1}),
     "getLog": ("admin", {"getLog": "global"}),
 }

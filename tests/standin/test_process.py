@@ -21,6 +21,7 @@ from standin import cli
 
 NOWHERE = "config/localhost:1"
 NO_JAVASCRIPT = {6108304, 31264}  # as $where and $function are answered without an engine
+RUNNABLE = {"security": {"keyFile": "KEY"}, "sharding": {"configDB": NOWHERE}}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +55,10 @@ def test_version_and_help_say_it_is_not_mongos(capsys: pytest.CaptureFixture[str
         ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": "localhost:27019"}}, "sharding.configDB"),
         ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": NOWHERE}, "net": {"port": 99999}}, "port number"),
         ({"security": {"keyFile": "KEY"}, "sharding": {"configDB": NOWHERE}, "nett": {"port": 1}}, "nett.port"),
-        ({"security": {"keyFile": "KEY"}, "net": {"tls": {"mode": "requireTLS"}}}, "no TLS"),
+        ({**RUNNABLE, "net": {"tls": {"mode": "requireTLS"}}}, "needs certificateKeyFile and CAFile"),
+        ({**RUNNABLE, "net": {"tls": {"mode": "always"}}}, "'always' is none of disabled"),
+        ({**RUNNABLE, "net": {"tls": {"disabledProtocols": "TLS1_1,SSL3"}}}, "SSL3 is not supported"),
+        ({**RUNNABLE, "net": {"tls": {"allowInvalidHostnames": "true"}}}, "unrecognized option"),
         ({"security": {"keyFile": "/nonexistent"}, "sharding": {"configDB": NOWHERE}}, "No such file"),
     ],
 )

@@ -1,6 +1,7 @@
 """MongoDB's localhost exception: what a member allows over loopback without a login, until it has a user.
 
-`member` is a member's name as host:port. Every function raises PyMongoError if the member refuses or doesn't answer.
+`member` is a member's name as host:port, `tls` what `mongodb_client.tls_options` returns. Every function raises
+PyMongoError if the member refuses or doesn't answer.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from ansible.module_utils.mongodb_client import (
 )
 
 
-def _connect(member: str) -> MongoClient[Document]:
-    return client(f"localhost:{member.rpartition(':')[2]}")
+def _connect(member: str, tls: Document) -> MongoClient[Document]:
+    return client(f"localhost:{member.rpartition(':')[2]}", tls=tls)
 
 
-def initiate(member: str, config: Document) -> None:
+def initiate(member: str, config: Document, tls: Document) -> None:
     """Initiates a replica set with the configuration."""
-    with _connect(member) as connection:
+    with _connect(member, tls) as connection:
         connection.admin.command("replSetInitiate", config)
 
 
-def create_root(member: str, user: str, password: str, deadline: float) -> None:
+def create_root(member: str, user: str, password: str, deadline: float, tls: Document) -> None:
     """Creates a user with the role root, which closes the exception. Waits until `deadline` for a primary."""
-    with _connect(member) as connection:
+    with _connect(member, tls) as connection:
         wait_for(lambda: connection.admin.command("hello")["isWritablePrimary"], deadline)
         connection.admin.command(
             "createUser",
@@ -39,9 +40,9 @@ def create_root(member: str, user: str, password: str, deadline: float) -> None:
         )
 
 
-def is_open(member: str) -> bool:
+def is_open(member: str, tls: Document) -> bool:
     """Whether the member answers administrators' commands without a login."""
-    with _connect(member) as connection:
+    with _connect(member, tls) as connection:
         try:
             connection.admin.command("replSetGetStatus")
         except PyMongoError as error:

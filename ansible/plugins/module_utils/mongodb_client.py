@@ -39,7 +39,21 @@ def login_arguments() -> Document:
         "login_port": {"type": "int", "required": True},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
+        **tls_arguments(),
     }
+
+
+def tls_arguments() -> Document:
+    """The options for TLS, which every module has; documented in doc_fragments/mongodb_tls.py."""
+    return {"login_ca_file": {"type": "path"}, "login_certificate_file": {"type": "path"}}
+
+
+def tls_options(module: AnsibleModule) -> Document:
+    """MongoClient's options for TLS. Empty, for connections without it, unless a module's login_ca_file is set."""
+    options = {"tlsCAFile": module.params["login_ca_file"]}
+    if module.params["login_certificate_file"]:
+        options["tlsCertificateKeyFile"] = module.params["login_certificate_file"]
+    return {"tls": True, **options} if options["tlsCAFile"] else {}
 
 
 def require_pymongo(module: AnsibleModule) -> None:
@@ -54,9 +68,13 @@ def client(
     user: str | None = None,
     password: str | None = None,
     replica_set: str | None = None,
+    tls: Document | None = None,
     selection_seconds: float = 5,
 ) -> MongoClient[Document]:
-    """A client of one process, or of a replica set's primary if `replica_set` is given. Connects at first use."""
+    """A client of one process, or of a replica set's primary if `replica_set` is given. Connects at first use.
+
+    `tls` is what `tls_options` returns.
+    """
     options: Document = {"replicaSet": replica_set} if replica_set else {"directConnection": True}
     if user:
         options |= {"username": user, "password": password, "authSource": "admin"}
@@ -66,6 +84,7 @@ def client(
         connectTimeoutMS=CONNECT_TIMEOUT_MS,
         socketTimeoutMS=SOCKET_TIMEOUT_MS,
         **options,
+        **(tls or {}),
     )
 
 
@@ -76,6 +95,7 @@ def login(module: AnsibleModule) -> MongoClient[Document]:
         f"{options['login_host']}:{options['login_port']}",
         user=options["login_user"],
         password=options["login_password"],
+        tls=tls_options(module),
     )
 
 
@@ -84,10 +104,10 @@ def code_of(error: PyMongoError) -> int | None:
     return error.code if isinstance(error, OperationFailure) else None
 
 
-def hello(address: str, *, seconds: float = 3) -> Document | None:
+def hello(address: str, tls: Document, *, seconds: float = 3) -> Document | None:
     """The process's answer to `hello`, which needs no login. None if it doesn't answer."""
     try:
-        with client(address, selection_seconds=seconds) as connection:
+        with client(address, tls=tls, selection_seconds=seconds) as connection:
             return connection.admin.command("hello")
     except PyMongoError:
         return None

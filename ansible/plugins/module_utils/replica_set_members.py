@@ -1,7 +1,7 @@
 """The state of a replica set, as its primary and its members report it.
 
-`connection` is a logged-in client of the primary. Members are named host:port. Functions raise PyMongoError unless
-stated otherwise.
+`connection` is a logged-in client of the primary. Members are named host:port. `tls` is what
+`mongodb_client.tls_options` returns. Functions raise PyMongoError unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ PLAN_AGAIN = {
 _HEALTHY = ("PRIMARY", "SECONDARY")
 
 
-def survey(name: str, members: list[str], deadline: float, *, wait: bool) -> dict[str, Document | None]:
+def survey(name: str, members: list[str], deadline: float, tls: Document, *, wait: bool) -> dict[str, Document | None]:
     """Each member's answer to `hello` (None: no answer). With `wait`, waits for members that are starting.
 
     Doesn't wait for others once a member of the set `name` answers: they may be down. Raises nothing.
     """
 
     def ask() -> dict[str, Document | None]:
-        return {host: hello(host) for host in members}
+        return {host: hello(host, tls) for host in members}
 
     def answered(greetings: dict[str, Document | None]) -> bool:
         return None not in greetings.values() or bool(plan.initialised(name, greetings))
@@ -88,13 +88,13 @@ def lacking(connection: MongoClient[Document], members: list[str], max_lag: floa
     return found
 
 
-def denying(members: list[str]) -> dict[str, str]:
+def denying(members: list[str], tls: Document) -> dict[str, str]:
     """The members that don't report being primary or secondary right now -> what they report.
 
     The primary relies on the last heartbeat (one every two seconds by default), so it doesn't know of a member that has
     stopped or restarted since. Raises nothing.
     """
-    greetings = {host: hello(host) for host in members}
+    greetings = {host: hello(host, tls) for host in members}
     return {
         host: "no answer" if greeting is None else "neither primary nor secondary"
         for host, greeting in greetings.items()

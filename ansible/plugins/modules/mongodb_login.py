@@ -14,6 +14,7 @@ from ansible.module_utils.mongodb_client import (
     login,
     login_arguments,
     require_pymongo,
+    tls_options,
     wait_for,
 )
 
@@ -28,7 +29,7 @@ options:
     description: Seconds to wait for an answer.
     type: int
     default: 60
-extends_documentation_fragment: [action_common_attributes, mongodb_process]
+extends_documentation_fragment: [action_common_attributes, mongodb_process, mongodb_tls]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -64,7 +65,8 @@ def main() -> None:
     require_pymongo(module)
     options = module.params
     address = f"{options['login_host']}:{options['login_port']}"
-    greeting = wait_for(lambda: hello(address), time.monotonic() + options["timeout"])
+    tls = tls_options(module)
+    greeting = wait_for(lambda: hello(address, tls), time.monotonic() + options["timeout"])
     if greeting is None:
         module.fail_json(msg=f"{address} doesn't answer within {options['timeout']} s")
     accepted = False

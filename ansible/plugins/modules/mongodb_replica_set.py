@@ -20,6 +20,8 @@ from ansible.module_utils.mongodb_client import (
     client,
     code_of,
     require_pymongo,
+    tls_arguments,
+    tls_options,
     wait_for,
 )
 
@@ -73,7 +75,7 @@ options:
     default: 180
 requirements:
   - pymongo
-extends_documentation_fragment: [action_common_attributes]
+extends_documentation_fragment: [action_common_attributes, mongodb_tls]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -117,13 +119,14 @@ class ReplicaSet:
         self.wanted: list[str] = module.params["members"]
         self.local: str = module.params["local_member"]
         self.settings: Document = module.params["settings"]
+        self.tls = tls_options(module)
         self.deadline = time.monotonic() + module.params["timeout"]
         self.changes: list[str] = []
         self.before: list[str] = []
 
     def run(self) -> None:
         """Converges the set and exits the module."""
-        greetings = members.survey(self.name, self.wanted, self.deadline, wait=not self.module.check_mode)
+        greetings = members.survey(self.name, self.wanted, self.deadline, self.tls, wait=not self.module.check_mode)
         if found := plan.conflicts(self.name, greetings):
             self.refuse("; ".join(found))
         seeds = plan.initialised(self.name, greetings)
@@ -150,7 +153,7 @@ class ReplicaSet:
         """Initiates the set on the local member, through the localhost exception."""
         config = plan.initial(self.name, self.local, configsvr=self.module.params["configsvr"], settings=self.settings)
         try:
-            localhost_exception.initiate(self.local, config)
+            localhost_exception.initiate(self.local, config, self.tls)
         except PyMongoError as error:
             # It has users (so no localhost exception) or a configuration, although it reports no set.
             if code_of(error) in (ALREADY_INITIALIZED, UNAUTHORIZED):
@@ -179,7 +182,8 @@ class ReplicaSet:
             self.changes.append(f"would create {user}")
             self.finish(None)
         try:
-            localhost_exception.create_root(self.local, user, self.module.params["login_password"], self.deadline)
+            password = self.module.params["login_password"]
+            localhost_exception.create_root(self.local, user, password, self.deadline, self.tls)
         except PyMongoError as error:
             reason = str(error)
             if code_of(error) == UNAUTHORIZED:
@@ -245,7 +249,7 @@ class ReplicaSet:
         if self.module.check_mode:
             return
         try:
-            still_open = localhost_exception.is_open(self.local)
+            still_open = localhost_exception.is_open(self.local, self.tls)
         except PyMongoError as error:
             self.fail(f"can't tell whether the localhost exception of {self.local} is closed: {error}")
         if still_open:
@@ -259,6 +263,7 @@ class ReplicaSet:
             replica_set=self.name,
             user=self.module.params["login_user"],
             password=self.module.params["login_password"],
+            tls=self.tls,
             selection_seconds=max(1.0, self.deadline - time.monotonic()) if not self.module.check_mode else 15,
         )
 
@@ -312,6 +317,7 @@ def main() -> None:
             "login_user": {"type": "str", "required": True},
             "login_password": {"type": "str", "required": True, "no_log": True},
             "timeout": {"type": "int", "default": 180},
+            **tls_arguments(),
         },
         supports_check_mode=True,
     )

@@ -13,6 +13,8 @@ from ansible.module_utils.mongodb_client import (
     client,
     code_of,
     require_pymongo,
+    tls_arguments,
+    tls_options,
     wait_for,
 )
 
@@ -53,7 +55,7 @@ options:
     default: 60
 requirements:
   - pymongo
-extends_documentation_fragment: [action_common_attributes]
+extends_documentation_fragment: [action_common_attributes, mongodb_tls]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -91,11 +93,13 @@ def main() -> None:
             "login_password": {"type": "str", "required": True, "no_log": True},
             "max_lag": {"type": "int", "default": 0},
             "timeout": {"type": "int", "default": 60},
+            **tls_arguments(),
         },
         supports_check_mode=True,
     )
     require_pymongo(module)
     options = module.params
+    tls = tls_options(module)
     lacking: dict[str, str] = {}
 
     def healthy() -> str | None:
@@ -103,7 +107,7 @@ def main() -> None:
         nonlocal lacking
         try:
             # Ask the members first: one that has restarted may report itself secondary before it has every write.
-            lacking = members.denying(options["members"]) or members.lacking(
+            lacking = members.denying(options["members"], tls) or members.lacking(
                 connection, options["members"], options["max_lag"]
             )
             return None if lacking else members.primary(connection)
@@ -118,6 +122,7 @@ def main() -> None:
         replica_set=options["name"],
         user=options["login_user"],
         password=options["login_password"],
+        tls=tls,
         selection_seconds=min(5, options["timeout"]),
     ) as connection:
         primary = wait_for(healthy, time.monotonic() + options["timeout"])

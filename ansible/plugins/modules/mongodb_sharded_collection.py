@@ -42,7 +42,7 @@ options:
     default: false
   login_user:
     description: A user that may shard collections, with the role C(clusterManager) or C(root).
-extends_documentation_fragment: [action_common_attributes, mongodb_process]
+extends_documentation_fragment: [action_common_attributes, mongodb_process, mongodb_tls]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}

@@ -28,7 +28,7 @@ options:
     required: true
   login_user:
     description: A user that may add shards, with the role C(clusterManager) or C(root).
-extends_documentation_fragment: [action_common_attributes, mongodb_process]
+extends_documentation_fragment: [action_common_attributes, mongodb_process, mongodb_tls]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
