@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 
 from ops import fleet, hosts, inventory, preflight, secrets, source, status
 from ops.aws import account
@@ -87,7 +86,7 @@ def _status(arguments: argparse.Namespace) -> int:
     if settings.env == "aws":
         _check_account(settings)
     local = settings.env != "aws"
-    with nullcontext(fleet.local(settings.env)) if local else aws_fleet.reach(settings.env) as hosts:
+    with fleet.local(settings.env) if local else aws_fleet.reach(settings.env) as hosts:
         state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
     return 0 if state.healthy else 1

@@ -35,14 +35,17 @@ def write_single(settings: Settings, host: Host) -> Path:
     return _write(settings.env, {"all": {"hosts": hosts, "vars": _connection(settings.env)}})
 
 
-def write_common(env: str, source: PackageSource) -> Path:
-    """Writes the variables that all EC2 hosts share, and returns the file's path."""
+def write_common(env: str, source: PackageSource, *, admins: list[str], public: list[str]) -> Path:
+    """Writes the variables that all EC2 hosts share, and returns the file's path.
+
+    `admins` and `public` are the networks that reach the hosts as administrators, and the user app.
+    """
     # Ansible fills in the alias: the id of the instance that currently has the name.
     options = shlex.join(ssh.known_as("ALIAS")).replace("ALIAS", "{{ instance_id }}")
     connection = _connection(env)
     connection["ansible_ssh_common_args"] += f" {options}"
     del connection["ansible_user"]
-    return _write(env, {"all": {"vars": connection | source.variables()}})
+    return _write(env, {"all": {"vars": connection | source.variables() | _networks(admins, public)}})
 
 
 def _write(env: str, content: dict[str, Any]) -> Path:
@@ -58,6 +61,7 @@ def _write(env: str, content: dict[str, Any]) -> Path:
 
 def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
     """`all` has each host's address and the variables; the groups say what each host is."""
+    gateway = f"{settings.subnet.network_address + 1}/32"
     groups: dict[str, Any] = {}
     for host in settings.hosts:
         for group in host.groups:
@@ -68,7 +72,8 @@ def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
                 host.name: {"ansible_host": host.address, "mongod_memory_mb": _memory_mb(settings)}
                 for host in settings.hosts
             },
-            "vars": _connection(settings.env) | source.variables(),
+            # Everybody outside reaches the hosts through their network's gateway, which is this machine.
+            "vars": _connection(settings.env) | source.variables() | _networks([gateway], [gateway]),
             "children": groups,
         }
     }
@@ -81,6 +86,10 @@ def _connection(env: str) -> dict[str, str]:
         "ansible_ssh_common_args": shlex.join(["-F", str(ssh.config(env))]),
         "cluster_secrets_dir": str(secrets_dir(env)),
     }
+
+
+def _networks(admins: list[str], public: list[str]) -> dict[str, list[str]]:
+    return {"cluster_admin_networks": admins, "cluster_public_networks": public}
 
 
 def _memory_mb(settings: Settings) -> int:

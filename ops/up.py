@@ -22,7 +22,8 @@ def up(settings: Settings) -> int:
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         run.show_reports()
         status.remember_phases(env, progress.seconds)
-        state = status.collect(env, fleet.local(env))
+        with fleet.local(env) as running:
+            state = status.collect(env, running)
         progress.say(status.render(state))
         return 0 if state.healthy else 1
 

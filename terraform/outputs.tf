@@ -37,3 +37,13 @@ output "backup_prefix" {
   description = "Prefix of the keys of all backups."
   value       = var.backup_prefix
 }
+
+output "admin_cidrs" {
+  description = "Who may reach ssh, mongos and the admin app, for the hosts' own packet filters."
+  value       = var.admin_cidrs
+}
+
+output "public_cidrs" {
+  description = "Who may reach the user app, for the hosts' own packet filters."
+  value       = var.public_cidrs
+}

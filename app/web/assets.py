@@ -6,12 +6,16 @@ import functools
 import hashlib
 from pathlib import Path
 
-from flask import Blueprint, Response, redirect, send_from_directory, url_for
+from flask import Blueprint, Response, current_app, redirect, send_from_directory, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 DIRECTORY = Path(__file__).parent / "static"
 YEAR = 31_536_000  # seconds
-ROBOTS = "User-agent: *\nDisallow: /account\nDisallow: /log-in\nDisallow: /sign-up\n"
+#: By app. Search engines may index films, but neither forms nor anything of the admin app.
+ROBOTS = {
+    "user": "User-agent: *\nDisallow: /account\nDisallow: /log-in\nDisallow: /sign-up\n",
+    "admin": "User-agent: *\nDisallow: /\n",
+}
 
 blueprint = Blueprint("assets", __name__, template_folder="templates")
 
@@ -42,8 +46,8 @@ def favicon() -> BaseResponse:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Search engines may index films, but not forms."""
-    return Response(ROBOTS, mimetype="text/plain")
+    """What search engines may read."""
+    return Response(ROBOTS[current_app.config["APP_NAME"]], mimetype="text/plain")
 
 
 @blueprint.app_template_global()

@@ -6,7 +6,9 @@ It has this machine's release, or another of the same distribution: see ops.syst
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -20,6 +22,7 @@ from ops.system import System
 
 _CONTEXT = Path(__file__).parent
 _NAME = "localhost/film-library-host"
+_KEPT_SECONDS = 24 * 3600
 
 #: Stages of the Containerfile: whether the packages below are installed in the image, or only downloaded.
 READY, BARE = "ready", "bare"
@@ -38,6 +41,7 @@ PACKAGES = (
     "python3-debian",
     "python3-venv",
     "tzdata",
+    "unattended-upgrades",
     "xfsprogs",
 )
 
@@ -158,8 +162,13 @@ def _build(base: str, stage: str, tag: str) -> None:
 
 
 def _remove_others(digest: str, base: str, suite: str) -> None:
-    """Removes the suite's outdated images, but no stage with this digest; podman keeps those that hosts still use."""
-    listing = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={_NAME}*").stdout
-    for name in sorted(set(listing.split()) - {base}):
-        if f":{suite}-" in name and not name.endswith(digest):
-            podman.run("rmi", name, check=False)
+    """Removes the suite's outdated images, but no stage with this digest; podman keeps those that hosts still use.
+
+    Nor what is younger than a day: another clone may have just built it.
+    """
+    listing = podman.run("images", "--format", "json", "--filter", f"reference={_NAME}*").stdout
+    for image in json.loads(listing):
+        if time.time() - image["Created"] > _KEPT_SECONDS:
+            for name in image["Names"]:
+                if f":{suite}-" in name and name != base and not name.endswith(digest):
+                    podman.run("rmi", name, check=False)

@@ -7,30 +7,11 @@ import socket
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests import attempts
 from tests.aws.production import Production
 
 #: All the cluster's ports, and an unused one.
 PORTS = (22, 80, 443, 8080, 27017, 27018, 27019, 27028, 28017)
-_SECONDS = 2.0  # responses take milliseconds; dropped packets get none
-
-# Runs on a host, which has Python for Ansible.
-_ATTEMPTS = """
-import json, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-
-def passes(target):
-    try:
-        socket.create_connection(target, timeout={seconds}).close()
-    except ConnectionRefusedError:
-        return True  # by the other host
-    except OSError:
-        return False
-    return True
-
-targets = {targets}
-with ThreadPoolExecutor(64) as pool:
-    print(json.dumps(list(pool.map(passes, targets))))
-"""
 
 
 def from_here(source: str, addresses: Iterable[str]) -> dict[str, frozenset[int]]:
@@ -44,13 +25,12 @@ def from_here(source: str, addresses: Iterable[str]) -> dict[str, frozenset[int]
 def from_host(production: Production, name: str, addresses: Iterable[str]) -> dict[str, frozenset[int]]:
     """The same from one of the cluster's hosts."""
     targets = [(address, port) for address in addresses for port in PORTS]
-    script = _ATTEMPTS.format(seconds=_SECONDS, targets=targets)
-    return _by_address(targets, json.loads(production.ssh(name, "python3", "-", stdin=script)))
+    return _by_address(targets, json.loads(production.ssh(name, "python3", "-", stdin=attempts.script(targets))))
 
 
 def _passes(source: str, target: tuple[str, int]) -> bool:
     try:
-        socket.create_connection(target, timeout=_SECONDS, source_address=(source, 0)).close()
+        socket.create_connection(target, timeout=attempts.SECONDS, source_address=(source, 0)).close()
     except ConnectionRefusedError:
         return True  # by the host: nothing is listening, but the packet arrived
     except OSError:

@@ -113,11 +113,14 @@ def test_hosts_of_outputs() -> None:
 
 
 def test_host_keys_belong_to_instances_and_the_inventory_lists_no_hosts(sandbox: Path) -> None:
-    written = yaml.safe_load(inventory.write_common("aws", PACKAGES).read_text())["all"]
+    path = inventory.write_common("aws", PACKAGES, admins=["203.0.113.0/28"], public=["0.0.0.0/0"])
+    written = yaml.safe_load(path.read_text())["all"]
     assert set(written) == {"vars"}
     assert written["vars"]["ansible_ssh_common_args"].endswith("-o HostKeyAlias={{ instance_id }}")
     assert "StrictHostKeyChecking accept-new" in ssh.config("aws").read_text()
     assert written["vars"]["mongodb_apt_uri"] == "http://192.0.2.80"
+    assert written["vars"]["cluster_admin_networks"] == ["203.0.113.0/28"]
+    assert written["vars"]["cluster_public_networks"] == ["0.0.0.0/0"]
 
 
 def test_the_cluster_id_is_generated_once(sandbox: Path) -> None:

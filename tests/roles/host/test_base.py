@@ -78,3 +78,26 @@ def test_read_ahead_of_data_devices(deployment: Deployment, member: Process) -> 
 
 def test_time_is_kept(deployment: Deployment, machine: str) -> None:
     assert deployment.host(machine).service("chrony").is_enabled
+
+
+def test_ssh_takes_keys_only(deployment: Deployment, machine: str) -> None:
+    host = deployment.host(machine)
+    effective = dict(line.split(" ", 1) for line in host.check_output("sshd -T").splitlines())
+    assert effective["passwordauthentication"] == effective["kbdinteractiveauthentication"] == "no"
+    assert effective["x11forwarding"] == effective["allowagentforwarding"] == effective["permittunnel"] == "no"
+    assert effective["permitrootlogin"] in {"no", "without-password"}
+    without_key = "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no"
+    refused = host.run(f"{without_key} -o BatchMode=yes nobody@localhost true")
+    assert "Permission denied (publickey)." in refused.stderr, "sshd offers something else, or hasn't read its settings"
+
+
+def test_security_updates_are_installed_but_not_mongodbs(deployment: Deployment, machine: str) -> None:
+    host = deployment.host(machine)
+    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+        assert host.service(timer).is_enabled
+        assert host.service(timer).is_running
+    assert host.package("unattended-upgrades").is_installed
+    settings = host.check_output("apt-config dump").splitlines()
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in settings
+    assert 'Unattended-Upgrade::Package-Blacklist:: "mongodb-";' in settings
+    assert 'Unattended-Upgrade::Automatic-Reboot "false";' in settings

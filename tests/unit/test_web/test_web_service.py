@@ -189,4 +189,8 @@ def test_what_browsers_and_search_engines_ask_for_by_themselves(visitor: Visitor
         assert somebody.get(icon.location).mimetype == "image/svg+xml"
         robots = somebody.get("/robots.txt")
         assert (robots.status_code, robots.mimetype) == (200, "text/plain")
-        assert "Disallow: /account\n" in robots.text
+
+
+def test_search_engines_read_films_and_nothing_of_the_admin_app(visitor: Visitor, guest: Visitor) -> None:
+    assert "Disallow: /account\n" in visitor.get("/robots.txt").text
+    assert guest.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
