@@ -73,7 +73,10 @@ def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
                 for host in settings.hosts
             },
             # Everybody outside reaches the hosts through their network's gateway, which is this machine.
-            "vars": _connection(settings.env) | source.variables() | _networks([gateway], [gateway]),
+            "vars": _connection(settings.env)
+            | source.variables()
+            | _networks([gateway], [gateway])
+            | {"firewall_rollback_seconds": 180},  # the hosts share one machine, which may be busy
             "children": groups,
         }
     }

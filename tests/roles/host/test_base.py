@@ -87,7 +87,8 @@ def test_ssh_takes_keys_only(deployment: Deployment, machine: str) -> None:
     assert effective["x11forwarding"] == effective["allowagentforwarding"] == effective["permittunnel"] == "no"
     assert effective["permitrootlogin"] in {"no", "without-password"}
     without_key = "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no"
-    refused = host.run(f"{without_key} -o BatchMode=yes nobody@localhost true")
+    # testinfra takes ssh's exit code, 255, for a broken connection of its own.
+    refused = host.run(f"{without_key} -o BatchMode=yes nobody@localhost true || true")
     assert "Permission denied (publickey)." in refused.stderr, "sshd offers something else, or hasn't read its settings"
 
 
