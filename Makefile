@@ -78,8 +78,9 @@ $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
-test: check hosts-tools test-tools lint ## Run every target below, two at a time: tests of clusters spend half their time waiting
-	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes lane-1 lane-2 2>&1 | cat # no terminal: lines, no drawings
+# Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.
+test: check hosts-tools test-tools lint ## Run every target below, two at a time
+	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes lane-1 lane-2 2>&1 | cat
 .PHONY: lane-1 lane-2
 lane-1:
 	@make --no-print-directory test-unit test-terraform test-aws WORKERS=2

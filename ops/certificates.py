@@ -1,7 +1,4 @@
-"""Certificates: those of the plain processes of `make dev` and the tests, and the controller's own.
-
-Hosts, and the controller, get theirs from the role `certificates`.
-"""
+"""Certificates of the plain processes of `make dev` and the tests. Deployed clusters have no TLS yet."""
 
 from __future__ import annotations
 
@@ -116,18 +113,6 @@ class ClusterTls:
         options = self.client_options(member=member)
         texts = {name: "true" if value is True else quote_plus(value) for name, value in options.items()}
         return "".join(f"&{name}={text}" for name, text in texts.items())
-
-
-def controller_options(secrets: Path) -> dict[str, Any]:
-    """MongoClient's options for the hosts of an environment with these secrets.
-
-    Empty without an authority, which the role `certificates` makes.
-    """
-    directory = secrets / "tls"
-    if not (directory / CA_FILE).exists():
-        return {}
-    certificate = directory / "controller.pem"
-    return {"tls": True, "tlsCAFile": str(directory / CA_FILE), "tlsCertificateKeyFile": str(certificate)}
 
 
 def _name(name: str) -> x509.Name:

@@ -16,7 +16,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import certificates, secrets
+from ops import secrets
 from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
@@ -93,7 +93,6 @@ class _Probe:
         self._status = status
         self._passwords = passwords
         self._hosts = hosts
-        self._tls = certificates.controller_options(secrets_dir(status.environment))
         data = yaml.safe_load(_DATABASE.read_text())
         self._database = data["cluster_database"]
         self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
@@ -143,7 +142,6 @@ class _Probe:
                 directConnection=True,
                 serverSelectionTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
                 socketTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
-                **self._tls,
             ) as client:
                 return ask(client)
         except OperationFailure as error:

@@ -51,7 +51,7 @@ class ImageError(OpsError):
 
 
 def ensure(say: Say = quiet, stage: str = READY) -> str:
-    """The name of the hosts' image, built if its inputs changed.
+    """The name of the hosts' image, built if its inputs changed. `stage` is READY or BARE.
 
     Raises ImageError, podman.PodmanError or ops.system.UnfitError.
     """

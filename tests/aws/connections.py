@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +17,7 @@ def from_here(source: str, addresses: Iterable[str]) -> dict[str, frozenset[int]
     """The ports in PORTS that one of this machine's addresses reaches, by target address."""
     targets = [(address, port) for address in addresses for port in PORTS]
     with ThreadPoolExecutor(64) as pool:
-        passed = list(pool.map(lambda target: _passes(source, target), targets))
+        passed = list(pool.map(lambda target: attempts.passes(target, source), targets))
     return _by_address(targets, passed)
 
 
@@ -26,16 +25,6 @@ def from_host(production: Production, name: str, addresses: Iterable[str]) -> di
     """The same from one of the cluster's hosts."""
     targets = [(address, port) for address in addresses for port in PORTS]
     return _by_address(targets, json.loads(production.ssh(name, "python3", "-", stdin=attempts.script(targets))))
-
-
-def _passes(source: str, target: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(target, timeout=attempts.SECONDS, source_address=(source, 0)).close()
-    except ConnectionRefusedError:
-        return True  # by the host: nothing is listening, but the packet arrived
-    except OSError:
-        return False
-    return True
 
 
 def _by_address(targets: list[tuple[str, int]], passed: list[bool]) -> dict[str, frozenset[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,26 +47,15 @@ def test_hosts_reach_each_others_members_and_nothing_else(
 
 
 def test_from_outside_ssh_the_router_and_the_apps_are_reached(inventory: Inventory, machine: str) -> None:
-    def passes(port: int) -> bool:
-        try:
-            socket.create_connection((inventory.address(machine), port), timeout=attempts.SECONDS).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-        return True
-
+    targets = [(inventory.address(machine), port) for port in ports(inventory)]
     with ThreadPoolExecutor(16) as pool:
-        open_ports = {
-            port for port, good in zip(ports(inventory), pool.map(passes, ports(inventory)), strict=True) if good
-        }
+        open_ports = {port for (_, port), good in zip(targets, pool.map(attempts.passes, targets), strict=True) if good}
     assert open_ports == outside(inventory, machine)
 
 
 def reached_by(host: Host, user: str, targets: list[tuple[str, int]]) -> set[tuple[str, int]]:
     """The targets that a user of the host reaches. They must listen: a rejected packet looks like a closed port."""
-    script = attempts.script(targets).replace("return True  # by the other host", "return False")
-    answer = host.check_output("runuser -u %s -- python3 -c %s", user, script)
+    answer = host.check_output("runuser -u %s -- python3 -c %s", user, attempts.script(targets, refused=False))
     return {target for target, good in zip(targets, json.loads(answer), strict=True) if good}
 
 
