@@ -14,7 +14,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from app import admin
-from app.db.accounts import sessions, users
+from app.db.accounts import administrators, sessions
 from app.db.core import Row, connection
 from app.db.films import ranking
 from app.db.records import bulk
@@ -83,7 +83,7 @@ def admin_client(library: Library) -> FlaskClient:
     }
     app = admin.create_app()
     app.logger.setLevel(logging.WARNING)  # a log line per request would bury the figures
-    user, _ = users.create_admin("bench", secrets.token_urlsafe(16), superadmin=True)
+    user, _ = administrators.ensure("bench", secrets.token_urlsafe(16), superadmin=True)
     client = app.test_client()
     with client.session_transaction() as session:
         session["_user_id"] = sessions.open_session(user["_id"], "admin")

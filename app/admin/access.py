@@ -10,7 +10,6 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
 from app.admin.rights import action_of
-from app.db.core import USER
 from app.web.errors import CSRF_TEXT, error_page
 
 # metrics.scrape answers only this host (see app.web.request_metrics).
@@ -30,9 +29,9 @@ def init_app(app: Flask) -> None:
 
 
 def _require_admin() -> Response | None:
-    """Let administrators pass to views that name an action, which check the rest.
+    """Let administrators pass to views that name an action, which check the rest; others answer 403.
 
-    Anonymous visitors go to the log-in page (dialogs get a 401); everyone else gets a 403.
+    Anonymous visitors go to the log-in page (dialogs get a 401).
     """
     if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: no such page
         return None
@@ -42,7 +41,7 @@ def _require_admin() -> Response | None:
         answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
     view = current_app.view_functions[request.endpoint]
-    if current_user.admin_status == USER or action_of(view) is None:
+    if action_of(view) is None:
         abort(403)
     return None
 

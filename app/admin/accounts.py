@@ -7,30 +7,26 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app.admin.rights import Action, requires
-from app.db.accounts import authenticate
-from app.db.core import USER
+from app.db.accounts import administrators
 from app.web.accounts import local_target, sign_in, sign_out
 from app.web.forms import LogInForm
 
 WRONG = "Wrong name or password."  # never which of the two: that would reveal who has an account
-NO_ADMIN = "This isn't an administrator's account. Please use the user app."
 
 blueprint = Blueprint("accounts", __name__)
 
 
 @blueprint.route("/log-in", methods=["GET", "POST"])
 def log_in() -> str | Response | tuple[str, int]:
-    """Start an administrator's session. Other users learn that they aren't one only after the right password."""
+    """Start an administrator's session."""
     if current_user.is_authenticated:
         return redirect(_target())
     form = LogInForm()
     if not form.validate_on_submit():
         return _form(form)
-    user = authenticate(form.username.data, form.password.data)
+    user = administrators.authenticate(form.username.data, form.password.data)
     if user is None:
         return _form(form, WRONG)
-    if user["admin_status"] == USER:
-        return _form(form, NO_ADMIN)
     sign_in(user)
     return redirect(_target())
 

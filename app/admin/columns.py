@@ -87,10 +87,9 @@ VIEWS = {
     "users": View(
         "Users",
         "user",
-        "Accounts of both apps",
+        "Accounts of the user app",
         (
             Column("username", "Name", "title"),
-            Column("admin_status", "Rights", "rights"),
             Column("created_at", "Since", "time"),
             Column("_id", "ID", "code"),
         ),
@@ -108,5 +107,17 @@ VIEWS = {
         ),
         sort="created_at",
         descending=True,
+    ),
+    "administrators": View(
+        "Administrators",
+        "administrator",
+        "Accounts of this app",
+        (
+            Column("username", "Name", "title"),
+            Column("admin_status", "Rights", "rights"),
+            Column("created_at", "Since", "time"),
+            Column("_id", "ID", "code"),
+        ),
+        sort="username",
     ),
 }

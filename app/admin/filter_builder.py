@@ -25,7 +25,7 @@ WORDS = {
     "in": "is one of",
     "exists": "is filled in",
 }
-ROLES = {"0": "User", "1": "Admin", "2": "Superadmin"}
+ROLES = {"1": "Admin", "2": "Superadmin"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from app.admin.columns import VIEWS
-from app.admin.rights import Action, may
+from app.admin.rights import Action, may, may_write
 
 # (text, endpoint, its action)
 TOOLS = (
@@ -18,8 +18,9 @@ TOOLS = (
 
 
 def init_app(app: Flask) -> None:
-    """Give all templates the pages (`views`, `tools`) and the rights (`may`, `Action`)."""
-    app.context_processor(lambda: {"views": VIEWS, "tools": _tools, "may": may, "Action": Action})
+    """Give all templates the pages (`views`, `tools`) and the rights (`may`, `may_write`, `Action`)."""
+    rights = {"may": may, "may_write": may_write, "Action": Action}
+    app.context_processor(lambda: {"views": VIEWS, "tools": _tools, **rights})
 
 
 def _tools() -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response
 from app.admin import record_form
 from app.admin.columns import VIEWS
 from app.admin.record_changes import Edit, change, create, remove
-from app.admin.rights import Action, check, may, requires
+from app.admin.rights import Action, check_write, requires
 from app.db import operations
-from app.db.core import USER, BadQuery, Conflict, Duplicate, NotFound, Referenced, Row, ValidationFailed
+from app.db.core import BadQuery, Conflict, Duplicate, NotFound, Referenced, Row, ValidationFailed
 from app.db.records import REFERS_TO, Field, describe
 from app.db.search import names_of
 from app.web.query import once
@@ -32,7 +32,6 @@ def show(name: str, document_id: str) -> str:
         "admin/record.html",
         **_about(name, row),
         dependents=operations.count_dependents(name, document_id),
-        writable=may_change(name, row),
         pointing=operations.REFERENCES.get(name, {}).items(),
         names={
             field: names_of(collection, [row.get(field, "")]) for field, collection in REFERS_TO.items() if field in row
@@ -45,6 +44,7 @@ def show(name: str, document_id: str) -> str:
 @requires(Action.CREATE)
 def new(name: str) -> str | Response | tuple[str, int]:
     """The form for a new record; the address can prefill its fields."""
+    check_write(Action.CREATE, name)
     fields = _fields(name, new=True)
     if request.method == "GET":
         return _new_form(name, record_form.texts_from(fields, request.args))
@@ -63,8 +63,8 @@ def new(name: str) -> str | Response | tuple[str, int]:
 @requires(Action.EDIT)
 def edit(name: str, document_id: str) -> str:
     """The form for a record's fields."""
+    check_write(Action.EDIT, name)
     row = found(name, document_id)
-    _check_change(name, row)
     return _edit_form(name, row, Edit.opened(_fields(name, new=False), row))
 
 
@@ -72,10 +72,10 @@ def edit(name: str, document_id: str) -> str:
 @requires(Action.EDIT)
 def save(name: str, document_id: str) -> Response | tuple[str, int]:
     """Save the form's changes. If someone else changed the record meanwhile, show the conflict field by field."""
+    check_write(Action.EDIT, name)
     fields = _fields(name, new=False)
     try:
         row = found(name, document_id)
-        _check_change(name, row)
         mine = Edit.sent(fields, request.form, row)
         if mine.version != operations.version(row):
             raise Conflict(row)
@@ -96,8 +96,8 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
 @requires(Action.DELETE)
 def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     """Delete a record after a confirmation that shows its dependents; delete those only if told to."""
+    check_write(Action.DELETE, name)
     row = found(name, document_id)
-    _check_change(name, row)
     problem = None
     if request.method == "POST":
         try:
@@ -125,11 +125,6 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     return (page, UNPROCESSABLE) if problem else page
 
 
-def may_change(name: str, row: Mapping[str, Any]) -> bool:
-    """Whether the user may edit and delete a record: administrators' accounts are for superadmins."""
-    return may(Action.EDIT) and (row.get("admin_status", USER) == USER or may(Action.MANAGE_ADMINS))
-
-
 def found(name: str, document_id: str) -> Row:
     """A record of one of VIEWS; answers 404 for another collection or a malformed id. Raises NotFound."""
     if name not in VIEWS:
@@ -140,19 +135,11 @@ def found(name: str, document_id: str) -> Row:
         abort(404)
 
 
-def _check_change(name: str, row: Mapping[str, Any]) -> None:
-    if not may_change(name, row):
-        check(Action.MANAGE_ADMINS)
-
-
 def _fields(name: str, *, new: bool) -> dict[str, Field]:
-    """The form's fields, without those that the user may not set."""
+    """The form's fields."""
     if name not in VIEWS:
         abort(404)
-    fields = record_form.writable(name, new=new)
-    if not may(Action.MANAGE_ADMINS):
-        fields.pop("admin_status", None)
-    return fields
+    return record_form.writable(name, new=new)
 
 
 def _about(name: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from app.admin.filter_builder import ROLES
-from app.admin.record_form import fingerprint, texts_from, texts_of, values_of
+from app.admin.record_form import ACCOUNTS, fingerprint, texts_from, texts_of, values_of
 from app.admin.rights import actor
 from app.db import operations
-from app.db.accounts import users
-from app.db.core import USER, ValidationFailed
+from app.db.accounts import administrators, users
+from app.db.core import ValidationFailed
 from app.db.records import Field
 from app.web.query import single
 
@@ -94,17 +94,21 @@ def _fingerprints(texts: Mapping[str, str]) -> dict[str, str]:
 def create(collection: str, values: Mapping[str, Any]) -> str:
     """Add a record and return its id. Raises ValidationFailed, Duplicate."""
     given = {name: value for name, value in values.items() if value is not None}
-    if collection != "users":
+    if collection not in ACCOUNTS:
         return operations.insert_one(collection, given, actor=actor())
-    account = {"username": "", "password": "", "admin_status": USER, **_account(given)}
-    user = users.create_user(account["username"], account["password"], account["admin_status"], actor=actor())
-    return str(user["_id"])
+    account = {"username": "", "password": "", "admin_status": "", **_account(given)}
+    name, password, role = account["username"], account["password"], account["admin_status"]
+    if collection == "users":
+        return str(users.create_user(name, password, actor=actor())["_id"])
+    return str(administrators.create(name, password, role, actor=actor())["_id"])
 
 
 def change(collection: str, document_id: str, edit: Edit) -> None:
     """Save an edit's changes. Raises ValidationFailed, Duplicate, NotFound; Conflict if someone else was faster."""
     if collection == "users":
         users.update_user(document_id, _account(edit.changes()), actor=actor(), version=edit.version)
+    elif collection == "administrators":
+        administrators.update(document_id, _account(edit.changes()), actor=actor(), version=edit.version)
     else:
         operations.update_document(collection, document_id, edit.changes(), actor=actor(), version=edit.version)
 
@@ -113,12 +117,14 @@ def remove(collection: str, document_id: str, *, cascade: bool, version: str) ->
     """Delete a record, and with `cascade` its dependents. Raises Referenced, ValidationFailed, Conflict."""
     if collection == "users":
         users.delete_user(document_id, actor=actor(), cascade=cascade, version=version)
+    elif collection == "administrators":
+        administrators.delete(document_id, actor=actor(), version=version)
     else:
         operations.delete_document(collection, document_id, cascade=cascade, actor=actor(), version=version)
 
 
 def _account(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a user's form as `users` takes them: a role is a number, and None leaves a field unchanged.
+    """Values of an account's form as `app.db.accounts` takes them: a role is a number, None leaves a field unchanged.
 
     Raises ValidationFailed if the name is empty.
     """

@@ -25,12 +25,11 @@ HINTS = {
     "time": "UTC, like 2026-11-22 18:30. If empty, the current time.",
     "movies._id": "If empty, one is generated. It can't be changed later.",
     "credits.person_id": "If empty, it is derived from the name.",
-    "users.password.new": "We recommend 15 characters or more.",
-    "users.password": "Leave empty to keep it. A new password ends the user's sessions.",
+    "password.new": "We recommend 15 characters or more.",
+    "password": "Leave empty to keep it. A new password ends all sessions of the account.",
 }
 PASSWORD = Field("password", "password", True, (), 256, False, False, None)
-# Set by the database; read-only.
-_NOT_WRITTEN = {"users": {"_id", "created_at"}}
+ACCOUNTS = ("users", "administrators")
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,11 @@ def writable(collection: str, *, new: bool) -> dict[str, Field]:
         name: field
         for name, field in described.items()
         if not field.derived
-        and name not in _NOT_WRITTEN.get(collection, ())
+        and not (name == "created_at" and collection in ACCOUNTS)
         and (new or not field.fixed)
         and (name != "_id" or collection == "movies")  # other ids are set by the database
     }
-    return {**fields, "password": PASSWORD} if collection == "users" else fields
+    return {**fields, "password": PASSWORD} if collection in ACCOUNTS else fields
 
 
 def text_of(value: Any) -> str:
@@ -143,7 +142,7 @@ def _called(field: Field, text: str) -> str:
 
 
 def _hint(collection: str, field: Field, *, new: bool) -> str:
-    keys = [f"{collection}.{field.name}.new"] if new else []
+    keys = [f"{field.kind}.new"] if new else []
     keys += [f"{collection}.{field.name}", field.kind]
     return next((HINTS[key] for key in keys if key in HINTS), "")
 

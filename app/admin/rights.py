@@ -51,9 +51,20 @@ def may(action: Action) -> bool:
     return bool(current_user.is_authenticated and current_user.admin_status >= RIGHTS[action])
 
 
+def may_write(action: Action, collection: str) -> bool:
+    """Whether the signed-in user may create, edit or delete in a collection: administrators are for superadmins."""
+    return may(action) and (collection != "administrators" or may(Action.MANAGE_ADMINS))
+
+
 def check(action: Action) -> None:
     """Answer 403 unless the signed-in user has the right."""
     if not may(action):
+        abort(403)
+
+
+def check_write(action: Action, collection: str) -> None:
+    """Answer 403 unless `may_write`."""
+    if not may_write(action, collection):
         abort(403)
 
 

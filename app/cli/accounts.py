@@ -6,7 +6,7 @@ from typing import IO
 import click
 
 from app.cli.session import UNCHANGED, database
-from app.db.accounts import users
+from app.db.accounts import administrators
 from app.db.core import SUPERADMIN, ValidationFailed
 
 
@@ -27,12 +27,26 @@ def create_admin(name: str, superadmin: bool, password_file: IO[str] | None) -> 
     with database():
         try:
             password = password_file.readline().rstrip("\r\n") if password_file else None
-            if password is None and sys.stdin.isatty() and not users.exists(name):
+            if password is None and sys.stdin.isatty() and not administrators.exists(name):
                 password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-            user, done = users.create_admin(name, password, superadmin=superadmin)
+            admin, done = administrators.ensure(name, password, superadmin=superadmin)
         except ValidationFailed as error:
             raise click.ClickException(" ".join(error.errors.values())) from error
         except UnicodeDecodeError as error:
             raise click.ClickException(f"the password file is not UTF-8: {error.reason}") from error
-    rank = "superadmin" if user["admin_status"] == SUPERADMIN else "admin"
-    click.echo(UNCHANGED if done == "unchanged" else f"{rank} {user['username']} {done}")
+    rank = "superadmin" if admin["admin_status"] == SUPERADMIN else "admin"
+    click.echo(UNCHANGED if done == "unchanged" else f"{rank} {admin['username']} {done}")
+
+
+@click.command("move-admins")
+@click.option("--finish", is_flag=True, help="Remove the originals, once the apps run a release that needs the copies.")
+def move_admins(finish: bool) -> None:
+    """Move administrators from the collection of users, where earlier releases kept them, into one of their own.
+
+    The deployment runs this after init-db, and with --finish when the apps have been switched over. Sessions go on.
+    Prints "unchanged" if there was nothing to do.
+    """
+    with database():
+        moved = administrators.remove_from_users() if finish else administrators.copy_from_users()
+    what = "removed from the users" if finish else "copied into a collection of their own"
+    click.echo(f"administrators {what}: {moved}" if moved else UNCHANGED)

@@ -18,12 +18,12 @@ from app.db.core import (
     MAX_LIMIT,
     USER,
     Actor,
+    Administrator,
     BadQuery,
     Condition,
     Movie,
     NotFound,
     Row,
-    User,
     ValidationFailed,
     audit,
     check_limit,
@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 # Only app.db.accounts writes these, as it handles passwords.
-_READ_ONLY = {"users"}
+_READ_ONLY = {"users", "administrators"}
 
 
 def get_keys(collection: str) -> list[str]:
@@ -81,11 +81,11 @@ def get_keys(collection: str) -> list[str]:
 
 @driver_errors()
 def check_admin_status(username: str) -> int:
-    """0 for a user or unknown name, 1 for an admin, 2 for a superadmin. Raises BadQuery if the name is no string."""
+    """1 for an admin, 2 for a superadmin, else 0. Raises BadQuery if the name is no string."""
     if not isinstance(username, str):
         raise BadQuery("a user name is a string")
-    user = User.objects(username=username.strip().lower()).only("admin_status").first()
-    return user.admin_status if user else USER
+    found = Administrator.objects(username=username.strip().lower()).only("admin_status").first()
+    return found.admin_status if found else USER
 
 
 @driver_errors()

@@ -26,7 +26,6 @@ Page = str | AnyResponse | tuple[str, int]
 
 TAKEN = "This name is taken. Please choose another."
 WRONG = "Wrong name or password."  # never which of the two: that would reveal who has an account
-ADMIN_HERE = "This is an administrator's account. Use the admin app, or sign up here under another name."
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -62,8 +61,6 @@ def log_in() -> Page:
     user = authenticate(form.username.data, form.password.data)
     if user is None:
         return _entry_page("user/log_in.html", form, WRONG)
-    if user["admin_status"] > 0:
-        return _entry_page("user/log_in.html", form, ADMIN_HERE)
     sign_in(user)
     flash(f"Welcome back, {user['username']}.", "success")
     return redirect(_onward())

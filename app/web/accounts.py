@@ -13,6 +13,7 @@ from flask import Flask, current_app, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from app.db.accounts import sessions
+from app.db.core import USER
 
 
 class Account:
@@ -25,7 +26,7 @@ class Account:
     def __init__(self, user: dict[str, Any], token: str) -> None:
         self.user_id: str = user["_id"]
         self.username: str = user["username"]
-        self.admin_status: int = user["admin_status"]
+        self.admin_status: int = user.get("admin_status", USER)
         self.created_at = user.get("created_at")
         self._token = token
 
@@ -49,7 +50,7 @@ def init_app(app: Flask) -> None:
 
 
 def sign_in(user: dict[str, Any]) -> None:
-    """Start a new session for `user`, as returned by `users.authenticate` or just created.
+    """Start a new session for `user`, as returned by `authenticate` or just created.
 
     Raises:
         DatabaseUnavailable: the session can't be stored.

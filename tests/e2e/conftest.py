@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from serving import served
 from tour import PASSWORD, Site, Tour
 
-from app.db.accounts import users
+from app.db.accounts import administrators
 from app.db.core import connection
 from app.db.films import ranking
 from app.db.records import bulk
@@ -49,8 +49,8 @@ def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
         bulk.load("credits", enumerate(credit for credit in sample.credits() if credit["movie_id"] in known))
         ranking.recompute()
         derived.refresh()
-        users.create_admin("boss", PASSWORD)
-        users.create_admin("rootadmin", PASSWORD, superadmin=True)
+        administrators.ensure("boss", PASSWORD)
+        administrators.ensure("rootadmin", PASSWORD, superadmin=True)
         connection.disconnect()
         yield cluster
 

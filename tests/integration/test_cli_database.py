@@ -136,7 +136,13 @@ def test_an_interrupted_load_of_the_sample_is_completed_and_a_further_run_change
     assert values.page(limit=1).rows[0]["title"] == "Boyhood"
 
     status = json.loads(film_library(env, "status", "--json").stdout)
-    assert status["documents"] == {"movies": 17_472, "credits": total, "users": 0, "user_interactions": 0}
+    assert status["documents"] == {
+        "movies": 17_472,
+        "credits": total,
+        "users": 0,
+        "user_interactions": 0,
+        "administrators": 0,
+    }
     assert status["missing_indexes"] == []
     assert status["deployment"] == "replica set single"
 
@@ -176,7 +182,10 @@ def test_create_admin_takes_its_password_from_a_file_or_standard_input(run: Run,
     assert run(*arguments, "-", stdin="another horse").stdout == "superadmin root changed\n"
     assert run("create-admin", "root").stdout == "unchanged\n"
     without = run("create-admin", "grace")
-    assert (without.returncode, without.stderr) == (1, "Error: There is no user grace; a new one needs a password.\n")
+    assert (without.returncode, without.stderr) == (
+        1,
+        "Error: There is no administrator grace; a new one needs a password.\n",
+    )
     short = run("create-admin", "grace", "--password-file", "-", stdin="short")
     assert (short.returncode, short.stderr) == (1, "Error: Use at least 8 characters.\n")
 

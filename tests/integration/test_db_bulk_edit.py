@@ -102,3 +102,10 @@ def test_users_are_not_edited_in_bulk() -> None:
     assert bulk_edit.editable_fields("users") == ()
     with pytest.raises(BadQuery):
         bulk_edit.start("edit", "users", ALL, ADA, [Change("admin_status", "set", "2")])
+
+
+@pytest.mark.parametrize("kind", ["edit", "delete"])
+def test_administrators_are_not_changed_in_bulk(kind: str) -> None:
+    assert bulk_edit.editable_fields("administrators") == ()
+    with pytest.raises(BadQuery, match="one by one"):
+        bulk_edit.start(kind, "administrators", ALL, ADA, [Change("admin_status", "set", "2")])

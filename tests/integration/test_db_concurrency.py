@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from app.db import operations
-from app.db.accounts import sessions, users
+from app.db.accounts import administrators, sessions, users
 from app.db.core import (
     SUPERADMIN,
     Actor,
@@ -143,7 +143,7 @@ def test_an_action_and_its_entry_are_rolled_back_together(
     film: str, database: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = users.sign_up("ada", PASSWORD)["_id"]
-    before = {name: list(database[name].find()) for name in ("movies", "users", claims.NAME)}
+    before = {name: list(database[name].find()) for name in ("movies", "users", "administrators", claims.NAME)}
     record = audit.record
 
     def fail_late(*arguments: Any, **details: Any) -> None:
@@ -156,7 +156,8 @@ def test_an_action_and_its_entry_are_rolled_back_together(
         lambda: operations.update_document("movies", film, {"title": "Matrix"}, actor=BOSS),
         lambda: operations.delete_document("movies", film, actor=BOSS),
         lambda: users.create_user("eve", PASSWORD, actor=BOSS),
-        lambda: users.update_user(ada, {"admin_status": 1}, actor=BOSS),
+        lambda: users.update_user(ada, {"username": "eve"}, actor=BOSS),
+        lambda: administrators.create("eve", PASSWORD, actor=BOSS),
         lambda: users.delete_user(ada, actor=BOSS),
     ):
         with pytest.raises(DatabaseError, match="after the entry"):
@@ -227,11 +228,11 @@ def test_one_of_many_concurrent_inserts_succeeds(film: str, database: Raw, colle
 @pytest.fixture
 def admins(database: Raw) -> list[str]:
     """The ids of two superadmins."""
-    return [users.create_admin(name, PASSWORD, superadmin=True)[0]["_id"] for name in ("ada", "eve")]
+    return [administrators.ensure(name, PASSWORD, superadmin=True)[0]["_id"] for name in ("ada", "eve")]
 
 
 def superadmins(database: Raw) -> int:
-    return database.users.count_documents({"admin_status": SUPERADMIN})
+    return database.administrators.count_documents({"admin_status": SUPERADMIN})
 
 
 @pytest.mark.parametrize("deleting", [False, True])
@@ -240,14 +241,14 @@ def test_the_last_superadmin_stays_even_if_two_demote_each_other(
 ) -> None:
     def remove(user_id: str) -> Any:
         if deleting:
-            return users.delete_user(user_id, actor=BOSS)
-        return users.update_user(user_id, {"admin_status": 1}, actor=BOSS)
+            return administrators.delete(user_id, actor=BOSS)
+        return administrators.update(user_id, {"admin_status": 1}, actor=BOSS)
 
     results = at_once(*(lambda user_id=user_id: remove(user_id) for user_id in admins))
     (refused,) = of_type(results, ValidationFailed)
     assert set(refused.errors) == {"admin_status"}
     assert superadmins(database) == 1
-    (last,) = database.users.find({"admin_status": SUPERADMIN})
+    (last,) = database.administrators.find({"admin_status": SUPERADMIN})
     with pytest.raises(ValidationFailed):
         remove(last["_id"])
 
@@ -255,19 +256,19 @@ def test_the_last_superadmin_stays_even_if_two_demote_each_other(
 def test_an_account_is_changed_and_its_sessions_end_with_its_password(admins: list[str], database: Raw) -> None:
     ada, eve = admins
     token = sessions.open_session(ada, "admin")
-    seen = operations.version(operations.find_document("users", ada))
-    changed = users.update_user(
+    seen = operations.version(operations.find_document("administrators", ada))
+    changed = administrators.update(
         ada, {"username": " Grace ", "admin_status": 1, "password": ""}, actor=BOSS, version=seen
     )
     assert (changed["username"], changed["admin_status"]) == ("grace", 1)
-    assert changed == operations.find_document("users", ada)
+    assert changed == operations.find_document("administrators", ada)
     assert sessions.session_user(token, "admin") == changed
     with pytest.raises(Conflict) as raised:
-        users.update_user(ada, {"admin_status": 0}, version=seen)
+        administrators.update(ada, {"admin_status": 2}, version=seen)
     assert raised.value.current == changed
-    users.update_user(ada, {"password": "another horse"}, actor=BOSS)
+    administrators.update(ada, {"password": "another horse"}, actor=BOSS)
     assert sessions.session_user(token, "admin") is None
-    assert users.authenticate("grace", "another horse") == changed | {"credential": ANY}
+    assert administrators.authenticate("grace", "another horse") == changed | {"credential": ANY}
     entries = list(database[LOG].find().sort("_id"))
     assert [(row["action"], row["before"], row["after"]) for row in entries] == [
         ("role", {"username": "ada", "admin_status": 2}, {"username": "grace", "admin_status": 1}),
@@ -276,8 +277,8 @@ def test_an_account_is_changed_and_its_sessions_end_with_its_password(admins: li
     assert entries[1]["password"] == "changed"
     assert "argon2" not in str(entries)
     with pytest.raises(Duplicate):
-        users.update_user(ada, {"username": "EVE"})
-    assert operations.find_document("users", eve)["username"] == "eve"
+        administrators.update(ada, {"username": "EVE"})
+    assert operations.find_document("administrators", eve)["username"] == "eve"
 
 
 @pytest.mark.parametrize(
@@ -287,6 +288,7 @@ def test_an_account_is_changed_and_its_sessions_end_with_its_password(admins: li
         ({"username": {"$ne": 1}}, "username"),
         ({"password": "short"}, "password"),
         ({"admin_status": 3}, "admin_status"),
+        ({"admin_status": 0}, "admin_status"),
         ({"admin_status": True}, "admin_status"),
         ({"admin_status": {"$gt": 0}}, "admin_status"),
         ({"password_hash": "x"}, "password_hash"),
@@ -295,20 +297,22 @@ def test_an_account_is_changed_and_its_sessions_end_with_its_password(admins: li
     ],
 )
 def test_bad_changes_of_an_account_are_refused(admins: list[str], database: Raw, changes: Row, field: str) -> None:
-    before = list(database.users.find())
+    before = list(database.administrators.find())
     with pytest.raises(ValidationFailed) as raised:
-        users.update_user(admins[0], changes)
+        administrators.update(admins[0], changes)
     assert set(raised.value.errors) == {field}
-    assert list(database.users.find()) == before
+    assert list(database.administrators.find()) == before
 
 
 def test_accounts_are_created_and_deleted_with_their_likes(film: str, database: Raw) -> None:
-    ada = users.create_user("ada", PASSWORD, 1, actor=BOSS)
-    assert ada["admin_status"] == 1
+    ada = users.create_user("ada", PASSWORD, actor=BOSS)
     with pytest.raises(Duplicate):
         users.create_user("Ada", PASSWORD, actor=BOSS)
     with pytest.raises(ValidationFailed):
-        users.create_user("bob", PASSWORD, 7, actor=BOSS)
+        administrators.create("bob", PASSWORD, 7, actor=BOSS)
+    for change in ({"admin_status": 2}, {"admin_status": 0}):
+        with pytest.raises(ValidationFailed, match="can't be changed"):
+            users.update_user(ada["_id"], change)
     operations.insert_one("user_interactions", {"movie_id": film, "user_id": ada["_id"]})
     token = sessions.open_session(ada["_id"], "user")
     with pytest.raises(Referenced) as raised:
@@ -319,5 +323,5 @@ def test_accounts_are_created_and_deleted_with_their_likes(film: str, database: 
     assert sessions.session_user(token, "user") is None
     assert database.user_interactions.count_documents({}) == 0
     with pytest.raises(NotFound):
-        users.update_user(ada["_id"], {"admin_status": 0})
+        users.update_user(ada["_id"], {"username": "eve"})
     assert [row["action"] for row in database[LOG].find().sort("_id")] == ["create", "delete", "delete"]

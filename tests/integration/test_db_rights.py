@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure
 from app.cli import main
 from app.cli.session import UNCHANGED
 from app.db import operations
-from app.db.accounts import rate_limit, sessions, users
+from app.db.accounts import administrators, hash_password, rate_limit, sessions, users
 from app.db.cluster import figures
 from app.db.core import DatabaseError, DatabaseUnavailable, connection, listing
 from app.db.likes import learning, likes, neighbour_lists, recommendations, taste
@@ -53,9 +53,9 @@ def catalogue(mongodb: LocalCluster) -> Iterator[LocalCluster]:
 def test_the_admin_app_may_change_records(catalogue: LocalCluster) -> None:
     operations.update_document("movies", "f1", {"title": "Beta"})
     assert operations.delete_document("movies", "f1", cascade=True)
-    admin, _ = users.create_admin("root", PASSWORD, superadmin=True)
+    admin, _ = administrators.ensure("root", PASSWORD, superadmin=True)
     assert sessions.session_user(sessions.open_session(admin["_id"], "admin"), "admin") == admin
-    assert listing.list_page("users").total == 1
+    assert listing.list_page("administrators").total == 1
     assert figures.refresh()
     with neighbour_lists.alone() as writer:
         assert learning.learn(writer, lambda what, expected: lambda done: None)
@@ -88,7 +88,7 @@ def test_the_user_app_may_do_what_it_does_and_no_more(catalogue: LocalCluster) -
 
 
 def test_the_user_app_cannot_open_or_read_admin_sessions(catalogue: LocalCluster) -> None:
-    admin, _ = users.create_admin("root", PASSWORD)
+    admin, _ = administrators.ensure("root", PASSWORD)
     token = sessions.open_session(admin["_id"], "admin")
     connect(catalogue, "film-library-user")
     for attempt in (
@@ -102,6 +102,26 @@ def test_the_user_app_cannot_open_or_read_admin_sessions(catalogue: LocalCluster
     connect(catalogue, "film-library-admin")
     assert sessions.session_user(token, "admin") == admin
     assert sessions.session_user(forged, "admin") is None
+
+
+def test_who_took_over_the_user_app_makes_and_reads_no_administrator(catalogue: LocalCluster) -> None:
+    connect(catalogue, "film-library-user")
+    mallory = users.sign_up("mallory", PASSWORD)
+    administrator = {**mallory, "password_hash": hash_password(PASSWORD), "admin_status": 2}
+    with catalogue.client("film-library-user") as client:
+        database = client[DATABASE]
+        for attempt in (
+            lambda: database.users.update_one({"_id": mallory["_id"]}, {"$set": {"admin_status": 2}}),
+            lambda: database.users.insert_one({**administrator, "_id": "m2", "username": "mallory2"}),
+            lambda: database.administrators.insert_one(administrator),
+            database.administrators.find_one,
+            lambda: database.administrators.update_many({}, {"$set": {"password_hash": "mine"}}),
+            lambda: database.administrators.delete_many({}),
+        ):
+            with pytest.raises(OperationFailure):
+                attempt()
+    connect(catalogue, "film-library-admin")
+    assert [operations.check_admin_status(name) for name in ("mallory", "mallory2")] == [0, 0]
 
 
 def test_the_user_app_renews_a_hash(catalogue: LocalCluster) -> None:
@@ -161,7 +181,9 @@ def test_no_app_may_undo_protection_or_destroy_traces(
     assert refused.value.code == UNAUTHORIZED
 
 
-@pytest.mark.parametrize("collection", ["users", "sessions", "admin_sessions", "audit_log", "user_interactions"])
+@pytest.mark.parametrize(
+    "collection", ["users", "administrators", "sessions", "admin_sessions", "audit_log", "user_interactions"]
+)
 def test_the_deployment_may_not_read_about_people(catalogue: LocalCluster, collection: str) -> None:
     with catalogue.client("film-library-deploy") as client, pytest.raises(OperationFailure) as refused:
         client[DATABASE][collection].find_one()
@@ -188,7 +210,9 @@ def test_the_commands_need_no_more_rights_than_they_have(catalogue: LocalCluster
     source = small_sample(tmp_path)
     run("film-library-deploy", "load-sample", "--source", str(source))
     assert run("film-library-deploy", "load-sample", "--source", str(source)) == UNCHANGED
+    run("film-library-admin", "move-admins")
     run("film-library-admin", "create-admin", "boss", "--superadmin", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    run("film-library-admin", "move-admins", "--finish")
     run("film-library-admin", "status")
     films = tmp_path / "films.jsonl"
     films.write_text('{"_id": "f7", "title": "Seven", "type": "MOVIE"}\n')

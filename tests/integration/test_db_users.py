@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from pymongo.database import Database
 
-from app.db.accounts import passwords, sessions, users
+from app.db.accounts import administrators, passwords, sessions, users
 from app.db.core import BadQuery, Duplicate, ValidationFailed, now
 
 Raw = Database[dict[str, Any]]
@@ -25,8 +25,8 @@ def ada(database: Raw) -> dict[str, Any]:
 
 
 def test_signing_up_makes_a_user_that_can_log_in(ada: dict[str, Any], database: Raw) -> None:
-    assert set(ada) == {"_id", "username", "admin_status", "created_at"}
-    assert (ada["username"], ada["admin_status"]) == ("ada", 0)
+    assert set(ada) == {"_id", "username", "created_at"}
+    assert ada["username"] == "ada"
     assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
     assert users.authenticate(" ADA ", PASSWORD) == ada | {"credential": ANY}
     assert PASSWORD not in str(database.users.find_one())
@@ -110,7 +110,7 @@ def test_an_outdated_hash_is_renewed_at_log_in(ada: dict[str, Any], database: Ra
 
 def test_create_admin_changes_only_what_was_requested(ada: dict[str, Any]) -> None:
     def make(*args: Any, **kwargs: Any) -> tuple[int, str]:
-        user, done = users.create_admin(*args, **kwargs)
+        user, done = administrators.ensure(*args, **kwargs)
         return user["admin_status"], done
 
     assert make("grace", PASSWORD) == (1, "created")
@@ -118,16 +118,18 @@ def test_create_admin_changes_only_what_was_requested(ada: dict[str, Any]) -> No
     assert make("Grace") == (1, "unchanged")
     assert make("grace", superadmin=True) == (2, "changed")
     assert make("grace") == (2, "unchanged")  # never lowered
-    assert make("ada") == (1, "changed")
-    token = sessions.open_session(ada["_id"], "admin")
-    assert make("ada", "another horse") == (1, "changed")
+    grace = administrators.authenticate("grace", PASSWORD)
+    assert grace is not None
+    token = sessions.open_session(grace["_id"], "admin")
+    assert make("grace", "another horse") == (2, "changed")
     assert sessions.session_user(token, "admin") is None
-    assert users.authenticate("ada", PASSWORD) is None
-    assert users.authenticate("ada", "another horse") is not None
-    with pytest.raises(ValidationFailed):
-        users.create_admin("bob")
-    with pytest.raises(ValidationFailed):
-        users.create_admin("ada", "short")
+    assert administrators.authenticate("grace", PASSWORD) is None
+    assert administrators.authenticate("grace", "another horse") is not None
+    for name, password in (("bob", None), ("ada", None), ("grace", "short")):  # ada is a user, no administrator
+        with pytest.raises(ValidationFailed):
+            administrators.ensure(name, password)
+    assert make("ada", "another horse") == (1, "created")
+    assert users.authenticate("ada", PASSWORD) == ada | {"credential": ANY}
 
 
 @pytest.mark.parametrize("bad", NO_NAMES[:4])
@@ -158,19 +160,13 @@ def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) 
 
 
 def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> None:
-    token = sessions.open_session(ada["_id"], "admin")
+    assert sessions.session_user(sessions.open_session(ada["_id"], "admin"), "admin") is None
+    grace, _ = administrators.ensure("grace", PASSWORD)
+    token = sessions.open_session(grace["_id"], "admin")
+    assert sessions.session_user(token, "admin") == grace
+    assert sessions.session_user(sessions.open_session(grace["_id"], "user"), "user") is None
+    database.administrators.delete_one({"_id": grace["_id"]})
     assert sessions.session_user(token, "admin") is None
-    database.users.update_one({"_id": ada["_id"]}, {"$set": {"admin_status": 1}})
-    assert sessions.session_user(token, "admin") is not None
-    database.users.delete_one({"_id": ada["_id"]})
-    assert sessions.session_user(token, "admin") is None
-
-
-def test_a_user_app_session_ends_when_its_user_becomes_an_admin(ada: dict[str, Any], database: Raw) -> None:
-    token = sessions.open_session(ada["_id"], "user")
-    assert sessions.session_user(token, "user") == ada
-    database.users.update_one({"_id": ada["_id"]}, {"$set": {"admin_status": 1}})
-    assert sessions.session_user(token, "user") is None
 
 
 def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], database: Raw) -> None:
@@ -183,10 +179,10 @@ def test_a_session_ends_when_it_has_been_idle_for_too_long(ada: dict[str, Any], 
 
 @pytest.mark.parametrize("kind", ["user", "admin"])
 def test_use_prolongs_a_session_but_not_beyond_its_absolute_end(ada: dict[str, Any], database: Raw, kind: str) -> None:
-    database.users.update_one({}, {"$set": {"admin_status": 1 if kind == "admin" else 0}})
+    account = ada if kind == "user" else administrators.ensure("grace", PASSWORD)[0]
     lifetime = sessions.KINDS[kind]
     stored = database[lifetime.collection]
-    token = sessions.open_session(ada["_id"], kind)
+    token = sessions.open_session(account["_id"], kind)
 
     def seen(created: timedelta, last: timedelta) -> timedelta:
         """How long the session has left after being used, when it was created and last seen that long ago."""

@@ -24,7 +24,10 @@ REFUSALS = {121, 52, 53}
 WHOLE: dict[str, Row] = {
     "movies": prepare("movies", {"_id": "tm1", "title": "The Matrix", "type": "MOVIE"}),
     "credits": prepare("credits", {"movie_id": "tm1", "name": "Keanu Reeves", "role": "ACTOR"}),
-    "users": prepare("users", {"_id": "u1", "username": "ada", "password_hash": "none", "admin_status": 0}),
+    "users": prepare("users", {"_id": "u1", "username": "ada", "password_hash": "none"}),
+    "administrators": prepare(
+        "administrators", {"_id": "a1", "username": "ada", "password_hash": "none", "admin_status": 1}
+    ),
     "user_interactions": prepare("user_interactions", {"user_id": "u1", "movie_id": "tm1"}),
 }
 

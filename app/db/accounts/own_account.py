@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 
 from app.db.accounts import sessions
 from app.db.accounts.passwords import check_password, credential_of, hash_password, password_problem
-from app.db.core import NotFound, Row, ValidationFailed, driver_errors, get_collection, in_transaction, public_user
+from app.db.core import NotFound, Row, ValidationFailed, driver_errors, get_collection, in_transaction, public_account
 from app.db.likes import likes
 from app.db.records import documents
 
@@ -36,7 +36,7 @@ def change_password(user_id: str, current: str, new: str) -> Row:
     if not changed.matched_count:
         raise ValidationFailed({"current": WRONG_PASSWORD})
     sessions.close_others(user["_id"], "user")  # already invalid; this only removes them
-    return public_user(user) | {"credential": credential_of(hashed)}
+    return public_account(user) | {"credential": credential_of(hashed)}
 
 
 @driver_errors()
@@ -66,7 +66,7 @@ def export(user_id: str) -> Row:
     Deleted films have only their id. Password hash and session tokens are left out: they are secrets.
     Raises NotFound.
     """
-    user = public_user(_found(user_id))
+    user = public_account(_found(user_id))
     open_sessions = get_collection("sessions").find({"user_id": user["_id"]}).sort("created_at")
     return {
         "account": {"name": user["username"], "created_at": user["created_at"].isoformat()},

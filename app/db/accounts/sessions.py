@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.accounts.passwords import credential_of
-from app.db.core import USER, BadQuery, Row, User, driver_errors, get_collection, now, public_user
+from app.db.core import BadQuery, Row, driver_errors, get_collection, now, public_account
 
 
 @dataclass(frozen=True)
 class _Kind:
+    accounts: str  # the collection of the accounts, and of their sessions
     collection: str
     idle: timedelta
     absolute: timedelta
@@ -22,9 +23,10 @@ class _Kind:
 
 # NIST SP 800-63B: AAL1 (4.1.3) asks for a new log-in after 30 days; AAL2 (4.2.3) after 12 hours or 30 idle minutes.
 KINDS = {
-    "user": _Kind("sessions", idle=timedelta(days=7), absolute=timedelta(days=30)),
-    "admin": _Kind("admin_sessions", idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
+    "user": _Kind("users", "sessions", idle=timedelta(days=7), absolute=timedelta(days=30)),
+    "admin": _Kind("administrators", "admin_sessions", idle=timedelta(minutes=30), absolute=timedelta(hours=12)),
 }
+KIND_OF = {kind.accounts: name for name, kind in KINDS.items()}
 # `seen_at` is updated at most this often: a write per request would cost more than the page.
 TOUCH_EVERY = timedelta(minutes=1)
 
@@ -48,14 +50,14 @@ def _expiry(created_at: datetime, seen_at: datetime, kind: _Kind) -> datetime:
 def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
     """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits).
 
-    `credential` comes from `users.authenticate`; default: the account's current one.
+    `credential` comes from `authenticate`; default: the account's current one.
     """
     checked = _checked(kind)
     if not isinstance(user_id, str):
         raise BadQuery("a user's id is a string")
     if credential is None:
-        user = User.objects(id=user_id).only("password_hash").first()
-        credential = credential_of(user.password_hash) if user else ""
+        account = get_collection(checked.accounts).find_one({"_id": user_id}, {"password_hash": 1})
+        credential = credential_of(account["password_hash"]) if account else ""
     token, moment = secrets.token_urlsafe(32), now()
     get_collection(checked.collection).insert_one(
         {
@@ -72,11 +74,8 @@ def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
 
 @driver_errors()
 def session_user(token: str, kind: str) -> Row | None:
-    """The user of the open session with this token; None if unknown, expired, closed, or after a change of password.
-
-    An admin session also ends when its user is no longer an administrator, and a user session when its user becomes
-    one: an administrator's account must not stay logged in for 30 days.
-    """
+    """The account of the open session with this token; None if unknown, expired, closed, or after a change of password
+    or the account's deletion."""
     checked = _checked(kind)
     if not isinstance(token, str):
         return None
@@ -86,15 +85,13 @@ def session_user(token: str, kind: str) -> Row | None:
     session = collection.find_one({"_id": _key(token), "expires_at": {"$gt": moment}})
     if session is None:
         return None
-    user = get_collection("users").find_one({"_id": session["user_id"]})
-    if user is None or (kind == "admin") != (user["admin_status"] > USER):
-        return None
-    if session.get("credential") != credential_of(user["password_hash"]):
+    account = get_collection(checked.accounts).find_one({"_id": session["user_id"]})
+    if account is None or session.get("credential") != credential_of(account["password_hash"]):
         return None
     if moment - session["seen_at"] >= TOUCH_EVERY:
         expires_at = _expiry(session["created_at"], moment, checked)
         collection.update_one({"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}})
-    return public_user(user)
+    return public_account(account)
 
 
 @driver_errors()
@@ -112,11 +109,3 @@ def close_others(user_id: str, kind: str, token: str | None = None) -> int:
     if token is not None:
         query["_id"] = {"$ne": _key(token)}
     return get_collection(_checked(kind).collection).delete_many(query).deleted_count
-
-
-@driver_errors()
-def close_all(user_id: str) -> int:
-    """End all of a user's sessions of all kinds; returns how many. Needs the admin app's rights."""
-    return sum(
-        get_collection(kind.collection).delete_many({"user_id": str(user_id)}).deleted_count for kind in KINDS.values()
-    )

@@ -49,6 +49,7 @@ from app.db.core.models import (
     MOVIE_TYPES,
     SUPERADMIN,
     USER,
+    Administrator,
     Movie,
     User,
     declaration,
@@ -56,7 +57,7 @@ from app.db.core.models import (
     get_model,
     index_fields,
     now,
-    public_user,
+    public_account,
     sortable_fields,
 )
 from app.db.core.person_names import person_id, split_names
@@ -80,6 +81,7 @@ __all__ = [
     "SUPERADMIN",
     "USER",
     "Actor",
+    "Administrator",
     "BadQuery",
     "Condition",
     "Conflict",
@@ -127,7 +129,7 @@ __all__ = [
     "ping",
     "prepare",
     "public",
-    "public_user",
+    "public_account",
     "run_command",
     "sortable_fields",
     "split_names",

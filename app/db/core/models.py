@@ -131,18 +131,40 @@ class Credit(Document):
 
 
 class User(Document):
-    """An account. Names are lower case, so Ada and ada can't be two accounts."""
+    """An account of the user app. Names are lower case, so Ada and ada can't be two accounts."""
 
     id = StringField(primary_key=True, min_length=1, max_length=MAX_ID)
     username = _required_text(64)
     password_hash = _required_text(200)
-    admin_status = IntField(required=True, choices=(USER, ADMIN, SUPERADMIN), default=USER)
     created_at = DateTimeField(required=True, default=now)
 
     derived: ClassVar = ()
     private: ClassVar = ("password_hash",)
     meta: ClassVar = {
         "collection": "users",
+        "strict": False,  # earlier releases' users have an `admin_status`, which nothing reads
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["username"], "unique": True},
+            {"fields": ["username", "id"]},
+            {"fields": ["created_at", "id"]},
+        ],
+    }
+
+
+class Administrator(Document):
+    """An account of the admin app. The user app's database user can't access the collection."""
+
+    id = StringField(primary_key=True, min_length=1, max_length=MAX_ID)
+    username = _required_text(64)
+    password_hash = _required_text(200)
+    admin_status = IntField(required=True, choices=(ADMIN, SUPERADMIN))
+    created_at = DateTimeField(required=True, default=now)
+
+    derived: ClassVar = ()
+    private: ClassVar = ("password_hash",)
+    meta: ClassVar = {
+        "collection": "administrators",
         "auto_create_index": False,
         "indexes": [
             {"fields": ["username"], "unique": True},
@@ -176,13 +198,14 @@ class UserInteraction(Document):
     }
 
 
-Model = type[Movie] | type[Credit] | type[User] | type[UserInteraction]
+Model = type[Movie] | type[Credit] | type[User] | type[UserInteraction] | type[Administrator]
 
 COLLECTIONS: dict[str, Model] = {
     "movies": Movie,
     "credits": Credit,
     "users": User,
     "user_interactions": UserInteraction,
+    "administrators": Administrator,
 }
 
 
@@ -244,6 +267,6 @@ def sortable_fields(collection: str) -> list[str]:
     return ["_id", *(fields[0] for fields in index_fields(collection) if fields[1:] == ["_id"])]
 
 
-def public_user(user: dict[str, Any]) -> dict[str, Any]:
-    """A user without private fields: {_id, username, admin_status, created_at}."""
-    return {name: user[name] for name in ("_id", "username", "admin_status", "created_at")}
+def public_account(account: dict[str, Any]) -> dict[str, Any]:
+    """An account without private fields: {_id, username, created_at}, of an administrator also admin_status."""
+    return {name: account[name] for name in ("_id", "username", "admin_status", "created_at") if name in account}

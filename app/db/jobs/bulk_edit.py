@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 
 from app.db.core import (
     Actor,
+    Administrator,
     BadQuery,
     Condition,
     Row,
@@ -77,10 +78,10 @@ class Preview:
 
 
 def editable_fields(collection: str) -> tuple[str, ...]:
-    """The fields that can be changed in bulk: none that identify a record or its parent, and none of users, whose names
-    are unique and whose roles are assigned one by one. Raises BadQuery."""
+    """The fields that can be changed in bulk: none that identify a record or its parent, and none of accounts, whose
+    names are unique and whose roles are assigned one by one. Raises BadQuery."""
     model = get_model(collection)
-    if model is User:
+    if model in (User, Administrator):
         return ()
     references = {field for fields in REFERENCES.values() for field in fields.values()}
     return tuple(field for field in fields_of(model) if field not in {"_id", *model.derived, *references})
@@ -222,8 +223,11 @@ def start(
     """Queue a bulk "edit" or "delete" and return the job's id.
 
     A deletion deletes at most the `confirmed` number of records (default: their number now), not others that an import
-    adds in the meantime. Raises BadQuery (also for a deletion of more than can be counted), ValidationFailed.
+    adds in the meantime. Raises BadQuery (also for a deletion of more than can be counted, and for administrators),
+    ValidationFailed.
     """
+    if get_model(collection) is Administrator:
+        raise BadQuery("administrators can only be changed and deleted one by one")
     total = _count(collection, selection.query(collection)) if confirmed is None else confirmed
     if kind == "delete" and total is None:
         raise BadQuery("these are too many to count in time; choose fewer with a filter on an indexed field")

@@ -16,13 +16,11 @@ from pymongo.errors import BulkWriteError
 from app.db.core import (
     DOCUMENT_VALIDATION_FAILURE,
     DUPLICATE_KEY,
-    USER,
     Condition,
     Duplicate,
     Movie,
     NotFound,
     Row,
-    User,
     ValidationFailed,
     audit,
     driver_errors,
@@ -94,21 +92,11 @@ def edit(job: Row, lease: Lease) -> Steps:
 
 
 def delete(job: Row, lease: Lease) -> Steps:
-    """Delete the selected records with their dependents; at most `job["limit"]`, the confirmed number.
-
-    Administrators' accounts aren't deleted in bulk.
-    """
+    """Delete the selected records with their dependents; at most `job["limit"]`, the confirmed number."""
     collection = job["collection"]
 
     def step(session: ClientSession, ids: list[Any]) -> Outcome:
-        outcome, rows = Outcome(), []
-        for row in _selected(job, ids, session):
-            if get_model(collection) is User and row["admin_status"] != USER:
-                outcome.fail(
-                    collection, row["_id"], f"{row['username']} is an administrator; delete that account by itself"
-                )
-            else:
-                rows.append(row)
+        outcome, rows = Outcome(), list(_selected(job, ids, session))
         gone = [row["_id"] for row in rows]
         room = MAX_DEPENDENTS
         for other, key in REFERENCES.get(collection, {}).items():

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pymongo import IndexModel
 
-from app.db.accounts import rate_limit, sessions, users
+from app.db.accounts import administrators, rate_limit, sessions
 from app.db.core import (
     COLLECTIONS,
     DatabaseError,
@@ -24,9 +24,12 @@ from app.db.search import failed_searches, word_counts
 INDEX_TIMEOUT_S = 600.0
 
 # Written in transactions, which can't create them, and without indexes, which would.
-_PLAIN = (claims.NAME, users.LOCKS)
-# Earlier releases' indexes and their replacements; dropped once the replacement exists.
-_REPLACED = {"movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"}}
+_PLAIN = (claims.NAME, administrators.LOCKS)
+# Earlier releases' indexes and what has replaced them; dropped once that exists.
+_REPLACED = {
+    "movies": {"genres_1": "genres_1_ranking_score_-1__id_-1"},
+    "users": {"admin_status_1__id_1": "username_1__id_1"},  # administrators are in a collection of their own
+}
 _EXPIRED = {"expireAfterSeconds": 0}  # MongoDB deletes a document at the time in the field
 
 # As GridFS wants them, which would create them itself at the first upload.

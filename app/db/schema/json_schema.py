@@ -29,6 +29,8 @@ _BSON_TYPES: dict[type, list[str]] = {
 # Attribute of a MongoEngine field -> keyword of JSON Schema. Of a list, the lengths are numbers of items.
 _KEYWORDS = {"min_value": "minimum", "max_value": "maximum", "min_length": "minLength", "max_length": "maxLength"}
 _LIST_KEYWORDS = {"max_length": "maxItems"}
+# Earlier releases kept administrators among the users. Their other users have this field, too; nothing reads it now.
+_UNUSED: dict[str, Row] = {"users": {"admin_status": {"enum": [0]}}}
 
 
 def validator(collection: str) -> Row:
@@ -37,7 +39,7 @@ def validator(collection: str) -> Row:
     schema = {
         "bsonType": "object",
         "required": [name for name, field in fields.items() if field.required],
-        "properties": {name: _schema(field) for name, field in fields.items()},
+        "properties": {name: _schema(field) for name, field in fields.items()} | _UNUSED.get(collection, {}),
         "additionalProperties": False,
     }
     return {"$jsonSchema": schema}

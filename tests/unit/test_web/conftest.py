@@ -12,7 +12,7 @@ from flask import Flask
 from web_visitor import PASSWORD, SECRET, XSS, Maker, Visitor, with_session
 
 from app import admin, user
-from app.db.accounts import users
+from app.db.accounts import administrators, users
 from app.db.core import connection
 from app.db.films import ranking
 from app.db.records import bulk
@@ -55,7 +55,7 @@ CREDITS = [
 
 @pytest.fixture(scope="package")
 def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
-    """A mongod with films, credits, an admin "boss", a superadmin "root" and a user "ann"."""
+    """A mongod with films, credits, an admin "boss", a superadmin "rootadmin" and a user "ann"."""
     with LocalCluster(data_directory / "library", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-deploy")))
         install_validators()
@@ -66,8 +66,8 @@ def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
         assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)
         ranking.recompute()
         derived.refresh()
-        users.create_admin("boss", PASSWORD)
-        users.create_admin("rootadmin", PASSWORD, superadmin=True)
+        administrators.ensure("boss", PASSWORD)
+        administrators.ensure("rootadmin", PASSWORD, superadmin=True)
         users.sign_up("ann", PASSWORD)
         connection.disconnect()
         yield cluster
@@ -128,12 +128,12 @@ def root(admin_app: Flask) -> Visitor:
 
 
 @pytest.fixture
-def user_id(library: LocalCluster) -> Callable[[str], str]:
+def user_id(library: LocalCluster) -> Callable[..., str]:
     """Finds an account's _id by name."""
 
-    def find(name: str) -> str:
+    def find(name: str, collection: str = "users") -> str:
         with library.client() as client:
-            found = client.movie_library.users.find_one({"username": name}, {"_id": 1})
+            found = client.movie_library[collection].find_one({"username": name}, {"_id": 1})
         assert found is not None
         return str(found["_id"])
 

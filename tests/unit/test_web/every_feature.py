@@ -49,6 +49,7 @@ class Features:
 
     def use_all(self) -> None:
         self.deploy()
+        self.run("admin", "move-admins")
         self.run("admin", "create-admin", "rootadmin", "--superadmin", "--password-file", "-", stdin=f"{PASSWORD}\n")
         self.administer()
         self.visit()
@@ -98,10 +99,10 @@ class Features:
         user = self.record(visitor, "users", {"username": "bob", "password": PASSWORD}, username="rob", password=OTHER)
         like = self.record(visitor, "user_interactions", {"user_id": key_of(user), "movie_id": key_of(film)})
         assert self.submit(visitor, f"{like}/edit", created_at="2026-01-01 00:00").status_code == 302
-        for status in ("2", "1"):
-            assert self.submit(visitor, f"{user}/edit", admin_status=status).status_code == 302
+        administrator = {"username": "eve", "password": PASSWORD, "admin_status": "2"}
+        admin = self.record(visitor, "administrators", administrator, admin_status="1")
         assert self.submit(visitor, f"{like}/delete").status_code == 302
-        for record in (film, user):
+        for record in (film, user, admin):
             assert self.submit(visitor, f"{record}/delete", cascade="1").status_code == 302
 
     def record(self, visitor: Visitor, kind: str, typed: dict[str, str], **changed: str) -> str:

@@ -103,7 +103,7 @@ def test_a_failed_count_is_reported(boss: Visitor, monkeypatch: pytest.MonkeyPat
     page = boss.get("/").text
     assert "Counting failed at" in page
     assert "Traceback" not in page
-    assert page.count("collection-card") == 4
+    assert page.count("collection-card") == 5
 
 
 def test_a_search_without_results_is_on_the_dashboard(visitor: Visitor, make_app: Maker, library: LocalCluster) -> None:

@@ -13,7 +13,6 @@ from web_visitor import PASSWORD, Visitor, with_session
 
 from app.db.accounts import users
 from app.db.likes import likes
-from ops.local_cluster import LocalCluster
 
 OTHER = "four blind mice 1928"
 Find = Callable[[str], str]
@@ -111,14 +110,6 @@ def test_the_data_can_be_downloaded(member: Visitor, new_name: str, user_id: Fin
 @pytest.mark.parametrize("path", ["/account", "/account/password", "/account/delete", "/account/export", "/likes"])
 def test_an_account_is_its_owners(visitor: Visitor, path: str) -> None:
     assert visitor.get(path).location.startswith("/log-in?next=")
-
-
-def test_a_new_administrator_is_logged_out_at_once(member: Visitor, new_name: str, library: LocalCluster) -> None:
-    assert member.get("/account").status_code == 200
-    with library.client() as client:
-        client.movie_library.users.update_one({"username": new_name}, {"$set": {"admin_status": 1}})
-    assert member.get("/account").status_code == 302
-    assert "admin app" in member.log_in(new_name).text
 
 
 def test_a_password_is_checked_while_it_is_typed(visitor: Visitor, member: Visitor, new_name: str) -> None:

@@ -289,12 +289,12 @@ def test_accounts(boss: Visitor, guest: Visitor, new_name: str) -> None:
     assert not users.exists(new_name)
 
 
-def test_the_last_superadmin_stays(root: Visitor, user_id: Callable[[str], str], library: LocalCluster) -> None:
+def test_the_last_superadmin_stays(root: Visitor, user_id: Callable[..., str], library: LocalCluster) -> None:
     with library.client() as client:  # created by other tests
         others = {"admin_status": 2, "username": {"$ne": "rootadmin"}}
-        client.movie_library.users.update_many(others, {"$set": {"admin_status": 1}})
-    address = f"/collections/users/{user_id('rootadmin')}"
-    demoted = submit(root, f"{address}/edit", opened(root, f"{address}/edit"), admin_status="0")
+        client.movie_library.administrators.update_many(others, {"$set": {"admin_status": 1}})
+    address = f"/collections/administrators/{user_id('rootadmin', 'administrators')}"
+    demoted = submit(root, f"{address}/edit", opened(root, f"{address}/edit"), admin_status="1")
     assert demoted.status_code == 422
     assert "admin_status" in Form(demoted.text, f"{address}/edit").errors
     assert submit(root, f"{address}/delete", opened(root, f"{address}/delete"), cascade="1").status_code == 422

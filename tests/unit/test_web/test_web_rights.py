@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from app.admin.access import OPEN_ENDPOINTS
 from app.admin.rights import RIGHTS, Action, action_of
-from app.db.core import ADMIN, SUPERADMIN, USER
+from app.db import operations
+from app.db.core import ADMIN, SUPERADMIN
 
 ADMINS, SUPERADMINS = {ADMIN, SUPERADMIN}, {SUPERADMIN}
 MATRIX = {
@@ -27,7 +28,7 @@ MATRIX = {
     Action.MANAGE_ADMINS: SUPERADMINS,
     Action.AUDIT: SUPERADMINS,
 }
-NAMES = {USER: "ann", ADMIN: "boss", SUPERADMIN: "rootadmin"}
+NAMES = {ADMIN: "boss", SUPERADMIN: "rootadmin"}
 # No such record, so that allowed requests change nothing.
 ARGUMENTS = {"name": "movies", "document_id": "nothing"}
 
@@ -103,29 +104,45 @@ def test_posts_need_a_token(admin_app: Flask, root: Visitor) -> None:
 
 @pytest.mark.parametrize("page", ["/edit", "/delete"])
 def test_admins_cannot_change_administrators(
-    boss: Visitor, root: Visitor, user_id: Callable[[str], str], page: str
+    boss: Visitor, root: Visitor, user_id: Callable[..., str], page: str
 ) -> None:
     for name in ("boss", "rootadmin"):
-        address = f"/collections/users/{user_id(name)}{page}"
-        assert boss.get(address).status_code == 403
-        assert boss.send(address, {"username": "renamed"}, form_on="/").status_code == 403
-        assert root.get(address).status_code == 200
+        record = f"/collections/administrators/{user_id(name, 'administrators')}"
+        assert boss.get(record + page).status_code == 403
+        assert boss.send(record + page, {"username": "renamed"}, form_on="/").status_code == 403
+        assert root.get(record + page).status_code == 200
+        shown = boss.get(record).text
+        assert "Only superadmins" in shown
+        assert "/edit" not in shown
     assert boss.get(f"/collections/users/{user_id('ann')}{page}").status_code == 200
-    page_of_root = boss.get(f"/collections/users/{user_id('rootadmin')}").text
-    assert "Only superadmins" in page_of_root
-    assert "/edit" not in page_of_root
 
 
-def test_admins_cannot_create_administrators(
-    boss: Visitor, root: Visitor, user_id: Callable[[str], str], new_name: str
-) -> None:
+def test_only_superadmins_create_administrators(boss: Visitor, root: Visitor, new_name: str) -> None:
+    page = "/collections/administrators/new"
     form = {"username": new_name, "password": "three blind mice 1927", "admin_status": "2"}
-    made = boss.send("/collections/users/new", form)
-    assert made.status_code == 302
-    assert "Superadmin" not in boss.get(made.location).text
-    edit = f"/collections/users/{user_id('ann')}/edit"
-    raised = boss.send(edit, {**Form(boss.get(edit).text, edit).values, "admin_status": "1"})
-    assert raised.status_code == 302
-    assert "badge-1" not in boss.get(raised.location).text
-    other = root.send("/collections/users/new", {**form, "username": f"{new_name}-too"})
-    assert "Superadmin" in root.get(other.location).text
+    assert boss.get(page).status_code == 403
+    assert boss.send(page, form, form_on="/").status_code == 403
+    assert page not in boss.get("/collections/administrators").text
+    refused = root.send(page, {**form, "admin_status": "0"})
+    assert set(Form(refused.text, page).errors) == {"admin_status"}
+    made = root.send(page, form)
+    assert "Superadmin" in root.get(made.location).text
+
+
+def test_nothing_makes_a_user_an_administrator(root: Visitor, user_id: Callable[..., str], new_name: str) -> None:
+    form = {"username": new_name, "password": "three blind mice 1927", "admin_status": "2"}
+    assert root.send("/collections/users/new", form).status_code == 302
+    edit = f"/collections/users/{user_id(new_name)}/edit"
+    assert root.send(edit, {**Form(root.get(edit).text, edit).values, "admin_status": "2"}).status_code == 302
+    bulk = {"ids": user_id(new_name), "field": "admin_status", "operation": "set", "value": "2", "step": "run"}
+    assert root.send("/collections/users/bulk", {**bulk, "action": "edit"}, form_on="/").location.endswith("/users")
+    assert operations.check_admin_status(new_name) == 0
+    assert "admin_status" not in root.get(f"/collections/users/export?filter=username.eq.{new_name}").text
+
+
+def test_administrators_are_not_changed_in_bulk(root: Visitor, user_id: Callable[..., str]) -> None:
+    listing = "/collections/administrators"
+    assert 'name="ids"' not in root.get(listing).text
+    for action in ("edit", "delete"):
+        bulk = {"ids": user_id("boss", "administrators"), "action": action, "step": "run", "confirm": "1"}
+        assert root.send(f"{listing}/bulk", bulk, form_on="/").status_code == 404

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.db.accounts.sessions import open_session
+from app.db.accounts.sessions import KINDS, open_session
 from app.db.core import list_page
 
 PASSWORD = "three blind mice 1927"
@@ -70,9 +70,10 @@ class Visitor:
 
 def with_session(visitor: Visitor, name: str) -> Visitor:
     """The visitor, logged in to the account `name`."""
-    (user,) = [row for row in list_page("users", limit=500).rows if row["username"] == name]
+    kind = visitor.app.config["APP_NAME"]
+    (account,) = [row for row in list_page(KINDS[kind].accounts, limit=500).rows if row["username"] == name]
     with visitor.client.session_transaction() as session:
-        session["_user_id"] = open_session(user["_id"], visitor.app.config["APP_NAME"])
+        session["_user_id"] = open_session(account["_id"], kind)
     return visitor
 
 
