@@ -14,6 +14,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 
 from app.db.accounts import sessions
 from app.db.core import USER
+from app.web import limits
 
 
 class Account:
@@ -58,6 +59,7 @@ def sign_in(user: dict[str, Any]) -> None:
     token = sessions.open_session(user["_id"], current_app.config["APP_NAME"], user.get("credential"))
     session.clear()  # drop everything from before the log-in
     login_user(Account(user, token))
+    limits.remember_place(user["username"])
 
 
 def sign_out() -> None:

@@ -105,8 +105,8 @@ def limit_passed() -> tuple[str, int]:
     limits = (limiter.current_limit for limiter in current_app.extensions["limiter"])
     limit = next((limit for limit in limits if limit and limit.breached), None)
     wait = max(1, int(limit.reset_at - time.time())) if limit else 60
-    minutes = -(-wait // 60)
-    when = "a minute" if minutes == 1 else f"{minutes} minutes"
+    minutes, hours = -(-wait // 60), -(-wait // 3600)
+    when = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes <= 60 else f"{hours} hours"
     return f"Too many attempts. Please try again in {when}.", wait
 
 

@@ -1,7 +1,8 @@
 """Rate limits: on guessing passwords, and on requests faster than people make them.
 
-Guessing is limited per address and per account: the signed-in account, or the name tried from that address. A name
-isn't limited for all addresses together, because then anyone could lock its owner out by guessing wrong. The counts
+Guessing is limited per address and per account: the signed-in account, or the name tried from that address. Guesses at
+a name from all addresses together are limited, too, whether or not it exists; the more, the longer the wait. So that
+nobody locks its owner out by guessing wrong, this limit doesn't hold where the account has logged in lately. The counts
 are in the database, shared by all workers and hosts. While it is unavailable, each worker counts in memory.
 
 Frequent requests that only need a bound are always counted in each worker's memory, which saves a round trip.
@@ -14,18 +15,22 @@ import ipaddress
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_login import current_user
 from limits.storage import MongoDBStorage
 
 from app.db.accounts import rate_limit
+from app.db.core import DatabaseError, time_limit
 
 # People mistype a few times, programs try thousands. An address gets more attempts: households share one.
 PER_ADDRESS = "20 per minute; 100 per hour"
 PER_NAME = "10 per 15 minutes"
+# NIST SP 800-63B, 5.2.2: at most 100 failed attempts in a row on one account.
+PER_NAME_EVERYWHERE = "20 per 15 minutes; 50 per hour; 100 per day"
 COUNTER_TIMEOUT_MS = 2_000  # rather count in memory than make users wait through an election
 
 
@@ -70,6 +75,13 @@ def _limit_guesses(app: Flask, guessable: Sequence[str], per_address: Sequence[s
     for endpoint in (*guessable, *per_address):
         view: Any = app.view_functions[endpoint]
         if endpoint in guessable:
+            view = limiter.limit(
+                PER_NAME_EVERYWHERE,
+                key_func=_name_tried,
+                methods=["POST"],
+                exempt_when=_in_usual_place,
+                deduct_when=_refused,
+            )(view)
             view = limiter.limit(PER_NAME, key_func=_account_tried, methods=["POST"], deduct_when=_refused)(view)
         view = limiter.limit(PER_ADDRESS, methods=["POST"])(view)
         app.view_functions[endpoint] = view
@@ -111,11 +123,32 @@ def _anonymous() -> bool:
 
 
 def _account_tried() -> str:
-    """The signed-in account, or else the normalised name tried and the client's network.
+    """The signed-in account, or else the normalized name tried and the client's network.
 
     The name is hashed, because people may type their password there by mistake.
     """
-    if own := _own_account():
-        return own
+    return _own_account() or f"{_name_tried()} {_client_network()}"
+
+
+def _name_tried() -> str:
     name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
-    return f"{hashlib.sha256(name.encode(errors='replace')).hexdigest()} {_client_network()}"
+    return _hashed(name)
+
+
+def _hashed(name: str) -> str:
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
+
+
+def _in_usual_place() -> bool:
+    """Whether the account tried has logged in from here lately. The signed-in account is, too."""
+    if _own_account():
+        return True
+    with suppress(DatabaseError), time_limit(COUNTER_TIMEOUT_MS / 1000):
+        return rate_limit.is_usual_place(current_app.config["APP_NAME"], _account_tried())
+    return False
+
+
+def remember_place(username: str) -> None:
+    """Note that somebody logs in to an account from here."""
+    with suppress(DatabaseError), time_limit(COUNTER_TIMEOUT_MS / 1000):
+        rate_limit.remember_place(current_app.config["APP_NAME"], f"{_hashed(username)} {_client_network()}")

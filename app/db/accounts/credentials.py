@@ -156,15 +156,16 @@ def delete(
 
 
 def authenticate(collection: str, username: Any, password: Any) -> Row | None:
-    """The account with these credentials, or None; it takes the same time whether or not the name exists.
+    """The account with these credentials, or None; a refusal takes the same time whatever is wrong.
 
     Open the session with the returned "credential", so that it ends when this password is replaced.
     """
     if not isinstance(username, str) or not isinstance(password, str) or len(password) > MAX_PASSWORD:
         return None
+    nobodys = _nobodys_hash()  # before anything else, as its first call takes long
     account = get_collection(collection).find_one({"username": normalized(username)})
     if account is None:
-        check_password(_nobodys_hash(), password)
+        check_password(nobodys, password)
         return None
     if not check_password(account["password_hash"], password):
         return None

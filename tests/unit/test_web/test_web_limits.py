@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from web_visitor import PASSWORD, SECRET, Maker, Visitor, with_session
 
-from app.db.accounts import users
+from app.db.accounts import administrators, users
 from app.db.core import connection
 from ops.local_cluster import LocalCluster
 
@@ -37,6 +37,26 @@ def test_guesses_do_not_lock_the_owner_out_elsewhere(user_app: Flask, new_name: 
     assert attempts_until_limited([guesser], [new_name]) == 10
     assert guesser.log_in(new_name).status_code == 429
     assert owner.log_in(new_name).status_code == 302
+
+
+@pytest.mark.parametrize("app", ["user", "admin"])
+def test_guesses_from_everywhere_slow_down_all_but_the_owners_usual_place(
+    make_app: Maker, new_name: str, app: str
+) -> None:
+    """Two apps with the same settings act as two workers."""
+    workers = [make_app(app), make_app(app)]
+    create = {"user": users.create_user, "admin": administrators.create}[app]
+    create(new_name, PASSWORD)
+    owner = Visitor(workers[0])
+    assert owner.log_in(new_name).status_code == 302
+    owner.send("/log-out", form_on="/")
+    for name in (new_name, f"{new_name}-unknown"):
+        guessers = [Visitor(workers[n % 2]) for n in range(30)]  # each from its own address
+        assert attempts_until_limited(guessers, [name], most=30) == 20
+    refused = Visitor(workers[0]).log_in(new_name)
+    assert refused.status_code == 429, "the right password, but from a new place"
+    assert 0 < int(refused.headers["Retry-After"]) <= 15 * 60
+    assert Visitor(workers[1], owner.address).log_in(new_name).status_code == 302
 
 
 def test_many_names_from_one_address(user_app: Flask, new_name: str) -> None:
