@@ -11,10 +11,18 @@ module "backup_bucket" {
   tags           = local.tags
 }
 
+data "aws_caller_identity" "current" {}
+
 resource "aws_iam_role" "member" {
   name        = "${local.name}-member"
   description = "Hosts that run mongod: put and get backups, nothing else"
   tags        = merge(local.tags, { Name = "${local.name}-member" })
+
+  # Whatever policies the role gets, it has no rights beyond those of this one, which only the account's owner can change.
+  permissions_boundary = (
+    var.permissions_boundary == "" ? null
+    : "arn:aws:iam::${data.aws_caller_identity.current.account_id}:policy/${var.permissions_boundary}"
+  )
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -41,12 +41,15 @@ resource "aws_instance" "host" {
     volume_size           = var.root_volume_gb
     encrypted             = true
     delete_on_termination = true
-    tags                  = merge(local.tags, { Name = "${local.name}-${each.key}-root" })
   }
+
+  # The root disk's tags, set as it is made: account-policy.json allows no tags for what is there already. The provider takes
+  # all attached volumes for the instance's own, so later differences are ignored.
+  volume_tags = merge(local.tags, { Name = "${local.name}-${each.key}-root" })
 
   lifecycle {
     # A newer image is only used for new hosts.
-    ignore_changes = [ami]
+    ignore_changes = [ami, volume_tags, root_block_device[0].tags]
   }
 }
 

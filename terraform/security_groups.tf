@@ -97,11 +97,3 @@ resource "aws_security_group" "access" {
     }
   ]
 }
-
-# The default group of resources without a group: it allows nothing.
-resource "aws_default_security_group" "closed" {
-  vpc_id  = aws_vpc.main.id
-  ingress = []
-  egress  = []
-  tags    = merge(local.tags, { Name = "${local.name}-default-closed" })
-}

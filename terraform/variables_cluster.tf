@@ -135,3 +135,15 @@ variable "tags" {
     error_message = "tags: Project, Environment, Cluster, Name and Groups are set by this configuration; the inventory is built from them."
   }
 }
+
+variable "permissions_boundary" {
+  description = "Name of the policy made from permissions-boundary.json, the most that hosts' credentials can do. Empty: no such limit, which needs more rights than account-policy.json has."
+  type        = string
+  default     = "film-library-boundary"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{0,128}$", var.permissions_boundary))
+    error_message = "permissions_boundary: \"${var.permissions_boundary}\" must be the name of a policy, not its ARN, or empty."
+  }
+}

@@ -113,10 +113,12 @@ run "names_and_types" {
     backup_lock_days      = 1.5
     backup_lock_mode      = "NONE"
     tags                  = { Environment = "other" }
+    permissions_boundary  = "arn:aws:iam::123456789012:policy/wide"
   }
   expect_failures = [
     var.environment, var.region, var.instance_types, var.host_instance_types, var.public_key, var.root_volume_gb,
     var.backup_prefix, var.backup_retention_days, var.backup_lock_days, var.backup_lock_mode, var.tags,
+    var.permissions_boundary,
   ]
 }
 

@@ -21,6 +21,12 @@ run "secure_by_default" {
     error_message = "a root disk isn't encrypted"
   }
 
+  # Here, because later runs don't change them.
+  assert {
+    condition     = alltrue([for host in aws_instance.host : host.volume_tags["Project"] == "film-library" && length(host.volume_tags["Name"]) > 0])
+    error_message = "a root disk without the tags that say whose it is"
+  }
+
   assert {
     condition     = alltrue([for volume in aws_ebs_volume.data : volume.encrypted && volume.type == "gp3"])
     error_message = "a data volume isn't encrypted gp3"
@@ -62,7 +68,7 @@ run "secure_by_default" {
 
   assert {
     condition = alltrue([
-      for group in concat(values(aws_security_group.identity), [aws_default_security_group.closed]) : length(group.ingress) == 0 && length(group.egress) == 0
+      for group in values(aws_security_group.identity) : length(group.ingress) == 0 && length(group.egress) == 0
     ])
     error_message = "a group without rules has some"
   }
@@ -92,6 +98,22 @@ run "secure_by_default" {
   }
 }
 
+run "hosts_have_no_rights_beyond_the_boundary" {
+  assert {
+    condition     = aws_iam_role.member.permissions_boundary == "arn:aws:iam::123456789012:policy/film-library-boundary"
+    error_message = "the role isn't limited: ${jsonencode(aws_iam_role.member.permissions_boundary)}"
+  }
+}
+
+run "an_account_without_a_boundary" {
+  variables { permissions_boundary = "" }
+
+  assert {
+    condition     = aws_iam_role.member.permissions_boundary == null
+    error_message = "an empty name means no boundary"
+  }
+}
+
 run "every_resource_is_tagged" {
   variables {
     environment = "proof"
@@ -103,8 +125,7 @@ run "every_resource_is_tagged" {
       for tags in concat(
         [for resource in concat(values(aws_instance.host), values(aws_eip.host), values(aws_ebs_volume.data), values(aws_subnet.public)) : resource.tags],
         [for resource in concat(values(aws_security_group.access), values(aws_security_group.identity)) : resource.tags],
-        [for host in aws_instance.host : host.root_block_device[0].tags],
-        [aws_vpc.main.tags, aws_internet_gateway.main.tags, aws_route_table.public.tags, aws_default_security_group.closed.tags],
+        [aws_vpc.main.tags, aws_internet_gateway.main.tags, aws_route_table.public.tags],
         [aws_key_pair.admin.tags, aws_iam_role.member.tags, aws_iam_instance_profile.member.tags],
       ) : tags["Project"] == "film-library" && tags["Environment"] == "proof" && tags["Owner"] == "ops" && length(tags["Name"]) > 0
     ])

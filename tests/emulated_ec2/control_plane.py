@@ -9,6 +9,7 @@ Here instances are only records and running immediately; `EmulatedEc2` adds mach
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ import boto3
 
 #: Not in AWS: returns the number of requests so far that may have changed something.
 CHANGES_PATH = "/emulation/changes"
+#: Not in AWS: returns these requests, as JSON.
+CALLS_PATH = "/emulation/calls"
 #: Followed by an instance's or volume's id and its new state, as in "i-0123/stopped".
 REPORTS_PATH = "/emulation/reports/"
 
@@ -99,6 +102,12 @@ class ControlPlane:
         """The number of requests so far that may have changed something; much cheaper than reading the state."""
         with urlopen(self.endpoint + CHANGES_PATH) as answer:  # noqa: S310 - loopback
             return int(answer.read())
+
+    def calls(self) -> list[dict[str, Any]]:
+        """These requests, as tests.emulated_ec2.calls describes them."""
+        with urlopen(self.endpoint + CALLS_PATH) as answer:  # noqa: S310 - loopback
+            found: list[dict[str, Any]] = json.loads(answer.read())
+            return found
 
     def report(self, resource_id: str, state: str) -> None:
         """Reports that an instance is running, stopped or terminated, or that a volume is attached or detached."""

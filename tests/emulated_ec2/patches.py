@@ -10,7 +10,7 @@ import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -23,15 +23,21 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
+from tests.emulated_ec2 import calls
+
 #: Public addresses are from TEST-NET-2 (RFC 5737), which nobody on the internet uses.
 PUBLIC_POOL = IPv4Network("198.51.100.0/24")
 
 
 @dataclass
 class Changes:
-    """The number of requests that may have changed something, so that nobody needs to compare the whole state."""
+    """The number of requests that may have changed something, so that nobody needs to compare the whole state.
+
+    `calls` describes them as `calls.call` does, for tests of IAM policies.
+    """
 
     count: int = 0
+    calls: list[dict[str, Any]] = field(default_factory=list)
 
 
 def apply() -> Changes:
@@ -209,10 +215,12 @@ def _attach_volume(moto: Any, backend: Any, volume_id: str, instance_id: str, de
 
 
 def _call_and_count(changes: Changes, moto: Any, response: Any) -> Any:
-    """Not a difference: tells the emulation when to check for changes."""
+    """Not a difference: tells the emulation when to check for changes, and tests what was asked for."""
+    changing = not str(response._get_action()).startswith(("Describe", "Get", "List", "Head"))
+    if changing and (call := calls.call(response)):
+        changes.calls.append(call)
     try:
         return moto(response)
     finally:
         # After the call, so that the new count implies the new state.
-        if not str(response._get_action()).startswith(("Describe", "Get", "List", "Head")):
-            changes.count += 1
+        changes.count += changing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -17,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from tests.emulated_ec2 import patches, transitions
-from tests.emulated_ec2.control_plane import CHANGES_PATH, REPORTS_PATH
+from tests.emulated_ec2.control_plane import CALLS_PATH, CHANGES_PATH, REPORTS_PATH
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -36,6 +37,9 @@ def main(*, port: int, machines: bool) -> None:
         if path == CHANGES_PATH:
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [str(changes.count).encode()]
+        if path == CALLS_PATH:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(changes.calls).encode()]
         with one_at_a_time:
             if path.startswith(REPORTS_PATH):
                 transitions.report(*path.removeprefix(REPORTS_PATH).split("/"))

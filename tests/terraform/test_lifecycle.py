@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.terraform import account
-from tests.terraform.account_policy import UNSEEN, granted_actions, iam_action
+from tests.terraform.account_policy import BOUNDARY, POLICY, UNSEEN, granted_actions, iam_action
 from tests.terraform.cluster import Cluster
+from tests.terraform.iam import Question, allows, questions
 from tests.terraform.workspace import Change, TerraformError
 
 EVERYBODY = [{"IpProtocol": "tcp", "FromPort": 27017, "ToPort": 27019, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
@@ -75,10 +77,22 @@ def test_only_members_have_credentials(cluster: Cluster) -> None:
     assert holders == {"mongo-1", "mongo-2", "mongo-3"}
 
 
+def test_the_boundary_allows_what_hosts_need(cluster: Cluster) -> None:
+    iam = cluster.aws.client("iam")
+    (listed,) = iam.list_roles()["Roles"]
+    role = iam.get_role(RoleName=listed["RoleName"])["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(":policy/film-library-boundary")
+    own = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="backups")["PolicyDocument"]
+    boundary = json.loads(BOUNDARY.read_text())
+    for statement in own["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert [action for action in actions if not allows(boundary, Question(action, statement["Resource"]))] == []
+
+
 def test_ports_opened_by_hand_are_closed(cluster: Cluster) -> None:
-    """In groups with and without rules, and in the network's default group."""
+    """In groups with and without rules."""
     ec2, before = cluster.aws.client("ec2"), _rules(cluster)
-    opened = ["router-access", "mongo-access", "mongo", "default-closed"]
+    opened = ["router-access", "mongo-access", "mongo"]
     names = [f"film-library-proof-1-{suffix}" for suffix in opened]
     groups = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": names}])["SecurityGroups"]
     assert len(groups) == len(opened)
@@ -90,7 +104,6 @@ def test_ports_opened_by_hand_are_closed(cluster: Cluster) -> None:
         Change('aws_security_group.access["router"]', ("update",)),
         Change('aws_security_group.access["mongo"]', ("update",)),
         Change('aws_security_group.identity["mongo"]', ("update",)),
-        Change("aws_default_security_group.closed", ("update",)),
     }
     cluster.workspace.apply(cluster.variables)
     assert _rules(cluster) == before
@@ -117,9 +130,20 @@ def test_destroy_leaves_nothing(cluster: Cluster) -> None:
 
 def test_the_accounts_policy_allows_every_request(cluster: Cluster) -> None:
     """All requests made in these tests, and few others."""
-    used = {iam_action(request) for request in cluster.workspace.requests()}
+    used = {iam_action(request) for request in cluster.workspace.requests()} - {
+        "sts:GetCallerIdentity"
+    }  # for everybody
     assert len(used) > 60
     granted = granted_actions()
     assert {action for action in used if not any(fnmatchcase(action, pattern) for pattern in granted)} == set()
     changing = {action for action in granted if not action.endswith("*")}
     assert changing - used == UNSEEN.keys()
+
+
+def test_its_conditions_allow_every_change(cluster: Cluster) -> None:
+    policy = json.loads(POLICY.read_text())
+    calls = [call for call in cluster.aws.calls() if call["terraform"]]
+    asked = {question.action: question for call in calls for question in questions(call)}
+    assert len(asked) > 35
+    refused = [question for call in calls for question in questions(call) if not allows(policy, question)]
+    assert refused == []

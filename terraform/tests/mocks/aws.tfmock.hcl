@@ -12,6 +12,12 @@ mock_data "aws_ami" {
   }
 }
 
+mock_data "aws_caller_identity" {
+  defaults = {
+    account_id = "123456789012"
+  }
+}
+
 mock_resource "aws_s3_bucket" {
   defaults = {
     arn    = "arn:aws:s3:::backups"
