@@ -42,6 +42,10 @@ cluster-stop: env-tools ## ENV=aws: stop the cluster in order, then its instance
 cluster-start: env-tools ## ENV=aws: start the instances again and wait for the cluster
 	@$(PYTHON) -m ops start
 
+.PHONY: secrets-encrypt
+secrets-encrypt: tools ## Put ENV's secrets under Ansible Vault (VAULT_PASSWORD_FILE=... with the password)
+	@$(PYTHON) -m ops encrypt
+
 ##@ This machine
 .PHONY: doctor try-host
 doctor: ## Report what this machine has, what is missing, what gets in the way, and how to fix it
@@ -75,7 +79,7 @@ $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
-CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP
+CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.

@@ -13,7 +13,7 @@ Modules import only from lines below their own (`make lint` checks it):
     packages
     artifacts, certificates, containers, processes, ssh
     podman, secrets, settings
-    children, locks, progress, system, topology
+    children, locks, progress, system, topology, vault
     errors, paths
 
 In `aws`:

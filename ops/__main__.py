@@ -15,9 +15,9 @@ from ops.aws.down import down as aws_down
 from ops.dev import dev
 from ops.down import down
 from ops.errors import OpsError
-from ops.locks import LockedError
+from ops.locks import LockedError, exclusive
 from ops.molecule import molecule
-from ops.paths import ROOT
+from ops.paths import ROOT, secrets_dir
 from ops.preflight import refusal
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 from ops.try_host import ENV as TRY_ENV
@@ -27,6 +27,7 @@ from ops.up import up
 
 def _up(_: argparse.Namespace) -> int:
     settings = preflight.check(os.environ)
+    secrets.check(settings.env)
     if settings.env == "aws":
         _check_account(settings)
         return aws.up(settings, os.environ)
@@ -58,6 +59,7 @@ def _aws_settings(verb: str) -> Settings:
     settings = preflight.check(os.environ)
     if settings.env != "aws":
         raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
+    secrets.check(settings.env)
     _check_account(settings)
     return settings
 
@@ -83,6 +85,7 @@ def _remove(env: str) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
+    secrets.check(settings.env)
     if settings.env == "aws":
         _check_account(settings)
     local = settings.env != "aws"
@@ -90,6 +93,15 @@ def _status(arguments: argparse.Namespace) -> int:
         state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
     return 0 if state.healthy else 1
+
+
+def _encrypt(_: argparse.Namespace) -> int:
+    env = Settings.read(os.environ).env
+    with exclusive(env, wait=False):
+        done = secrets.encrypt(env)
+    directory = secrets_dir(env).relative_to(ROOT)
+    print("\n".join(f"encrypted {directory / name}" for name in done) or f"nothing to encrypt in {directory}")
+    return 0
 
 
 def _dev(_: argparse.Namespace) -> int:
@@ -136,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
+    add("encrypt", _encrypt, "put ENV's plain secrets under Ansible Vault, with the password in VAULT_PASSWORD_FILE")
     add("try-host", _try_host, "build one small host, connect to it, remove it: do local hosts work on this machine?")
     add("dev", _dev, "run cluster and apps as plain processes on loopback, without root")
     part = add("molecule", _molecule, "run scenarios from molecule/")

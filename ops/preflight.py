@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from ops import system
+from ops import system, vault
 from ops.aws import tfvars
 from ops.containers import Container, containers
 from ops.errors import OpsError
@@ -61,7 +61,7 @@ def check(variables: Mapping[str, str]) -> Settings:
 
 def machine_problems(settings: Settings) -> list[str]:
     """Problems with this machine."""
-    problems = path_problems(ROOT)
+    problems = path_problems(ROOT) + vault.problems(settings.env, os.environ)
     if settings.env == "aws":
         return problems + terraform_problems(terraform_version()) + settings_problems(settings.env)
     try:

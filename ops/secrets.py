@@ -1,4 +1,7 @@
-"""An environment's secrets: generated once with mode 0600, written atomically, never overwritten."""
+"""An environment's secrets: generated once with mode 0600, written atomically, never overwritten.
+
+With VAULT_PASSWORD_FILE, those in ops.vault.PROTECTED are written under Ansible Vault. Both kinds are read.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ import secrets as random
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from ops import vault
+from ops.errors import OpsError
 from ops.paths import secrets_dir
 
 #: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
@@ -30,23 +36,92 @@ PASSWORDS = (
 )
 
 
+class SecretsError(OpsError):
+    """The secrets can't be read; the message says what to set."""
+
+
 def ensure(env: str) -> Path:
-    """Generates the secrets that the environment lacks; returns their directory."""
+    """Generates the secrets that the environment lacks; returns their directory. Raises SecretsError."""
+    check(env)
     directory = ensure_ssh_key(env)
     key = base64.encodebytes(random.token_bytes(KEYFILE_BYTES)).decode()
-    write_private(directory / "keyfile", key)
+    write_private(directory / "keyfile", _sealed(key))
     passwords = load_passwords(env)
     missing = [name for name in PASSWORDS if name not in passwords]
     if missing:
         passwords |= {name: random.token_urlsafe(24) for name in missing}
-        write_private(directory / "passwords.yml", yaml.safe_dump(passwords, sort_keys=False), replace=True)
+        text = yaml.safe_dump(passwords, sort_keys=False)
+        write_private(directory / "passwords.yml", _sealed(text), replace=True)
     return directory
 
 
+def check(env: str) -> None:
+    """Raises SecretsError unless all of the environment's secrets can be read."""
+    if found := vault.problems(env, os.environ):
+        raise SecretsError("\n".join(found))
+    for name in vault.encrypted(env):
+        read(secrets_dir(env) / name)
+
+
 def load_passwords(env: str) -> dict[str, str]:
-    """The environment's passwords by name; empty if there are none yet."""
+    """The environment's passwords by name; empty if there are none yet. Raises SecretsError."""
     path = secrets_dir(env) / "passwords.yml"
-    return dict(yaml.safe_load(path.read_text())) if path.exists() else {}
+    return dict(yaml.safe_load(read(path))) if path.exists() else {}
+
+
+def read(path: Path) -> str:
+    """A secret file's text, decrypted. Raises SecretsError."""
+    content = path.read_bytes()
+    if not content.startswith(vault.HEADER):
+        return content.decode()
+    from ansible.parsing.vault import AnsibleVaultError  # noqa: PLC0415 -- takes 0.3 s
+
+    if not os.environ.get(vault.VARIABLE):
+        raise SecretsError("\n".join(vault.problems(path.parent.name, os.environ)))
+    try:
+        return bytes(_ansible_vault().decrypt(content)).decode()
+    except AnsibleVaultError as error:
+        name = os.environ[vault.VARIABLE]
+        raise SecretsError(
+            f"{vault.VARIABLE}={name}: not the password of secrets/{path.parent.name}/{path.name}"
+        ) from error
+
+
+def encrypt(env: str) -> list[str]:
+    """Puts the environment's plain secrets under Ansible Vault; returns their names. Raises SecretsError.
+
+    An interruption leaves each file either plain or encrypted, and both can be read.
+    """
+    check(env)
+    if not os.environ.get(vault.VARIABLE):
+        raise SecretsError(f"set {vault.VARIABLE} to a file with the password")
+    done = []
+    for name in vault.PROTECTED:
+        path = secrets_dir(env) / name
+        if path.exists() and not vault.is_encrypted(path):
+            write_private(path, _sealed(path.read_text()), replace=True)
+            done.append(name)
+    return done
+
+
+def _sealed(text: str) -> str:
+    """The text under Ansible Vault if there is a password for it."""
+    return bytes(_ansible_vault().encrypt(text)).decode() if os.environ.get(vault.VARIABLE) else text
+
+
+def _ansible_vault() -> Any:
+    """Ansible's vault with the password, as ansible-playbook reads it. Raises SecretsError."""
+    from ansible.errors import AnsibleError  # noqa: PLC0415
+    from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
+    from ansible.parsing.vault import VaultLib, get_file_vault_secret  # noqa: PLC0415
+
+    name = os.environ[vault.VARIABLE]
+    try:
+        secret = get_file_vault_secret(name, loader=DataLoader())
+        secret.load()
+    except AnsibleError as error:
+        raise SecretsError(f"{vault.VARIABLE}={name}: {error}") from error
+    return VaultLib([("default", secret)])
 
 
 def ensure_ssh_key(env: str) -> Path:

@@ -49,6 +49,13 @@ def test_aws_credentials_are_passed_on_for_aws_only() -> None:
     assert account.items() <= seen(ENV="aws", **account).items()
 
 
+def test_playbooks_get_the_vaults_password_from_any_directory() -> None:
+    assert seen(VAULT_PASSWORD_FILE="/safe/password")["ANSIBLE_VAULT_PASSWORD_FILE"] == "/safe/password"
+    made = seen(VAULT_PASSWORD_FILE="password")
+    assert made["VAULT_PASSWORD_FILE"] == made["ANSIBLE_VAULT_PASSWORD_FILE"] == f"{Path.cwd()}/password"
+    assert "ANSIBLE_VAULT_PASSWORD_FILE" not in seen(ANSIBLE_VAULT_PASSWORD_FILE="/another/project's")
+
+
 def test_the_users_no_proxy_is_kept() -> None:
     assert seen()["no_proxy"] == "localhost,127.0.0.1,::1"
     assert seen(no_proxy="intranet")["no_proxy"] == "localhost,127.0.0.1,::1,intranet"
