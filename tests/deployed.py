@@ -109,10 +109,14 @@ class Inventory:
     def address(self, host: str) -> str:
         return str(self.variables[host]["ansible_host"])
 
+    @property
+    def secrets(self) -> Path:
+        """The directory of the environment's secrets."""
+        return Path(next(iter(self.variables.values()))["cluster_secrets_dir"])
+
     @cached_property
     def passwords(self) -> dict[str, str]:
-        secrets = Path(next(iter(self.variables.values()))["cluster_secrets_dir"])
-        return dict(yaml.safe_load((secrets / "passwords.yml").read_text()))
+        return dict(yaml.safe_load((self.secrets / "passwords.yml").read_text()))
 
     @cached_property
     def database(self) -> dict[str, Any]:
@@ -179,6 +183,12 @@ class Deployment:
         host = self.host(process.host)
         own = host.run("tail --lines=20 %s", f"/var/log/mongodb/{process.name}.log")
         return f"{log(host, process.unit)}\n{own.stdout}"
+
+    def run_with_input(self, host: str, command: list[str], given: str) -> str:
+        """The output of a command that root runs on a host with this input. Raises CalledProcessError."""
+        root = [] if self.inventory.variables[host]["ansible_user"] == "root" else ["sudo", "-n"]
+        words = [*self._ssh(host), shlex.join([*root, *command])]
+        return subprocess.run(words, check=True, input=given, stdout=subprocess.PIPE, text=True).stdout
 
     def _control(self, host: str) -> Path:
         return self._directory / f"{host}.ctl"

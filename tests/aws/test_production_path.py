@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import urllib.request
 
 import pytest
 
+from tests import secret_search
 from tests.aws import connections
 from tests.aws.production import Production
 from tests.emulated_ec2.network import ADMINISTRATOR, OFFICE, PUBLIC
@@ -59,6 +61,19 @@ def test_up(production: Production) -> None:
     for url in (f"http://{router}/search?q=night", f"http://{router}:8080/log-in"):
         with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - our own host
             assert page.status == 200
+
+
+def test_no_secret_is_where_others_could_read_it(production: Production) -> None:
+    """On the hosts, and in what the run left in the checkout, Terraform's state included."""
+    checkout = production.checkout.directory
+    needles = secret_search.needles(checkout / "secrets/aws")
+    for name in production.hosts:
+
+        def run(command: list[str], given: str, name: str = name) -> str:
+            return production.ssh(name, shlex.join(["sudo", "-n", *command]), stdin=given)
+
+        assert secret_search.on_host(needles, run) == [], name
+    assert secret_search.search_clone(needles, checkout, "aws") == []
 
 
 def test_reachability_from_outside(production: Production) -> None:
