@@ -25,7 +25,7 @@ KEY_LINES = 2  # at a private key's end: before, there are its constant beginnin
 
 # On a host. Files that everybody may read; and files of any mode that a run writes without keeping secrets in mind.
 READABLE = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var")  # noqa: S108
-WRITTEN = ("/var/log", "/root/.ansible", "/home/ubuntu/.ansible")
+WRITTEN = ("/var/log", "/root", "/home")  # Ansible works in the home directories
 
 
 # -- what to look for
