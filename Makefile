@@ -19,11 +19,11 @@ export MONGODB_VERSION ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 	@printf '\nVariables: ENV=local|aws  TOPOLOGY=compact|dedicated  SHARDS=2  MEMBERS=3  SOURCE=auto|official|offline|mirror  MONGODB_VERSION=8.0\n'
 
 ##@ The cluster
-.PHONY: cluster-up cluster-down cluster-status cluster-plan cluster-stop cluster-start
+.PHONY: cluster-up cluster-down cluster-status cluster-plan cluster-stop cluster-start renew-certificates
 cluster-up: check env-tools ## Build the whole system on this machine or (ENV=aws) on EC2, and print the addresses
 	@$(PYTHON) -m ops up
 
@@ -41,6 +41,9 @@ cluster-stop: env-tools ## ENV=aws: stop the cluster in order, then its instance
 
 cluster-start: env-tools ## ENV=aws: start the instances again and wait for the cluster
 	@$(PYTHON) -m ops start
+
+renew-certificates: env-tools ## Renew the certificates of all hosts now; any cluster-up renews those with less than 30 days left
+	@$(PYTHON) -m ops renew-certificates
 
 .PHONY: secrets-encrypt
 secrets-encrypt: tools ## Put ENV's secrets under Ansible Vault (VAULT_PASSWORD_FILE=... with the password)

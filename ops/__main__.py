@@ -19,6 +19,7 @@ from ops.locks import LockedError, exclusive
 from ops.molecule import molecule
 from ops.paths import ROOT, secrets_dir
 from ops.preflight import refusal
+from ops.renew import renew
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 from ops.try_host import ENV as TRY_ENV
 from ops.try_host import try_host
@@ -44,6 +45,14 @@ def _stop(_: argparse.Namespace) -> int:
 
 def _start(_: argparse.Namespace) -> int:
     return aws.start(_aws_settings("start"))
+
+
+def _renew_certificates(_: argparse.Namespace) -> int:
+    settings = Settings.read(os.environ)
+    if settings.env == "aws":
+        _check_account(settings)
+        return aws.renew_certificates(settings)
+    return renew(settings.env, [fleet.inventory_file(settings.env)])
 
 
 def _down(_: argparse.Namespace) -> int:
@@ -147,6 +156,11 @@ def _parser() -> argparse.ArgumentParser:
         "ENV=aws: stop the cluster in order, then its instances (FORCE=1: even if a replica set is degraded)",
     )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
+    add(
+        "renew-certificates",
+        _renew_certificates,
+        "renew the certificates of all hosts in ENV, without a restart of MongoDB",
+    )
     add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
     add("encrypt", _encrypt, "put ENV's plain secrets under Ansible Vault, with the password in VAULT_PASSWORD_FILE")
     add("try-host", _try_host, "build one small host, connect to it, remove it: do local hosts work on this machine?")

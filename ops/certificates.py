@@ -1,4 +1,7 @@
-"""Certificates of the plain processes of `make dev` and the tests. Deployed clusters have no TLS yet."""
+"""Certificates: an environment's authority, and those of the processes of `make dev` and the tests.
+
+Hosts' certificates are issued by the Ansible role `certificates`, with the environment's authority.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from urllib.parse import quote_plus
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_FILE = "ca.pem"
+CA_KEY_FILE = "ca.key"
 CLIENT = "client"
 LOOPBACK = ("localhost", "127.0.0.1")
 # Certificates of a process are good for both: members are clients of each other.
@@ -25,17 +29,38 @@ _EARLIER = timedelta(minutes=5)
 
 
 class Authority:
-    """A certificate authority whose key is only in memory. `file` is its certificate, for clients and servers."""
+    """A certificate authority. `file` is its certificate, for clients and servers; its key is only in memory."""
 
-    def __init__(self, directory: Path, name: str = "Film Library on loopback") -> None:
+    def __init__(self, directory: Path, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> None:
         self._directory = directory
-        self._name = _name(name)
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(self._name, self._key.public_key(), timedelta(days=30))
+        self._name = name
+        self._key = key
+        self.file = directory / CA_FILE
+
+    @classmethod
+    def create(
+        cls, directory: Path, name: str = "Film Library on loopback", *, valid: timedelta = timedelta(days=30)
+    ) -> Authority:
+        """A new one; writes its certificate to the directory."""
+        authority = cls(directory, _name(name), ec.generate_private_key(ec.SECP256R1()))
+        builder = authority._builder(authority._name, authority._key.public_key(), valid)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_key_usage(signs=True), critical=True)
-        self.file = directory / CA_FILE
-        self.file.write_bytes(builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
+        authority.file.write_bytes(builder.sign(authority._key, SHA256()).public_bytes(Encoding.PEM))
+        return authority
+
+    @classmethod
+    def load(cls, directory: Path, pem: str) -> Authority:
+        """The one with this key, whose certificate is in the directory. Raises OSError and ValueError."""
+        key = load_pem_private_key(pem.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"the key for {directory / CA_FILE} must be of an elliptic curve")
+        certificate = x509.load_pem_x509_certificate((directory / CA_FILE).read_bytes())
+        return cls(directory, certificate.subject, key)
+
+    def private_key(self) -> str:
+        """The key as PEM, unencrypted."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def issue(
         self,
@@ -74,6 +99,22 @@ class Authority:
         )
 
 
+def controller_options(authority: Authority, build: Path) -> dict[str, Any]:
+    """MongoClient's options for the processes of an environment's hosts, through forwarded sockets.
+
+    ssh has made sure of the host, whose name the socket's path hides. The controller's own certificate, in the
+    directory `build`, is for this day.
+    """
+    file = build / "controller.pem"
+    authority.issue("controller", valid=timedelta(days=1), file=file)
+    return {
+        "tls": True,
+        "tlsCAFile": str(authority.file),
+        "tlsCertificateKeyFile": str(file),
+        "tlsAllowInvalidHostnames": True,
+    }
+
+
 class ClusterTls:
     """How the processes of one cluster, and their clients, use TLS. `mode` is `net.tls.mode`, None for no options."""
 
@@ -85,7 +126,7 @@ class ClusterTls:
     def write(self, processes: Sequence[str]) -> None:
         """Make a certificate for each process and for the clients."""
         if self.mode:
-            self.authority = Authority(self._directory)
+            self.authority = Authority.create(self._directory)
             for name in (*processes, CLIENT):
                 self.authority.issue(name)
 

@@ -64,7 +64,6 @@ def dev(topology: str = "compact") -> int:
                     mongod=mongod_path(),
                     shards=shards,
                     members=members,
-                    tls="requireTLS",
                     say=say,
                 )
             )

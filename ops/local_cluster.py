@@ -80,7 +80,7 @@ class LocalCluster:
         members: int = 3,
         cache_gb: float = 0.25,
         test_commands: bool = False,
-        tls: str | None = None,
+        tls: str | None = "requireTLS",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory

@@ -10,17 +10,22 @@ import os
 import secrets as random
 import subprocess
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ops import vault
+from ops.certificates import CA_FILE, CA_KEY_FILE, Authority
 from ops.errors import OpsError
 from ops.paths import secrets_dir
 
 #: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
 KEYFILE_BYTES = 756
+
+#: How long the certificate authority is valid. Nothing replaces it, so it must outlive the cluster.
+AUTHORITY_VALID = timedelta(days=3650)
 
 #: The names in passwords.yml. The first six are MongoDB users, whose names have `-` for `_`.
 PASSWORDS = (
@@ -46,6 +51,7 @@ def ensure(env: str) -> Path:
     directory = ensure_ssh_key(env)
     key = base64.encodebytes(random.token_bytes(KEYFILE_BYTES)).decode()
     write_private(directory / "keyfile", _sealed(key))
+    _ensure_authority(env, directory)
     passwords = load_passwords(env)
     missing = [name for name in PASSWORDS if name not in passwords]
     if missing:
@@ -61,6 +67,28 @@ def check(env: str) -> None:
         raise SecretsError("\n".join(found))
     for name in vault.encrypted(env):
         read(secrets_dir(env) / name)
+
+
+def _ensure_authority(env: str, directory: Path) -> None:
+    """Generates the certificate authority of the environment's hosts unless there is one."""
+    if (directory / CA_KEY_FILE).exists():
+        return
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        authority = Authority.create(Path(scratch), f"Film Library {env}", valid=AUTHORITY_VALID)
+        authority.file.replace(directory / CA_FILE)
+        # Last: if it exists, the pair is complete.
+        write_private(directory / CA_KEY_FILE, _sealed(authority.private_key()))
+
+
+def authority(env: str) -> Authority:
+    """The certificate authority of the environment's hosts. Raises SecretsError."""
+    directory = secrets_dir(env)
+    try:
+        return Authority.load(directory, read(directory / CA_KEY_FILE))
+    except (OSError, ValueError) as error:
+        raise SecretsError(
+            f"secrets/{env}: no usable certificate authority ({error}); cluster-up makes a missing one"
+        ) from error
 
 
 def load_passwords(env: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import secrets
+from ops import certificates, secrets
 from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
@@ -25,8 +26,6 @@ from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT
 Client = MongoClient[dict[str, Any]]
 
 _TIMEOUT_SECONDS = 3.0
-#: No proxy leads to the hosts.
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _HEALTHY = {"PRIMARY", "SECONDARY", "up", "ready"}
 _DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
 
@@ -53,7 +52,9 @@ class Status:
     processes: list[Row]
     urls: dict[str, str]
     passwords: str
+    authority: str
     documents: dict[str, dict[str, int]] = field(default_factory=dict)
+    expiries: dict[str, str] = field(default_factory=dict)  # host:port -> end of its certificate, ISO 8601
     router: dict[str, Any] | None = None
     phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase in the last complete cluster-up
 
@@ -70,6 +71,7 @@ def collect(env: str, hosts: Fleet) -> Status:
         processes=[],
         urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
         passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
+        authority=str((secrets_dir(env) / certificates.CA_FILE).relative_to(ROOT)),
     )
     if _phases_file(env).exists():
         status.phases = json.loads(_phases_file(env).read_text())
@@ -93,6 +95,14 @@ class _Probe:
         self._status = status
         self._passwords = passwords
         self._hosts = hosts
+        authority = secrets.authority(status.environment)
+        self._tls = certificates.controller_options(authority, build_dir(status.environment))
+        trust = ssl.create_default_context()  # certificates of one's own may be public ones
+        trust.load_verify_locations(self._tls["tlsCAFile"])
+        # No proxy leads to the hosts.
+        self._web = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+        )
         data = yaml.safe_load(_DATABASE.read_text())
         self._database = data["cluster_database"]
         self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
@@ -117,6 +127,7 @@ class _Probe:
 
         def ask(client: Client) -> str:
             state = _own_state(client.admin.command("replSetGetStatus"))
+            self._note_expiry(host, port, client.admin.command("serverStatus"))
             if state == "PRIMARY" and group != "config":
                 database = client[self._database]
                 self._status.documents[group] = {name: database[name].count_documents({}) for name in self._collections}
@@ -127,32 +138,49 @@ class _Probe:
     def _router(self, host: str) -> Row:
         def ask(client: Client) -> str:
             answer = client.admin.command("serverStatus")
+            self._note_expiry(host, MONGOS_PORT, answer)
             self._status.router = {"version": answer["version"], "standin": bool(answer.get("standin"))}
             return "up"
 
         return Row(host, "mongos", MONGOS_PORT, self._ask(host, MONGOS_PORT, "monitor", ask))
 
+    def _note_expiry(self, host: str, port: int, answer: dict[str, Any]) -> None:
+        end = answer.get("security", {}).get("SSLServerCertificateExpirationDate")
+        if end:
+            self._status.expiries[f"{host}:{port}"] = end.date().isoformat()
+
     def _ask(self, host: str, port: int, user: str, ask: Callable[[Client], str]) -> str:
         try:
-            client: Client
-            with MongoClient(
-                self._hosts.endpoint(host, port),
-                username=user,
-                password=self._passwords.get(user.replace("-", "_"), ""),
-                directConnection=True,
-                serverSelectionTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
-                socketTimeoutMS=int(_TIMEOUT_SECONDS * 1000),
-            ) as client:
+            password = self._passwords.get(user.replace("-", "_"), "")
+            with self._client(host, port, username=user, password=password, **self._tls) as client:
                 return ask(client)
         except OperationFailure as error:
             return str((error.details or {}).get("codeName", error))  # NotYetInitialized, AuthenticationFailed ...
         except PyMongoError:
-            return "no answer"
+            return "without TLS" if self._answers_plainly(host, port) else "no answer"
+
+    def _answers_plainly(self, host: str, port: int) -> bool:
+        """Whether it runs as before the first cluster-up with TLS. Sends no password."""
+        try:
+            with self._client(host, port) as client:
+                return bool(client.admin.command("hello"))
+        except PyMongoError:
+            return False
+
+    def _client(self, host: str, port: int, **options: Any) -> Client:
+        timeout = int(_TIMEOUT_SECONDS * 1000)
+        return MongoClient(
+            self._hosts.endpoint(host, port),
+            directConnection=True,
+            serverSelectionTimeoutMS=timeout,
+            socketTimeoutMS=timeout,
+            **options,
+        )
 
     def _app(self, host: str, role: str, port: int) -> Row:
         try:
             url = f"{_url(self._hosts.addresses[host], port)}readyz"
-            with _DIRECTLY.open(url, timeout=_TIMEOUT_SECONDS):
+            with self._web.open(url, timeout=_TIMEOUT_SECONDS):
                 state = "ready"
         except urllib.error.HTTPError as error:
             state = f"not ready ({error.code})"
@@ -165,9 +193,13 @@ def render(status: Status, *, phases: bool = False) -> str:
     """The summary that people see; `phases` adds the durations of the last cluster-up's phases."""
     lines = [f"{name:<10} {url}" for name, url in status.urls.items()]
     lines += [f"passwords  {status.passwords} (the admin app's first log-in: admin, app_admin_login)"]
+    lines += [f"browsers   can trust {status.authority}"]
     if status.router is not None:
         kind = "STAND-IN, not MongoDB's mongos" if status.router["standin"] else "MongoDB's mongos"
         lines.append(f"router     {kind}, {status.router['version']}")
+    if status.expiries:
+        place, end = min(status.expiries.items(), key=lambda item: item[1])
+        lines.append(f"{'certificates':<10} the first to end is that of {place}, on {end}")
     rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
     lines += ["", *table(["host", "role", "port", "state"], rows)]
     if status.documents:
@@ -193,4 +225,4 @@ def _own_state(answer: dict[str, Any]) -> str:
 
 
 def _url(address: str, port: int) -> str:
-    return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
+    return f"https://{address}/" if port == 443 else f"https://{address}:{port}/"

@@ -27,6 +27,7 @@ TOPOLOGIES = tuple(_LAYOUTS)
 
 CONFIG_PORT = _PORTS["config"]
 MONGOS_PORT = _PORTS["mongos"]
+REDIRECT_PORT = _PORTS["redirect"]
 USER_APP_PORT = _PORTS["user_app"]
 ADMIN_APP_PORT = _PORTS["admin_app"]
 

@@ -19,7 +19,7 @@ locals {
   )
   mongos_port    = local.ports.mongos
   ssh_port       = 22
-  user_app_ports = [local.ports.user_app, 443]
+  user_app_ports = [local.ports.redirect, local.ports.user_app]
   admin_app_port = local.ports.admin_app
 
   # All kinds of hosts, with their inventory groups. The layout's `shard*` means every shard.

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from pymongo.errors import PyMongoError
 from testinfra.host import Host
 
 from ops import ssh
+from ops.certificates import CA_FILE, CA_KEY_FILE, Authority, controller_options
 from ops.paths import ROOT, build_dir
 from ops.topology import CONFIG_PORT, MONGOS_PORT, shard_port
 from tests.units import log
@@ -114,6 +117,24 @@ class Inventory:
         """The directory of the environment's secrets."""
         return Path(next(iter(self.variables.values()))["cluster_secrets_dir"])
 
+    def site(self, host: str, port: int) -> str:
+        """The address of an app on a web host, as browsers have it."""
+        return f"https://{self.address(host)}" + (f":{port}" if port != 443 else "")
+
+    @property
+    def authority(self) -> Authority:
+        """The environment's certificate authority."""
+        return Authority.load(self.secrets, (self.secrets / CA_KEY_FILE).read_text())
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Trusts the environment's certificate authority and no other."""
+        return ssl.create_default_context(cafile=str(self.secrets / CA_FILE))
+
+    def browser(self, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+        """Opens pages of the apps."""
+        return urllib.request.build_opener(urllib.request.HTTPSHandler(context=self.trust), *handlers)
+
     @cached_property
     def passwords(self) -> dict[str, str]:
         return dict(yaml.safe_load((self.secrets / "passwords.yml").read_text()))
@@ -160,13 +181,22 @@ class Deployment:
         self, process: Process, user: str | None, password: str | None, *, answer_ms: int = ANSWER_MS
     ) -> Client:
         """Like `client`, but the caller closes it."""
+        login = {"username": user, "password": password} if user else {}
+        return self.bare_client(process, answer_ms=answer_ms, **login, **self.tls)
+
+    def bare_client(self, process: Process, *, answer_ms: int = ANSWER_MS, **options: Any) -> Client:
+        """A client that knows neither a password nor a certificate, but what the options say; the caller closes it."""
         return MongoClient(
             f"mongodb://{quote(str(self._socket(process)), safe='')}",
             directConnection=True,
             serverSelectionTimeoutMS=answer_ms,
-            username=user,
-            password=password,
+            **options,
         )
+
+    @cached_property
+    def tls(self) -> dict[str, Any]:
+        """Options of a client with a certificate of the environment's authority."""
+        return controller_options(self.inventory.authority, self._directory)
 
     def wait_until_it_answers(self, process: Process) -> None:
         """To call after starting a process: systemd reports it started a second or more before it listens."""

@@ -39,6 +39,10 @@ def _of_members(members: Sequence[Member]) -> Iterator[Metric]:
         "connections": ("Open connections.", [member.connections for member in members]),
         "memory_bytes": ("Resident memory.", [member.memory for member in members]),
         "uptime_seconds": ("Time since the process started.", [member.uptime for member in members]),
+        "certificate_end_seconds": (
+            "When the process's certificate ends, as Unix time.",
+            [member.certificate_end.timestamp() if member.certificate_end else None for member in members],
+        ),
     }
     for name, (text, values) in gauges.items():
         family = GaugeMetricFamily(f"film_library_member_{name}", text, labels=["group", "member"])

@@ -32,6 +32,7 @@ def system_charts(survey: Survey) -> dict[str, Any]:
         "answering": sum(member.healthy for member in survey.members),
         "connections": sum(member.connections or 0 for member in entry_points),
         "rate": sum(kinds.values()),
+        "certificate_end": min((m.certificate_end for m in survey.members if m.certificate_end), default=None),
         "lag": max((member.lag for member in survey.members if member.lag is not None), default=None),
         "kinds": bars([(kind, round(rate, 1)) for kind, rate in kinds.items()], sum(kinds.values())),
         "holdings": _holdings(survey),

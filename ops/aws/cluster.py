@@ -18,6 +18,7 @@ from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.paths import ANSIBLE
 from ops.progress import PhaseError, Progress
+from ops.renew import renew
 from ops.run import guarded
 from ops.settings import Settings
 
@@ -102,6 +103,13 @@ def start(settings: Settings) -> int:
         return _report(settings.env, progress)
 
     return _exclusively(settings.env, "start", work)
+
+
+def renew_certificates(settings: Settings) -> int:
+    """Renews the certificates of all hosts."""
+    os.environ |= _of_the_cluster(settings.env)
+    with account.errors():
+        return renew(settings.env, _inventories(settings.env))
 
 
 def _report(env: str, progress: Progress) -> int:
@@ -196,8 +204,12 @@ def _sample_file(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _exclusively(env: str, verb: str, work: Callable[[Progress], int]) -> int:
-    # For Terraform's provider and the inventory plugin.
-    os.environ |= {"AWS_REGION": account.region(), "FILM_LIBRARY_CLUSTER": cluster_id(env)}
+    os.environ |= _of_the_cluster(env)
     advice = f"`make cluster-{verb} ENV={env}` continues from there; `make cluster-down ENV={env}` removes everything."
     with exclusive(env, wait=False):
         return guarded(f"{env}-{verb}", account.translating(work), advice=advice)
+
+
+def _of_the_cluster(env: str) -> dict[str, str]:
+    """Variables for Terraform's provider and the inventory plugin."""
+    return {"AWS_REGION": account.region(), "FILM_LIBRARY_CLUSTER": cluster_id(env)}

@@ -38,6 +38,7 @@ PACKAGES = (
     "nginx",
     "python3.11",
     "python3.11-venv",
+    "python3-cryptography",
     "python3-debian",
     "python3-venv",
     "tzdata",

@@ -51,7 +51,7 @@ run "secure_by_default" {
       mongo = tolist(["tcp 22-22 203.0.113.0/28"])
       router = tolist([
         "tcp 22-22 203.0.113.0/28", "tcp 27017-27017 203.0.113.0/28", "tcp 443-443 192.0.2.0/24",
-        "tcp 80-80 192.0.2.0/24", "tcp 8080-8080 203.0.113.0/28",
+        "tcp 80-80 192.0.2.0/24", "tcp 8443-8443 203.0.113.0/28",
       ])
     }
     error_message = "rules by address: ${jsonencode(aws_security_group.access)}"

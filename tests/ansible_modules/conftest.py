@@ -60,7 +60,7 @@ class Members:
     mongod: Path
     processes: dict[str, Process] = field(default_factory=dict)
 
-    def start(self, replica_set: str, *, data_of: str | None = None) -> str:
+    def start(self, replica_set: str, *, data_of: str | None = None, tls_mode: str = "requireTLS") -> str:
         """Starts one as `--replSet replica_set`, optionally on a stopped one's data. Returns its host:port."""
         key_file = self.directory / "keyfile"
         if not key_file.exists():
@@ -71,7 +71,8 @@ class Members:
         data.mkdir(exist_ok=True)
         argv = [str(self.mongod), "--replSet", replica_set, "--port", str(port), "--bind_ip", "localhost"]
         argv += ["--dbpath", str(data), "--logpath", f"{data}.log", "--logappend", "--nounixsocket"]
-        argv += member_tls().arguments(MEMBER)
+        if tls_mode != "disabled":
+            argv += [tls_mode if word == "requireTLS" else word for word in member_tls().arguments(MEMBER)]
         argv += ["--keyFile", str(key_file), "--auth", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50"]
         process = Process(f"mongod-{port}", argv, port, Path(f"{data}.log"))
         process.start()
@@ -95,7 +96,7 @@ def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
 @pytest.fixture(scope="module")
 def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards with one member each, for the router's modules."""
-    with LocalCluster(data_directory / "modules", mongod=mongod, members=1, tls="requireTLS") as cluster:
+    with LocalCluster(data_directory / "modules", mongod=mongod, members=1) as cluster:
         yield cluster
 
 

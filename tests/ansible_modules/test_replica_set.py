@@ -86,7 +86,7 @@ def test_goes_on_where_an_interrupted_run_stopped(run_module: Module, members: M
 def test_needs_the_right_certificates(run_module: Module, members: Members, tmp_path: Path) -> None:
     """Without TLS, without a certificate, and with one of another authority, a member doesn't answer."""
     host = members.start("films")
-    right, foreign = module_options(member_tls()), Authority(tmp_path)
+    right, foreign = module_options(member_tls()), Authority.create(tmp_path)
     for wrong in (
         {"login_ca_file": None, "login_certificate_file": None},
         {**right, "login_certificate_file": None},

@@ -10,7 +10,7 @@ from tests import attempts
 from tests.aws.production import Production
 
 #: All the cluster's ports, and an unused one.
-PORTS = (22, 80, 443, 8080, 27017, 27018, 27019, 27028, 28017)
+PORTS = (22, 80, 443, 8443, 27017, 27018, 27019, 27028, 28017)
 
 
 def from_here(source: str, addresses: Iterable[str]) -> dict[str, frozenset[int]]:

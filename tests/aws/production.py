@@ -71,6 +71,8 @@ class Production:
             password=passwords["cluster_admin"],
             directConnection=True,
             serverSelectionTimeoutMS=20_000,
+            tls=True,
+            tlsCAFile=str(self.checkout.directory / "secrets/aws/ca.pem"),
         ) as client:
             yield client
 

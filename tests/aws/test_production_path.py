@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import ssl
 import urllib.request
 
 import pytest
@@ -58,8 +59,9 @@ def test_up(production: Production) -> None:
     assert "STAND-IN" in result.stdout  # the summary says which router it is
     assert production.films() == FILMS
     router = production.hosts["router-1"]["public_ip"]
-    for url in (f"http://{router}/search?q=night", f"http://{router}:8080/log-in"):
-        with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - our own host
+    trust = ssl.create_default_context(cafile=str(production.checkout.directory / "secrets/aws/ca.pem"))
+    for url in (f"https://{router}/search?q=night", f"https://{router}:8443/log-in"):
+        with urllib.request.urlopen(url, timeout=20, context=trust) as page:  # noqa: S310 - our own host
             assert page.status == 200
 
 

@@ -21,10 +21,10 @@ PASSWORD = "three blind mice 1927"
 class Person:
     """A user with an account and a browser that keeps cookies."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, inventory: Inventory) -> None:
         self.name = f"cluster-{secrets.token_hex(4)}"
-        self._site = site
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self._site = inventory.site(inventory.groups["web"][0], USER_APP_PORT)
+        self._opener = inventory.browser(urllib.request.HTTPCookieProcessor(CookieJar()))
 
     def get(self, path: str) -> str:
         with self._opener.open(self._site + path, timeout=60) as response:
@@ -35,14 +35,16 @@ class Person:
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(form_on))
         assert found, f"no form on {form_on}"
         data = urllib.parse.urlencode({"csrf_token": found[1], **fields}).encode()
-        with self._opener.open(self._site + path, data, timeout=60) as response:
+        # As browsers do: over TLS, forms from nowhere are refused.
+        request = urllib.request.Request(self._site + path, data, {"Referer": self._site + form_on})  # noqa: S310
+        with self._opener.open(request, timeout=60) as response:
             return response.read().decode()
 
 
 @pytest.fixture
 def person(inventory: Inventory) -> Iterator[Person]:
     """A user who signs up for the test and deletes the account afterwards."""
-    somebody = Person(f"http://{inventory.address(inventory.groups['web'][0])}:{USER_APP_PORT}")
+    somebody = Person(inventory)
     somebody.send("/sign-up", "/sign-up", username=somebody.name, password=PASSWORD, repeated=PASSWORD)
     yield somebody
     somebody.send("/account/delete", "/account/delete", current=PASSWORD)

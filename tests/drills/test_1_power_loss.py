@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure
 
 from ops import faults
 from ops.settings import Settings
-from ops.topology import ADMIN_APP_PORT, Host
+from ops.topology import ADMIN_APP_PORT, USER_APP_PORT, Host
 from tests.deployed import Client, Deployment, Inventory, connect
 from tests.drills.environment import ENV
 from tests.drills.visitor import Visitor
@@ -78,10 +78,10 @@ def test_both_apps_keep_working_without_it(victim: Host, deployment: Deployment,
     survivor = next(host for host in DATA_HOSTS if host != victim)
     for name in inventory.replica_sets:
         make_primary(deployment, inventory, name, (victim if name in LED[victim.name] else survivor).name)
-    address = inventory.address(inventory.group("web")[0])
+    web = inventory.group("web")[0]
     films = router(deployment, inventory)["movie_library"]["movies"].count_documents({})
-    admin = f"http://{address}:{ADMIN_APP_PORT}"
-    with Visitor(f"http://{address}", admin, inventory.passwords["app_admin_login"]) as visitor:
+    user, admin = inventory.site(web, USER_APP_PORT), inventory.site(web, ADMIN_APP_PORT)
+    with Visitor(user, admin, inventory.passwords["app_admin_login"], inventory.browser) as visitor:
         wait_for(lambda: bool(visitor.signed_up), "first sign-up")
         cut = time.monotonic()
         faults.power_off(ENV, victim)

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
@@ -43,6 +44,7 @@ class Visitor:
     user_url: str
     admin_url: str
     admin_password: str
+    browser: Callable[..., urllib.request.OpenerDirector]
     answers: list[Answer] = field(default_factory=list)
     signed_up: list[str] = field(default_factory=list)
 
@@ -67,7 +69,7 @@ class Visitor:
 
     def log_in_as_admin(self) -> None:
         """Starts a new session in the admin app, which later reads use."""
-        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        opener = self.browser(urllib.request.HTTPCookieProcessor(CookieJar()))
         token = self._token(self._ask("read log-in form", opener, f"{self.admin_url}/log-in"))
         form = {"csrf_token": token, "username": "admin", "password": self.admin_password}
         self._ask("write admin app", opener, f"{self.admin_url}/log-in", urllib.parse.urlencode(form).encode())
@@ -76,7 +78,7 @@ class Visitor:
     def _read(self) -> None:
         words = itertools.cycle(("love", "night", "king", "the last", "war"))
         collections = itertools.cycle(("movies", "credits", "users"))
-        anybody = urllib.request.build_opener()
+        anybody = self.browser()
         while not self._stop.wait(0.05):
             query = urllib.parse.urlencode({"q": next(words)})
             self._ask("read user app", anybody, f"{self.user_url}/search?{query}")
@@ -86,7 +88,7 @@ class Visitor:
     def _write(self) -> None:
         for number in itertools.count():
             name = f"drill-{int(time.time())}-{number}"
-            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+            opener = self.browser(urllib.request.HTTPCookieProcessor(CookieJar()))
             page = self._ask("read sign-up form", opener, f"{self.user_url}/sign-up")
             form = {"csrf_token": self._token(page), "username": name, "password": PASSWORD, "repeated": PASSWORD}
             page = self._ask(
@@ -103,8 +105,10 @@ class Visitor:
 
     def _ask(self, what: str, opener: urllib.request.OpenerDirector, url: str, data: bytes | None = None) -> str:
         began, status, page = time.monotonic(), 0, ""
+        # As browsers do: over TLS, forms from nowhere are refused.
+        request = urllib.request.Request(url, data, {"Referer": url})  # noqa: S310
         try:
-            with opener.open(url, data, timeout=REQUEST_SECONDS) as response:
+            with opener.open(request, timeout=REQUEST_SECONDS) as response:
                 status, page = response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             status, page = error.code, error.read().decode(errors="replace")

@@ -77,7 +77,7 @@ def test_the_monitors_user_can_read_nothing_that_helps_to_log_in(small: LocalClu
     database, _, collection = namespace.partition(".")
     for process in small.processes:
         uri = f"mongodb://monitor:{quote_plus(small.passwords['monitor'])}@localhost:{process.port}/?authSource=admin"
-        client: MongoClient[dict[str, Any]] = MongoClient(uri, directConnection=True)
+        client: MongoClient[dict[str, Any]] = MongoClient(uri, directConnection=True, **small.tls.client_options())
         with client, pytest.raises(OperationFailure) as refused:
             client[database][collection].find_one()
         assert refused.value.code == UNAUTHORIZED, process.name

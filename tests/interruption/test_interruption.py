@@ -59,7 +59,7 @@ def test_an_interrupted_run_says_how_to_continue(moment: str, tmp_path: Path) ->
     wait_for(lambda: process.poll() is not None or bool((log := newest_log()) != earlier and seen.search(log)), moment)
     assert process.poll() is None, f"ended before {moment}:\n{output.read_text()}"
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) == 130, output.read_text()
+    assert process.wait(PATIENCE) == 130, output.read_text()
     assert "Interrupted in phase" in output.read_text()
     assert f"make cluster-up ENV={ENV}" in output.read_text()
 

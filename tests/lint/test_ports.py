@@ -12,7 +12,7 @@ from tests import repository
 TOPOLOGY = ANSIBLE / "group_vars/all/topology.json"
 PORTS = json.loads(TOPOLOGY.read_text())["cluster_ports"]
 #: Too short to be searched for, or no port.
-SHORT = {"user_app", "shard_step"}
+SHORT = {"redirect", "user_app", "shard_step"}
 #: Documentation and tests name ports, as do copies of what MongoDB's own packages and programs have by default.
 EXEMPT = re.compile(
     r".*\.(md|svg)|(tests|terraform/tests)/.*|standin/config\.py|ops/packages/mongodb-org-server/etc/mongod\.conf"
@@ -21,7 +21,7 @@ EXEMPT = re.compile(
 
 def test_no_other_file_has_a_port_of_the_cluster() -> None:
     ports = {port for name, port in PORTS.items() if name not in SHORT} | {shard_port(2)}
-    pattern = re.compile(rf"(?<![\d.])({'|'.join(map(str, sorted(ports)))})(?![\d.]\d|\d)")
+    pattern = re.compile(rf"(?<![\w.])({'|'.join(map(str, sorted(ports)))})(?!\w|\.\d)")
     found = []
     for name in repository.files():
         file = ROOT / name

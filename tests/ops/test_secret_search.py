@@ -26,18 +26,19 @@ def private_lines(sandbox: Path) -> list[str]:
 
 
 def test_every_secret_is_looked_for(sandbox: Path, needles: secret_search.Needles) -> None:
-    assert set(needles.values()) == {*secrets.PASSWORDS, "keyfile", "ssh_key"}
+    assert set(needles.values()) == {*secrets.PASSWORDS, "ca.key", "keyfile", "ssh_key"}
     assert set(secrets.load_passwords("test").values()) <= needles.keys()
     assert not any(needle in (sandbox / "secrets/test/ssh_key.pub").read_text() for needle in needles)
 
 
-@pytest.mark.parametrize("name", ["monitor", "keyfile", "ssh_key"])
+@pytest.mark.parametrize("name", ["monitor", "ca.key", "keyfile", "ssh_key"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_secret_in_a_file_is_found(
     sandbox: Path, needles: secret_search.Needles, tmp_path: Path, name: str, packed: bool
 ) -> None:
     text = {
         "monitor": f"mongodb://monitor:{secrets.load_passwords('test')['monitor']}@localhost",
+        "ca.key": (sandbox / "secrets/test/ca.key").read_text(),
         "keyfile": (sandbox / "secrets/test/keyfile").read_text(),
         "ssh_key": "\n".join(private_lines(sandbox)),
     }[name]

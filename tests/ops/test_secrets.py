@@ -23,8 +23,8 @@ def contents(directory: Path) -> dict[str, bytes]:
 def test_they_are_private_and_complete(sandbox: Path) -> None:
     directory = secrets.ensure("test")
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert set(contents(directory)) == {"keyfile", "passwords.yml", "ssh_key", "ssh_key.pub"}
-    for name in ("keyfile", "passwords.yml", "ssh_key"):
+    assert set(contents(directory)) == {"ca.key", "ca.pem", "keyfile", "passwords.yml", "ssh_key", "ssh_key.pub"}
+    for name in ("ca.key", "keyfile", "passwords.yml", "ssh_key"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
     assert len(base64.b64decode((directory / "keyfile").read_text())) == 756
     assert list(secrets.load_passwords("test")) == list(secrets.PASSWORDS)
@@ -79,7 +79,7 @@ def password_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("password_file")
 def test_with_a_vault_password_new_secrets_are_encrypted(sandbox: Path) -> None:
     directory = secrets.ensure("test")
-    for name in ("keyfile", "passwords.yml"):
+    for name in ("ca.key", "keyfile", "passwords.yml"):
         assert contents(directory)[name].startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
     assert list(secrets.load_passwords("test")) == list(secrets.PASSWORDS)
@@ -95,7 +95,7 @@ def test_plain_secrets_are_encrypted_once(sandbox: Path, password_file: Path, mo
     with pytest.raises(secrets.SecretsError, match="set VAULT_PASSWORD_FILE to a file with the password"):
         secrets.encrypt("test")
     monkeypatch.setenv("VAULT_PASSWORD_FILE", str(password_file))
-    assert secrets.encrypt("test") == ["keyfile", "passwords.yml"]
+    assert secrets.encrypt("test") == ["ca.key", "keyfile", "passwords.yml"]
     assert secrets.read(directory / "keyfile") == plain
     assert secrets.load_passwords("test") == passwords
     assert passwords["monitor"].encode() not in contents(directory)["passwords.yml"]
@@ -111,14 +111,14 @@ def test_a_password_is_added_to_encrypted_ones(sandbox: Path) -> None:
     secrets.ensure("test")
     passwords = secrets.load_passwords("test")
     assert (passwords["cluster_admin"], set(passwords)) == ("kept", set(secrets.PASSWORDS))
-    assert vault.encrypted("test") == ["keyfile", "passwords.yml"]
+    assert vault.encrypted("test") == ["ca.key", "keyfile", "passwords.yml"]
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         (None, "secrets/test/keyfile: encrypted; set VAULT_PASSWORD_FILE to the file with the password"),
-        ("another", "not the password of secrets/test/keyfile"),
+        ("another", "not the password of secrets/test/ca.key"),
         ("", "is empty"),
         ("\n", "VAULT_PASSWORD_FILE="),
     ],

@@ -33,8 +33,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPer
 
 @pytest.fixture(scope="session")
 def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
-    """Two shards and the config servers with one member each: for tests that need no elections."""
-    with LocalCluster(data_directory / "small", mongod=mongod, members=1, test_commands=True) as cluster:
+    """Two shards and the config servers with one member each: for tests that need no elections.
+
+    Without TLS, which test_tls.py is about: they start routers and clients of their own.
+    """
+    with LocalCluster(data_directory / "small", mongod=mongod, members=1, test_commands=True, tls=None) as cluster:
         yield cluster
 
 

@@ -25,13 +25,13 @@ Document = dict[str, Any]
 @pytest.fixture(scope="module")
 def strict(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """TLS is required, and servers ask every client, the router too, for a certificate."""
-    with LocalCluster(data_directory / "strict", mongod=mongod, members=1, tls="requireTLS") as cluster:
+    with LocalCluster(data_directory / "strict", mongod=mongod, members=1) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+    return Authority.create(tmp_path)
 
 
 def port_of(cluster: LocalCluster) -> int:
@@ -236,7 +236,7 @@ def test_files_are_checked_before_they_are_used(authority: Authority, tmp_path: 
         TlsSettings(Mode.REQUIRE, None, authority.file),
         TlsSettings(Mode.ALLOW, authority.issue("own"), None),
         TlsSettings(Mode.PREFER, tmp_path / "missing.pem", authority.file),
-        TlsSettings(Mode.REQUIRE, Authority(other).issue("own"), authority.file),
+        TlsSettings(Mode.REQUIRE, Authority.create(other).issue("own"), authority.file),
         TlsSettings(Mode.REQUIRE, authority.issue("late", valid=timedelta(days=-1)), authority.file),
     ):
         with pytest.raises(TlsError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from urllib.request import urlopen
 import pytest
 
 from ops import podman, system
+from ops.certificates import CA_FILE
 from ops.containers import container_name
 from ops.down import down
-from ops.paths import ROOT, build_dir
+from ops.paths import ROOT, build_dir, secrets_dir
 from ops.settings import Settings
+from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
 
 pytestmark = pytest.mark.hosts
 ENV = "test"
@@ -71,8 +74,9 @@ def test_every_process_is_healthy_and_the_films_are_loaded(suite: str) -> None:
 
 def test_both_apps_show_a_page(suite: str) -> None:
     (router,) = (host for host in SETTINGS.hosts if "web" in host.groups)
-    for port, words in ((80, "Film Library"), (8080, "Log in")):
-        with urlopen(f"http://{router.address}:{port}/", timeout=30) as page:
+    trust = ssl.create_default_context(cafile=str(secrets_dir(ENV) / CA_FILE))
+    for port, words in ((USER_APP_PORT, "Film Library"), (ADMIN_APP_PORT, "Log in")):
+        with urlopen(f"https://{router.address}:{port}/", timeout=30, context=trust) as page:
             assert words.lower() in page.read().decode().lower()
 
 

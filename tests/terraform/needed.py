@@ -5,7 +5,7 @@ this with the applied security groups, and with real connections.
 
 - Members listen on 27019 (config) and on 27018 or 27028 (shards); all routers and mongods connect to them.
 - 80 and 443 on a router (user app) are open to everybody, including administrators and hosts.
-- 22 (ssh), 8080 (admin app) and 27017 (mongos) are open to administrators.
+- 22 (ssh), 8443 (admin app) and 27017 (mongos) are open to administrators.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COMPACT = """
 from \\ to  mongo              router
 mongo       27018,27019,27028  80,443
 router      27018,27019,27028  80,443
-admin       22                 22,80,443,8080,27017
+admin       22                 22,80,443,8443,27017
 public      -                  80,443
 """
 
@@ -27,7 +27,7 @@ config      27019   27018   27028   80,443
 shard1      27019   27018   27028   80,443
 shard2      27019   27018   27028   80,443
 router      27019   27018   27028   80,443
-admin       22      22      22      22,80,443,8080,27017
+admin       22      22      22      22,80,443,8443,27017
 public      -       -       -       80,443
 """
 

@@ -28,6 +28,7 @@ def load(name: str) -> Any:
 
 cluster_replica_sets = load("cluster_replica_sets")
 inventory_problems = load("inventory_problems")
+subject_alt_names = load("subject_alt_names")
 unlisted_data = load("unlisted_data")
 volume_problems = load("volume_problems")
 
@@ -138,3 +139,10 @@ def test_volume_problems(state: dict[str, Any], said: list[str]) -> None:
     usable: dict[str, Any] = {"content": "", "blank": True, "mounts": [], "hidden": []}
     found = volume_problems("/dev/x", "/data", **(usable | state))
     assert [sentence.split(". ")[0] for sentence in found] == said
+
+
+def test_a_certificate_names_hosts_and_addresses_once_each() -> None:
+    names = ["db-1", "localhost", "127.0.0.1", "10.0.0.1", "10.0.0.1", "2001:db8::1", "10.0.0.1.example"]
+    assert subject_alt_names(names) == [
+        "DNS:db-1", "DNS:localhost", "IP:127.0.0.1", "IP:10.0.0.1", "IP:2001:db8::1", "DNS:10.0.0.1.example"
+    ]  # fmt: skip

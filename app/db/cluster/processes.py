@@ -27,6 +27,7 @@ class Member:
     operations: dict[str, int] = field(default_factory=dict)  # since its start, by kind
     rates: dict[str, float] | None = None
     standin: bool = False
+    certificate_end: datetime | None = None  # None without TLS
 
     @property
     def healthy(self) -> bool:
@@ -66,6 +67,7 @@ class Answer:
             operations=self._counters(),
             rates=self.rates(earlier),
             standin=bool(self.status.get("standin")),
+            certificate_end=self.status.get("security", {}).get("SSLServerCertificateExpirationDate"),
         )
 
     def rates(self, earlier: Mapping[str, "Answer"]) -> dict[str, float] | None:

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from testinfra.host import Host
 
-from ops.topology import ADMIN_APP_PORT, MONGOS_PORT, USER_APP_PORT
+from ops.topology import ADMIN_APP_PORT, MONGOS_PORT, REDIRECT_PORT, USER_APP_PORT
 from tests import attempts
 from tests.deployed import Deployment, Inventory
 
-SSH, TLS, UNUSED = 22, 443, 28999
+SSH, UNUSED = 22, 28999
 RULES = "nft --stateless list table inet film_library"
 
 
 def ports(inventory: Inventory) -> list[int]:
     members = {member.port for member in inventory.members}
-    return sorted(members | {SSH, USER_APP_PORT, TLS, ADMIN_APP_PORT, MONGOS_PORT, UNUSED})
+    return sorted(members | {SSH, REDIRECT_PORT, USER_APP_PORT, ADMIN_APP_PORT, MONGOS_PORT, UNUSED})
 
 
 def passed(host: Host, targets: list[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -33,8 +33,8 @@ def members_of(inventory: Inventory, machine: str) -> set[int]:
 
 def outside(inventory: Inventory, machine: str) -> set[int]:
     """What this machine, which is the administrator's, may reach."""
-    router = {MONGOS_PORT, ADMIN_APP_PORT, USER_APP_PORT, TLS} if machine in inventory.group("mongos") else set()
-    return {SSH} | router
+    router = {MONGOS_PORT, ADMIN_APP_PORT, USER_APP_PORT, REDIRECT_PORT}
+    return {SSH} | (router if machine in inventory.group("mongos") else set())
 
 
 def test_hosts_reach_each_others_members_and_nothing_else(

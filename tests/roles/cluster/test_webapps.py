@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from email.message import Message
-from http.client import RemoteDisconnected
+from http.client import HTTPConnection, RemoteDisconnected
 
 import pytest
 
-from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
+from ops.certificates import CA_FILE
+from ops.topology import ADMIN_APP_PORT, REDIRECT_PORT, USER_APP_PORT
 from tests.deployed import Deployment, Inventory
 from tests.units import exposure, log, properties
 
@@ -40,11 +42,11 @@ class Answer:
     body: str
 
 
-def get(address: str, app: str, path: str, **headers: str) -> Answer:
+def get(inventory: Inventory, web: str, app: str, path: str, **headers: str) -> Answer:
     """An app's answer, of whatever status. Raises RemoteDisconnected when there is none."""
-    request = urllib.request.Request(f"http://{address}:{PORTS[app]}{path}", headers=headers)
+    request = urllib.request.Request(f"{inventory.site(web, PORTS[app])}{path}", headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        with inventory.browser().open(request, timeout=20) as response:
             return Answer(response.status, response.headers, response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.headers, error.read().decode(errors="replace"))
@@ -53,7 +55,7 @@ def get(address: str, app: str, path: str, **headers: str) -> Answer:
 @app_names
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_is_healthy(inventory: Inventory, deployment: Deployment, web: str, app: str, path: str) -> None:
-    answer = get(inventory.address(web), app, path)
+    answer = get(inventory, web, app, path)
     assert answer.status == 200, log(deployment.host(web), f"film-library-{app}.service")
 
 
@@ -64,17 +66,17 @@ def stylesheet(page: str) -> str:
 @app_names
 def test_answers_a_person(inventory: Inventory, web: str, app: str) -> None:
     """The front page, after its redirects, is a page with a style sheet that is there and may be kept for good."""
-    page = get(inventory.address(web), app, "/")
+    page = get(inventory, web, app, "/")
     assert page.status == 200
     assert page.headers.get_content_type() == "text/html"
-    style = get(inventory.address(web), app, stylesheet(page.body))
+    style = get(inventory, web, app, stylesheet(page.body))
     assert (style.status, style.headers.get_content_type()) == (200, "text/css")
     assert "immutable" in style.headers["Cache-Control"]
 
 
 @app_names
 def test_security_headers(inventory: Inventory, web: str, app: str) -> None:
-    headers = get(inventory.address(web), app, "/").headers
+    headers = get(inventory, web, app, "/").headers
     policy = headers["Content-Security-Policy"]
     assert "default-src" in policy
     assert "unsafe-" not in policy
@@ -84,16 +86,72 @@ def test_security_headers(inventory: Inventory, web: str, app: str) -> None:
     assert headers["Server"] == "nginx", "no version"
 
 
+def test_plain_http_leads_to_the_user_app_over_tls(inventory: Inventory, web: str) -> None:
+    address = inventory.address(web)
+    connection = HTTPConnection(address, REDIRECT_PORT, timeout=20)
+    connection.request("POST", "/search?q=night", headers={"Host": f"{address}:{REDIRECT_PORT}"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (308, f"https://{address}/search?q=night")
+    connection.close()
+
+
+@app_names
+def test_plain_http_is_refused_at_the_apps_ports(inventory: Inventory, web: str, app: str) -> None:
+    connection = HTTPConnection(inventory.address(web), PORTS[app], timeout=20)
+    connection.request("GET", "/log-in")
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"csrf_token" not in answer.read()
+    connection.close()
+
+
+@app_names
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)
+def test_browsers_of_today_get_through(inventory: Inventory, web: str, app: str, version: ssl.TLSVersion) -> None:
+    assert handshake(inventory, web, app, version) == version.name.replace("_", ".")
+
+
+@app_names
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=str)
+@pytest.mark.filterwarnings("ignore:.*TLSv1.*deprecated")
+def test_old_protocols_are_refused(inventory: Inventory, web: str, app: str, version: ssl.TLSVersion) -> None:
+    with pytest.raises(OSError, match=r"(?i)alert|protocol|reset"):
+        handshake(inventory, web, app, version)
+
+
+def handshake(inventory: Inventory, web: str, app: str, version: ssl.TLSVersion) -> str | None:
+    """The TLS version of a connection with that version alone, with ciphers that every version has."""
+    client = ssl.create_default_context(cafile=str(inventory.secrets / CA_FILE))
+    client.set_ciphers("DEFAULT:@SECLEVEL=0")
+    client.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    client.maximum_version = version
+    client.minimum_version = version
+    address = inventory.address(web)
+    with (
+        socket.create_connection((address, PORTS[app]), timeout=20) as plain,
+        client.wrap_socket(plain, server_hostname=address) as connection,
+    ):
+        return connection.version()
+
+
+@app_names
+def test_cookies_are_for_this_host_over_tls_alone(inventory: Inventory, web: str, app: str) -> None:
+    cookie = get(inventory, web, app, "/log-in").headers["Set-Cookie"]
+    assert cookie.startswith(f"__Host-film-library-{app}=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
 @app_names
 def test_unknown_host_gets_no_answer(inventory: Inventory, web: str, app: str) -> None:
     with pytest.raises(RemoteDisconnected):
-        get(inventory.address(web), app, "/", Host="somebody-elses.example")
+        get(inventory, web, app, "/", Host="somebody-elses.example")
 
 
 @app_names
 def test_large_request_is_refused_by_nginx(inventory: Inventory, web: str, app: str) -> None:
     limit = {"user": 1, "admin": 64}[app]
-    answer = get(inventory.address(web), app, "/healthz", **{"Content-Length": str((limit << 20) + 1)})
+    answer = get(inventory, web, app, "/healthz", **{"Content-Length": str((limit << 20) + 1)})
     assert answer.status == 413
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -103,7 +161,7 @@ def test_large_request_is_refused_by_nginx(inventory: Inventory, web: str, app: 
 @app_names
 def test_headers_are_sent_once(inventory: Inventory, web: str, app: str) -> None:
     """nginx adds them to its own pages only."""
-    headers = get(inventory.address(web), app, "/").headers
+    headers = get(inventory, web, app, "/").headers
     for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
         assert len(headers.get_all(name) or []) == 1, name
 
@@ -111,7 +169,7 @@ def test_headers_are_sent_once(inventory: Inventory, web: str, app: str) -> None
 @app_names
 def test_logs_have_no_query_strings(deployment: Deployment, inventory: Inventory, web: str, app: str) -> None:
     secret, path = secrets.token_hex(8), f"/{secrets.token_hex(8)}"
-    get(inventory.address(web), app, f"{path}?q={secret}", Referer=f"http://{web}/?q={secret}")
+    get(inventory, web, app, f"{path}?q={secret}", Referer=f"http://{web}/?q={secret}")
     host = deployment.host(web)
     assert path in host.check_output("cat /var/log/nginx/access.log"), "the request isn't in the log at all"
     assert host.run("grep -r %s /var/log/nginx", secret).stdout == ""
@@ -119,18 +177,20 @@ def test_logs_have_no_query_strings(deployment: Deployment, inventory: Inventory
 
 def test_a_flood_is_refused_and_others_are_served(deployment: Deployment, inventory: Inventory, web: str) -> None:
     address, port = inventory.address(web), PORTS["user"]
-    style = stylesheet(get(address, "user", "/").body)
-    get(address, "user", style)  # now nginx has it
+    style = stylesheet(get(inventory, web, "user", "/").body)
+    get(inventory, web, "user", style)  # now nginx has it
     request = f"HEAD {style} HTTP/1.1\r\nHost: {address}:{port}\r\n\r\n".encode()
-    with socket.create_connection((address, port), timeout=60) as connection:
-        connection.sendall(request * 900)
-        connection.shutdown(socket.SHUT_WR)
+    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with (
+        socket.create_connection((address, port), timeout=60) as plain,
+        inventory.trust.wrap_socket(plain, server_hostname=address) as connection,
+    ):
+        connection.sendall(request * 900 + last)
         answers = b"".join(iter(lambda: connection.recv(65536), b""))
     assert set(re.findall(rb"^HTTP/1.1 (\d+)", answers, re.MULTILINE)) == {b"200", b"429"}
-    ask = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/healthz').status)"
-    assert deployment.host(web).check_output("python3 -c %s", ask) == "200"
+    assert get_on_the_host(deployment, web, f"https://127.0.0.1:{port}/healthz")[0] == "200"
     deadline = time.monotonic() + 60
-    while get(address, "user", "/healthz").status != 200:
+    while get(inventory, web, "user", "/healthz").status != 200:
         assert time.monotonic() < deadline, "still refused after a minute"
         time.sleep(0.2)  # nginx says nothing when its limit lets an address in again
 
@@ -232,18 +292,19 @@ def test_host_needs_no_package_index(deployment: Deployment, web: str) -> None:
 METRICS_PORT = 9464
 # A host has Python but not always curl.
 FETCH = """
-import sys, urllib.error, urllib.request
+import ssl, sys, urllib.error, urllib.request
 try:
-    answer = urllib.request.urlopen(sys.argv[1], timeout=20)
+    trust = ssl.create_default_context(cafile="/etc/ssl/film-library/ca.pem")
+    answer = urllib.request.urlopen(sys.argv[1], timeout=20, context=trust)
 except urllib.error.HTTPError as error:
     answer = error
 print(answer.status, answer.read().decode())
 """
 
 
-def get_on_the_host(deployment: Deployment, web: str, port: int, path: str) -> tuple[str, str]:
+def get_on_the_host(deployment: Deployment, web: str, url: str) -> tuple[str, str]:
     """Status and body of an answer to somebody on the host itself."""
-    text = deployment.host(web).check_output("python3 -c %s %s", FETCH, f"http://127.0.0.1:{port}{path}")
+    text = deployment.host(web).check_output("python3 -c %s %s", FETCH, url)
     status, _, body = text.partition(" ")
     return status, body
 
@@ -252,7 +313,7 @@ def test_prometheus_finds_the_figures_of_apps_and_cluster_on_the_host_itself(
     inventory: Inventory, deployment: Deployment, web: str
 ) -> None:
     for app, wanted in {"user": "film_library_requests_total", "admin": "film_library_member_up"}.items():
-        status, text = get_on_the_host(deployment, web, METRICS_PORT, f"/{app}/metrics")
+        status, text = get_on_the_host(deployment, web, f"http://127.0.0.1:{METRICS_PORT}/{app}/metrics")
         assert status == "200"
         assert wanted in text
     up = dict(re.findall(r'film_library_member_up\{.*?member="(.*?)"\} (\S+)', text))
@@ -262,8 +323,8 @@ def test_prometheus_finds_the_figures_of_apps_and_cluster_on_the_host_itself(
 
 @app_names
 def test_nobody_finds_them_at_the_apps_ports(inventory: Inventory, deployment: Deployment, web: str, app: str) -> None:
-    assert get(inventory.address(web), app, "/metrics").status == 404
-    assert get_on_the_host(deployment, web, PORTS[app], "/metrics")[0] == "404"
+    assert get(inventory, web, app, "/metrics").status == 404
+    assert get_on_the_host(deployment, web, f"https://127.0.0.1:{PORTS[app]}/metrics")[0] == "404"
 
 
 def test_the_port_of_prometheus_is_closed_to_other_hosts(inventory: Inventory, web: str) -> None:

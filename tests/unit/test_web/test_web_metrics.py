@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ def test_the_admin_app_has_cluster_metrics(make_app: Maker, library: LocalCluste
     for name in ("up", "primary"):
         assert value(samples, f"film_library_member_{name}", group="single", member=address) == 1
     assert value(samples, "film_library_member_lag_seconds", member=address) == 0
+    days = (value(samples, "film_library_member_certificate_end_seconds", member=address) - time.time()) / 86_400
+    assert 6 < days < 7, "ops/certificates.py issues them for a week"
     assert value(samples, "film_library_member_operations_total", member=address, operation="insert") > 0
     assert value(samples, "film_library_shard_documents", shard="single", collection="movies") == 124
     assert value(samples, "film_library_shard_bytes", of="disk_total") > 0

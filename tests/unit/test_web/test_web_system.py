@@ -25,6 +25,7 @@ def test_the_page_shows_processes_documents_storage_and_rates(make_app: Maker, l
     assert f"localhost:{member.port}" in page
     assert re.search(r'class="state">PRIMARY<', page)
     assert "1 of 1" in page
+    assert "First certificate ends" in page
     movies = re.search(r'<th scope="row">movies</th>.*?<td class="cell-number">(\d+)</td>', page, re.DOTALL)
     assert movies
     assert movies[1] == "124"
