@@ -71,6 +71,7 @@ lock: ## Update the locked requirements from pyproject.toml
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements/app.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra dev -c requirements/app.txt pyproject.toml -o requirements/dev.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra bench -c requirements/app.txt pyproject.toml -o requirements/bench.txt
+	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --group scanners -o requirements/scanners.txt
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
@@ -136,6 +137,11 @@ coverage: test-tools ## Branches that test-unit never takes, by file; takes half
 
 explore: test-tools ## Property tests with new examples; `make test` always uses the same
 	@HYPOTHESIS_EXPLORE=1 $(PYTHON) -m pytest -q -n 3 --dist loadfile -m hypothesis tests/unit tests/integration
+
+##@ Supply
+.PHONY: audit
+audit: tools ## Known vulnerabilities in locked packages (pip-audit, npm audit), where their services answer; licences
+	@$(PYTHON) -m ops audit
 
 ##@ Speed
 .PHONY: bench bench-recommend lighthouse

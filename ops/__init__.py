@@ -4,14 +4,14 @@ Modules import only from lines below their own (`make lint` checks it):
 
     __main__, doctor                         what make runs
     preflight                                refuses what can't work, before anything changes
-    aws, dev, molecule, try_host, up         the commands
+    audit, aws, dev, molecule, try_host, up  the commands
     down, status
     ansible, faults, fleet, hosts, local_cluster, run
     image, inventory
     source                                   where MongoDB's packages come from
     mirror
     packages
-    artifacts, certificates, containers, processes, ssh
+    artifacts, containers, environments, processes, ssh
     podman, secrets, settings
     children, locks, progress, system, topology, vault
     errors, paths

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from ops import fleet, hosts, inventory, preflight, secrets, source, status
+from ops.audit import audit
 from ops.aws import account
 from ops.aws import cluster as aws
 from ops.aws import fleet as aws_fleet
@@ -113,6 +114,10 @@ def _encrypt(_: argparse.Namespace) -> int:
     return 0
 
 
+def _audit(_: argparse.Namespace) -> int:
+    return audit()
+
+
 def _dev(_: argparse.Namespace) -> int:
     return dev(os.environ.get("TOPOLOGY") or "compact")
 
@@ -163,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
     add("encrypt", _encrypt, "put ENV's plain secrets under Ansible Vault, with the password in VAULT_PASSWORD_FILE")
+    add("audit", _audit, "list licences and known vulnerabilities of everything that is locked")
     add("try-host", _try_host, "build one small host, connect to it, remove it: do local hosts work on this machine?")
     add("dev", _dev, "run cluster and apps as plain processes on loopback, without root")
     part = add("molecule", _molecule, "run scenarios from molecule/")
