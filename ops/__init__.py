@@ -5,7 +5,7 @@ Modules import only from lines below their own (`make lint` checks it):
     __main__, doctor                         what make runs
     preflight                                refuses what can't work, before anything changes
     audit, aws, dev, molecule, try_host, up  the commands
-    down, status
+    down, renew, status
     ansible, faults, fleet, hosts, local_cluster, run
     image, inventory
     source                                   where MongoDB's packages come from
@@ -13,7 +13,7 @@ Modules import only from lines below their own (`make lint` checks it):
     packages
     artifacts, containers, environments, processes, ssh
     podman, secrets, settings
-    children, locks, progress, system, topology, vault
+    certificates, children, locks, progress, system, topology, vault
     errors, paths
 
 In `aws`:
