@@ -116,6 +116,7 @@ test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
 	@$(PYTHON) -m ops molecule default
 
 test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under interruption, verified, then damaged
+	@sh bin/bootstrap scanners
 	@$(PYTHON) -m ops molecule cluster
 
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines

@@ -48,7 +48,9 @@ def bare(tmp_path: Path) -> Path:
 def test_an_unknown_part_is_refused(copy: Path) -> None:
     result = bootstrap(copy, "everything")
     assert result.returncode != 0
-    assert "unknown part 'everything'; must be check, doctor, python, hosts, cloud or browser" in result.stderr
+    assert (
+        "unknown part 'everything'; must be check, doctor, python, hosts, cloud, browser or scanners" in result.stderr
+    )
 
 
 def test_an_old_python_is_refused(copy: Path, bare: Path) -> None:
