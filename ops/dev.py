@@ -22,7 +22,8 @@ from ops.processes import Process, StartError, port_is_free
 
 APPS = {"user": 8000, "admin": 8001}
 TOPOLOGIES = {"compact": (2, 3), "single": (0, 1)}  # shards, and members of every replica set
-ADMIN_NAME = "admin"
+# The superadmin has to set up a second factor at each `make dev`.
+ADMINS = (("admin",), ("superadmin", "--superadmin"))
 
 
 class DevError(RuntimeError):
@@ -77,7 +78,9 @@ def dev(topology: str = "compact") -> int:
             password_file = directory / "admin-password"
             password_file.touch(mode=0o600)
             password_file.write_text(password)
-            _film_library(admin, "create-admin", ADMIN_NAME, "--superadmin", "--password-file", str(password_file))
+            for name, *options in ADMINS:
+                options += ["--keep-password", "--password-file", str(password_file)]
+                _film_library(admin, "create-admin", name, *options)
             monitor = {"admin": {"FILM_LIBRARY_MONITOR_URI": cluster.uri("monitor")}}
             apps = [
                 stack.enter_context(
@@ -87,7 +90,8 @@ def dev(topology: str = "compact") -> int:
             ]
             say("ready; Ctrl-C stops everything and deletes the data")
             print(f"  user app   http://localhost:{APPS['user']}/")
-            print(f"  admin app  http://localhost:{APPS['admin']}/   log in as {ADMIN_NAME} / {password}")
+            names = " or ".join(name for name, *_ in ADMINS)
+            print(f"  admin app  http://localhost:{APPS['admin']}/   log in as {names} / {password}")
             print(f"  database   {cluster.uri('film-library-admin')}", flush=True)
             _watch([*cluster.processes, *apps])
     except (ArtifactError, StartError, DevError, PyMongoError) as error:

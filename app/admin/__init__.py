@@ -20,12 +20,13 @@ from app.admin import (
     posters,
     record,
     records,
+    second_factor,
     transfer,
     worker,
 )
 from app.web import build_app
 
-PAGES = (accounts, dashboards, records, record, posters, picker, bulk, transfer, jobs, audit_log)
+PAGES = (accounts, second_factor, dashboards, records, record, posters, picker, bulk, transfer, jobs, audit_log)
 
 # The longest form is a film's: a description of 10,000 characters, each up to 12 bytes when URL-encoded.
 FORM_MAX_BYTES = 256 * 1024
@@ -42,7 +43,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         "admin",
         [module.blueprint for module in PAGES],
         home="dashboards.home",
-        limited=["accounts.log_in"],
+        limited=["accounts.log_in", "accounts.change_password", "accounts.confirm", "second_factor.enter"],
         overrides={"MAX_CONTENT_LENGTH": FORM_MAX_BYTES, "MAX_FORM_MEMORY_SIZE": FORM_MAX_BYTES, **(overrides or {})},
     )
     access.init_app(app)

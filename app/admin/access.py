@@ -5,11 +5,14 @@ The check runs before every view, so a new route is closed until it names its ac
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort, current_app, make_response, request
+from flask import Flask, abort, current_app, make_response, redirect, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
 
 from app.admin.rights import action_of
+from app.db.core import SUPERADMIN
+from app.web.accounts import local_target
 from app.web.errors import CSRF_TEXT, error_page
 
 # metrics.scrape answers only this host (see app.web.request_metrics).
@@ -31,7 +34,7 @@ def init_app(app: Flask) -> None:
 def _require_admin() -> Response | None:
     """Let administrators pass to views that name an action, which check the rest; others answer 403.
 
-    Anonymous visitors go to the log-in page (dialogs get a 401).
+    Anonymous visitors go to the log-in page, and administrators to what they must do first (dialogs get a 401).
     """
     if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:  # None: no such page
         return None
@@ -40,9 +43,26 @@ def _require_admin() -> Response | None:
             return _session_ended()
         answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
+    first = _to_do_first()
+    if first is not None and request.endpoint not in {first, "accounts.confirm", "accounts.log_out"}:
+        if _in_dialog():
+            return _session_ended()
+        onward = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for(first, next=onward or local_target(request.args.get("next"), "") or None))
     view = current_app.view_functions[request.endpoint]
     if action_of(view) is None:
         abort(403)
+    return None
+
+
+def _to_do_first() -> str | None:
+    """The endpoint that the signed-in administrator has to visit before any other."""
+    if current_user.second_factor and not current_user.session.get("factor"):
+        return "second_factor.enter"
+    if current_user.password_expired:
+        return "accounts.change_password"
+    if current_user.admin_status == SUPERADMIN and not current_user.second_factor:
+        return "second_factor.set_up"
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin import worker
+from app.admin import confirmation, worker
 from app.admin.columns import VIEWS
 from app.admin.filter_builder import in_words
 from app.admin.job_words import change_in_words
@@ -111,8 +111,8 @@ def _delete(name: str, selection: Selection) -> Page:
     """Show what would be deleted, and have the user confirm by typing the number of records."""
     check(Action.BULK_DELETE)
     preview = bulk_edit.preview(name, selection)
-    problem = None
-    if single(request.form, "step") == "run":
+    problem: str | None = confirmation.problem()
+    if single(request.form, "step") == "run" and problem is None:
         typed = single(request.form, "confirm").translate({ord(mark): None for mark in ", .\u00a0"})
         if preview.count is not None and typed == str(preview.count):
             return _job(bulk_edit.start("delete", name, selection, actor(), confirmed=preview.count))

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin import record_form
+from app.admin import confirmation, record_form
 from app.admin.columns import VIEWS
 from app.admin.record_changes import Edit, change, create, remove
 from app.admin.rights import Action, check_write, requires
@@ -46,9 +46,13 @@ def new(name: str) -> str | Response | tuple[str, int]:
     """The form for a new record; the address can prefill its fields."""
     check_write(Action.CREATE, name)
     fields = _fields(name, new=True)
+    if request.method == "GET" and (asked := _ask(name)):
+        return asked
     if request.method == "GET":
         return _new_form(name, record_form.texts_from(fields, request.args))
     texts = record_form.texts_from(fields, request.form)
+    if unconfirmed := _unconfirmed(name):
+        return _new_form(name, texts, problem=unconfirmed)
     try:
         document_id = create(name, record_form.values_of(fields, texts))
     except ValidationFailed as error:
@@ -61,10 +65,12 @@ def new(name: str) -> str | Response | tuple[str, int]:
 
 @blueprint.get("/collections/<name>/<document_id>/edit")
 @requires(Action.EDIT)
-def edit(name: str, document_id: str) -> str:
+def edit(name: str, document_id: str) -> str | Response:
     """The form for a record's fields."""
     check_write(Action.EDIT, name)
     row = found(name, document_id)
+    if asked := _ask(name):
+        return asked
     return _edit_form(name, row, Edit.opened(_fields(name, new=False), row))
 
 
@@ -77,6 +83,8 @@ def save(name: str, document_id: str) -> Response | tuple[str, int]:
     try:
         row = found(name, document_id)
         mine = Edit.sent(fields, request.form, row)
+        if unconfirmed := _unconfirmed(name):
+            return _edit_form(name, row, mine, problem=unconfirmed), UNPROCESSABLE
         if mine.version != operations.version(row):
             raise Conflict(row)
         change(name, document_id, mine)  # fails unless the row is still the one that was checked
@@ -98,8 +106,10 @@ def delete(name: str, document_id: str) -> str | Response | tuple[str, int]:
     """Delete a record after a confirmation that shows its dependents; delete those only if told to."""
     check_write(Action.DELETE, name)
     row = found(name, document_id)
-    problem = None
-    if request.method == "POST":
+    if request.method == "GET" and (asked := _ask(name)):
+        return asked
+    problem = _unconfirmed(name)
+    if request.method == "POST" and problem is None:
         try:
             if once(request.form, "version") != operations.version(row):
                 raise Conflict(row)
@@ -133,6 +143,15 @@ def found(name: str, document_id: str) -> Row:
         return operations.find_document(name, document_id)
     except BadQuery:  # a malformed id
         abort(404)
+
+
+def _ask(name: str) -> Response | None:
+    """Accounts need the password first (see `app.admin.confirmation`)."""
+    return confirmation.ask() if name in record_form.ACCOUNTS else None
+
+
+def _unconfirmed(name: str) -> str | None:
+    return confirmation.problem() if name in record_form.ACCOUNTS else None
 
 
 def _fields(name: str, *, new: bool) -> dict[str, Field]:

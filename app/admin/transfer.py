@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import BooleanField, SelectField
 from wtforms.fields import SelectChoice
 
-from app.admin import worker
+from app.admin import confirmation, worker
 from app.admin.columns import VIEWS
 from app.admin.rights import Action, actor, may, requires
 from app.admin.views import ListState
@@ -128,11 +128,13 @@ def _stem(job: Row) -> str:
 
 @blueprint.get("/collections/<name>/export")
 @requires(Action.EXPORT)
-def export(name: str) -> Response:
+def export(name: str) -> BaseResponse:
     """All records of a list, with all fields, in the list's order."""
     if name not in VIEWS:
         raise NotFound(f"there is no list of {name}")
     state = ListState.from_args(name, request.args)
+    if asked := confirmation.ask(state.address()):
+        return asked
     form = single(request.args, "format", "csv")
     text = exports.export(name, state.conditions, form=form, sort=state.sort, descending=state.descending)
     return _download((piece.encode() for piece in text), f"{name}-{now():%Y-%m-%d}.{form}", form)

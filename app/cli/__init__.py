@@ -35,6 +35,7 @@ for command in (
     transfer.export_records,
     recommend.recommend,
     accounts.create_admin,
+    accounts.reset_second_factor,
     accounts.move_admins,
     database.show_status,
 ):

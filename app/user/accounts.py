@@ -9,17 +9,16 @@ from flask import Blueprint, Response, flash, jsonify, make_response, redirect, 
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import Field
 
 from app.db.accounts import authenticate, exists, own_account, password_problem, sign_up_problems
 from app.db.accounts import sign_up as create_user
 from app.db.core import BadQuery, Duplicate, NotFound, ValidationFailed
 from app.db.likes import likes
 from app.db.operations import find_document
-from app.user.forms import ChangePasswordForm, DeleteAccountForm, SignUpForm
-from app.web.accounts import local_target, sign_in, sign_out
+from app.user.forms import DeleteAccountForm, SignUpForm
+from app.web.accounts import end_sessions, local_target, open_sessions, sign_in, sign_out
 from app.web.errors import error_page, limit_passed
-from app.web.forms import Form, LogInForm
+from app.web.forms import ChangePasswordForm, Form, LogInForm
 from app.web.query import single
 
 Page = str | AnyResponse | tuple[str, int]
@@ -104,7 +103,20 @@ def password_hint() -> Response:
 @login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
 def account() -> str:
     """The account page of the signed-in user."""
-    return render_template("user/account.html", account=current_user, likes=likes.count(current_user.user_id))
+    return render_template(
+        "user/account.html",
+        account=current_user,
+        likes=likes.count(current_user.user_id),
+        sessions=open_sessions(),
+    )
+
+
+@blueprint.post("/account/sessions/end")
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
+def end_session() -> AnyResponse:
+    """End one of the user's sessions, or all others."""
+    end_sessions(single(request.form, "session"))
+    return redirect(url_for("accounts.account"))
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
@@ -114,12 +126,12 @@ def change_password() -> Page:
     form = ChangePasswordForm()
     if not form.validate_on_submit():
         if form.is_submitted() and (problem := password_problem(form.password.data or "", current_user.username)):
-            _show_problems(form, {"password": problem})
+            form.show({"password": problem})
         return _form("user/password.html", form)
     try:
         user = own_account.change_password(current_user.user_id, form.current.data, form.password.data)
     except ValidationFailed as error:
-        _show_problems(form, error.errors)
+        form.show(error.errors)
         return _form("user/password.html", form)
     sign_in(user)  # with a new token, so that a copy of the old cookie is useless
     flash("Your password has been changed. Your other devices have been logged out.", "success")
@@ -136,7 +148,7 @@ def delete() -> Page:
     try:
         own_account.delete(current_user.user_id, form.current.data)
     except ValidationFailed as error:
-        _show_problems(form, error.errors)
+        form.show(error.errors)
         return _form("user/account_delete.html", form, likes=likes.count(current_user.user_id))
     sign_out()
     flash("Your account and everything stored with it have been deleted.", "success")
@@ -152,18 +164,11 @@ def export() -> Response:
     return Response(text, mimetype="application/json", headers={"Content-Disposition": disposition})
 
 
-def _show_problems(form: Form, problems: Mapping[str, str]) -> None:
-    """Show problems beside their fields, unless the form found one there itself."""
-    for name, sentence in problems.items():
-        field: Field = form[name]
-        field.errors = field.errors or [sentence]
-
-
 def _show_sign_up_problems(form: SignUpForm, problems: Mapping[str, str]) -> None:
     """Show all problems at once, a taken name included."""
-    _show_problems(form, problems)
+    form.show(problems)
     if not form.username.errors and exists(form.username.data):
-        _show_problems(form, {"username": TAKEN})
+        form.show({"username": TAKEN})
 
 
 def _form(template: str, form: Form, **context: object) -> Page:

@@ -21,17 +21,6 @@ class SignUpForm(Form):
     )
 
 
-class ChangePasswordForm(Form):
-    """A new password; asks for the current one."""
-
-    current = PasswordField("Current password", [InputRequired("Enter your current password."), _LENGTH])
-    password = PasswordField("New password", [InputRequired("Choose a new password."), _LENGTH])
-    repeated = PasswordField(
-        "Confirm new password",
-        [InputRequired("Enter the new password again."), EqualTo("password", "The passwords don't match.")],
-    )
-
-
 class DeleteAccountForm(Form):
     """Delete the account. Asks for the password, so that an unattended browser isn't enough."""
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, session
+from flask import Flask, current_app, flash, request, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from app.db.accounts import sessions
 from app.db.core import USER
 from app.web import limits
+
+# Mark in the User-Agent header -> name. Others have the later marks, too.
+_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+_SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS"}
+_SYSTEMS |= {"Linux": "Linux"}
 
 
 class Account:
@@ -29,6 +34,9 @@ class Account:
         self.username: str = user["username"]
         self.admin_status: int = user.get("admin_status", USER)
         self.created_at = user.get("created_at")
+        self.password_expired: bool = user.get("password_expired", False)
+        self.second_factor: bool = user.get("second_factor", False)
+        self.session: dict[str, Any] = user.get("session", {})
         self._token = token
 
     def get_id(self) -> str:
@@ -50,13 +58,16 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["current_user"] = current_user
 
 
-def sign_in(user: dict[str, Any]) -> None:
+def sign_in(user: dict[str, Any], *, factor: bool = False) -> None:
     """Start a new session for `user`, as returned by `authenticate` or just created.
+
+    `factor` tells that the second factor has been given.
 
     Raises:
         DatabaseUnavailable: the session can't be stored.
     """
-    token = sessions.open_session(user["_id"], current_app.config["APP_NAME"], user.get("credential"))
+    kind, agent = current_app.config["APP_NAME"], request.user_agent.string
+    token = sessions.open_session(user["_id"], kind, user.get("credential"), agent=agent, factor=factor)
     session.clear()  # drop everything from before the log-in
     login_user(Account(user, token))
     limits.remember_place(user["username"])
@@ -68,6 +79,31 @@ def sign_out() -> None:
         sessions.close_session(current_user.get_id(), current_app.config["APP_NAME"])
         logout_user()
     session.clear()
+
+
+def open_sessions() -> list[dict[str, Any]]:
+    """The signed-in account's sessions, as `sessions.list_open`, each with the name of its `browser`."""
+    found = sessions.list_open(current_user.user_id, current_app.config["APP_NAME"], current_user.get_id())
+    return [{**each, "browser": browser_name(each["agent"])} for each in found]
+
+
+def end_sessions(wanted: str) -> None:
+    """End one of the signed-in account's sessions by its id, or all "others", and say so."""
+    kind = current_app.config["APP_NAME"]
+    if wanted == "others":
+        sessions.close_others(current_user.user_id, kind, current_user.get_id())
+        flash("All other sessions have been ended.", "success")
+    else:
+        sessions.close_listed(current_user.user_id, kind, wanted)
+        flash("The session has been ended.", "success")
+
+
+def browser_name(agent: str) -> str:
+    """What a User-Agent header tells people: "Firefox on Linux"."""
+    browser, system = (
+        next((name for mark, name in names.items() if mark in agent), "") for names in (_BROWSERS, _SYSTEMS)
+    )
+    return f"{browser or 'Browser'} on {system}" if system else browser or "Unknown browser"
 
 
 def local_target(target: str | None, default: str) -> str:

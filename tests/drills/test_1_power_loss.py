@@ -11,10 +11,10 @@ from pymongo.errors import OperationFailure
 
 from ops import faults
 from ops.settings import Settings
-from ops.topology import ADMIN_APP_PORT, USER_APP_PORT, Host
+from ops.topology import Host
 from tests.deployed import Client, Deployment, Inventory, connect
 from tests.drills.environment import ENV
-from tests.drills.visitor import Visitor
+from tests.drills.visitor import visitor
 
 DATA_HOSTS = [host for host in Settings.read({"ENV": ENV}).hosts if "config" in host.groups]
 #: The sets that each host is primary of when it loses power. Each combination fails differently: a shard's new primary
@@ -78,23 +78,21 @@ def test_both_apps_keep_working_without_it(victim: Host, deployment: Deployment,
     survivor = next(host for host in DATA_HOSTS if host != victim)
     for name in inventory.replica_sets:
         make_primary(deployment, inventory, name, (victim if name in LED[victim.name] else survivor).name)
-    web = inventory.group("web")[0]
     films = router(deployment, inventory)["movie_library"]["movies"].count_documents({})
-    user, admin = inventory.site(web, USER_APP_PORT), inventory.site(web, ADMIN_APP_PORT)
-    with Visitor(user, admin, inventory.passwords["app_admin_login"], inventory.browser) as visitor:
-        wait_for(lambda: bool(visitor.signed_up), "first sign-up")
+    with visitor(deployment, inventory) as somebody:
+        wait_for(lambda: bool(somebody.signed_up), "first sign-up")
         cut = time.monotonic()
         faults.power_off(ENV, victim)
-        visitor.log_in_as_admin()
+        somebody.log_in_as_admin()
         for what, times in {"read user app": 5, "read admin app": 5, "write user app": 2, "write admin app": 1}.items():
-            wait_for(lambda what=what, times=times: visitor.count(what, cut) >= times, f"{what} after the power cut")
+            wait_for(lambda what=what, times=times: somebody.count(what, cut) >= times, f"{what} after the power cut")
         faults.boot(ENV, victim)
         wait_for(lambda: caught_up(deployment, inventory, victim.name), f"healthy members on {victim.name}")
-    failed = [answer for answer in visitor.answers if not 200 <= answer.status < 400]
-    longest = max(visitor.answers, key=lambda answer: answer.seconds)
-    print(f"{victim.name}: {len(visitor.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
+    failed = [answer for answer in somebody.answers if not 200 <= answer.status < 400]
+    longest = max(somebody.answers, key=lambda answer: answer.seconds)
+    print(f"{victim.name}: {len(somebody.answers)} requests, longest {longest.seconds:.1f} s ({longest.what})")
     assert failed == []
-    assert [answer for answer in visitor.answers if answer.seconds > PAUSE and answer.ended > cut + OUTAGE] == []
+    assert [answer for answer in somebody.answers if answer.seconds > PAUSE and answer.ended > cut + OUTAGE] == []
     users = router(deployment, inventory)["movie_library"]["users"]
-    assert users.count_documents({"username": {"$in": visitor.signed_up}}) == len(visitor.signed_up)
+    assert users.count_documents({"username": {"$in": somebody.signed_up}}) == len(somebody.signed_up)
     assert router(deployment, inventory)["movie_library"]["movies"].count_documents({}) == films

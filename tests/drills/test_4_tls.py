@@ -13,7 +13,7 @@ from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
 from tests.deployed import Deployment, Inventory, Process, connect
 from tests.drills.environment import start_ops
 from tests.drills.test_1_power_loss import wait_for
-from tests.drills.visitor import Visitor
+from tests.drills.visitor import visitor
 from tests.drills.writer import Writer
 from tests.units import properties
 
@@ -32,12 +32,6 @@ def deployment(inventory: Inventory) -> Iterator[Deployment]:
     """New connections for each test, because the servers restart."""
     with connect(inventory) as deployment:
         yield deployment
-
-
-def visitor(inventory: Inventory) -> Visitor:
-    web = inventory.group("web")[0]
-    user, admin = inventory.site(web, USER_APP_PORT), inventory.site(web, ADMIN_APP_PORT)
-    return Visitor(user, admin, inventory.passwords["app_admin_login"], inventory.browser)
 
 
 def run_ops(*arguments: str, output: Path) -> str:
@@ -70,10 +64,11 @@ def take_tls_away(deployment: Deployment, inventory: Inventory) -> None:
 
 def test_a_cluster_without_tls_comes_to_require_it(inventory: Inventory, tmp_path: Path) -> None:
     with connect(inventory) as before:
+        somebody = visitor(before, inventory)
         take_tls_away(before, inventory)
     start_ops("status", output=tmp_path / "status").wait(PATIENCE)
     assert "without TLS" in (tmp_path / "status").read_text()
-    with visitor(inventory) as somebody:
+    with somebody:
         wait_for(lambda: bool(somebody.signed_up), "first sign-up")
         run_ops("up", output=tmp_path / "up")
     assert [answer for answer in somebody.answers if not 200 <= answer.status < 400] == []
@@ -105,7 +100,7 @@ def test_all_certificates_are_renewed_without_a_restart(
     shown, running = certificates(deployment, inventory), processes()
     with (
         Writer(deployment.client(inventory.routers[0], "cluster-admin")) as writer,
-        visitor(inventory) as somebody,
+        visitor(deployment, inventory) as somebody,
     ):
         wait_for(lambda: len(writer.acknowledged) > 3, "first writes")
         run_ops("renew-certificates", output=tmp_path / "renewal")

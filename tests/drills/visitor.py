@@ -14,6 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
+from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
+from tests.deployed import Deployment, Inventory
+
+ADMIN = "drill"  # a plain administrator, because a superadmin needs a second factor
 PASSWORD = "correct horse battery staple"
 REQUEST_SECONDS = 60.0  # far above the longest election
 SIGN_UP_EVERY = 4.0  # seconds; the app allows one address 20 a minute
@@ -33,6 +37,14 @@ class Answer:
         return self.began + self.seconds
 
 
+def visitor(deployment: Deployment, inventory: Inventory) -> Visitor:
+    """A visitor of the first web host, where ADMIN is created if necessary."""
+    web = inventory.group("web")[0]
+    create = "printf %%s %s | film-library create-admin %s --keep-password --password-file -"
+    deployment.host(web).check_output(create, PASSWORD, ADMIN)
+    return Visitor(inventory.site(web, USER_APP_PORT), inventory.site(web, ADMIN_APP_PORT), inventory.browser)
+
+
 @dataclass
 class Visitor:
     """Reads and writes in both apps until the context ends.
@@ -43,7 +55,6 @@ class Visitor:
 
     user_url: str
     admin_url: str
-    admin_password: str
     browser: Callable[..., urllib.request.OpenerDirector]
     answers: list[Answer] = field(default_factory=list)
     signed_up: list[str] = field(default_factory=list)
@@ -71,7 +82,7 @@ class Visitor:
         """Starts a new session in the admin app, which later reads use."""
         opener = self.browser(urllib.request.HTTPCookieProcessor(CookieJar()))
         token = self._token(self._ask("read log-in form", opener, f"{self.admin_url}/log-in"))
-        form = {"csrf_token": token, "username": "admin", "password": self.admin_password}
+        form = {"csrf_token": token, "username": ADMIN, "password": PASSWORD}
         self._ask("write admin app", opener, f"{self.admin_url}/log-in", urllib.parse.urlencode(form).encode())
         self._admin = opener
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from serving import served
 from tour import PASSWORD, Site, Tour
 
-from app.db.accounts import administrators
-from app.db.core import connection
+from app.db.accounts import administrators, second_factor
+from app.db.core import Actor, connection
 from app.db.films import ranking
 from app.db.records import bulk
 from app.db.schema import create_indexes
@@ -37,7 +38,7 @@ CHROMIUM_ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
-    """The well-known films of the sample with their credits, an admin "boss" and a superadmin "rootadmin"."""
+    """The well-known films of the sample with their credits, and an admin "boss"."""
     with LocalCluster(data_directory / "e2e", mongod=mongod, shards=0, members=1) as cluster:
         connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-deploy")))
         create_indexes()
@@ -49,20 +50,32 @@ def cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
         bulk.load("credits", enumerate(credit for credit in sample.credits() if credit["movie_id"] in known))
         ranking.recompute()
         derived.refresh()
-        administrators.ensure("boss", PASSWORD)
-        administrators.ensure("rootadmin", PASSWORD, superadmin=True)
+        administrators.ensure("boss", PASSWORD, expired=False)
         connection.disconnect()
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, cluster: LocalCluster) -> Iterator[Site]:
+def recovery_codes(cluster: LocalCluster) -> list[str]:
+    """Of a superadmin "rootadmin" with a second factor."""
+    connection.connect(connection.DatabaseConfig(uri=cluster.uri("film-library-admin")))
+    root, _ = administrators.ensure("rootadmin", PASSWORD, superadmin=True, expired=False)
+    secret = second_factor.new_secret()
+    codes = second_factor.set_up(Actor(root["_id"], "rootadmin"), secret, pyotp.TOTP(secret).now())
+    connection.disconnect()
+    assert codes
+    return codes
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, cluster: LocalCluster, recovery_codes: list[str]) -> Iterator[Site]:
     """Both apps on the films of `cluster`."""
     directory = tmp_path_factory.mktemp("e2e")
     with ExitStack() as stack:
         yield Site(
             user=stack.enter_context(served("user", cluster, directory)),
             admin=stack.enter_context(served("admin", cluster, directory)),
+            recovery_codes=recovery_codes,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from test_pages import faults
-from tour import PHONE, Tour, follow, log_in
+from tour import PHONE, Tour, follow, log_in_as_superadmin
 
 FOUND = "/collections/movies?filter=title.contains.man"
 DESK, DARK_PHONE = {"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}
@@ -18,7 +18,7 @@ MODES = {"desk": DESK, "dark phone": DARK_PHONE, "without JavaScript": {**DARK_P
 def root_at_the_list(tour: Tour, options: dict[str, Any]) -> Page:
     """A superadmin on a list of some films."""
     page = tour.window(**options)
-    log_in(page, tour.site.admin, "rootadmin")
+    log_in_as_superadmin(page, tour.site)
     page.goto(tour.site.admin + FOUND)
     return page
 

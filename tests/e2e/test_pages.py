@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from tour import PHONE, Tour, log_in, new_name, sign_up
+from tour import PHONE, Tour, follow, log_in, log_in_as_superadmin, new_name, sign_up
 
 MISSING = "/nope"
 USER_PAGES = ["/", "/catalogue", "/search", "/search?q=the+man", "/search?q=zzz+love", "/films/Q185888", MISSING]
 USER_FORMS = ["/log-in", "/sign-up"]
 ADMIN_PAGES = [
     *("/", "/system", "/import", "/jobs", "/audit-log", MISSING),
-    *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions")),
-    *(f"/collections/{name}/new" for name in ("movies", "credits", "users")),
+    *("/account", "/account/password", "/confirm", "/second-factor/set-up"),
+    *(f"/collections/{name}" for name in ("movies", "credits", "users", "user_interactions", "administrators")),
+    *(f"/collections/{name}/new" for name in ("movies", "credits", "users", "administrators")),
     *(f"/collections/movies/Q185888{part}" for part in ("", "/edit", "/delete", "/poster")),
     *(f"/collections/movies?filter={condition}" for condition in ("title.contains.the", "runtime.eq.x")),
 ]
@@ -63,7 +64,15 @@ def test_pages_of_the_admin_app(tour: Tour, mode: str) -> None:
     page = tour.window(**MODES[mode])
     assert list(faults_of(page, tour.site.admin, ["/log-in"])) == []
     log_in(page, tour.site.admin, "rootadmin")
+    assert list(faults(page)) == [], "the second factor"
+    follow(page, page.get_by_role("button", name="Log out"))
+    log_in_as_superadmin(page, tour.site)
     assert list(faults_of(page, tour.site.admin, ADMIN_PAGES)) == []
+    page.goto(f"{tour.site.admin}/account")
+    follow(page, page.get_by_role("button", name="New recovery codes"))
+    codes = page.locator(".recovery-codes code").all_inner_texts()
+    tour.site.recovery_codes[:] = codes
+    assert list(faults(page)) == [], "recovery codes"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ _names = itertools.count(1)
 
 @dataclass(frozen=True)
 class Site:
-    """The addresses of the two apps, without a trailing slash."""
+    """The addresses of the two apps, without a trailing slash, and the superadmin's unused recovery codes."""
 
     user: str
     admin: str
+    recovery_codes: list[str]
 
 
 class Tour:
@@ -88,6 +89,13 @@ def log_in(page: Page, site: str, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     follow(page, page.get_by_role("main").get_by_role("button", name="Log in"))
+
+
+def log_in_as_superadmin(page: Page, site: Site) -> None:
+    """With a recovery code, because a code of the app is accepted only once in 30 seconds."""
+    log_in(page, site.admin, "rootadmin")
+    page.get_by_label("Code", exact=True).fill(site.recovery_codes.pop())
+    follow(page, page.get_by_role("button", name="Continue"))
 
 
 def sign_up(page: Page, site: str, name: str) -> None:

@@ -9,7 +9,17 @@ from click.testing import CliRunner
 from app.cli import main
 from app.progress import Progress
 
-COMMANDS = ["init-db", "load-sample", "import", "export", "recommend", "create-admin", "move-admins", "status"]
+COMMANDS = [
+    "init-db",
+    "load-sample",
+    "import",
+    "export",
+    "recommend",
+    "create-admin",
+    "reset-second-factor",
+    "move-admins",
+    "status",
+]
 
 
 @pytest.fixture

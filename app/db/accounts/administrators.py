@@ -18,9 +18,11 @@ from app.db.core import (
     Duplicate,
     Row,
     ValidationFailed,
+    audit,
     driver_errors,
     get_collection,
     in_transaction,
+    now,
     public_account,
 )
 
@@ -29,19 +31,26 @@ LOCKS = "locks"  # {_id: what transactions decide one at a time}
 
 
 @driver_errors()
-def create(username: str, password: str, admin_status: int = ADMIN, *, actor: Actor | None = None) -> Row:
-    """Create an administrator; with `actor` it is logged. Raises Duplicate when the name is taken, ValidationFailed."""
+def create(
+    username: str, password: str, admin_status: int = ADMIN, *, actor: Actor | None = None, expired: bool = True
+) -> Row:
+    """Create an administrator, with `actor` it is logged. An `expired` password must be changed at first use.
+
+    Raises Duplicate when the name is taken, ValidationFailed.
+    """
     name = credentials.normalized(username)
     if errors := credentials.problems(name, password or "") | _role_problems(admin_status):
         raise ValidationFailed(errors)
-    return credentials.insert(COLLECTION, name, password, actor, admin_status=admin_status)
+    expiry = {"password_expired_at": now()} if expired else {}
+    return credentials.insert(COLLECTION, name, password, actor, admin_status=admin_status, **expiry)
 
 
 @driver_errors()
 def update(admin_id: str, changes: Mapping[str, Any], *, actor: Actor | None = None, version: str | None = None) -> Row:
     """Change `username`, `admin_status` (1 or 2) or `password` of an administrator and return it.
 
-    Missing and empty values stay unchanged. A new password ends the sessions. With `actor` it is logged.
+    Missing and empty values stay unchanged. A new password ends the sessions and must be changed at first use, unless
+    it is the actor's own. With `actor` it is logged.
     Raises NotFound, BadQuery, ValidationFailed (also if no superadmin would be left), Duplicate when the name is taken,
     and Conflict when the account is no longer the given `version`.
     """
@@ -51,7 +60,34 @@ def update(admin_id: str, changes: Mapping[str, Any], *, actor: Actor | None = N
     if errors := _role_problems(wanted.get("admin_status", ADMIN)):
         raise ValidationFailed(errors)
     password = wanted.pop("password", None)
-    return credentials.update(COLLECTION, admin_id, wanted, password, _leave_a_superadmin, actor=actor, version=version)
+    own = actor is not None and actor.user_id == admin_id
+    return credentials.update(
+        COLLECTION,
+        admin_id,
+        wanted,
+        password,
+        _leave_a_superadmin,
+        actor=actor,
+        version=version,
+        with_password={} if own else {"password_expired_at": now()},
+    )
+
+
+@driver_errors()
+def change_password(actor: Actor, current: str, new: str) -> Row:
+    """Change the own password; returns the account as `authenticate` does. Raises as `credentials.change_password`."""
+    admin = credentials.change_password(COLLECTION, actor.user_id, current, new, ["password_expired_at"])
+    audit.record(actor, "edit", COLLECTION, actor.user_id, None, None, password="changed")  # noqa: S106 - a word
+    return admin
+
+
+@driver_errors()
+def is_password(admin_id: str, password: str) -> bool:
+    """Whether this is the administrator's password."""
+    try:
+        return bool(credentials.confirmed(COLLECTION, admin_id, password))
+    except ValidationFailed:
+        return False
 
 
 @driver_errors()
@@ -97,12 +133,13 @@ def exists(username: str) -> bool:
 
 @driver_errors()
 def ensure(
-    username: str, password: str | None = None, *, superadmin: bool = False
+    username: str, password: str | None = None, *, superadmin: bool = False, expired: bool = True
 ) -> tuple[Row, Literal["created", "changed", "unchanged"]]:
     """Ensure that an administrator with this name exists; returns it and what was done.
 
-    An existing one gets the password, if given, and is promoted if necessary, never demoted; a new password ends
-    the sessions. Raises ValidationFailed, also for a new account without a password.
+    An existing one gets the password, if given, and is promoted if necessary, never demoted. A new password ends the
+    sessions and, if `expired`, must be changed at first use. Raises ValidationFailed, also for a new account without a
+    password.
     """
     wanted = SUPERADMIN if superadmin else ADMIN
     name = credentials.normalized(username)
@@ -111,15 +148,16 @@ def ensure(
         if password is None:
             raise ValidationFailed({"password": f"There is no administrator {name}; a new one needs a password."})
         try:
-            return create(name, password, wanted), "created"
+            return create(name, password, wanted, expired=expired), "created"
         except Duplicate:
-            return ensure(username, password, superadmin=superadmin)
+            return ensure(username, password, superadmin=superadmin, expired=expired)
     changes: Row = {}
     if admin["admin_status"] < wanted:
         changes["admin_status"] = wanted
     if password is not None and not check_password(admin["password_hash"], password):
         credentials.checked(name, password)
         changes["password_hash"] = hash_password(password)
+        changes |= {"password_expired_at": now()} if expired else {}
     if not changes:
         return public_account(admin), "unchanged"
     get_collection(COLLECTION).update_one({"_id": admin["_id"]}, {"$set": changes})

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -33,6 +33,7 @@ from app.db.core import (
 from app.db.records import documents
 
 MAX_USERNAME = 64
+WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{2,{MAX_USERNAME - 1}}}")
 
 Guard = Callable[[Row, Row | None, ClientSession], None]
@@ -95,8 +96,11 @@ def update(
     *,
     actor: Actor | None,
     version: str | None,
+    with_password: Mapping[str, Any] | None = None,
 ) -> Row:
     """Change fields, and the password unless None, which ends the account's sessions; returns the account.
+
+    `with_password` are fields that are set along with a password.
 
     Raises NotFound, BadQuery, ValidationFailed, Duplicate, Conflict.
     """
@@ -109,7 +113,9 @@ def update(
         changed["username"] = checked(changed["username"], password)
         guard(current, changed, session)
         if password is not None and not secret:
-            secret["password_hash"] = hash_password(password)  # slow on purpose: only once despite retries
+            secret.update(
+                with_password or {}, password_hash=hash_password(password)
+            )  # slow on purpose: only once despite retries
         update = {field: value for field, value in {**changed, **secret}.items() if current.get(field) != value}
         if update:
             get_collection(collection).update_one({"_id": current["_id"]}, {"$set": update}, session=session)
@@ -153,6 +159,39 @@ def delete(
     deleted = in_transaction(work)
     sessions.close_others(account_id, sessions.KIND_OF[collection])
     return deleted
+
+
+def change_password(collection: str, account_id: str, current: Any, new: Any, unset: Sequence[str] = ()) -> Row:
+    """Change the own password, which ends all the account's sessions; returns the account as `authenticate` does.
+
+    The fields `unset` are removed with it.
+    Raises ValidationFailed with a message for "current" or "password" (the new one), and NotFound.
+    """
+    account = confirmed(collection, account_id, current)
+    if problem := password_problem(new, account["username"]):
+        raise ValidationFailed({"password": problem})
+    if new == current:
+        raise ValidationFailed({"password": "This is the password that you have. Choose another one."})
+    hashed = hash_password(new)
+    update: Row = {"$set": {"password_hash": hashed}}
+    if unset:
+        update["$unset"] = dict.fromkeys(unset, "")
+    # With the old hash in the filter, the second of two concurrent changes fails.
+    query = {"_id": account["_id"], "password_hash": account["password_hash"]}
+    if not get_collection(collection).update_one(query, update).matched_count:
+        raise ValidationFailed({"current": WRONG_PASSWORD})
+    sessions.close_others(account["_id"], sessions.KIND_OF[collection])  # already invalid; this only removes them
+    return public_account(account) | {"credential": credential_of(hashed)}
+
+
+def confirmed(collection: str, account_id: str, password: Any) -> Row:
+    """The account with its hash, if this is its password. Raises ValidationFailed ("current"), NotFound."""
+    account = get_collection(collection).find_one({"_id": str(account_id)})
+    if account is None:
+        raise NotFound(f"there is no account {account_id!r:.80}")
+    if not isinstance(password, str) or not check_password(account["password_hash"], password):
+        raise ValidationFailed({"current": WRONG_PASSWORD})
+    return account
 
 
 def authenticate(collection: str, username: Any, password: Any) -> Row | None:

@@ -8,13 +8,10 @@ from itertools import islice
 
 from pymongo.client_session import ClientSession
 
-from app.db.accounts import sessions
-from app.db.accounts.passwords import check_password, credential_of, hash_password, password_problem
-from app.db.core import NotFound, Row, ValidationFailed, driver_errors, get_collection, in_transaction, public_account
+from app.db.accounts import credentials, sessions
+from app.db.core import NotFound, Row, driver_errors, get_collection, in_transaction, public_account
 from app.db.likes import likes
 from app.db.records import documents
-
-WRONG_PASSWORD = "This isn't your password."  # noqa: S105 - a sentence
 
 
 @driver_errors()
@@ -23,20 +20,7 @@ def change_password(user_id: str, current: str, new: str) -> Row:
 
     Raises ValidationFailed with a message for "current" or "password" (the new one), and NotFound.
     """
-    user = _checked(user_id, current)
-    if problem := password_problem(new, user["username"]):
-        raise ValidationFailed({"password": problem})
-    if new == current:
-        raise ValidationFailed({"password": "This is the password that you have. Choose another one."})
-    # With the old hash in the filter, the second of two concurrent changes fails.
-    hashed = hash_password(new)
-    changed = get_collection("users").update_one(
-        {"_id": user["_id"], "password_hash": user["password_hash"]}, {"$set": {"password_hash": hashed}}
-    )
-    if not changed.matched_count:
-        raise ValidationFailed({"current": WRONG_PASSWORD})
-    sessions.close_others(user["_id"], "user")  # already invalid; this only removes them
-    return public_account(user) | {"credential": credential_of(hashed)}
+    return credentials.change_password("users", user_id, current, new)
 
 
 @driver_errors()
@@ -45,7 +29,7 @@ def delete(user_id: str, password: str) -> None:
 
     Raises ValidationFailed with a message for "current" when the password is wrong, and NotFound.
     """
-    user = _checked(user_id, password)
+    user = credentials.confirmed("users", user_id, password)
     # Before the transaction, which has a minute and deletes only the likes made since.
     likes.erase(user["_id"])
 
@@ -73,6 +57,7 @@ def export(user_id: str) -> Row:
         "likes": list(_likes(user["_id"])),
         "sessions": [
             {name: session[name].isoformat() for name in ("created_at", "seen_at", "expires_at")}
+            | {"browser": session.get("agent", "")}
             for session in open_sessions
         ],
     }
@@ -99,12 +84,4 @@ def _found(user_id: str) -> Row:
     user = get_collection("users").find_one({"_id": str(user_id)})
     if user is None:
         raise NotFound(f"there is no account {user_id!r:.80}")
-    return user
-
-
-def _checked(user_id: str, password: str) -> Row:
-    """As `_found`, if the password is right. Raises ValidationFailed, NotFound."""
-    user = _found(user_id)
-    if not isinstance(password, str) or not check_password(user["password_hash"], password):
-        raise ValidationFailed({"current": WRONG_PASSWORD})
     return user

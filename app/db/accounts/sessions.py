@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.db.accounts.passwords import credential_of
 from app.db.core import BadQuery, Row, driver_errors, get_collection, now, public_account
@@ -29,6 +30,8 @@ KINDS = {
 KIND_OF = {kind.accounts: name for name, kind in KINDS.items()}
 # `seen_at` is updated at most this often: a write per request would cost more than the page.
 TOUCH_EVERY = timedelta(minutes=1)
+MAX_AGENT = 300  # characters
+MAX_LISTED = 100
 
 
 def _checked(kind: str) -> _Kind:
@@ -47,10 +50,13 @@ def _expiry(created_at: datetime, seen_at: datetime, kind: _Kind) -> datetime:
 
 
 @driver_errors()
-def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
+def open_session(
+    user_id: str, kind: str, credential: str | None = None, *, agent: str = "", factor: bool = False
+) -> str:
     """Start a session of `kind` "user" or "admin" and return its token (URL-safe, 256 random bits).
 
-    `credential` comes from `authenticate`; default: the account's current one.
+    `agent` names the browser; `factor` tells that the second factor was given. `credential` comes from `authenticate`;
+    default: the account's current one.
     """
     checked = _checked(kind)
     if not isinstance(user_id, str):
@@ -67,6 +73,9 @@ def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
             "created_at": moment,
             "seen_at": moment,
             "expires_at": _expiry(moment, moment, checked),
+            "confirmed_at": moment,  # when the password was given last
+            "agent": agent[:MAX_AGENT],
+            "factor": factor,
         }
     )
     return token
@@ -75,7 +84,11 @@ def open_session(user_id: str, kind: str, credential: str | None = None) -> str:
 @driver_errors()
 def session_user(token: str, kind: str) -> Row | None:
     """The account of the open session with this token; None if unknown, expired, closed, or after a change of password
-    or the account's deletion."""
+    or the account's deletion.
+
+    An administrator comes with `password_expired` (it must be changed), `second_factor` (there is one) and `session`:
+    {confirmed_at, factor, pending_secret} as far as there are such.
+    """
     checked = _checked(kind)
     if not isinstance(token, str):
         return None
@@ -91,7 +104,42 @@ def session_user(token: str, kind: str) -> Row | None:
     if moment - session["seen_at"] >= TOUCH_EVERY:
         expires_at = _expiry(session["created_at"], moment, checked)
         collection.update_one({"_id": session["_id"]}, {"$set": {"seen_at": moment, "expires_at": expires_at}})
-    return public_account(account)
+    if kind == "user":
+        return public_account(account)
+    return public_account(account) | {
+        "password_expired": "password_expired_at" in account,
+        "second_factor": "totp_secret" in account,
+        "session": {name: session[name] for name in ("confirmed_at", "factor", "pending_secret") if name in session},
+    }
+
+
+@driver_errors()
+def note(token: str, kind: str, **facts: Any) -> None:
+    """Store facts about the session with this token: `confirmed_at`, `factor` or `pending_secret`."""
+    get_collection(_checked(kind).collection).update_one({"_id": _key(token)}, {"$set": facts})
+
+
+@driver_errors()
+def list_open(user_id: str, kind: str, token: str) -> list[Row]:
+    """A user's open sessions, last used first: {id, created_at, seen_at, agent, current}. `current` is the token's."""
+    query = {"user_id": str(user_id), "expires_at": {"$gt": now()}}
+    return [
+        {
+            "id": session["_id"],
+            "created_at": session["created_at"],
+            "seen_at": session["seen_at"],
+            "agent": session.get("agent", ""),
+            "current": session["_id"] == _key(token),
+        }
+        for session in get_collection(_checked(kind).collection).find(query).sort("seen_at", -1).limit(MAX_LISTED)
+    ]
+
+
+@driver_errors()
+def close_listed(user_id: str, kind: str, session_id: str) -> bool:
+    """End one of the user's own sessions by its `id` from `list_open`; returns whether it was open."""
+    query = {"_id": str(session_id), "user_id": str(user_id)}
+    return get_collection(_checked(kind).collection).delete_one(query).deleted_count == 1
 
 
 @driver_errors()

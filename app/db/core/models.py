@@ -160,9 +160,13 @@ class Administrator(Document):
     password_hash = _required_text(200)
     admin_status = IntField(required=True, choices=(ADMIN, SUPERADMIN))
     created_at = DateTimeField(required=True, default=now)
+    password_expired_at = DateTimeField()  # when somebody else set it; absent once the administrator has changed it
+    totp_secret = StringField(max_length=64)  # of the second factor (app.db.accounts.second_factor)
+    totp_step = IntField(min_value=0)  # the step of the last code accepted
+    recovery_codes = ListField(StringField(max_length=64), max_length=20)  # hashes
 
     derived: ClassVar = ()
-    private: ClassVar = ("password_hash",)
+    private: ClassVar = ("password_hash", "password_expired_at", "totp_secret", "totp_step", "recovery_codes")
     meta: ClassVar = {
         "collection": "administrators",
         "auto_create_index": False,

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from flask import Flask
 from web_visitor import PASSWORD, SECRET, XSS, Maker, Visitor, with_session
 
 from app import admin, user
-from app.db.accounts import administrators, users
-from app.db.core import connection
+from app.db.accounts import administrators, second_factor, users
+from app.db.core import Actor, connection
 from app.db.films import ranking
 from app.db.records import bulk
 from app.db.schema import create_indexes, install_validators
@@ -66,8 +67,10 @@ def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
         assert bulk.load("credits", enumerate(CREDITS)).inserted == len(CREDITS)
         ranking.recompute()
         derived.refresh()
-        administrators.ensure("boss", PASSWORD)
-        administrators.ensure("rootadmin", PASSWORD, superadmin=True)
+        administrators.ensure("boss", PASSWORD, expired=False)
+        root, _ = administrators.ensure("rootadmin", PASSWORD, superadmin=True, expired=False)
+        secret = second_factor.new_secret()
+        assert second_factor.set_up(Actor(root["_id"], "rootadmin"), secret, pyotp.TOTP(secret).now())
         users.sign_up("ann", PASSWORD)
         connection.disconnect()
         yield cluster
@@ -123,7 +126,7 @@ def boss(guest: Visitor) -> Visitor:
 
 @pytest.fixture
 def root(admin_app: Flask) -> Visitor:
-    """A superadmin, logged in."""
+    """A superadmin, logged in with the second factor."""
     return with_session(Visitor(admin_app), "rootadmin")
 
 

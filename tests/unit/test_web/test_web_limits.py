@@ -49,7 +49,7 @@ def test_guesses_from_everywhere_slow_down_all_but_the_owners_usual_place(
     create(new_name, PASSWORD)
     owner = Visitor(workers[0])
     assert owner.log_in(new_name).status_code == 302
-    owner.send("/log-out", form_on="/")
+    owner.send("/log-out", form_on="/account/password")
     for name in (new_name, f"{new_name}-unknown"):
         guessers = [Visitor(workers[n % 2]) for n in range(30)]  # each from its own address
         assert attempts_until_limited(guessers, [name], most=30) == 20

@@ -69,11 +69,11 @@ class Visitor:
 
 
 def with_session(visitor: Visitor, name: str) -> Visitor:
-    """The visitor, logged in to the account `name`."""
+    """The visitor, logged in to the account `name`, with a second factor if it has one."""
     kind = visitor.app.config["APP_NAME"]
     (account,) = [row for row in list_page(KINDS[kind].accounts, limit=500).rows if row["username"] == name]
     with visitor.client.session_transaction() as session:
-        session["_user_id"] = open_session(account["_id"], kind)
+        session["_user_id"] = open_session(account["_id"], kind, factor=True)
     return visitor
 
 
