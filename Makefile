@@ -131,6 +131,7 @@ test-aws: hosts-tools ## The whole production path on an emulated EC2
 	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
 
 test-systems: hosts-tools ## The whole system on hosts with another release (HOST_SUITE=trixie); not part of `make test`
+	@sh bin/bootstrap scanners
 	@$(PYTHON) -m pytest -q -x -rP tests/systems
 
 coverage: test-tools ## Branches that test-unit never takes, by file; takes half as long again, so not part of `make test`

@@ -13,7 +13,9 @@ import os
 import re
 import stat
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,28 @@ def search_processes(secrets: Needles, proc: Path = Path("/proc")) -> list[str]:
         found += [f"process {program}: {name}" for secret, name in secrets.items() if secret.encode() in command]
         found += [f"process {program}: environment"] if open_to_others else []
     return sorted(set(found))
+
+
+@contextmanager
+def watched(secrets: Needles, every: float = 0.3) -> Iterator[set[str]]:
+    """Looks at this machine's command lines all the time, local hosts' included; gives what it has found so far.
+
+    A program that runs for less than `every` seconds may be missed.
+    """
+    found: set[str] = set()
+    end = threading.Event()
+
+    def look() -> None:
+        while not end.wait(every):
+            found.update(line for line in search_processes(secrets) if not line.endswith(": environment"))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        end.set()
+        thread.join()
 
 
 def search_journal(secrets: Needles) -> list[str]:

@@ -14,12 +14,12 @@ ENV = "molecule"
 DEAD_PROXY = "http://127.0.0.1:9"
 
 
-def start_ops(*arguments: str, output: Path) -> subprocess.Popen[bytes]:
-    """`python -m ops ...` in a process group of its own, as a terminal would have it."""
+def start_ops(*arguments: str, output: Path, **variables: str) -> subprocess.Popen[bytes]:
+    """`python -m ops ...` with these variables, in a process group of its own, as a terminal would have it."""
     return subprocess.Popen(
         [sys.executable, "-m", "ops", *arguments],
         cwd=ROOT,
-        env=os.environ | {"ENV": ENV, "http_proxy": DEAD_PROXY},
+        env=os.environ | {"ENV": ENV, "http_proxy": DEAD_PROXY} | variables,
         stdin=subprocess.DEVNULL,
         stdout=output.open("wb"),
         stderr=subprocess.STDOUT,

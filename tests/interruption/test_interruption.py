@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from ops.down import down
-from ops.paths import LOGS
+from ops.paths import LOGS, secrets_dir
+from tests import secret_search
 from tests.drills.environment import ENV, start_ops
 
+#: As with -vvv: tests/roles/cluster/test_secrets.py then searches the logs for secrets.
+TALKATIVE = {"ANSIBLE_VERBOSITY": "3"}
 PATIENCE = 600  # seconds; a whole cluster-up takes about 150 on two quiet cores
 
 #: Log patterns of work that an interrupt could leave half done.
@@ -54,7 +57,7 @@ def from_nothing() -> None:
 def test_an_interrupted_run_says_how_to_continue(moment: str, tmp_path: Path) -> None:
     output = tmp_path / "output"
     earlier = newest_log()
-    process = start_ops("up", output=output)
+    process = start_ops("up", output=output, **TALKATIVE)
     seen = re.compile(MOMENTS[moment], re.MULTILINE)
     wait_for(lambda: process.poll() is not None or bool((log := newest_log()) != earlier and seen.search(log)), moment)
     assert process.poll() is None, f"ended before {moment}:\n{output.read_text()}"
@@ -66,7 +69,9 @@ def test_an_interrupted_run_says_how_to_continue(moment: str, tmp_path: Path) ->
 
 def test_after_all_interrupts_it_completes(tmp_path: Path) -> None:
     output = tmp_path / "output"
-    assert start_ops("up", output=output).wait(PATIENCE) == 0, output.read_text()
+    with secret_search.watched(secret_search.needles(secrets_dir(ENV))) as on_command_lines:
+        assert start_ops("up", output=output, **TALKATIVE).wait(PATIENCE) == 0, output.read_text()
+    assert on_command_lines == set()
     print(output.read_text())
 
 

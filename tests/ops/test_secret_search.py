@@ -6,6 +6,7 @@ import gzip
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_a_secret_on_a_command_line_is_found(needles: secret_search.Needles) -> 
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert secret_search.search_processes(needles) == [f"process {sys.executable}: monitor"]
         process.communicate()
+
+
+def test_command_lines_are_watched_during_a_run(needles: secret_search.Needles) -> None:
+    found_later = threading.Event()
+    command = [sys.executable, "-c", "input()", secrets.load_passwords("test")["monitor"]]
+    with secret_search.watched(needles, every=0.01) as found:
+        assert not found_later.wait(0.1)
+        assert found == set()
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            while not found:
+                found_later.wait(0.01)
+            process.communicate()
+    assert found == {f"process {sys.executable}: monitor"}
 
 
 def test_an_environment_that_others_can_read_is_found(tmp_path: Path) -> None:
