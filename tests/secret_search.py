@@ -14,8 +14,9 @@ import re
 import stat
 import subprocess
 import threading
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,19 @@ def search_files(secrets: Needles, files: Iterator[Path]) -> list[str]:
     """ "file: secret" for each of the files that has one; also inside gzip. Unreadable files are an error."""
     found = []
     for path in files:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as file:
-            found += [f"{path}: {name}" for name in sorted(names_in(secrets, file))]
+        with suppress(FileNotFoundError):  # removed since it was listed
+            found += [f"{path}: {name}" for name in sorted(_names_in_file(secrets, path))]
     return found
+
+
+def _names_in_file(secrets: Needles, path: Path) -> set[str]:
+    with path.open("rb") as file:
+        names = names_in(secrets, file)
+        file.seek(0)
+        if file.read(2) == b"\x1f\x8b":
+            with suppress(EOFError, OSError, zlib.error), gzip.open(path) as unpacked:  # it may only look like one
+                names |= names_in(secrets, unpacked)
+    return names
 
 
 def names_in(secrets: Needles, file: Any) -> set[str]:

@@ -61,6 +61,12 @@ def test_a_secret_across_two_pieces_is_found(
         assert secret_search.search_files(needles, iter([path])) == [f"{path}: monitor"]
 
 
+def test_files_that_vanish_or_only_look_packed_are_no_obstacle(needles: secret_search.Needles, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(b"\x1f\x8b" + secrets.load_passwords("test")["monitor"].encode())
+    assert secret_search.search_files(needles, iter([tmp_path / "gone", broken])) == [f"{broken}: monitor"]
+
+
 @pytest.mark.parametrize(
     ("of_file", "of_directory", "seen"), [(0o644, 0o755, True), (0o640, 0o755, False), (0o644, 0o750, False)]
 )
