@@ -83,7 +83,7 @@ $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
-CLUSTERS_OWN := SUBNET HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
+CLUSTERS_OWN := SUBNET FILM_LIBRARY_HOST FILM_LIBRARY_ADMIN_HOST HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from bench import choosing, lists, loading, pages, searching
+from bench import choosing, lists, loading, pages, searching, tls
 from bench.library import library
 from bench.measure import show
 
-SUBJECTS = ("imports", "lists", "search", "choosing", "pages")
+SUBJECTS = ("imports", "tls", "lists", "search", "choosing", "pages")
 CREDITS = 2  # per film
 SMALLER = 10  # search is also measured in a library this many times smaller
 
@@ -31,8 +31,10 @@ def main(subjects: tuple[str, ...], films: int, imported: int) -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}; synthetic films, one mongod")
     if not subjects or "imports" in subjects:
         show(f"Import of {imported:,} films", loading.measure(imported))
+    if not subjects or "tls" in subjects:
+        show("TLS, beside none, on three members", tls.measure())
     chosen = subjects or SUBJECTS
-    if set(chosen) - {"imports"}:
+    if set(chosen) - {"imports", "tls"}:
         _measure_library(chosen, films)
     print(f"\n{time.monotonic() - began:.0f} s")
 

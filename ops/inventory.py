@@ -18,10 +18,18 @@ from ops.settings import Settings
 from ops.source import PackageSource
 from ops.topology import Host
 
+_USER_HOST, _ADMIN_HOST = "cluster_user_host", "cluster_admin_host"
+
 
 def path_of(env: str) -> Path:
     """The inventory's path."""
     return build_dir(env) / "inventory.yml"
+
+
+def names(env: str) -> tuple[str, str]:
+    """The host names that the user app and the admin app got in the last run, "" without one."""
+    variables = yaml.safe_load(path_of(env).read_text())["all"]["vars"] if path_of(env).exists() else {}
+    return variables.get(_USER_HOST, ""), variables.get(_ADMIN_HOST, "")
 
 
 def write(settings: Settings, source: PackageSource) -> Path:
@@ -35,17 +43,18 @@ def write_single(settings: Settings, host: Host) -> Path:
     return _write(settings.env, {"all": {"hosts": hosts, "vars": _connection(settings.env)}})
 
 
-def write_common(env: str, source: PackageSource, *, admins: list[str], public: list[str]) -> Path:
+def write_common(settings: Settings, source: PackageSource, *, admins: list[str], public: list[str]) -> Path:
     """Writes the variables that all EC2 hosts share, and returns the file's path.
 
     `admins` and `public` are the networks that reach the hosts as administrators, and the user app.
     """
     # Ansible fills in the alias: the id of the instance that currently has the name.
     options = shlex.join(ssh.known_as("ALIAS")).replace("ALIAS", "{{ instance_id }}")
-    connection = _connection(env)
+    connection = _connection(settings.env)
     connection["ansible_ssh_common_args"] += f" {options}"
     del connection["ansible_user"]
-    return _write(env, {"all": {"vars": connection | source.variables() | _networks(admins, public)}})
+    variables = connection | source.variables() | _networks(admins, public) | _names(settings)
+    return _write(settings.env, {"all": {"vars": variables}})
 
 
 def _write(env: str, content: dict[str, Any]) -> Path:
@@ -76,6 +85,7 @@ def inventory(settings: Settings, source: PackageSource) -> dict[str, Any]:
             "vars": _connection(settings.env)
             | source.variables()
             | _networks([gateway], [gateway])
+            | _names(settings)
             | {"firewall_rollback_seconds": 180},  # the hosts share one machine, which may be busy
             "children": groups,
         }
@@ -93,6 +103,10 @@ def _connection(env: str) -> dict[str, str]:
 
 def _networks(admins: list[str], public: list[str]) -> dict[str, list[str]]:
     return {"cluster_admin_networks": admins, "cluster_public_networks": public}
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    return {variable: name for variable, name in zip((_USER_HOST, _ADMIN_HOST), settings.names, strict=True) if name}
 
 
 def _memory_mb(settings: Settings) -> int:

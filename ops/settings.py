@@ -30,6 +30,9 @@ APT_VARIABLES = ("APT_URI", "APT_SUITE", "APT_COMPONENT", "APT_KEY_FILE")
 #: With ENV=aws: a jump host to the instances, as the user's own ssh knows it.
 JUMP_VARIABLE = "SSH_JUMP"
 
+#: Host names of the user app and of the admin app, besides the hosts' own names and addresses.
+HOST_VARIABLES = ("FILM_LIBRARY_HOST", "FILM_LIBRARY_ADMIN_HOST")
+
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
 MEMBERS = (3, 5, 7)  # odd, so there is always a majority; MongoDB allows 7 voting members
 
@@ -48,7 +51,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Validated settings. `mongodb_version` is "" for the source's default; `apt` has the values of APT_VARIABLES."""
+    """Validated settings. `mongodb_version` is "" for the source's default; `apt` has the values of APT_VARIABLES.
+
+    `names` has those of HOST_VARIABLES, "" without one.
+    """
 
     env: str
     topology: str
@@ -58,6 +64,7 @@ class Settings:
     mongodb_version: str
     subnet: IPv4Network
     apt: tuple[str, ...] = ("", "", "", "")
+    names: tuple[str, str] = ("", "")
 
     @property
     def hosts(self) -> list[Host]:
@@ -70,7 +77,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str], *, allow_single_member: bool = False) -> Settings:
-        """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION, SUBNET and APT_VARIABLES.
+        """The settings in ENV, TOPOLOGY, SHARDS, MEMBERS, SOURCE, MONGODB_VERSION, SUBNET and the variables above.
 
         An empty variable counts as unset. `allow_single_member` is for tests of single hosts.
         Raises SettingsError with every problem at once.
@@ -86,6 +93,7 @@ class Settings:
             mongodb_version=reader.choice("MONGODB_VERSION", "", ("", *OFFLINE_VERSIONS, *OFFICIAL_VERSIONS)),
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
             apt=tuple(reader.text(name) for name in APT_VARIABLES),
+            names=reader.host_names(*HOST_VARIABLES),
         )
         reader.check_jump_host()
         reader.check_source(settings)
@@ -134,6 +142,16 @@ class _Reader:
 
     def text(self, name: str) -> str:
         return self._get(name, "")
+
+    def host_names(self, user: str, admin: str) -> tuple[str, str]:
+        names = self._get(user, "").lower(), self._get(admin, "").lower()
+        for variable, name in zip((user, admin), names, strict=True):
+            label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+            if name and (len(name) > 253 or not re.fullmatch(rf"({label}\.)+[a-z]{label}", name)):
+                self._refuse(variable, name, "a host name such as films.example.org")
+        if names[0] and names[0] == names[1]:
+            self._refuse(admin, names[1], f"another name than {user}, or browsers would send it that app's cookies")
+        return names
 
     def check_jump_host(self) -> None:
         value = self._get(JUMP_VARIABLE, "")

@@ -17,7 +17,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import certificates, secrets
+from ops import certificates, inventory, secrets
 from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
@@ -66,10 +66,11 @@ class Status:
 def collect(env: str, hosts: Fleet) -> Status:
     """Asks every process of the environment."""
     web = hosts.addresses[hosts.groups["web"][0]]
+    user, admin = inventory.names(env)
     status = Status(
         environment=env,
         processes=[],
-        urls={"user app": _url(web, USER_APP_PORT), "admin app": _url(web, ADMIN_APP_PORT)},
+        urls={"user app": _url(user or web, USER_APP_PORT), "admin app": _url(admin or web, ADMIN_APP_PORT)},
         passwords=str((secrets_dir(env) / "passwords.yml").relative_to(ROOT)),
         authority=str((secrets_dir(env) / certificates.CA_FILE).relative_to(ROOT)),
     )
@@ -180,7 +181,9 @@ class _Probe:
     def _app(self, host: str, role: str, port: int) -> Row:
         try:
             url = f"{_url(self._hosts.addresses[host], port)}readyz"
-            with self._web.open(url, timeout=_TIMEOUT_SECONDS):
+            # Each app answers to this name, whatever names it has for people.
+            request = urllib.request.Request(url, headers={"Host": "localhost"})  # noqa: S310
+            with self._web.open(request, timeout=_TIMEOUT_SECONDS):
                 state = "ready"
         except urllib.error.HTTPError as error:
             state = f"not ready ({error.code})"
@@ -199,7 +202,7 @@ def render(status: Status, *, phases: bool = False) -> str:
         lines.append(f"router     {kind}, {status.router['version']}")
     if status.expiries:
         place, end = min(status.expiries.items(), key=lambda item: item[1])
-        lines.append(f"{'certificates':<10} the first to end is that of {place}, on {end}")
+        lines.append(f"TLS        certificates until {end} (the first to end: {place})")
     rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
     lines += ["", *table(["host", "role", "port", "state"], rows)]
     if status.documents:

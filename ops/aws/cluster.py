@@ -39,7 +39,7 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
             instances.start(account.region(), _ids(found))  # those that cluster-stop stopped
             hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
             common = inventory.write_common(
-                settings.env, packages, admins=outputs["admin_cidrs"], public=outputs["public_cidrs"]
+                settings, packages, admins=outputs["admin_cidrs"], public=outputs["public_cidrs"]
             )
         with progress.phase("Ansible"):
             run = ansible.play(

@@ -15,20 +15,35 @@ import pytest
 from ops.topology import USER_APP_PORT
 from tests.deployed import Inventory
 
-PASSWORD = "three blind mice 1927"
-
 
 class Person:
     """A user with an account and a browser that keeps cookies."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.name = f"cluster-{secrets.token_hex(4)}"
+        self.password = f"three blind mice {secrets.token_hex(4)}"
+        self._jar = CookieJar()
         self._site = inventory.site(inventory.groups["web"][0], USER_APP_PORT)
-        self._opener = inventory.browser(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self._opener = inventory.browser(urllib.request.HTTPCookieProcessor(self._jar))
 
     def get(self, path: str) -> str:
         with self._opener.open(self._site + path, timeout=60) as response:
             return response.read().decode()
+
+    def cookies(self) -> list[str]:
+        """The values of the browser's cookies."""
+        return [cookie.value or "" for cookie in self._jar]
+
+    def sign_up(self, **more: str) -> None:
+        self.send("/sign-up", "/sign-up", username=self.name, password=self.password, repeated=self.password, **more)
+
+    def log_in(self) -> None:
+        self.send("/log-in", "/log-in", username=self.name, password=self.password)
+
+    def leave(self) -> None:
+        """Deletes the account."""
+        self.send("/account/delete", "/account/delete", current=self.password)
+        assert "Log in" in self.get("/likes")
 
     def send(self, path: str, form_on: str, **fields: str) -> str:
         """Submits a form with the CSRF token of its page."""
@@ -45,10 +60,9 @@ class Person:
 def person(inventory: Inventory) -> Iterator[Person]:
     """A user who signs up for the test and deletes the account afterwards."""
     somebody = Person(inventory)
-    somebody.send("/sign-up", "/sign-up", username=somebody.name, password=PASSWORD, repeated=PASSWORD)
+    somebody.sign_up()
     yield somebody
-    somebody.send("/account/delete", "/account/delete", current=PASSWORD)
-    assert "Log in" in somebody.get("/likes")
+    somebody.leave()
 
 
 def test_likes_are_stored_and_lead_to_recommendations(person: Person) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from ops.paths import ROOT
 from tests import repository
+from tests.drills.attempts_on_data import BY_USER
 
 PAGES = [ROOT / name for name in repository.files() if name.suffix == ".md"]
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -60,3 +61,9 @@ def code(page: Path) -> list[str]:
 
 def test_the_readme_fits_on_three_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_page_on_security_has_every_attempt_of_the_break_in_drill() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    names = {name for attempts in BY_USER.values() for name in attempts}
+    assert {name for name in names if name not in text} == set()

@@ -14,6 +14,7 @@ from ops.aws import account, cluster, costs, hosts, state
 from ops.aws.terraform import Plan
 from ops.errors import OpsError
 from ops.progress import PhaseError
+from ops.settings import Settings
 from ops.source import PackageSource
 
 PACKAGES = PackageSource(
@@ -113,7 +114,9 @@ def test_hosts_of_outputs() -> None:
 
 
 def test_host_keys_belong_to_instances_and_the_inventory_lists_no_hosts(sandbox: Path) -> None:
-    path = inventory.write_common("aws", PACKAGES, admins=["203.0.113.0/28"], public=["0.0.0.0/0"])
+    path = inventory.write_common(
+        Settings.read({"ENV": "aws"}), PACKAGES, admins=["203.0.113.0/28"], public=["0.0.0.0/0"]
+    )
     written = yaml.safe_load(path.read_text())["all"]
     assert set(written) == {"vars"}
     assert written["vars"]["ansible_ssh_common_args"].endswith("-o HostKeyAlias={{ instance_id }}")

@@ -23,6 +23,14 @@ REFUSALS = [
     ({"SUBNET": "8.8.8.0/24"}, "SUBNET=8.8.8.0/24: must be a private IPv4 /24", ""),
     ({"SUBNET": "10.0.0.0/8"}, "SUBNET=10.0.0.0/8: must be a private IPv4 /24", ""),
     ({"SUBNET": "10.0.0.1/24"}, "SUBNET=10.0.0.1/24: must be a private IPv4 /24", ""),
+    ({"FILM_LIBRARY_HOST": "films"}, "FILM_LIBRARY_HOST=films: must be a host name", ""),
+    ({"FILM_LIBRARY_HOST": "10.0.0.1"}, "FILM_LIBRARY_HOST=10.0.0.1: must be a host name", ""),
+    ({"FILM_LIBRARY_ADMIN_HOST": "a.b;c"}, "FILM_LIBRARY_ADMIN_HOST=a.b;c: must be a host name", ""),
+    (
+        {"FILM_LIBRARY_HOST": "a.example", "FILM_LIBRARY_ADMIN_HOST": "A.example"},
+        "FILM_LIBRARY_ADMIN_HOST=a.example: must be another name than FILM_LIBRARY_HOST",
+        "",
+    ),
     ({"SUBNET": "home"}, "SUBNET=home: must be a private IPv4 /24", ""),
 ]
 
