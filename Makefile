@@ -91,9 +91,9 @@ test: check hosts-tools test-tools lint ## Run every target below, two at a time
 	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes lane-1 lane-2 2>&1 | cat
 .PHONY: lane-1 lane-2
 lane-1:
-	@make --no-print-directory test-unit test-terraform test-aws WORKERS=2
+	@make --no-print-directory test-unit test-terraform test-aws test-hosts WORKERS=2
 lane-2:
-	@make --no-print-directory test-roles test-cluster test-hosts
+	@make --no-print-directory test-roles test-cluster
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
