@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, flash, request, session
+from flask import Flask, current_app, flash, g, request, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from app.db.accounts import sessions
@@ -38,6 +38,7 @@ class Account:
         self.second_factor: bool = user.get("second_factor", False)
         self.session: dict[str, Any] = user.get("session", {})
         self._token = token
+        g.account = self.user_id  # for the request log, which comes after a log-out
 
     def get_id(self) -> str:
         return self._token

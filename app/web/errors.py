@@ -80,8 +80,9 @@ def _account_is_known() -> bool:
     return False
 
 
-def _unavailable(_: DatabaseUnavailable) -> Response:
+def _unavailable(error: DatabaseUnavailable) -> Response:
     """A GET can be repeated. A POST may have been saved or not."""
+    current_app.logger.warning("the database is unavailable: %s", error)
     return error_page(503, None if request.method == "GET" else UNSAVED_TEXT, retry_after=RETRY_AFTER)
 
 

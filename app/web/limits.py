@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
 from flask_login import current_user
 from limits.storage import MongoDBStorage
@@ -132,7 +132,8 @@ def _account_tried() -> str:
 
 def _name_tried() -> str:
     name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
-    return _hashed(name)
+    hashed = g.name_tried = _hashed(name)  # for the request log
+    return hashed
 
 
 def _hashed(name: str) -> str:

@@ -1,5 +1,6 @@
 """Logs each request as a line of JSON on standard error, for journald.
 
+Says who is logged in, and the hash of a name that was tried, so that refusals can be traced.
 Leaves out query strings (searches are private), form data, cookies and tokens.
 """
 
@@ -66,4 +67,5 @@ def _fields(app_name: str, response: Response) -> dict[str, object]:
         "endpoint": request.endpoint,
         "status": response.status_code,
         "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+        **{name: g.get(name) for name in ("account", "name_tried") if name in g},
     }

@@ -153,7 +153,10 @@ def test_large_request_is_refused_by_nginx(inventory: Inventory, web: str, app: 
     limit = {"user": 1, "admin": 64}[app]
     answer = get(inventory, web, app, "/healthz", **{"Content-Length": str((limit << 20) + 1)})
     assert answer.status == 413
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    policy = set(answer.headers["Content-Security-Policy"].split("; "))
+    assert {"default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} == policy
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"]
 
@@ -162,7 +165,8 @@ def test_large_request_is_refused_by_nginx(inventory: Inventory, web: str, app: 
 def test_headers_are_sent_once(inventory: Inventory, web: str, app: str) -> None:
     """nginx adds them to its own pages only."""
     headers = get(inventory, web, app, "/").headers
-    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
+    names = ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security")
+    for name in (*names, "Content-Type"):
         assert len(headers.get_all(name) or []) == 1, name
 
 

@@ -77,6 +77,36 @@ def test_wrong_name_and_wrong_password_look_the_same(visitor: Visitor, new_name:
     assert "Wrong name or password" in refusal("ann")
 
 
+def test_a_password_is_taken_exactly_as_typed(visitor: Visitor, new_name: str) -> None:
+    long = f"  Four Blind Mice 1928 {'ä' * 90}  "
+    assert visitor.sign_up(new_name, long).status_code == 302
+    for other in (long.strip(), long.lower(), long[:-1], long[:72], long[:64]):
+        assert Visitor(visitor.app).log_in(new_name, other).status_code == 422
+    assert Visitor(visitor.app).log_in(new_name, long).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "paths"),
+    [
+        ("user", "ann", ["/sign-up", "/log-in", "/account/password", "/account/delete"]),
+        ("admin", "boss", ["/log-in", "/account/password", "/confirm"]),
+    ],
+)
+def test_password_managers_know_every_password_field(
+    make_app: Maker, name: str, account: str, paths: list[str]
+) -> None:
+    app = make_app(name)
+    anybody, owner = Visitor(app), with_session(Visitor(app), account)
+    for path in paths:
+        page = (anybody if path in ("/sign-up", "/log-in") else owner).page(path)
+        fields = re.findall(r'<input[^>]*name="(?:current|password|repeated)"[^>]*>', page)
+        assert fields
+        for field in fields:
+            assert 'type="password"' in field
+            assert re.search('autocomplete="(new|current)-password"', field)
+            assert "onpaste" not in field
+
+
 @pytest.mark.parametrize(
     ("name", "password", "repeated", "says"),
     [

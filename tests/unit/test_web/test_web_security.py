@@ -16,9 +16,12 @@ POLICY = {
     "img-src 'self'",
     "connect-src 'self'",
     "form-action 'self'",
+    "object-src 'none'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
 }
+#: What no route names: repositories, settings, backups, directories.
+NOT_SERVED = ["/.git/HEAD", "/.env", "/static/", "/static/0/", "/app/settings.py", "/static/0/%252e%252e/factory.py"]
 ARGUMENTS = {"film_id": "Q1", "name": "movies", "version": "0", "filename": "base.css"}
 
 
@@ -46,9 +49,20 @@ def test_every_response_has_the_security_headers(make_app: Maker, name: str) -> 
         assert response.headers["X-Content-Type-Options"] == "nosniff", where
         assert response.headers["Referrer-Policy"] == "same-origin", where
         assert response.headers["X-Frame-Options"] == "DENY", where
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
         assert "camera=()" in response.headers["Permissions-Policy"], where
+        assert "Access-Control-Allow-Origin" not in response.headers, where
+        if response.mimetype.startswith("text/") or response.mimetype.endswith("xml"):
+            assert response.mimetype_params["charset"] == "utf-8", where
         assert "Cache-Control" in response.headers, where
         assert not {"Strict-Transport-Security", "Cross-Origin-Opener-Policy"} & set(response.headers.keys()), where
+
+
+@pytest.mark.parametrize("name", ["user", "admin"])
+def test_nothing_but_routes_is_served(make_app: Maker, name: str) -> None:
+    visitor = Visitor(make_app(name))
+    assert {path: visitor.get(path).status_code for path in NOT_SERVED} == dict.fromkeys(NOT_SERVED, 404)
+    assert visitor.client.open("/log-in", method="TRACE").status_code == 405
 
 
 def test_public_responses_set_no_cookie(visitor: Visitor) -> None:

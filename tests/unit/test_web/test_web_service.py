@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -176,6 +179,52 @@ def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
     assert all(line["app"] == "user" and line["milliseconds"] >= 0 for line in lines)
     for secret in ("secret search", "my+secret", PASSWORD, "csrf", visitor.cookie()):
         assert secret not in text
+
+
+def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def test_the_log_says_who_was_refused_and_from_where(admin_app: Flask, user_id: Callable[..., str]) -> None:
+    boss = with_session(Visitor(admin_app), "boss")
+    log = log_of(admin_app)
+    assert boss.get("/audit-log").status_code == 403
+    assert boss.post("/import").status_code == 400  # without a token
+    assert Visitor(admin_app).get("/audit-log").status_code == 302
+    signed_in, forged, anonymous = lines_of(log)
+    who = {"account": user_id("boss", "administrators"), "address": boss.address}
+    assert who.items() <= signed_in.items()
+    assert who.items() <= forged.items()
+    assert "account" not in anonymous
+
+
+def test_the_log_says_who_logs_in_and_which_name_was_tried(user_app: Flask, user_id: Callable[..., str]) -> None:
+    log = log_of(user_app)
+    visitor = Visitor(user_app)
+    visitor.log_in("Ann ", "wrong password")
+    visitor.log_in("ann", PASSWORD)
+    visitor.send("/log-out", form_on="/account")
+    lines = [line for line in lines_of(log) if line["method"] == "POST"]
+    assert [(line["path"], line["status"]) for line in lines] == [("/log-in", 422), ("/log-in", 302), ("/log-out", 302)]
+    assert lines[0]["name_tried"] == lines[1]["name_tried"] == hashlib.sha256(b"ann").hexdigest()
+    assert [line.get("account") for line in lines] == [None, user_id("ann"), user_id("ann")]
+    assert {line["address"] for line in lines} == {visitor.address}
+
+
+def test_why_the_database_is_unavailable_is_logged(stranded: Visitor) -> None:
+    log = log_of(stranded.app)
+    stranded.get("/catalogue")
+    (warning, request) = lines_of(log)
+    assert (warning["level"], warning["request"]) == ("warning", request["request"])
+    assert "localhost:1" in warning["message"]
+    assert "film-library-user" not in warning["message"], "the log-in doesn't belong there"
+
+
+def test_a_request_is_one_line_of_the_log(user_app: Flask) -> None:
+    log = log_of(user_app)
+    Visitor(user_app).get("/films/a%0A%7B%22level%22%3A%22forged%22%7D")
+    (line,) = log.getvalue().splitlines()
+    assert json.loads(line)["path"] == '/films/a\n{"level":"forged"}'
 
 
 @pytest.mark.parametrize("path", ["/catalogue", "/films/Q1", "/log-in", "/find", "/search"])
