@@ -68,7 +68,9 @@ def _limit_guesses(app: Flask, guessable: Sequence[str], per_address: Sequence[s
         _client_network,
         app=app,
         storage_uri=rate_limit.storage_uri(),
-        storage_options=rate_limit.storage_options(app.config["APP_NAME"]) | {"timeoutMS": COUNTER_TIMEOUT_MS},
+        storage_options=rate_limit.storage_options(app.config["APP_NAME"])
+        # The second is for closing the client, which else looks for a server for 30 s if there is none any more.
+        | {"timeoutMS": COUNTER_TIMEOUT_MS, "serverSelectionTimeoutMS": COUNTER_TIMEOUT_MS},
         key_prefix=app.config["APP_NAME"],
         in_memory_fallback_enabled=True,
     )
