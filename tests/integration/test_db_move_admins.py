@@ -35,7 +35,8 @@ def earlier(mongodb: LocalCluster) -> Iterator[dict[str, Row]]:
     schema["properties"]["admin_status"] = role
     with mongodb.client() as client:
         database = client[DATABASE]
-        database.create_collection("users", validator={"$jsonSchema": schema})
+        database.create_collection("users")
+        database.command("collMod", "users", validator={"$jsonSchema": schema})
         database.users.create_index([("admin_status", 1), ("_id", 1)])
         database.users.insert_many(accounts.values())
     yield accounts
