@@ -147,6 +147,8 @@ def test_ids_and_tokens_must_be_strings(bad: Any) -> None:
 
 def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) -> None:
     token, other = sessions.open_session(ada["_id"], "user"), sessions.open_session(ada["_id"], "user")
+    assert token != other
+    assert len(token) == 43, "256 random bits in base64"
     assert sessions.session_user(token, "user") == ada
     assert sessions.session_user(token, "admin") is None
     assert token not in str(list(database.sessions.find()))

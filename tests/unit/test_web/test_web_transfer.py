@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from web_visitor import XSS, Visitor
+from werkzeug.http import parse_options_header
 from werkzeug.test import TestResponse
 
 from app.admin import transfer
@@ -61,6 +62,19 @@ def test_an_upload_becomes_a_job_with_a_report(boss: Visitor) -> None:
     assert send(boss, rejects.text.replace("FILM", "SHOW"), "titles.rejects.csv").status_code == 303
     assert runner.run_next()
     assert "Uploaded two" in boss.get("/collections/movies?filter=_id.eq.U2").text
+
+
+@pytest.mark.parametrize(
+    "name", ["a%22; filename=%22evil.exe", "films; filename*=UTF-8''evil.exe", "été", "%0d%0aSet-Cookie: a=b"]
+)
+def test_a_rejects_file_has_a_harmless_name(boss: Visitor, name: str) -> None:
+    address = send(boss, FILE, f"{name}.csv").location
+    assert runner.run_next()
+    answer = boss.get(f"/imports/{address.rsplit('/', 1)[-1]}/rejects")
+    kind, parts = parse_options_header(answer.headers["Content-Disposition"])
+    stem = name.replace("%22", '"')  # as browsers send it in a form
+    assert (kind, parts) == ("attachment", {"filename": f"{stem}.rejects.csv"})
+    assert "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(
