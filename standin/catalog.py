@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bson import Int64
+from bson import Int64, Timestamp
 
 from standin.connection import Identity
 from standin.errors import CommandError, check
@@ -40,8 +40,9 @@ class Routing:
         """Every shard that holds documents of this collection."""
         return self.chunks.shards if self.chunks else (self.primary,)
 
-    def shards_of_query(self, query: Mapping[str, Any]) -> tuple[str, ...]:
-        return self.chunks.shards_of_query(query)[0] if self.chunks else (self.primary,)
+    def shards_of_query(self, query: Mapping[str, Any], at: Timestamp | None = None) -> tuple[str, ...]:
+        """The shards that may have matches, or had them at a time in the past."""
+        return self.chunks.shards_of_query(query, at)[0] if self.chunks else (self.primary,)
 
     def version_fields(self, shard_id: str, *, ignored: bool = False) -> dict[str, Any]:
         """The fields of a command to `shard_id` by which the shard refuses it when this routing is stale."""

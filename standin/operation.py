@@ -1,9 +1,11 @@
 """A client's command on its way to servers: what each of them gets, and retries when the routing was stale."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from standin.catalog import Routing
@@ -42,6 +44,16 @@ class Operation(Request):
         """Whether the namespace lives on the config servers rather than on a shard."""
         return self.database in CONFIG_DATABASES and self.namespace != "config.system.sessions"
 
+    @functools.cached_property
+    def read_concern(self) -> dict[str, Any]:
+        """The client's, with one snapshot time for all that this operation sends."""
+        return self.clock.pin_snapshot(self.generic.get("readConcern") or {})
+
+    @property
+    def snapshot_time(self) -> Timestamp | None:
+        """The time of a snapshot read outside of transactions."""
+        return None if self.transaction else self.read_concern.get("atClusterTime")
+
     async def privileges(self) -> Privileges:
         """The user's privileges. Raises CommandError when nobody is logged in, or the user has been removed."""
         if self.user is None:
@@ -66,7 +78,7 @@ class Operation(Request):
             full.setdefault("writeConcern", self.write_concern)
             return full
         if "readConcern" in self.generic:
-            full.setdefault("readConcern", self.clock.pin_snapshot(self.generic["readConcern"]))
+            full.setdefault("readConcern", self.read_concern)
         if self.read_mode != "primary":
             full["$readPreference"] = {"mode": self.read_mode}
         return full

@@ -47,7 +47,7 @@ async def find(operation: Operation) -> Reply:
         if routing is None:
             return empty_cursor(operation.namespace)
         command = operation.arguments
-        shards = routing.shards_of_query(command.get("filter") or {})
+        shards = routing.shards_of_query(command.get("filter") or {}, operation.snapshot_time)
         if len(shards) == 1:
             return await ask_shard(operation, shards[0], command, routing.version_fields(shards[0]))
         return await _find_on_shards(operation, routing, shards)
@@ -71,9 +71,13 @@ async def _find_on_shards(operation: Operation, routing: Routing, shards: tuple[
         command["projection"] = {**(command.get("projection") or {}), "$sortKey": {"$meta": "sortKey"}}
     replies = await operation.scatter(shards, command, routing)
     cursor = MergedCursor(_remotes(operation, replies), sort=directions, skip=skip, limit=limit)
-    return await operation.router.cursors.open(
+    reply = await operation.router.cursors.open(
         operation, cursor, operation.namespace, batch_size=batch_size, single_batch=single_batch
     )
+    if operation.snapshot_time is not None:
+        # What the client's session reads from now on, at the same time.
+        reply["cursor"]["atClusterTime"] = operation.snapshot_time
+    return reply
 
 
 def _remotes(operation: Operation, replies: Mapping[str, tuple[Reply, str]]) -> list[RemoteCursor]:
@@ -89,7 +93,7 @@ async def count(operation: Operation) -> Reply:
     async def action(routing: Routing | None) -> Reply:
         if routing is None:
             return {"n": 0, "ok": 1.0}
-        shards = routing.shards_of_query(operation.arguments.get("query") or {})
+        shards = routing.shards_of_query(operation.arguments.get("query") or {}, operation.snapshot_time)
         replies = await operation.scatter(shards, operation.arguments, routing)
         return {"n": sum(reply["n"] for reply, _ in replies.values()), "ok": 1.0}
 
@@ -106,7 +110,7 @@ async def aggregate(operation: Operation) -> Reply:
             return empty_cursor(operation.namespace)
         first = next(iter(pipeline[0])) if pipeline else None
         query = pipeline[0]["$match"] if first == "$match" else {}
-        shards = routing.shards_of_query(query)
+        shards = routing.shards_of_query(query, operation.snapshot_time)
         if len(shards) == 1:
             return await ask_shard(operation, shards[0], operation.arguments, routing.version_fields(shards[0]))
         if first == "$collStats":

@@ -68,12 +68,19 @@ class ChunkTable:
         """The values of the shard key's fields. Raises ShardKeyNotFound for an array."""
         return {name: _field(document, name) for name in self.key}
 
-    def shards_of_query(self, query: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
-        """The shards that may have matches, and whether the query has one value for the whole shard key."""
+    def shards_of_query(self, query: Mapping[str, Any], at: Timestamp | None = None) -> tuple[tuple[str, ...], bool]:
+        """The shards that may have matches, and whether the query has one value for the whole shard key.
+
+        With `at`, those that owned the chunks then. Raises CommandError 228 if that isn't known any more.
+        """
         points = self.points(query)
-        if points is None:
+        if points is not None:
+            chunks = [self.chunk_of_values(point) for point in points]
+        elif at is None:
             return self.shards, False
-        return tuple(sorted({self.chunk_of_values(point)["shard"] for point in points})), len(points) == 1
+        else:
+            chunks = list(self.chunks)
+        return tuple(sorted({_owner(chunk, at) for chunk in chunks})), points is not None and len(points) == 1
 
     def points(self, query: Mapping[str, Any]) -> list[tuple[Any, ...]] | None:
         """The shard key values that a query selects by equality or $in; None if it leaves any field open."""
@@ -101,6 +108,16 @@ class ChunkTable:
 
     def _order(self, key: Mapping[str, Any]) -> SortKey:
         return tuple(order_key(key[field]) for field in self.key)
+
+
+def _owner(chunk: Mapping[str, Any], at: Timestamp | None) -> str:
+    """The shard that has a chunk, or had it at a time."""
+    if at is None:
+        return str(chunk["shard"])
+    for entry in chunk["history"]:  # newest first
+        if entry["validAfter"] <= at:
+            return str(entry["shard"])
+    raise CommandError(228, "StaleChunkHistory", f"no shard is known that had the chunk from {chunk['min']} at {at}")
 
 
 def _is_operator(condition: Any) -> bool:
