@@ -12,9 +12,9 @@ from wtforms.validators import InputRequired, Length
 
 from app.admin.confirmation import VALID
 from app.admin.rights import Action, actor, requires
-from app.db.accounts import administrators, second_factor, sessions
+from app.db.accounts import administrators, second_factor
 from app.db.core import ValidationFailed, now
-from app.web.accounts import end_sessions, local_target, open_sessions, sign_in, sign_out
+from app.web.accounts import end_sessions, local_target, open_sessions, renew_session, sign_in, sign_out
 from app.web.forms import PASSWORD_MAX, TOO_LONG, ChangePasswordForm, Form, LogInForm
 from app.web.query import single
 
@@ -103,7 +103,7 @@ def confirm() -> Page:
     if not administrators.is_password(current_user.user_id, form.current.data):
         form.show({"current": "This isn't your password."})
         return page_of("admin/confirm.html", form)
-    sessions.note(current_user.get_id(), "admin", confirmed_at=now())
+    renew_session(confirmed_at=now())
     flash(f"Confirmed for {VALID.seconds // 60} minutes.", "success")
     return redirect(target(url_for("accounts.account")))
 

@@ -15,6 +15,7 @@ from app.admin import confirmation
 from app.admin.accounts import Page, page_of, target
 from app.admin.rights import Action, actor, requires
 from app.db.accounts import second_factor, sessions
+from app.web.accounts import renew_session
 from app.web.forms import TOO_LONG, Form
 
 WRONG = "This code isn't right, or it has been used. Wait for the next one."
@@ -41,7 +42,7 @@ def enter() -> Page:
     if not second_factor.accept(current_user.user_id, form.code.data):
         form.show({"code": WRONG})
         return page_of("admin/second_factor.html", form)
-    sessions.note(current_user.get_id(), "admin", factor=True)
+    renew_session(factor=True)
     return redirect(target())
 
 
@@ -63,7 +64,7 @@ def set_up() -> Page:
             form.show({"code": WRONG})
     if codes is None:
         return page_of("admin/second_factor_set_up.html", form, focus=False, **_shown(secret))
-    sessions.note(current_user.get_id(), "admin", factor=True, pending_secret=second_factor.new_secret())
+    renew_session(factor=True, pending_secret=second_factor.new_secret())
     return render_template("admin/recovery_codes.html", codes=codes, new_factor=True)
 
 

@@ -6,6 +6,7 @@ useless.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,10 @@ from flask import Flask, current_app, flash, g, request, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from app.db.accounts import sessions
-from app.db.core import USER
+from app.db.core import USER, NotFound
 from app.web import limits
+
+_TOKEN = "_user_id"  # noqa: S105 - where Flask-Login keeps an account's get_id() in the cookie
 
 # Mark in the User-Agent header -> name. Others have the later marks, too.
 _BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
@@ -72,6 +75,15 @@ def sign_in(user: dict[str, Any], *, factor: bool = False) -> None:
     session.clear()  # drop everything from before the log-in
     login_user(Account(user, token))
     limits.remember_place(user["username"])
+
+
+def renew_session(**facts: Any) -> None:
+    """After a further log-in step, continue the session under a new token: copies of the cookie are useless then.
+
+    The cookie keeps the rest, so that forms in other tabs stay good. `facts` are stored as by `sessions.note`.
+    """
+    with suppress(NotFound):  # another request was first, and the browser has its cookie
+        session[_TOKEN] = sessions.renew(current_user.get_id(), current_app.config["APP_NAME"], **facts)
 
 
 def sign_out() -> None:

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from pymongo.database import Database
 
 from app.db.accounts import administrators, passwords, sessions, users
-from app.db.core import BadQuery, Duplicate, ValidationFailed, now
+from app.db.core import BadQuery, Duplicate, NotFound, ValidationFailed, now
 
 Raw = Database[dict[str, Any]]
 PASSWORD = "correct horse"
@@ -159,6 +159,18 @@ def test_a_session_lasts_until_it_is_closed(ada: dict[str, Any], database: Raw) 
     assert sessions.session_user(token, "user") is None
     assert sessions.session_user(other, "user") == ada
     assert sessions.session_user("\ud800", "user") is None
+
+
+def test_a_renewed_session_has_another_token_and_the_same_times(database: Raw) -> None:
+    grace, _ = administrators.ensure("grace", PASSWORD)
+    old = sessions.open_session(grace["_id"], "admin", agent="Firefox")
+    stored = database.admin_sessions.find_one({}) or {}
+    new = sessions.renew(old, "admin", factor=True)
+    assert sessions.session_user(old, "admin") is None
+    assert (sessions.session_user(new, "admin") or {})["session"]["factor"] is True
+    assert database.admin_sessions.find_one({}) == {**stored, "_id": ANY, "factor": True}
+    with pytest.raises(NotFound):
+        sessions.renew(old, "admin")
 
 
 def test_an_admin_session_needs_an_admin(ada: dict[str, Any], database: Raw) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.db.accounts.passwords import credential_of
-from app.db.core import BadQuery, Row, driver_errors, get_collection, now, public_account
+from app.db.core import BadQuery, NotFound, Row, driver_errors, get_collection, now, public_account
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,21 @@ def session_user(token: str, kind: str) -> Row | None:
 def note(token: str, kind: str, **facts: Any) -> None:
     """Store facts about the session with this token: `confirmed_at`, `factor` or `pending_secret`."""
     get_collection(_checked(kind).collection).update_one({"_id": _key(token)}, {"$set": facts})
+
+
+@driver_errors()
+def renew(token: str, kind: str, **facts: Any) -> str:
+    """Continue a session under a new token, which is returned, and store facts as `note` does. Its times stay.
+
+    Raises NotFound when no session has this token (any more).
+    """
+    collection = get_collection(_checked(kind).collection)
+    session = collection.find_one_and_delete({"_id": _key(token)})
+    if session is None:
+        raise NotFound("the session has ended or has another token")
+    new = secrets.token_urlsafe(32)
+    collection.insert_one({**session, **facts, "_id": _key(new)})
+    return new
 
 
 @driver_errors()

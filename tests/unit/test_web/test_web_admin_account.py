@@ -238,6 +238,27 @@ def test_an_admin_may_have_a_second_factor(admin_app: Flask, new_name: str, forg
     assert "recovery codes left" in admin.page("/account")
 
 
+def test_a_confirmation_and_the_factor_bring_a_new_token(admin_app: Flask, new_name: str) -> None:
+    """Who copied the cookie before gains nothing by them, and forms that are open stay good."""
+    administrators.create(new_name, PASSWORD, expired=False)
+    admin, thief = with_session(Visitor(admin_app), new_name), Visitor(admin_app)
+    log_out = {"csrf_token": Form(admin.page("/account/password"), "/account/password").values["csrf_token"]}
+
+    def send(path: str, **form: str) -> None:
+        thief.use_cookie(admin.cookie())
+        assert admin.send(path, form).status_code in {200, 302}
+        assert (thief.get(HOME).location or "").startswith("/log-in"), path
+
+    send("/confirm", current=PASSWORD)
+    secret = secret_of(admin.page("/second-factor/set-up"))
+    send("/second-factor/set-up", code=code(secret, -1))
+    assert admin.get(HOME).status_code == 200
+    assert admin.post("/log-out", log_out).status_code == 302
+    admin.log_in(new_name)
+    send("/second-factor", code=code(secret))
+    assert admin.get(HOME).status_code == 200
+
+
 def test_guesses_at_codes_are_limited(admin_app: Flask, new_name: str) -> None:
     administrators.create(new_name, PASSWORD, expired=False)
     first = with_session(Visitor(admin_app), new_name)

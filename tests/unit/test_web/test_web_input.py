@@ -113,6 +113,7 @@ def test_what_is_stored_is_escaped_for_admins(boss: Visitor) -> None:
 def test_what_is_asked_is_escaped(visitor: Visitor) -> None:
     for query in ('"><script>alert(1)</script>', "<img src=x onerror=alert(1)>"):
         assert query not in visitor.get(f"/search?{urlencode({'q': query})}").text
+    assert 'value="%41"' in visitor.get("/search?q=%2541").text, "decoded twice"
     assert "49" not in visitor.get("/search?q={{7*7}}").text.split("<main")[1]
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,7 @@ def test_the_request_log_is_json_and_keeps_secrets_out(user_app: Flask) -> None:
         ("POST", "/log-in", 302),
     ]
     assert all(line["app"] == "user" and line["milliseconds"] >= 0 for line in lines)
+    assert all(datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0) for line in lines)
     for secret in ("secret search", "my+secret", PASSWORD, "csrf", visitor.cookie()):
         assert secret not in text
 
