@@ -15,7 +15,7 @@ from app.db.accounts import passwords, rate_limit, sessions
 from app.db.accounts.credentials import MAX_USERNAME
 from app.db.core import audit, listing
 from app.db.schema.indexes import KEEP_REJECTS
-from app.db.search import failed_searches
+from app.db.search import failed_searches, query_text
 from app.db.transfer import readers, uploads
 from app.web import settings
 from ops.paths import ANSIBLE, ROOT
@@ -80,6 +80,7 @@ def test_input_is_limited_as_it_says() -> None:
         f"3 to {MAX_USERNAME} lower-case letters",
         f"{passwords.MIN_PASSWORD} to {passwords.MAX_PASSWORD} characters",
         f"{settings.REQUEST_MAX_BYTES >> 10} kB in the user app, {admin.FORM_MAX_BYTES >> 10} kB in the admin app",
+        f"searches of at most {query_text.MAX_TEXT} characters",
         f"at most {posters.UPLOAD_MAX_BYTES >> 20} MB and {poster_images.MAX_PIXELS // 1_000_000} million pixels",
         f"at most {transfer.UPLOAD_MAX_BYTES >> 20} MB, also gzipped; a record has at most {readers.MAX_ITEM >> 20} MB",
     ):
