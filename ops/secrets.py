@@ -27,13 +27,14 @@ KEYFILE_BYTES = 756
 #: How long the certificate authority is valid. Nothing replaces it, so it must outlive the cluster.
 AUTHORITY_VALID = timedelta(days=3650)
 
-#: The names in passwords.yml. The first six are MongoDB users, whose names have `-` for `_`.
+#: The names in passwords.yml. The first seven are MongoDB users, whose names have `-` for `_`.
 PASSWORDS = (
     "cluster_admin",
     "shard_admin",
     "film_library_admin",
     "film_library_user",
     "film_library_deploy",
+    "film_library_backup",
     "monitor",
     "app_admin_login",
     "flask_admin_secret_key",

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from app.cli import accounts, database, recommend, transfer
+from app.cli import accounts, backups, database, recommend, transfer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -37,6 +37,10 @@ for command in (
     accounts.create_admin,
     accounts.reset_second_factor,
     accounts.move_admins,
+    backups.backup,
+    backups.list_backups,
+    backups.verify_backup,
+    backups.make_backup_key,
     database.show_status,
 ):
     main.add_command(command)

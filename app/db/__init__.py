@@ -4,6 +4,7 @@ Each package imports only from those below it, which `make lint` checks:
 
     operations  the first published API, kept under its name
     cluster     the state of the cluster and of the data in it
+    backups     full backups, and restoring them
     jobs        background work: the queue, the worker, bulk edits and their undo, imports
     transfer    records in files: import, export, the sample catalogue
     schema      indexes and validators

@@ -60,5 +60,12 @@ BY_USER: dict[str, dict[str, Callable[[Client], Any]]] = {
     "film-library-user": RANSOM | CHANGES_OF_SHAPE | ACCOUNTS | FILMS,
     "film-library-admin": RANSOM | CHANGES_OF_SHAPE,
     "film-library-deploy": RANSOM | ACCOUNTS | USERS,
+    # Reads all that there is.
+    "film-library-backup": RANSOM
+    | CHANGES_OF_SHAPE
+    | FILMS
+    | {
+        "become a superadmin": ACCOUNTS["become a superadmin"],
+    },
     "monitor": RANSOM | CHANGES_OF_SHAPE | ACCOUNTS | FILMS | USERS,
 }

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import mongoengine
 import pymongo
+from bson import Timestamp
 from pymongo import errors as driver
 from pymongo import uri_parser
 from pymongo.client_session import ClientSession
@@ -112,26 +113,27 @@ def current_config() -> DatabaseConfig:
 
 def get_collection(name: str) -> Collection[Row]:
     """The collection `name` of the configured database, for this package's own modules."""
-    return _database()[name]
+    return get_database()[name]
 
 
-def _database() -> Database[Row]:
+def get_database() -> Database[Row]:
+    """The configured database, for this package's own modules."""
     database: Database[Row] = mongoengine.get_db()
     return database
 
 
 def run_command(name: str, value: Any = 1, **arguments: Any) -> Row:
     """The answer to a database command."""
-    return _database().command(name, value, **arguments)
+    return get_database().command(name, value, **arguments)
 
 
 def create_collections(names: Iterable[str]) -> None:
     """Create the missing ones: a transaction that writes to several shards can't."""
-    there = set(_database().list_collection_names())
+    there = set(get_database().list_collection_names())
     for name in names:
         if name not in there:
             with suppress(driver.CollectionInvalid):  # created concurrently
-                _database().create_collection(name)
+                get_database().create_collection(name)
 
 
 def insert_missing(name: str, documents: list[Row]) -> int:
@@ -153,9 +155,28 @@ def in_transaction(work: Callable[[ClientSession], T]) -> T:
     It is called again after an election or a conflict, so it must let the driver's errors pass and have no effects
     outside the session. It sees all shards at one point in time.
     """
-    with _database().client.start_session() as session:
+    with get_database().client.start_session() as session:
         result: T = session.with_transaction(work, read_concern=ReadConcern("snapshot"))
         return result
+
+
+@contextmanager
+def snapshot_session(at: Timestamp | None = None) -> Iterator[ClientSession]:
+    """A session whose reads are all of one moment over all shards: that of its first read, or the cluster time `at`.
+
+    `find` and `aggregate` take it. They raise the driver's error with code 239 (SnapshotTooOld) when the servers have
+    dropped the history of that moment (`minSnapshotHistoryWindowInSeconds`). A session is for one thread.
+    """
+    with get_database().client.start_session(snapshot=True) as session:
+        if at is not None:
+            session._snapshot_time = at  # type: ignore[assignment]  # PyMongo has no public name for it
+        yield session
+
+
+def snapshot_time(session: ClientSession) -> Timestamp | None:
+    """The cluster time that the session reads at; None before its first read."""
+    found: Timestamp | None = session._snapshot_time
+    return found
 
 
 @contextmanager

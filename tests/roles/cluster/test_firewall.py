@@ -59,7 +59,7 @@ def reached_by(host: Host, user: str, targets: list[tuple[str, int]]) -> set[tup
     return {target for target, good in zip(targets, json.loads(answer), strict=True) if good}
 
 
-@pytest.mark.parametrize("app", ["user", "admin", "deploy"])
+@pytest.mark.parametrize("app", ["user", "admin", "deploy", "backup"])
 def test_an_apps_user_reaches_the_router_and_the_admin_app_members(
     deployment: Deployment, inventory: Inventory, web: str, app: str
 ) -> None:

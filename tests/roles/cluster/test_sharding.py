@@ -46,7 +46,9 @@ def test_balancer_is_on(deployment: Deployment, router: Process) -> None:
     assert deployment.client(router, "cluster-admin").admin.command("balancerStatus")["mode"] == "full"
 
 
-@pytest.mark.parametrize("user", ["film-library-admin", "film-library-user", "film-library-deploy", "monitor"])
+@pytest.mark.parametrize(
+    "user", ["film-library-admin", "film-library-user", "film-library-deploy", "film-library-backup", "monitor"]
+)
 def test_users_have_their_roles_and_no_other(
     deployment: Deployment, inventory: Inventory, router: Process, user: str
 ) -> None:

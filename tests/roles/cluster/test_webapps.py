@@ -245,12 +245,15 @@ def test_settings_are_the_apps_alone(deployment: Deployment, web: str, app: str)
 
 
 @app_names
-def test_no_app_can_read_the_deployments_settings(deployment: Deployment, web: str, app: str) -> None:
+@pytest.mark.parametrize("other", ["deploy", "backup"])
+def test_no_app_can_read_the_settings_of_deployment_and_backups(
+    deployment: Deployment, web: str, app: str, other: str
+) -> None:
     host = deployment.host(web)
-    settings = host.file("/etc/film-library/deploy.env")
+    settings = host.file(f"/etc/film-library/{other}.env")
     assert (settings.user, settings.group, settings.mode) == ("root", "root", 0o600)
-    command = "setpriv --reuid=%s --init-groups cat /etc/film-library/deploy.env"
-    assert host.run(command, f"film-library-{app}").rc
+    command = "setpriv --reuid=%s --init-groups cat /etc/film-library/%s.env"
+    assert host.run(command, f"film-library-{app}", other).rc
 
 
 def test_no_secret_where_everybody_can_read(deployment: Deployment, inventory: Inventory, machine: str) -> None:

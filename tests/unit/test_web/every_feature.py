@@ -55,6 +55,7 @@ class Features:
         self.administer()
         self.visit()
         self.maintain()
+        self.back_up()
         self.leave()
 
     # -- the deployment
@@ -221,6 +222,14 @@ class Features:
         self.run("admin", "reset-second-factor", "rootadmin")
         self.run("admin", "status")
 
+    def back_up(self) -> None:
+        key, directory = self.directory / "backup.key", self.directory / "backups"
+        directory.mkdir()
+        public = self.run("backup", "make-backup-key", str(key))
+        self.run("backup", "backup", "--to", str(directory), "--public-key", public.strip())
+        self.run("backup", "backups", str(directory))
+        self.run("backup", "verify-backup", str(directory), "latest", "--key", str(key))
+
     # -- how
 
     @contextmanager
@@ -289,9 +298,10 @@ class Features:
             pass
         return str(answer.location)
 
-    def run(self, user: str, *arguments: str, stdin: str = "") -> None:
+    def run(self, user: str, *arguments: str, stdin: str = "") -> str:
         uri = self.cluster.uri(f"film-library-{user}")
         env = {"FILM_LIBRARY_MONGODB_URI": uri, "FILM_LIBRARY_DATABASE": "movie_library"}
         result = CliRunner(env=env).invoke(main, list(arguments), input=stdin)
         assert result.exit_code == 0, result.output
         self.missed.discard(arguments[0])
+        return result.output

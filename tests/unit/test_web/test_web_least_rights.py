@@ -16,7 +16,7 @@ from tests.least_rights import Recorder, Right
 from tests.sample import small_sample
 
 DATABASE = "movie_library"
-USERS = ["film-library-admin", "film-library-user", "film-library-deploy"]
+USERS = ["film-library-admin", "film-library-user", "film-library-deploy", "film-library-backup"]
 
 
 @pytest.fixture(scope="module")

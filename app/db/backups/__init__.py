@@ -1,0 +1,34 @@
+"""Full backups: taken of one moment, encrypted before they leave the process, verified, listed and restored.
+
+A backup is a directory of a `Store`: a file for each collection (BSON, zstd, age), and the manifest, which comes last.
+"""
+
+from app.db.backups.errors import BackupError, BackupFailed, Damaged, RestoreFailed, WrongKey
+from app.db.backups.full import WORKERS, take
+from app.db.backups.keys import make as make_key
+from app.db.backups.keys import private_keys, public_keys
+from app.db.backups.manifest import Entry, Manifest
+from app.db.backups.store import Directory, Store
+from app.db.backups.stored import LATEST, Stored, find, overview, verify
+
+__all__ = [
+    "LATEST",
+    "WORKERS",
+    "BackupError",
+    "BackupFailed",
+    "Damaged",
+    "Directory",
+    "Entry",
+    "Manifest",
+    "RestoreFailed",
+    "Store",
+    "Stored",
+    "WrongKey",
+    "find",
+    "make_key",
+    "overview",
+    "private_keys",
+    "public_keys",
+    "take",
+    "verify",
+]

@@ -1,0 +1,167 @@
+"""A full backup: all collections of the library at one moment, read through the router.
+
+The snapshot's cluster time is the same for all collections and all shards, so that films, credits, likes and claims
+belong together, whatever is written meanwhile. Each collection is streamed to a file of its own.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
+from typing import cast
+
+from bson import Timestamp
+from pymongo.errors import PyMongoError
+
+from app.db.backups import files, manifest, shapes
+from app.db.backups.checksums import Sum, split
+from app.db.backups.errors import BackupFailed
+from app.db.backups.keys import PublicKeys
+from app.db.backups.manifest import Entry, Manifest, Shape
+from app.db.backups.store import Store
+from app.db.core import driver_errors, get_database, now, run_command, snapshot_session, snapshot_time
+
+log = logging.getLogger(__name__)
+
+WORKERS = 4
+# A collection is read again from its beginning after an election, at the same moment. Waits double from the first.
+ATTEMPTS, FIRST_WAIT_S = 6, 1.0
+# Attempts in which no collection is created or dropped while the snapshot is chosen.
+CHOICES = 10
+
+_UNAUTHORIZED, _SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 13, 239, 246
+
+
+class _Stopped(Exception):
+    """Another collection has failed."""
+
+
+@driver_errors()
+def take(
+    store: Store, keys: PublicKeys, *, workers: int = WORKERS, done: Callable[[Entry], None] = lambda _: None
+) -> Manifest:
+    """Back up the database, `workers` collections at a time; `done` is called with each, in any thread.
+
+    Raises BackupFailed, after which nothing of the backup is left where it may be removed; DatabaseError.
+    """
+    started = now()
+    at, found = _choose_moment()
+    backup = f"{at.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    try:
+        entries = _copy_all(_Copy(store, keys, backup, at, done), found, workers)
+        result = Manifest(
+            id=backup,
+            database=get_database().name,
+            cluster_time=at,
+            started=started,
+            ended=now(),
+            mongodb=run_command("buildInfo")["version"],
+            public_keys=[str(key) for key in keys],
+            collections=sorted(entries, key=lambda entry: entry.name),
+        )
+        store.publish(backup, manifest.NAME, manifest.dump(result))
+    except OSError as error:
+        store.discard(backup)
+        raise BackupFailed(f"the backup can't be written: {error.strerror or error}") from error
+    except BaseException:
+        store.discard(backup)
+        raise
+    return result
+
+
+def _choose_moment() -> tuple[Timestamp, dict[str, Shape]]:
+    """A snapshot's cluster time and the collections that there were then.
+
+    Raises BackupFailed when there are none, or when they never stay the same for a moment.
+    """
+    for _ in range(CHOICES):
+        before = shapes.read()
+        if not before:
+            raise BackupFailed(f"the database {get_database().name} has no collections")
+        with snapshot_session() as session:
+            get_database()[min(before)].find_one({}, {"_id": 1}, session=session)
+            at = snapshot_time(session)
+        if at is None:
+            raise BackupFailed("the router didn't say of which moment its answer is")
+        if shapes.read() == before:
+            return at, {name: shape for name, (_, shape) in before.items()}
+    raise BackupFailed("collections or indexes are being made or dropped (a deployment?); try again later")
+
+
+def _copy_all(copy: "_Copy", found: dict[str, Shape], workers: int) -> list[Entry]:
+    database = get_database()
+    # The largest first, so that the others fit in beside them.
+    names = sorted(found, key=lambda name: -database[name].estimated_document_count())
+    with ThreadPoolExecutor(workers) as pool:
+        copies = [pool.submit(copy.collection, name, found[name]) for name in names]
+        try:
+            wait(copies, return_when=FIRST_EXCEPTION)
+        finally:
+            copy.stop.set()
+            pool.shutdown(cancel_futures=True)
+    for failed in copies:
+        if not failed.cancelled() and (error := failed.exception()) and not isinstance(error, _Stopped):
+            raise error
+    return [finished.result() for finished in copies]
+
+
+class _Copy:
+    """Copies collections, as they were at one moment."""
+
+    def __init__(
+        self, store: Store, keys: PublicKeys, backup: str, at: Timestamp, done: Callable[[Entry], None]
+    ) -> None:
+        self._store, self._keys, self._backup, self._at, self._done = store, keys, backup, at, done
+        self._began = time.monotonic()
+        self.stop = threading.Event()
+
+    def collection(self, name: str, shape: Shape) -> Entry:
+        """Copy a collection, if need be several times. Raises BackupFailed, OSError, _Stopped."""
+        pause = FIRST_WAIT_S
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                entry = self._once(name, shape)
+            except PyMongoError as error:
+                self._check(name, error, last=attempt == ATTEMPTS)
+                log.warning("reading %s again: %s", name, error)
+                if self.stop.wait(pause):
+                    raise _Stopped from error
+                pause *= 2
+            else:
+                self._done(entry)
+                return entry
+        raise AssertionError("unreachable")
+
+    def _check(self, name: str, error: PyMongoError, *, last: bool) -> None:
+        """Raises BackupFailed if there is no sense in reading once more."""
+        code = getattr(error, "code", None)
+        if code == _SNAPSHOT_TOO_OLD:
+            raise BackupFailed(
+                f"{name}: after {time.monotonic() - self._began:.0f} s the servers have dropped that moment's history. "
+                "Set their parameter minSnapshotHistoryWindowInSeconds (default: 300) to more than a backup takes"
+            ) from error
+        if code == _UNAUTHORIZED or last:
+            hint = " (was an index made, or the collection changed?)" if code == _SNAPSHOT_UNAVAILABLE else ""
+            raise BackupFailed(f"{name} can't be read: {error}{hint}") from error
+
+    def _once(self, name: str, shape: Shape) -> Entry:
+        read = Sum()
+        entry = Entry(name, 0, 0, "", 0, "", shape)
+        with self._store.writer(self._backup, entry.file) as file, closing(self._batches(name, read)) as batches:
+            written = files.write(batches, file, self._keys)
+        return Entry(name, read.documents, read.size, read.checksum, written.size, written.sha256, shape)
+
+    def _batches(self, name: str, read: Sum) -> Generator[bytes, None, None]:
+        with (
+            snapshot_session(self._at) as session,
+            closing(get_database()[name].find_raw_batches({}, session=session)) as cursor,
+        ):
+            for batch in cast(Iterable[bytes], cursor):  # PyMongo's types say documents
+                if self.stop.is_set():
+                    raise _Stopped
+                for document in split(memoryview(batch)):
+                    read.add(document)
+                yield batch

@@ -1,0 +1,92 @@
+"""The backups in a store: which there are, and whether they are what was written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.db.backups import files, manifest
+from app.db.backups.checksums import Sum
+from app.db.backups.errors import BackupError, Damaged
+from app.db.backups.keys import PrivateKeys
+from app.db.backups.manifest import Entry, Manifest
+from app.db.backups.store import Store
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A backup: complete if it has a manifest, and all files in their sizes; otherwise `problem` says what is wrong."""
+
+    id: str
+    manifest: Manifest | None
+    problem: str
+
+
+def overview(store: Store) -> Iterator[Stored]:
+    """All backups, oldest first, without reading their files. Raises BackupError when the store can't be read."""
+    try:
+        found = store.backups()
+    except OSError as error:
+        raise BackupError(f"the backups can't be listed: {error.strerror}") from error
+    for backup in found:
+        try:
+            yield Stored(backup, load(store, backup), "")
+        except BackupError as error:
+            yield Stored(backup, None, str(error))
+
+
+def find(store: Store, backup: str) -> Manifest:
+    """A complete backup's manifest by id; `latest` is the newest complete one's. Raises Damaged, BackupError."""
+    if backup != LATEST:
+        return load(store, backup)
+    complete = [stored.manifest for stored in overview(store) if stored.manifest is not None]
+    if not complete:
+        raise BackupError("there is no complete backup")
+    return max(complete, key=lambda one: one.cluster_time)
+
+
+def load(store: Store, backup: str) -> Manifest:
+    """A backup's manifest, after a look at the files' sizes. Raises Damaged, BackupError."""
+    found = manifest.read(store, backup)
+    sizes = store.sizes(backup)
+    for entry in found.collections:
+        if (size := sizes.get(entry.file)) is None:
+            raise Damaged(f"{backup}/{entry.file} is missing")
+        if size != entry.size:
+            raise Damaged(f"{backup}/{entry.file} is damaged: it has {size:,} bytes instead of {entry.size:,}")
+    return found
+
+
+def verify(store: Store, backup: str, keys: PrivateKeys, done: Callable[[Entry], None] = lambda _: None) -> Manifest:
+    """Decrypt a backup and check all that its manifest says of documents; `done` is called with each collection.
+
+    Raises WrongKey, Damaged, BackupError.
+    """
+    found = find(store, backup)
+    for entry in found.collections:
+        read_documents(store, found, entry, keys, lambda document: None)
+        done(entry)
+    return found
+
+
+def read_documents(
+    store: Store, found: Manifest, entry: Entry, keys: PrivateKeys, take: Callable[[memoryview], None]
+) -> None:
+    """Call `take` with each document of a collection, which must not keep it. Raises WrongKey, Damaged, BackupError.
+
+    What is damaged may show only after the last document.
+    """
+    name = f"{found.id}/{entry.file}"
+    read = Sum()
+
+    def count(document: memoryview) -> None:
+        read.add(document)
+        take(document)
+
+    try:
+        with store.reader(found.id, entry.file) as file:
+            files.read(file, name, entry.sha256, keys, count)
+    except OSError as error:
+        raise BackupError(f"{name} can't be read: {error.strerror or error}") from error
+    if (read.documents, read.size, read.checksum) != (entry.documents, entry.bytes, entry.checksum):
+        raise Damaged(f"{name} holds other documents than the manifest says")
