@@ -24,7 +24,12 @@ NPM = REQUIREMENTS / "lighthouse"
 FOUND, UNANSWERED = 1, 3  # exit codes
 _SAID = 200  # characters of a service's complaint
 #: Licences by the classifiers and names that packages give, where there is a standard expression.
-_SAME = {"MIT License": "MIT", "Apache Software License": "Apache-2.0", "Apache License 2.0": "Apache-2.0"}
+_SAME = {
+    "MIT License": "MIT",
+    "The MIT License (MIT)": "MIT",
+    "Apache Software License": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+}
 
 
 @dataclass
@@ -62,20 +67,23 @@ def locked(lock: Path) -> list[str]:
 
 
 def licences(names: Iterable[str]) -> dict[str, list[str]]:
-    """Licence -> those of the packages that are installed here, as they declare it."""
+    """Licence -> those of the packages that are installed here, as they declare it or by the first line of it."""
     found: dict[str, list[str]] = {}
     for name in names:
         try:
-            found.setdefault(_licence(metadata.metadata(name)), []).append(name)
+            found.setdefault(_licence(metadata.distribution(name)), []).append(name)
         except metadata.PackageNotFoundError:
             continue  # for another platform
     return found
 
 
-def _licence(about: Any) -> str:
+def _licence(package: metadata.Distribution) -> str:
+    about: Any = package.metadata
     classified = [entry.split(" :: ")[-1] for entry in about.get_all("Classifier") or [] if entry.startswith("License")]
     first_line = (about.get("License") or "").strip().splitlines()[:1]
-    given = about.get("License-Expression") or next(iter(classified or first_line), "unknown")
+    texts = [package.read_text(f"licenses/{file}") or "" for file in about.get_all("License-File") or []]
+    titles = [text.strip().splitlines()[0] for text in texts if text.strip()]
+    given = about.get("License-Expression") or next(iter(classified or first_line or titles), "unknown")
     return _SAME.get(given, given)
 
 
