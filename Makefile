@@ -72,6 +72,7 @@ lock: ## Update the locked requirements from pyproject.toml
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra dev -c requirements/app.txt pyproject.toml -o requirements/dev.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --extra bench -c requirements/app.txt pyproject.toml -o requirements/bench.txt
 	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --group scanners -o requirements/scanners.txt
+	@.cache/uv/bin/uv pip compile -q --upgrade $(LOCK_OPTIONS) --group acme -o requirements/acme.txt
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
@@ -83,7 +84,7 @@ $(TESTS): override ENV := test
 $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
-CLUSTERS_OWN := SUBNET FILM_LIBRARY_HOST FILM_LIBRARY_ADMIN_HOST HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
+CLUSTERS_OWN := SUBNET FILM_LIBRARY_HOST FILM_LIBRARY_ADMIN_HOST FILM_LIBRARY_ACME_EMAIL HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.

@@ -106,7 +106,10 @@ def _networks(admins: list[str], public: list[str]) -> dict[str, list[str]]:
 
 
 def _names(settings: Settings) -> dict[str, str]:
-    return {variable: name for variable, name in zip((_USER_HOST, _ADMIN_HOST), settings.names, strict=True) if name}
+    variables = zip(
+        (_USER_HOST, _ADMIN_HOST, "cluster_acme_email"), (*settings.names, settings.acme_email), strict=True
+    )
+    return {variable: value for variable, value in variables if value}
 
 
 def _memory_mb(settings: Settings) -> int:

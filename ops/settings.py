@@ -32,6 +32,8 @@ JUMP_VARIABLE = "SSH_JUMP"
 
 #: Host names of the user app and of the admin app, besides the hosts' own names and addresses.
 HOST_VARIABLES = ("FILM_LIBRARY_HOST", "FILM_LIBRARY_ADMIN_HOST")
+#: An address for the warnings of Let's Encrypt, which then certifies these names.
+EMAIL_VARIABLE = "FILM_LIBRARY_ACME_EMAIL"
 
 MAX_SHARDS = 9  # ports and addresses are laid out for one digit
 MEMBERS = (3, 5, 7)  # odd, so there is always a majority; MongoDB allows 7 voting members
@@ -65,6 +67,7 @@ class Settings:
     subnet: IPv4Network
     apt: tuple[str, ...] = ("", "", "", "")
     names: tuple[str, str] = ("", "")
+    acme_email: str = ""
 
     @property
     def hosts(self) -> list[Host]:
@@ -94,8 +97,10 @@ class Settings:
             subnet=reader.subnet("SUBNET", LOCAL_SUBNETS.get(env, LOCAL_SUBNETS["local"])),
             apt=tuple(reader.text(name) for name in APT_VARIABLES),
             names=reader.host_names(*HOST_VARIABLES),
+            acme_email=reader.text(EMAIL_VARIABLE),
         )
         reader.check_jump_host()
+        reader.check_acme(settings)
         reader.check_source(settings)
         if reader.problems:
             raise SettingsError(reader.problems, settings)
@@ -152,6 +157,13 @@ class _Reader:
         if names[0] and names[0] == names[1]:
             self._refuse(admin, names[1], f"another name than {user}, or browsers would send it that app's cookies")
         return names
+
+    def check_acme(self, settings: Settings) -> None:
+        email = settings.acme_email
+        if email and not re.fullmatch(r"[\w.+-]+@[\w.-]+\.\w+", email):
+            self._refuse(EMAIL_VARIABLE, email, "an e-mail address")
+        elif email and not any(settings.names):
+            self._refuse(EMAIL_VARIABLE, email, f"set with {' or '.join(HOST_VARIABLES)}, the names to certify")
 
     def check_jump_host(self) -> None:
         value = self._get(JUMP_VARIABLE, "")

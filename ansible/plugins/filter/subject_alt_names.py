@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 DOCUMENTATION = r"""
 name: subject_alt_names
 short_description: Mark host names and addresses for a certificate request
+description:
+  - A certificate names hosts and addresses as what they are. Who connects to an address accepts no host name for it.
 options:
   _input:
     description: Host names and addresses. One that occurs twice is taken once.
