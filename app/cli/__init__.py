@@ -40,6 +40,7 @@ for command in (
     backups.backup,
     backups.list_backups,
     backups.verify_backup,
+    backups.restore,
     backups.make_backup_key,
     database.show_status,
 ):

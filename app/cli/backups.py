@@ -131,3 +131,28 @@ def make_backup_key(file: Path) -> None:
     with _errors():
         public = backups.make_key(file)
     click.echo(public)
+
+
+@click.command("restore")
+@_directory
+@_backup
+@_key
+@click.option("--into", metavar="DATABASE", help="The database.  [default: FILM_LIBRARY_DATABASE]")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=backups.WORKERS,
+    show_default=True,
+    help="How many collections to load at a time.",
+)
+def restore(directory: Path, backup: str, key_file: Path, into: str | None, workers: int) -> None:
+    """Restore the backup ID (or "latest") in DIRECTORY into a database that holds nothing, and compare the two.
+
+    Nothing is ever replaced. After an interruption the same command again completes the work. It needs a database user
+    who may shard collections, such as cluster-admin. The cluster may have another number of shards than the backup's.
+    """
+    with _errors():
+        keys = backups.private_keys(key_file)
+        with database(into):
+            made = backups.restore(Directory(directory), backup, keys, workers=workers, done=_say)
+    click.echo(f"{made.id} is restored: {made.documents:,} documents, as they were at {_when(made)}")

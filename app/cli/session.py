@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
@@ -16,10 +17,11 @@ UNCHANGED = "unchanged"  # the last line if nothing changed; the deployment look
 
 
 @contextmanager
-def database() -> Iterator[None]:
-    """Connect for the command; errors end it with a clear message."""
+def database(name: str | None = None) -> Iterator[None]:
+    """Connect for the command, to the configured database or a named one; errors end it with a clear message."""
     try:
-        connect(DatabaseConfig.from_env(application="film-library-cli"))
+        config = DatabaseConfig.from_env(application="film-library-cli")
+        connect(replace(config, database=name or config.database))
         yield
     except SettingError as error:
         raise click.ClickException(str(error)) from error

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +90,51 @@ def new_key(directory: Path) -> tuple[Path, str]:
     """A private key's file, and the public key."""
     file = directory / "backup.key"
     return file, succeed(None, "make-backup-key", file)
+
+
+# The command line, which waits when a backup has chosen its moment, and after the first batch of films.
+PAUSING = """
+import sys
+from app.cli import main
+from app.db.backups import full
+copy_all, raw_batches = full._copy_all, full.raw_batches
+told = []
+def pause(where):
+    if where not in told:
+        told.append(where)
+        print(where, flush=True)
+        sys.stdin.readline()
+def paused_copy(*arguments):
+    pause("chosen")
+    return copy_all(*arguments)
+def paused_batches(name, session):
+    for batch in raw_batches(name, session):
+        yield batch
+        if name == "movies":
+            pause("reading")
+full._copy_all, full.raw_batches = paused_copy, paused_batches
+main()
+"""
+
+
+def paused_backup(
+    cluster: LocalCluster, directory: Path, public_key: str, meanwhile: dict[str, Callable[[], None]]
+) -> str:
+    """Make a backup; call `meanwhile["chosen"]` and `meanwhile["reading"]` at those points. Returns its id."""
+    command = [sys.executable, "-c", PAUSING, "backup", "--to", str(directory), "--public-key", public_key]
+    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": cluster.uri("film-library-backup")}
+    lines = []
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.strip())
+            if (act := meanwhile.get(lines[-1])) is not None:
+                act()
+            if lines[-1] in ("chosen", "reading"):
+                print(file=process.stdin, flush=True)
+    assert process.returncode == 0, lines
+    assert set(meanwhile) <= set(lines), lines
+    return lines[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -19,7 +20,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from app.db import backups
-from app.db.backups import Directory, full
+from app.db.backups import Directory, files, full
 from app.db.core import connection
 from ops.local_cluster import LocalCluster
 
@@ -139,6 +140,24 @@ def test_files_of_two_backups_cannot_be_mixed(
     (directory / other / MANIFEST).write_bytes((directory / backup / MANIFEST).read_bytes())
     result = run(None, "verify-backup", directory, other, "--key", key[0])
     assert (result.exit_code, f"{other}/{MANIFEST} is that of" in result.output) == (1, True), result.output
+
+
+def test_a_file_that_was_written_again_is_not_that_of_the_manifest(
+    copy: tuple[Path, str], library: LocalCluster, key: tuple[Path, str]
+) -> None:
+    """The same documents, compressed and encrypted again, until the file has the same size: age's header varies."""
+    directory, backup = copy
+    file = directory / backup / MOVIES
+    wanted = len(file.read_bytes())
+    with library.client() as client:
+        documents = list(client[LIBRARY].movies.find_raw_batches({}))
+    made = io.BytesIO()
+    while len(made.getvalue()) != wanted:
+        made = io.BytesIO()
+        files.write(iter(documents), made, backups.public_keys(key[1]))  # type: ignore[arg-type]
+    file.write_bytes(made.getvalue())
+    result = run(None, "verify-backup", directory, backup, "--key", key[0])
+    assert (result.exit_code, f"{backup}/{MOVIES} isn't the file" in result.output) == (1, True), result.output
 
 
 def test_another_key_is_refused(original: tuple[Path, str], tmp_path: Path) -> None:

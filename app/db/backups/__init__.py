@@ -8,6 +8,7 @@ from app.db.backups.full import WORKERS, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
+from app.db.backups.restoring import restore
 from app.db.backups.store import Directory, Store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
 
@@ -29,6 +30,7 @@ __all__ = [
     "overview",
     "private_keys",
     "public_keys",
+    "restore",
     "take",
     "verify",
 ]

@@ -30,6 +30,11 @@ class Sum:
         self.size += len(document)
         self.total = (self.total + int.from_bytes(hashlib.sha256(document).digest(), "big")) % _MODULUS
 
+    def add_all(self, batch: bytes) -> None:
+        """Add the documents of a batch, one after the other. Raises NotBson."""
+        for document in split(memoryview(batch)):
+            self.add(document)
+
     @property
     def checksum(self) -> str:
         """64 hexadecimal digits."""

@@ -8,21 +8,28 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
-from typing import cast
 
 from bson import Timestamp
 from pymongo.errors import PyMongoError
 
 from app.db.backups import files, manifest, shapes
-from app.db.backups.checksums import Sum, split
+from app.db.backups.checksums import Sum
 from app.db.backups.errors import BackupFailed
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import Entry, Manifest, Shape
 from app.db.backups.store import Store
-from app.db.core import driver_errors, get_database, now, run_command, snapshot_session, snapshot_time
+from app.db.core import (
+    driver_errors,
+    get_database,
+    now,
+    raw_batches,
+    run_command,
+    snapshot_session,
+    snapshot_time,
+)
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +88,8 @@ def _choose_moment() -> tuple[Timestamp, dict[str, Shape]]:
         before = shapes.read()
         if not before:
             raise BackupFailed(f"the database {get_database().name} has no collections")
+        if manifest.UNFINISHED in before:
+            raise BackupFailed(f"a restore into the database {get_database().name} is unfinished: complete it first")
         with snapshot_session() as session:
             get_database()[min(before)].find_one({}, {"_id": 1}, session=session)
             at = snapshot_time(session)
@@ -155,13 +164,9 @@ class _Copy:
         return Entry(name, read.documents, read.size, read.checksum, written.size, written.sha256, shape)
 
     def _batches(self, name: str, read: Sum) -> Generator[bytes, None, None]:
-        with (
-            snapshot_session(self._at) as session,
-            closing(get_database()[name].find_raw_batches({}, session=session)) as cursor,
-        ):
-            for batch in cast(Iterable[bytes], cursor):  # PyMongo's types say documents
+        with snapshot_session(self._at) as session:
+            for batch in raw_batches(name, session):
                 if self.stop.is_set():
                     raise _Stopped
-                for document in split(memoryview(batch)):
-                    read.add(document)
+                read.add_all(batch)
                 yield batch

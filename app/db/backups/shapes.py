@@ -38,44 +38,83 @@ def on_shards() -> bool:
     return bool(run_command("hello").get("msg") == "isdbgrid")
 
 
-def create(name: str, shape: Shape) -> None:
-    """Create a collection with its shard key where there are shards, without indexes and validator. May be repeated."""
+def create(shapes: Mapping[str, Shape]) -> None:
+    """Make collections ready for loading: with shard keys where there are shards, and without what hinders loading.
+
+    That is a validator, which old documents may break, and indexes that let MongoDB delete documents. May be repeated.
+    """
     database = get_database()
-    admin = database.client.admin
-    if shape.shard_key is not None and on_shards():
-        admin.command("enableSharding", database.name)
-        if name not in shard_keys():
-            admin.command("shardCollection", f"{database.name}.{name}", key=dict(shape.shard_key))
-    elif name not in database.list_collection_names():
-        database.create_collection(name)
+    there = {name: shape for name, (_, shape) in read().items()}
+    sharded = on_shards()
+    if sharded:
+        database.client.admin.command("enableSharding", database.name)
+    for name, shape in shapes.items():
+        is_now = there.get(name)
+        if sharded and shape.shard_key is not None:
+            if is_now is None or is_now.shard_key is None:
+                database.client.admin.command("shardCollection", f"{database.name}.{name}", key=dict(shape.shard_key))
+        elif is_now is None:
+            others = {key: value for key, value in shape.options.items() if key not in _RULES}
+            database.create_collection(name, check_exists=False, **others)
+        if is_now is not None:
+            _open_for_loading(name, is_now)
+
+
+def _open_for_loading(name: str, is_now: Shape) -> None:
+    if "validator" in is_now.options:
+        run_command("collMod", name, validationLevel="off")
+    for index in is_now.indexes:
+        if _expires(index):
+            get_database()[name].drop_index(index["name"])
 
 
 def complete(name: str, shape: Shape) -> None:
-    """Make the indexes and the validator of a loaded collection. May be repeated."""
+    """Make the indexes and the validator of a loaded collection. May be repeated.
+
+    Those indexes last that let MongoDB delete documents at once.
+    """
     collection = get_database()[name]
     there = {index["name"] for index in collection.list_indexes()}
-    if missing := [_model(index) for index in shape.indexes if index["name"] not in there]:
-        collection.create_indexes(missing)
-    if changes := {key: shape.options[key] for key in _MODIFIABLE if key in shape.options}:
-        run_command("collMod", name, **changes)
+    missing = [index for index in shape.indexes if index["name"] not in there]
+    for some in ([index for index in missing if not _expires(index)], [index for index in missing if _expires(index)]):
+        if some:
+            collection.create_indexes([_model(index) for index in some])
+    if _rules(shape.options) != _rules(collection.options()):
+        run_command("collMod", name, **_rules(shape.options))
 
 
-def differences(name: str, shape: Shape) -> list[str]:
-    """What the collection in the database has otherwise than `shape`."""
-    found = read().get(name)
-    if found is None:
-        return ["it doesn't exist"]
-    _, is_now = found
-    wanted = {index["name"]: _comparable(index) for index in shape.indexes}
-    indexes = {index["name"]: _comparable(index) for index in is_now.indexes}
-    wrong = [f"index {index}" for index in wanted if indexes.get(index) != wanted[index]]
-    wrong += [f"option {key}" for key in _MODIFIABLE if is_now.options.get(key) != shape.options.get(key)]
-    if on_shards() and is_now.shard_key != shape.shard_key:
-        wrong.append("shard key")
+def differences(shapes: Mapping[str, Shape]) -> list[str]:
+    """What the database has otherwise than `shapes`; further indexes and collections don't count."""
+    found, sharded = read(), on_shards()
+    wrong = []
+    for name, shape in shapes.items():
+        if name not in found:
+            wrong.append(f"{name} doesn't exist")
+            continue
+        is_now = found[name][1]
+        indexes = {index["name"]: _comparable(index) for index in is_now.indexes}
+        wrong += [
+            f"index {index['name']} of {name}"
+            for index in shape.indexes
+            if indexes.get(index["name"]) != _comparable(index)
+        ]
+        if _rules(is_now.options) != _rules(shape.options):
+            wrong.append(f"validator of {name}")
+        if sharded and is_now.shard_key != shape.shard_key:
+            wrong.append(f"shard key of {name}")
     return wrong
 
 
-_MODIFIABLE = ("validator", "validationLevel", "validationAction")
+# The options that collMod changes, with MongoDB's defaults.
+_RULES: dict[str, Any] = {"validator": {}, "validationLevel": "strict", "validationAction": "error"}
+
+
+def _rules(options: Mapping[str, Any]) -> Row:
+    return {key: options.get(key, default) for key, default in _RULES.items()}
+
+
+def _expires(index: Mapping[str, Any]) -> bool:
+    return "expireAfterSeconds" in index
 
 
 def _model(index: Mapping[str, Any]) -> IndexModel:

@@ -1,9 +1,9 @@
 """Holds the connection. MongoEngine's registry is global, so only this module touches it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import mongoengine
 import pymongo
@@ -177,6 +177,12 @@ def snapshot_time(session: ClientSession) -> Timestamp | None:
     """The cluster time that the session reads at; None before its first read."""
     found: Timestamp | None = session._snapshot_time
     return found
+
+
+def raw_batches(name: str, session: ClientSession | None = None) -> Iterator[bytes]:
+    """All documents of a collection as BSON, many at a time; their order isn't defined."""
+    with closing(get_collection(name).find_raw_batches({}, session=session)) as cursor:
+        yield from cast(Iterable[bytes], cursor)  # PyMongo's types say documents
 
 
 @contextmanager

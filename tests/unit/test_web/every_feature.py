@@ -229,6 +229,10 @@ class Features:
         self.run("backup", "backup", "--to", str(directory), "--public-key", public.strip())
         self.run("backup", "backups", str(directory))
         self.run("backup", "verify-backup", str(directory), "latest", "--key", str(key))
+        uri = {"FILM_LIBRARY_MONGODB_URI": self.cluster.uri()}  # no app's user may restore
+        restored = ["restore", str(directory), "latest", "--key", str(key), "--into", "restored"]
+        assert CliRunner(env=uri).invoke(main, restored).exit_code == 0
+        self.missed.discard("restore")
 
     # -- how
 
