@@ -1,10 +1,11 @@
-"""A cluster that was built without TLS changes over, and certificates are renewed, and nobody notices."""
+"""A cluster of an older version comes to TLS and to narrow rights, certificates are renewed, and nobody notices."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo.errors import PyMongoError
@@ -17,6 +18,7 @@ from tests.drills.visitor import visitor
 from tests.drills.writer import Writer
 from tests.units import properties
 
+USER_APPS_ROLE = "filmLibraryUser"
 PATIENCE = 600  # seconds for a run of ops
 
 #: What an older version of this project wrote: configurations and settings without TLS.
@@ -62,9 +64,32 @@ def take_tls_away(deployment: Deployment, inventory: Inventory) -> None:
     web.check_output("systemctl restart film-library-user.service film-library-admin.service")
 
 
-def test_a_cluster_without_tls_comes_to_require_it(inventory: Inventory, tmp_path: Path) -> None:
+def rights(deployment: Deployment, inventory: Inventory) -> set[tuple[str, str]]:
+    """The user app's rights on the running cluster: (collection, action)."""
+    admin = deployment.client(inventory.routers[0], "cluster-admin").admin
+    answer = admin.command("rolesInfo", {"role": USER_APPS_ROLE, "db": "admin"}, showPrivileges=True)
+    return _pairs(answer["roles"][0]["privileges"])
+
+
+def _pairs(privileges: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(one["resource"]["collection"], action) for one in privileges for action in one["actions"]}
+
+
+def widen_rights(deployment: Deployment, inventory: Inventory) -> None:
+    """As in an older version, where the user app might write to every collection."""
+    everything = {
+        "resource": {"db": "movie_library", "collection": ""},
+        "actions": ["find", "insert", "update", "remove"],
+    }
+    admin = deployment.client(inventory.routers[0], "cluster-admin").admin
+    admin.command("updateRole", USER_APPS_ROLE, privileges=[everything])
+    assert ("", "update") in rights(deployment, inventory)
+
+
+def test_a_cluster_of_an_older_version_comes_to_require_tls(inventory: Inventory, tmp_path: Path) -> None:
     with connect(inventory) as before:
         somebody = visitor(before, inventory)
+        widen_rights(before, inventory)
         take_tls_away(before, inventory)
     start_ops("status", output=tmp_path / "status").wait(PATIENCE)
     assert "without TLS" in (tmp_path / "status").read_text()
@@ -75,6 +100,8 @@ def test_a_cluster_without_tls_comes_to_require_it(inventory: Inventory, tmp_pat
     print(f"{len(somebody.answers)} requests, longest {max(answer.seconds for answer in somebody.answers):.1f} s")
     with connect(inventory) as after:
         assert [process for process in inventory.processes if answers_plainly(after, process)] == []
+        declared = next(role for role in inventory.database["cluster_database_roles"] if role["name"] == USER_APPS_ROLE)
+        assert rights(after, inventory) == _pairs(declared["privileges"])
         users = after.client(inventory.routers[0], "cluster-admin")["movie_library"]["users"]
         assert users.count_documents({"username": {"$in": somebody.signed_up}}) == len(somebody.signed_up)
         for machine in inventory.group("all"):
