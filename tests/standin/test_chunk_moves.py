@@ -78,7 +78,9 @@ def test_reads_and_writes_while_chunks_move(router: Client, filled: Films) -> No
                 filled.count_documents({}),
                 len(list(filled.find(sort=[("n", 1)]))),
             )
-            if seen != (1, 1, True, COUNT, COUNT):
+            # By _id alone, every shard is asked, without a version, as by mongos before 8.0: a document that moves
+            # between the two answers may be missed, but never changed twice.
+            if seen not in ((1, 1, True, COUNT, COUNT), (1, 0, True, COUNT, COUNT)):
                 wrong.append((key, seen))
 
     workers = [threading.Thread(target=work, args=(worker,)) for worker in range(2)]
