@@ -47,7 +47,7 @@ def test_router_counts_what_the_shards_hold(deployment: Deployment, inventory: I
     )
 
 
-@pytest.mark.parametrize("collection", ["users"])
+@pytest.mark.parametrize("collection", ["administrators"])
 def test_what_is_not_sharded_is_on_one_shard(deployment: Deployment, inventory: Inventory, collection: str) -> None:
     counts = documents_of_shards(deployment, inventory, collection)
     assert sorted(counts.values())[:-1] == [0] * (len(counts) - 1)
