@@ -83,6 +83,17 @@ def send(visitor: Visitor, answer: str) -> TestResponse:
     return visitor.send("/passkeys/use", {"credential": answer}, form_on="/second-factor")
 
 
+def garbled(answer: str) -> list[str]:
+    """Answers that aren't any, and this one with each part gone or of another type."""
+    whole = json.loads(answer)
+    found = ["", "null", "[]", "{", "\ud800", "a" * 100_000, "[" * 100_000, '{"id": 1}']
+    for value in (None, 7, "", "é", "AAAA", {}, []):
+        found += [json.dumps({**whole, name: value}) for name in whole]
+        response = whole["response"]
+        found += [json.dumps({**whole, "response": {**response, name: value}}) for name in response]
+    return found
+
+
 def _json(answer: TestResponse) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json

@@ -13,7 +13,7 @@ import passkey_device
 import pyotp
 import pytest
 from flask import Flask
-from passkey_device import PRESENT, VERIFIED, Device, add, add_options, send, use, use_options
+from passkey_device import PRESENT, VERIFIED, Device, add, add_options, garbled, send, use, use_options
 from web_visitor import PASSWORD, Visitor, with_session
 
 from app.db.accounts import administrators, passkeys, second_factor
@@ -251,17 +251,6 @@ def test_another_administrators_passkey_is_refused(admin_app: Flask, half: Visit
     assert add(with_session(Visitor(admin_app), f"{new_name}-other"), other).status_code == 200
     assert use(half, other).status_code == 422
     assert use(logged_in(admin_app, f"{new_name}-other"), other).status_code == 302
-
-
-def garbled(answer: str) -> list[str]:
-    """Answers that aren't any, and this one with each part gone or of another type."""
-    whole = json.loads(answer)
-    found = ["", "null", "[]", "{", "\ud800", "a" * 100_000, "[" * 100_000, '{"id": 1}']
-    for value in (None, 7, "", "é", "AAAA", {}, []):
-        found += [json.dumps({**whole, name: value}) for name in whole]
-        response = whole["response"]
-        found += [json.dumps({**whole, "response": {**response, name: value}}) for name in response]
-    return found
 
 
 def test_garbage_is_refused(half: Visitor, device: Device, new_name: str, stored: Callable[..., Any]) -> None:
