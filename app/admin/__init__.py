@@ -16,6 +16,7 @@ from app.admin import (
     jobs,
     metrics,
     navigation,
+    passkeys,
     picker,
     posters,
     record,
@@ -26,7 +27,20 @@ from app.admin import (
 )
 from app.web import build_app
 
-PAGES = (accounts, second_factor, dashboards, records, record, posters, picker, bulk, transfer, jobs, audit_log)
+PAGES = (
+    accounts,
+    second_factor,
+    passkeys,
+    dashboards,
+    records,
+    record,
+    posters,
+    picker,
+    bulk,
+    transfer,
+    jobs,
+    audit_log,
+)
 
 # The longest form is a film's: a description of 10,000 characters, each up to 12 bytes when URL-encoded.
 FORM_MAX_BYTES = 256 * 1024
@@ -43,7 +57,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         "admin",
         [module.blueprint for module in PAGES],
         home="dashboards.home",
-        limited=["accounts.log_in", "accounts.change_password", "accounts.confirm", "second_factor.enter"],
+        limited=[
+            "accounts.log_in",
+            "accounts.change_password",
+            "accounts.confirm",
+            "second_factor.enter",
+            "passkeys.use",
+        ],
         overrides={"MAX_CONTENT_LENGTH": FORM_MAX_BYTES, "MAX_FORM_MEMORY_SIZE": FORM_MAX_BYTES, **(overrides or {})},
     )
     access.init_app(app)

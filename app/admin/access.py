@@ -23,6 +23,11 @@ OPEN_ENDPOINTS = frozenset(
         *("health.alive", "health.ready", "metrics.scrape"),
     }
 )
+# What an administrator may open besides the page that has to be visited first.
+ALONG_WITH = {
+    "second_factor.enter": frozenset({"passkeys.use", "passkeys.use_options"}),
+    "second_factor.set_up": frozenset({"passkeys.add", "passkeys.add_options"}),
+}
 
 
 def init_app(app: Flask) -> None:
@@ -44,7 +49,8 @@ def _require_admin() -> Response | None:
         answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
     first = _to_do_first()
-    if first is not None and request.endpoint not in {first, "accounts.confirm", "accounts.log_out"}:
+    along = {first, "accounts.confirm", "accounts.log_out"} | ALONG_WITH.get(first or "", frozenset())
+    if first is not None and request.endpoint not in along:
         if _in_dialog():
             return _session_ended()
         onward = request.full_path.rstrip("?") if request.method == "GET" else None

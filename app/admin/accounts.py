@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -12,7 +14,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.admin.confirmation import VALID
 from app.admin.rights import Action, actor, requires
-from app.db.accounts import administrators, second_factor
+from app.db.accounts import administrators, passkeys, second_factor
 from app.db.core import ValidationFailed, now
 from app.web.accounts import end_sessions, local_target, open_sessions, renew_session, sign_in, sign_out
 from app.web.forms import PASSWORD_MAX, TOO_LONG, ChangePasswordForm, Form, LogInForm
@@ -64,7 +66,8 @@ def account() -> str:
         "admin/account.html",
         account=current_user,
         sessions=open_sessions(),
-        recovery_codes=second_factor.count_recovery_codes(current_user.user_id) if current_user.second_factor else 0,
+        factors=second_factor.overview(current_user.user_id),
+        most_passkeys=passkeys.MOST,
     )
 
 
@@ -114,6 +117,16 @@ def page_of(template: str, form: Form, problem: str | None = None, *, focus: boo
         form.begin()
     page = render_template(template, form=form, problem=problem, next=target("") or None, **context)
     return (page, 422) if request.method == "POST" else page
+
+
+def passkey_site() -> passkeys.Site | None:
+    """Where passkeys work: the host of the request, which is among the trusted ones; None for an IP address."""
+    host = urlsplit(f"//{request.host}").hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return passkeys.Site(host, f"{request.scheme}://{request.host}") if host else None
+    return None
 
 
 def target(default: str | None = None) -> str:

@@ -12,7 +12,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
 from app.admin import confirmation
-from app.admin.accounts import Page, page_of, target
+from app.admin.accounts import Page, page_of, passkey_site, target
 from app.admin.rights import Action, actor, requires
 from app.db.accounts import second_factor, sessions
 from app.web.accounts import renew_session
@@ -38,12 +38,22 @@ def enter() -> Page:
         return redirect(target())
     form = CodeForm()
     if not form.validate_on_submit():
-        return page_of("admin/second_factor.html", form)
+        return entry_page(form)
     if not second_factor.accept(current_user.user_id, form.code.data):
         form.show({"code": WRONG})
-        return page_of("admin/second_factor.html", form)
+        return entry_page(form)
     renew_session(factor=True)
     return redirect(target())
+
+
+def entry_page(form: CodeForm, problem: str | None = None) -> Page:
+    """The page that asks for a code, or for one of the passkeys that work at this host."""
+    factors, site = second_factor.overview(current_user.user_id), passkey_site()
+    hosts = sorted({each["host"] for each in factors["passkeys"]})
+    here = site is not None and site.host in hosts
+    return page_of(
+        "admin/second_factor.html", form, problem, focus=not here, app=factors["app"], hosts=hosts, passkey_here=here
+    )
 
 
 @blueprint.route("/set-up", methods=["GET", "POST"])

@@ -31,7 +31,7 @@ def served(name: str, cluster: LocalCluster, directory: Path, factory: str | Non
         "FILM_LIBRARY_MONGODB_URI": cluster.uri(f"film-library-{name}"),
         "FILM_LIBRARY_SECRET_KEY": "end-to-end-tests-secret-key-of-40-chars!",
         "FILM_LIBRARY_COOKIE_SECURE": "0",
-        "FILM_LIBRARY_TRUSTED_HOSTS": "127.0.0.1",
+        "FILM_LIBRARY_TRUSTED_HOSTS": "127.0.0.1,localhost",
     }
     command = [sys.executable, "-m", "gunicorn", factory or f"app.{name}:create_app()", "--bind", f"127.0.0.1:{port}"]
     command += ["--threads", "4", "--no-control-socket"]

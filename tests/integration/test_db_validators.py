@@ -1,6 +1,7 @@
 """The models' rules as validators in mongod: they refuse what the models refuse and accept what the apps write."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import mongoengine
@@ -8,12 +9,20 @@ import pytest
 from bson import Int64, ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import (
+    DateTimeField,
+    EmbeddedDocumentListField,
+    FloatField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
 from app.db.cluster import status
-from app.db.core import COLLECTIONS, ValidationFailed, connection, custom_hash, fields_of, prepare
+from app.db.core import COLLECTIONS, ValidationFailed, connection, custom_hash, embedded_fields, fields_of, prepare
 from app.db.schema import install_validators, missing_validators
 
 Raw = Database[dict[str, Any]]
@@ -21,13 +30,16 @@ Row = dict[str, Any]
 
 # DocumentValidationFailure; and what can never be an _id: DollarPrefixedFieldName, InvalidIdField.
 REFUSALS = {121, 52, 53}
+PASSKEY: Row = {"key_id": "id", "public_key": "key", "sign_count": 1, "host": "localhost", "name": "Phone"}
+PASSKEY |= {"created_at": datetime(2026, 11, 30, tzinfo=UTC)}
 WHOLE: dict[str, Row] = {
     "movies": prepare("movies", {"_id": "tm1", "title": "The Matrix", "type": "MOVIE"}),
     "credits": prepare("credits", {"movie_id": "tm1", "name": "Keanu Reeves", "role": "ACTOR"}),
     "users": prepare("users", {"_id": "u1", "username": "ada", "password_hash": "none"}),
     "administrators": prepare(
         "administrators", {"_id": "a1", "username": "ada", "password_hash": "none", "admin_status": 1}
-    ),
+    )
+    | {"passkeys": [PASSKEY]},
     "user_interactions": prepare("user_interactions", {"user_id": "u1", "movie_id": "tm1"}),
 }
 
@@ -63,11 +75,19 @@ def wrong_values(field: Any) -> Iterator[Any]:
         yield type(field.choices[0])("7")
 
 
+def wrong_passkeys() -> Iterator[list[Row]]:
+    """As `wrong_values`, for the documents inside an administrator's."""
+    field = fields_of(COLLECTIONS["administrators"])["passkeys"]
+    yield from ([PASSKEY] * (field.max_length + 1), [{}], [{**PASSKEY, "unknown": "x"}])
+    for name, inner in embedded_fields(field).items():
+        yield from ([{**PASSKEY, name: value}] for value in wrong_values(inner))
+
+
 RULES = [
     pytest.param(collection, name, value, id=f"{collection}.{name}-{value!s:.20}")
     for collection, model in COLLECTIONS.items()
     for name, field in fields_of(model).items()
-    for value in wrong_values(field)
+    for value in (wrong_passkeys() if isinstance(field, EmbeddedDocumentListField) else wrong_values(field))
 ]
 
 

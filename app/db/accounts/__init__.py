@@ -3,7 +3,7 @@
 The apps define which role may do what (`app.admin.rights`).
 """
 
-from app.db.accounts import administrators, own_account, rate_limit, second_factor, sessions, users
+from app.db.accounts import administrators, own_account, passkeys, rate_limit, second_factor, sessions, users
 from app.db.accounts.passwords import check_password, hash_password, password_problem
 from app.db.accounts.users import authenticate, exists, sign_up, sign_up_problems
 
@@ -14,6 +14,7 @@ __all__ = [
     "exists",
     "hash_password",
     "own_account",
+    "passkeys",
     "password_problem",
     "rate_limit",
     "second_factor",

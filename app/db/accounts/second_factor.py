@@ -1,5 +1,7 @@
 """Administrators' second factor: codes from an authenticator app (TOTP, RFC 6238), and recovery codes for its loss.
 
+Passkeys (app.db.accounts.passkeys) are the other one; one of the two is enough.
+
 The secret must be readable to check codes. It is in `administrators`, which only the admin app's database user reads.
 """
 
@@ -22,6 +24,9 @@ DRIFT = 1  # steps by which a phone's clock may differ (RFC 6238, 5.2)
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 15  # 120 random bits; from 112 on a plain hash is enough (ASVS 5.0 6.5.2)
 
+#: Administrators who have a second factor match one of these.
+FACTORS: list[Row] = [{"totp_secret": {"$exists": True}}, {"passkeys.0": {"$exists": True}}]
+
 
 def new_secret() -> str:
     """A random secret in base32."""
@@ -39,10 +44,10 @@ def set_up(actor: Actor, secret: str, code: str) -> list[str] | None:
     step = _step_of(secret, code)
     if step is None:
         return None
-    codes = _new_codes()
-    fields = {"totp_secret": secret, "totp_step": step, "recovery_codes": [_hash(each) for each in codes]}
+    codes, hashes = new_codes()
+    fields = {"totp_secret": secret, "totp_step": step, "recovery_codes": hashes}
     get_collection(COLLECTION).update_one({"_id": actor.user_id}, {"$set": fields})
-    _log(actor, "set up")
+    log(actor, "set up")
     return codes
 
 
@@ -51,9 +56,9 @@ def accept(admin_id: str, code: str) -> bool:
     """Whether this is a code of the administrator's app or a recovery code. Each is accepted once."""
     admins = get_collection(COLLECTION)
     admin = admins.find_one({"_id": admin_id}, {"totp_secret": 1})
-    if admin is None or "totp_secret" not in admin or not isinstance(code, str):
+    if admin is None or not isinstance(code, str):
         return False
-    step = _step_of(admin["totp_secret"], code)
+    step = _step_of(admin["totp_secret"], code) if "totp_secret" in admin else None
     if step is None:
         left = {"_id": admin_id, "recovery_codes": _hash(code)}
         return admins.update_one(left, {"$pull": {"recovery_codes": _hash(code)}}).modified_count == 1
@@ -65,18 +70,26 @@ def accept(admin_id: str, code: str) -> bool:
 @driver_errors()
 def renew_recovery_codes(actor: Actor) -> list[str]:
     """Replace the recovery codes; returns the new ones, which can't be read again."""
-    codes = _new_codes()
-    fields = {"recovery_codes": [_hash(code) for code in codes]}
-    get_collection(COLLECTION).update_one({"_id": actor.user_id, "totp_secret": {"$exists": True}}, {"$set": fields})
-    _log(actor, "new recovery codes")
+    codes, hashes = new_codes()
+    owner = {"_id": actor.user_id, "$or": FACTORS}
+    get_collection(COLLECTION).update_one(owner, {"$set": {"recovery_codes": hashes}})
+    log(actor, "new recovery codes")
     return codes
 
 
 @driver_errors()
-def count_recovery_codes(admin_id: str) -> int:
-    """The number of recovery codes left."""
-    admin: Row = get_collection(COLLECTION).find_one({"_id": admin_id}, {"recovery_codes": 1}) or {}
-    return len(admin.get("recovery_codes", ()))
+def overview(admin_id: str) -> Row:
+    """What an administrator has: {app: whether codes of one, passkeys: a list, recovery_codes: how many are left}.
+
+    Passkeys are as in the model `Passkey`.
+    """
+    fields = ("totp_secret", "passkeys", "recovery_codes")
+    admin: Row = get_collection(COLLECTION).find_one({"_id": admin_id}, fields) or {}
+    return {
+        "app": "totp_secret" in admin,
+        "passkeys": admin.get("passkeys", []),
+        "recovery_codes": len(admin.get("recovery_codes", ())),
+    }
 
 
 @driver_errors()
@@ -86,12 +99,12 @@ def reset(username: str) -> bool:
     Returns whether there was one. Raises NotFound.
     """
     name = credentials.normalized(username)
-    admin = get_collection(COLLECTION).find_one({"username": name}, {"totp_secret": 1})
+    admin = get_collection(COLLECTION).find_one({"username": name}, {"totp_secret": 1, "passkeys.key_id": 1})
     if admin is None:
         raise NotFound(f"there is no administrator {name!r:.80}")
-    if "totp_secret" not in admin:
+    if "totp_secret" not in admin and not admin.get("passkeys"):
         return False
-    fields = dict.fromkeys(("totp_secret", "totp_step", "recovery_codes"), "")
+    fields = dict.fromkeys(("totp_secret", "totp_step", "passkeys", "recovery_codes"), "")
     get_collection(COLLECTION).update_one({"_id": admin["_id"]}, {"$unset": fields})
     sessions.close_others(admin["_id"], "admin")
     return True
@@ -106,10 +119,11 @@ def _step_of(secret: str, code: str) -> int | None:
     return max(right, default=None)
 
 
-def _new_codes() -> list[str]:
-    """Recovery codes of 24 letters and digits, in groups of four."""
+def new_codes() -> tuple[list[str], list[str]]:
+    """Recovery codes of 24 letters and digits, in groups of four, and their hashes to store."""
     texts = (base64.b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES))
-    return ["-".join(text[start : start + 4] for start in range(0, len(text), 4)) for text in texts]
+    codes = ["-".join(text[start : start + 4] for start in range(0, len(text), 4)) for text in texts]
+    return codes, [_hash(code) for code in codes]
 
 
 def _hash(code: str) -> str:
@@ -118,6 +132,7 @@ def _hash(code: str) -> str:
     return hashlib.sha256(typed.encode(errors="replace")).hexdigest()
 
 
-def _log(actor: Actor, what: str) -> None:
+def log(actor: Actor, what: str) -> None:
+    """Write to the audit log what an administrator did with the own second factor."""
     details: dict[str, Any] = {"second_factor": what}
     audit.record(actor, "edit", COLLECTION, actor.user_id, None, None, **details)

@@ -108,15 +108,23 @@ def session_user(token: str, kind: str) -> Row | None:
         return public_account(account)
     return public_account(account) | {
         "password_expired": "password_expired_at" in account,
-        "second_factor": "totp_secret" in account,
+        "second_factor": "totp_secret" in account or bool(account.get("passkeys")),
         "session": {name: session[name] for name in ("confirmed_at", "factor", "pending_secret") if name in session},
     }
 
 
 @driver_errors()
 def note(token: str, kind: str, **facts: Any) -> None:
-    """Store facts about the session with this token: `confirmed_at`, `factor` or `pending_secret`."""
+    """Store facts about the session with this token: `confirmed_at`, `factor`, `pending_secret` or `challenge`."""
     get_collection(_checked(kind).collection).update_one({"_id": _key(token)}, {"$set": facts})
+
+
+@driver_errors()
+def take(token: str, kind: str, fact: str) -> Any:
+    """A fact about the session, which is gone then: of two requests that take it, one gets it and the other None."""
+    collection = get_collection(_checked(kind).collection)
+    session: Row | None = collection.find_one_and_update({"_id": _key(token)}, {"$unset": {fact: ""}})
+    return (session or {}).get(fact)
 
 
 @driver_errors()

@@ -12,6 +12,8 @@ from bson import ObjectId
 from mongoengine import (
     DateTimeField,
     Document,
+    EmbeddedDocument,
+    EmbeddedDocumentListField,
     FloatField,
     IntField,
     ListField,
@@ -152,6 +154,18 @@ class User(Document):
     }
 
 
+class Passkey(EmbeddedDocument):
+    """An administrator's passkey (app.db.accounts.passkeys); ids and keys as base64url."""
+
+    key_id = _required_text(1364)  # 1,023 bytes (WebAuthn 3, 5.4.7)
+    public_key = _required_text(1364)
+    sign_count = IntField(required=True, min_value=0, max_value=2**32 - 1)
+    host = _required_text(253)  # the only host name at which browsers use it (the RP ID)
+    name = _required_text(64)
+    created_at = DateTimeField(required=True, default=now)
+    used_at = DateTimeField()
+
+
 class Administrator(Document):
     """An account of the admin app. The user app's database user can't access the collection."""
 
@@ -164,9 +178,17 @@ class Administrator(Document):
     totp_secret = StringField(max_length=64)  # of the second factor (app.db.accounts.second_factor)
     totp_step = IntField(min_value=0)  # the step of the last code accepted
     recovery_codes = ListField(StringField(max_length=64), max_length=20)  # hashes
+    passkeys = EmbeddedDocumentListField(Passkey, max_length=10)
 
     derived: ClassVar = ()
-    private: ClassVar = ("password_hash", "password_expired_at", "totp_secret", "totp_step", "recovery_codes")
+    private: ClassVar = (
+        "password_hash",
+        "password_expired_at",
+        "totp_secret",
+        "totp_step",
+        "recovery_codes",
+        "passkeys",
+    )
     meta: ClassVar = {
         "collection": "administrators",
         "auto_create_index": False,
@@ -259,6 +281,11 @@ def declaration(model: Model) -> Declaration:
 def fields_of(model: Model) -> dict[str, Any]:
     """Field name in the database -> MongoEngine field, in declaration order."""
     return declaration(model).fields
+
+
+def embedded_fields(field: EmbeddedDocumentListField) -> dict[str, Any]:
+    """The fields of a list's documents, as `fields_of`."""
+    return {inner.db_field: inner for inner in field.field.document_type._fields.values()}
 
 
 def index_fields(collection: str) -> list[list[str]]:

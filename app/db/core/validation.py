@@ -15,7 +15,15 @@ from functools import cache
 from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import (
+    DateTimeField,
+    EmbeddedDocumentListField,
+    FloatField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 
 from app.db.core.errors import BadQuery, ValidationFailed
 from app.db.core.models import Credit, Model, Movie, fields_of, get_model
@@ -176,11 +184,19 @@ def _object_id(_: Any) -> Converter:
     return convert
 
 
+def _never_given(_: Any) -> Converter:
+    def convert(_: Any) -> Any:
+        raise ValueError("can't be given")
+
+    return convert
+
+
 _CONVERTERS: dict[type, Callable[[Any], Converter]] = {
     StringField: _text,
     IntField: _integer,
     FloatField: _number,
     ListField: _list,
+    EmbeddedDocumentListField: _never_given,
     DateTimeField: _moment,
     ObjectIdField: _object_id,
 }

@@ -3,15 +3,25 @@
 A rule that is declared in `app.db.core.models` is in force here without further ado; tests prove each against mongod.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from mongoengine import DateTimeField, FloatField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import (
+    DateTimeField,
+    EmbeddedDocumentListField,
+    FloatField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 
 from app.db.core import (
     COLLECTIONS,
     Row,
     create_collections,
     driver_errors,
+    embedded_fields,
     fields_of,
     get_collection,
     get_model,
@@ -23,6 +33,7 @@ _BSON_TYPES: dict[type, list[str]] = {
     IntField: ["int", "long"],
     FloatField: ["double", "int", "long"],
     ListField: ["array"],
+    EmbeddedDocumentListField: ["array"],
     DateTimeField: ["date"],
     ObjectIdField: ["objectId"],
 }
@@ -35,14 +46,16 @@ _UNUSED: dict[str, Row] = {"users": {"admin_status": {"enum": [0]}}}
 
 def validator(collection: str) -> Row:
     """The collection's validator, {"$jsonSchema": ...}: types, domains, and no field that isn't declared."""
-    fields = fields_of(get_model(collection))
-    schema = {
+    return {"$jsonSchema": _object(fields_of(get_model(collection)), _UNUSED.get(collection, {}))}
+
+
+def _object(fields: Mapping[str, Any], unused: Row) -> Row:
+    return {
         "bsonType": "object",
         "required": [name for name, field in fields.items() if field.required],
-        "properties": {name: _schema(field) for name, field in fields.items()} | _UNUSED.get(collection, {}),
+        "properties": {name: _schema(field) for name, field in fields.items()} | unused,
         "additionalProperties": False,
     }
-    return {"$jsonSchema": schema}
 
 
 def _schema(field: Any) -> Row:
@@ -55,7 +68,9 @@ def _schema(field: Any) -> Row:
         schema["enum"] = list(field.choices)
     if getattr(field, "regex", None) is not None:
         schema["pattern"] = field.regex.pattern
-    if isinstance(field, ListField):
+    if isinstance(field, EmbeddedDocumentListField):
+        schema["items"] = _object(embedded_fields(field), {})
+    elif isinstance(field, ListField):
         schema["items"] = _schema(field.field)
     return schema
 

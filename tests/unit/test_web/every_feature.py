@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import passkey_device
 import pyotp
 import pytest
 from click.testing import CliRunner
 from flask import Flask, Response, request
+from passkey_device import Device
 from pictures import encoded, picture
 from pymongo.database import Database
 from web_form import Form
@@ -110,6 +112,18 @@ class Features:
         assert visitor.send("/confirm", {"current": OTHER}).status_code == 302
         assert visitor.send("/second-factor/recovery-codes", form_on="/account").status_code == 200
         assert visitor.send("/account/sessions/end", {"session": "others"}, form_on="/account").status_code == 302
+        self.use_a_passkey(visitor)
+
+    @staticmethod
+    def use_a_passkey(visitor: Visitor) -> None:
+        device = Device()
+        assert passkey_device.add(visitor, device).status_code == 302
+        visitor.send("/log-out", form_on="/account")
+        assert visitor.log_in("rootadmin", OTHER).status_code == 302
+        assert passkey_device.use(visitor, device).status_code == 302
+        key = re.search(r'name="passkey" value="([^"]+)"', visitor.page("/account"))
+        assert key
+        assert visitor.send("/passkeys/remove", {"passkey": key[1]}, form_on="/account").status_code == 302
 
     def edit_records(self, visitor: Visitor) -> None:
         """Each kind of record is added, changed and deleted."""
