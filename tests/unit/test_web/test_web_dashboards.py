@@ -72,8 +72,9 @@ def test_charts_over_time_come_by_day_or_month(boss: Visitor, library: LocalClus
         # Users of the fixture and of other tests, maybe created before midnight.
         users = client.movie_library.users.update_many({}, {"$set": {"created_at": today}}).matched_count
     assert figures.refresh()
-    assert f"{today:%B %Y}: {users} sign-ups" in boss.get("/?by=month").text
-    assert f"{today.day} {today:%B %Y}: {users} sign-ups" in boss.get("/").text
+    counted = f"{users} sign-up" if users == 1 else f"{users} sign-ups"
+    assert f"{today:%B %Y}: {counted}" in boss.get("/?by=month").text
+    assert f"{today.day} {today:%B %Y}: {counted}" in boss.get("/").text
     assert boss.get("/?by=hour").status_code == 400
     assert boss.get("/?by=day&by=month").status_code == 400
 

@@ -44,7 +44,8 @@ def test_an_upload_becomes_a_job_with_a_report(boss: Visitor) -> None:
     assert answer.status_code == 303, answer.text
     waiting = boss.get(answer.location).text
     assert "titles.csv" in waiting
-    assert runner.run_next()
+    while runner.run_next():  # other tests may have left jobs before it
+        pass
     page = boss.get(answer.location).text
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
     assert (facts["Added"], facts["Already present"], facts["Rejected"]) == ("1", "0", "2")
