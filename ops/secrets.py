@@ -103,7 +103,7 @@ def read(path: Path) -> str:
     content = path.read_bytes()
     if not content.startswith(vault.HEADER):
         return content.decode()
-    from ansible.parsing.vault import AnsibleVaultError  # noqa: PLC0415 -- takes 0.3 s
+    from ansible.parsing.vault import AnsibleVaultError  # noqa: PLC0415 - takes 0.3 s
 
     if not os.environ.get(vault.VARIABLE):
         raise SecretsError("\n".join(vault.problems(path.parent.name, os.environ)))
@@ -140,9 +140,9 @@ def _sealed(text: str) -> str:
 
 def _ansible_vault() -> Any:
     """Ansible's vault with the password, as ansible-playbook reads it. Raises SecretsError."""
-    from ansible.errors import AnsibleError  # noqa: PLC0415
-    from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
-    from ansible.parsing.vault import VaultLib, get_file_vault_secret  # noqa: PLC0415
+    from ansible.errors import AnsibleError  # noqa: PLC0415 - as above
+    from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415 - as above
+    from ansible.parsing.vault import VaultLib, get_file_vault_secret  # noqa: PLC0415 - as above
 
     name = os.environ[vault.VARIABLE]
     try:

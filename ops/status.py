@@ -182,7 +182,7 @@ class _Probe:
         try:
             url = f"{_url(self._hosts.addresses[host], port)}readyz"
             # Each app answers to this name, whatever names it has for people.
-            request = urllib.request.Request(url, headers={"Host": "localhost"})  # noqa: S310
+            request = urllib.request.Request(url, headers={"Host": "localhost"})  # noqa: S310 - always https
             with self._web.open(request, timeout=_TIMEOUT_SECONDS):
                 state = "ready"
         except urllib.error.HTTPError as error:

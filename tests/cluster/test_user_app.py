@@ -51,7 +51,7 @@ class Person:
         assert found, f"no form on {form_on}"
         data = urllib.parse.urlencode({"csrf_token": found[1], **fields}).encode()
         # As browsers do: over TLS, forms from nowhere are refused.
-        request = urllib.request.Request(self._site + path, data, {"Referer": self._site + form_on})  # noqa: S310
+        request = urllib.request.Request(self._site + path, data, {"Referer": self._site + form_on})  # noqa: S310 - https
         with self._opener.open(request, timeout=60) as response:
             return response.read().decode()
 

@@ -59,7 +59,7 @@ def main(directory: Path, port: int, address: str, names: list[str]) -> None:
     socket.getaddrinfo = lambda host, *more, **named: resolve(address if host in names else host, *more, **named)
 
     from serles import create_app  # noqa: PLC0415 - reads CONFIG
-    from werkzeug.serving import make_server  # noqa: PLC0415
+    from werkzeug.serving import make_server  # noqa: PLC0415 - with it
 
     make_server("127.0.0.1", port, create_app(), threaded=True).serve_forever()
 

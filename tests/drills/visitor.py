@@ -117,7 +117,7 @@ class Visitor:
     def _ask(self, what: str, opener: urllib.request.OpenerDirector, url: str, data: bytes | None = None) -> str:
         began, status, page = time.monotonic(), 0, ""
         # As browsers do: over TLS, forms from nowhere are refused.
-        request = urllib.request.Request(url, data, {"Referer": url})  # noqa: S310
+        request = urllib.request.Request(url, data, {"Referer": url})  # noqa: S310 - always https
         try:
             with opener.open(request, timeout=REQUEST_SECONDS) as response:
                 status, page = response.status, response.read().decode()

@@ -44,7 +44,7 @@ class Answer:
 
 def get(inventory: Inventory, web: str, app: str, path: str, **headers: str) -> Answer:
     """An app's answer, of whatever status. Raises RemoteDisconnected when there is none."""
-    request = urllib.request.Request(f"{inventory.site(web, PORTS[app])}{path}", headers=headers)  # noqa: S310
+    request = urllib.request.Request(f"{inventory.site(web, PORTS[app])}{path}", headers=headers)  # noqa: S310 - https
     try:
         with inventory.browser().open(request, timeout=20) as response:
             return Answer(response.status, response.headers, response.read().decode(errors="replace"))
