@@ -4,17 +4,35 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from app.cli.session import database
 from app.db import backups
-from app.db.backups import BackupError, Directory, Entry, Manifest
+from app.db.backups import BackupError, Entry, Manifest, Store
 from app.settings import SettingError, setting
 
 PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
 
-_directory = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+class _StoreType(click.ParamType[Store]):
+    """A store of backups, by name; `originals` as for open_store."""
+
+    name = "store"
+
+    def __init__(self, *, originals: bool) -> None:
+        self._originals = originals
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Store:
+        try:
+            return backups.open_store(value, originals=self._originals)
+        except BackupError as error:
+            self.fail(str(error), param, ctx)
+
+
+# Who restores wants what was written first: what was written over it later may be an intruder's.
+_store = click.argument("store", type=_StoreType(originals=True))
 _backup = click.argument("backup", metavar="ID")
 _key = click.option(
     "--key",
@@ -37,10 +55,11 @@ def _errors() -> Iterator[None]:
 @click.command("backup")
 @click.option(
     "--to",
-    "directory",
+    "store",
+    metavar="STORE",
     required=True,
-    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
-    help="The directory of backups.",
+    type=_StoreType(originals=False),
+    help="Where backups are kept: a directory.",
 )
 @click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
 @click.option(
@@ -50,8 +69,8 @@ def _errors() -> Iterator[None]:
     show_default=True,
     help="How many collections to read at a time.",
 )
-def backup(directory: Path, public_key: str | None, workers: int) -> None:
-    """Write a full backup of the database, as it is at one moment, into a new directory in DIRECTORY.
+def backup(store: Store, public_key: str | None, workers: int) -> None:
+    """Write a full backup of the database, as it is at one moment, into a new directory in STORE.
 
     It is compressed, and encrypted for a public key: what this host writes it can't read. Only a complete backup has a
     manifest. The last line of the output is its id.
@@ -59,7 +78,7 @@ def backup(directory: Path, public_key: str | None, workers: int) -> None:
     with _errors():
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         with database():
-            made = backups.take(Directory(directory), keys, workers=workers, done=_say)
+            made = backups.take(store, keys, workers=workers, done=_say)
     click.echo(f"{made.documents:,} documents of {_when(made)} in {made.size:,} bytes")
     click.echo(made.id)
 
@@ -69,12 +88,12 @@ def _say(entry: Entry) -> None:
 
 
 @click.command("backups")
-@_directory
+@_store
 @click.option("--json", "as_json", is_flag=True, help="Output for programs.")
-def list_backups(directory: Path, as_json: bool) -> None:
-    """List the backups in DIRECTORY, oldest first: id, moment, size, documents, and whether each is complete."""
+def list_backups(store: Store, as_json: bool) -> None:
+    """List the backups in STORE, oldest first: id, moment, size, documents, and whether each is complete."""
     with _errors():
-        found = list(backups.overview(Directory(directory)))
+        found = list(backups.overview(store))
     if as_json:
         rows = [
             {"id": one.id, "problem": one.problem, **(_figures(one.manifest) if one.manifest else {})} for one in found
@@ -107,17 +126,17 @@ def _figures(manifest: Manifest) -> dict[str, object]:
 
 
 @click.command("verify-backup")
-@_directory
+@_store
 @_backup
 @_key
-def verify_backup(directory: Path, backup: str, key_file: Path) -> None:
-    """Decrypt the backup ID (or "latest") in DIRECTORY and check every file and checksum. Needs no database.
+def verify_backup(store: Store, backup: str, key_file: Path) -> None:
+    """Decrypt the backup ID (or "latest") in STORE and check every file and checksum. Needs no database.
 
     The checksums prove that all is as it was written, not who wrote it: everybody may have the public key.
     """
     with _errors():
         keys = backups.private_keys(key_file)
-        made = backups.verify(Directory(directory), backup, keys, _say)
+        made = backups.verify(store, backup, keys, _say)
     click.echo(f"{made.id} is whole: {made.documents:,} documents")
 
 
@@ -134,7 +153,7 @@ def make_backup_key(file: Path) -> None:
 
 
 @click.command("restore")
-@_directory
+@_store
 @_backup
 @_key
 @click.option("--into", metavar="DATABASE", help="The database.  [default: FILM_LIBRARY_DATABASE]")
@@ -145,8 +164,8 @@ def make_backup_key(file: Path) -> None:
     show_default=True,
     help="How many collections to load at a time.",
 )
-def restore(directory: Path, backup: str, key_file: Path, into: str | None, workers: int) -> None:
-    """Restore the backup ID (or "latest") in DIRECTORY into a database that holds nothing, and compare the two.
+def restore(store: Store, backup: str, key_file: Path, into: str | None, workers: int) -> None:
+    """Restore the backup ID (or "latest") in STORE into a database that holds nothing, and compare the two.
 
     Nothing is ever replaced. After an interruption the same command again completes the work. It needs a database user
     who may shard collections, such as cluster-admin. The cluster may have another number of shards than the backup's.
@@ -154,5 +173,5 @@ def restore(directory: Path, backup: str, key_file: Path, into: str | None, work
     with _errors():
         keys = backups.private_keys(key_file)
         with database(into):
-            made = backups.restore(Directory(directory), backup, keys, workers=workers, done=_say)
+            made = backups.restore(store, backup, keys, workers=workers, done=_say)
     click.echo(f"{made.id} is restored: {made.documents:,} documents, as they were at {_when(made)}")

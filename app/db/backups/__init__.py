@@ -9,7 +9,7 @@ from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.restoring import restore
-from app.db.backups.store import Directory, Store
+from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "WrongKey",
     "find",
     "make_key",
+    "open_store",
     "overview",
     "private_keys",
     "public_keys",

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from app.db.backups.errors import BackupError
+
 
 class Store(Protocol):
     """Files by backup and name. All methods raise OSError."""
@@ -28,6 +30,18 @@ class Store(Protocol):
 
     def discard(self, backup: str) -> None:
         """Remove what was written of a backup that failed, where that is allowed."""
+
+
+def open_store(where: str, *, originals: bool = False) -> Store:
+    """The store at a directory. Raises BackupError.
+
+    `originals`: reads each file as it was first written, where a store keeps what was written over it.
+    """
+    if "://" in where:
+        raise BackupError(f"{where}: a store is a directory")
+    if not Path(where).is_dir():
+        raise BackupError(f"{where}: there is no such directory")
+    return Directory(Path(where))
 
 
 class Directory:
