@@ -104,7 +104,7 @@ COMMANDS: dict[str, Command] = {
     "drop": _command(ddl.drop, needs.on_collection("dropCollection")),
     "dropDatabase": _command(ddl.drop_database, needs.on_database("dropDatabase")),
     "collMod": _command(ddl.coll_mod, needs.on_collection("collMod"), "validator validationLevel validationAction"),
-    "createIndexes": _command(ddl.create_indexes, needs.on_collection("createIndex"), "indexes!"),
+    "createIndexes": _command(ddl.create_indexes, needs.on_collection("createIndex"), "indexes! commitQuorum"),
     "dropIndexes": _command(ddl.drop_indexes, needs.on_collection("dropIndex"), "index!"),
     "listIndexes": _command(ddl.list_indexes, needs.on_collection("listIndexes"), "cursor"),
     # listCollections and listDatabases leave out what the user may not see.

@@ -78,7 +78,8 @@ def complete(name: str, shape: Shape) -> None:
     missing = [index for index in shape.indexes if index["name"] not in there]
     for some in ([index for index in missing if not _expires(index)], [index for index in missing if _expires(index)]):
         if some:
-            collection.create_indexes([_model(index) for index in some])
+            # Not of all members, MongoDB's default: who restores may have lost one.
+            collection.create_indexes([_model(index) for index in some], commitQuorum="majority")
     if _rules(shape.options) != _rules(collection.options()):
         run_command("collMod", name, **_rules(shape.options))
 

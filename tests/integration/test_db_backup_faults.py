@@ -1,0 +1,73 @@
+"""Members die while a backup is made: it goes on, and holds what was there at its moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backup_library import LIBRARY, contents, fill, new_key, paused_backup, succeed
+from pymongo import MongoClient
+
+from app.db import backups
+from app.db.backups import Directory
+from ops.local_cluster import LocalCluster
+
+Client = MongoClient[dict[str, Any]]
+
+# Of a film's description: so that films come in several batches, of 16 MiB at most.
+LONG = 9_000
+FILMS = 4_000
+INTO = "restored"
+
+
+@pytest.fixture(scope="module")
+def library(cluster: LocalCluster) -> Iterator[Client]:
+    fill(cluster)
+    films = [
+        {
+            "_id": f"long{n}",
+            "title": f"Long {n}",
+            "type": "MOVIE",
+            "title_hash": n,
+            "description": os.urandom(LONG // 2).hex(),
+        }
+        for n in range(FILMS)
+    ]
+    with cluster.client() as client:
+        client[LIBRARY].movies.insert_many(films, ordered=False)
+        yield client
+
+
+@pytest.mark.parametrize(("replica_set", "point"), [("shard1", "reading"), ("shard2", "chosen"), ("config", "chosen")])
+def test_a_primary_is_killed(
+    cluster: LocalCluster, library: Client, tmp_path: Path, replica_set: str, point: str
+) -> None:
+    key, public = new_key(tmp_path)
+    before = contents(library)
+    killed = cluster.primary(replica_set)
+
+    def kill() -> None:
+        killed.send(signal.SIGKILL)
+        killed.stop()
+        # The moment is past: reading again after the election must not see this.
+        library[LIBRARY].movies.update_many({"_id": {"$lt": "long2"}}, {"$inc": {"runtime": 1}})
+        library[LIBRARY].credits.delete_many({"movie_id": "f1"})
+
+    try:
+        backup = paused_backup(cluster, tmp_path, public, {point: kill})
+        assert contents(library) != before
+        assert "is whole" in succeed(None, "verify-backup", tmp_path, backup, "--key", key)
+        succeed(cluster, "restore", tmp_path, backup, "--key", key, "--into", INTO, user="cluster-admin")
+        assert contents(library, INTO) == before
+        made = backups.find(Directory(tmp_path), backup)
+        assert {entry.name: entry.documents for entry in made.collections if entry.documents} == {
+            name: count for name, (count, _) in before.items()
+        }
+    finally:
+        killed.start()
+        killed.wait_until_listening()
+        library.drop_database(INTO)
