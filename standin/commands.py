@@ -106,6 +106,7 @@ COMMANDS: dict[str, Command] = {
     "collMod": _command(ddl.coll_mod, needs.on_collection("collMod"), "validator validationLevel validationAction"),
     "createIndexes": _command(ddl.create_indexes, needs.on_collection("createIndex"), "indexes! commitQuorum"),
     "dropIndexes": _command(ddl.drop_indexes, needs.on_collection("dropIndex"), "index!"),
+    "renameCollection": _command(ddl.rename_collection, needs.rename_collection, "to! dropTarget"),
     "listIndexes": _command(ddl.list_indexes, needs.on_collection("listIndexes"), "cursor"),
     # listCollections and listDatabases leave out what the user may not see.
     "listCollections": _command(ddl.list_collections, Access.ANY_USER, "filter nameOnly authorizedCollections cursor"),

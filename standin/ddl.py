@@ -6,7 +6,7 @@ from typing import Any
 from bson import Int64
 
 from standin.catalog import MAJORITY, Routing
-from standin.errors import Reply, check, unauthorized, without_metadata
+from standin.errors import CommandError, Reply, check, unauthorized, without_metadata
 from standin.operation import Operation, no_such_namespace
 from standin.privileges import Need
 from standin.reads import ask_shard, empty_cursor, on_config_servers
@@ -100,6 +100,31 @@ async def coll_mod(operation: Operation) -> Reply:
 
 async def drop_database(operation: Operation) -> Reply:
     return {"dropped": operation.database, **await _coordinated(operation, "_shardsvrDropDatabase")}
+
+
+async def rename_collection(operation: Operation) -> Reply:
+    """Rename a collection, sharded or not, within its database."""
+    source, target = str(operation.target), str(operation.arguments["to"])
+    operation.database, _, collection = source.partition(".")
+    database, _, new = target.partition(".")
+    if database != operation.database or operation.on_config_servers:
+        raise CommandError(20, "IllegalOperation", "the mongos stand-in renames within a database of the shards only")
+    if collection.startswith("system.") or new.startswith("system."):
+        raise CommandError(20, "IllegalOperation", f"can't rename {source} to {target}: a system collection")
+    options = {"dropTarget": bool(operation.arguments.get("dropTarget")), "writeConcern": MAJORITY}
+    command = {"_shardsvrRenameCollection": collection, "to": target, **options}
+
+    async def action(routing: Routing | None) -> Reply:
+        if routing is None:
+            raise no_such_namespace(source)
+        shard = await operation.catalog.shard(routing.primary)
+        reply, _ = await operation.send(shard, {**command, **routing.database_version}, write=True, session=False)
+        return without_metadata(check(reply))
+
+    try:
+        return await operation.routed(source, action)
+    finally:
+        operation.catalog.forget_database(operation.database)
 
 
 async def _coordinated(operation: Operation, internal: str, *, must_exist: bool = False) -> Reply:

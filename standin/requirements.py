@@ -74,6 +74,16 @@ def on_namespace(*actions: str) -> Requirement:
     return needs
 
 
+def rename_collection(request: Request) -> list[Need]:
+    """As in MongoDB, who can't read the collection must not be able to read it under its new name.
+
+    So the privileges that a role may have on single collections aren't enough: that is stricter than MongoDB.
+    """
+    database, _, _ = collection_name(request.target).partition(".")
+    actions = ["renameCollectionSameDB", "find", *(["dropCollection"] if request.arguments.get("dropTarget") else [])]
+    return [Need(action, database) for action in actions]
+
+
 def balancer_control(_request: Request) -> list[Need]:
     """balancerStart and balancerStop, for users who may write the balancer's settings."""
     return [Need("update", "config", "settings")]

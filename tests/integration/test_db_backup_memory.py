@@ -16,7 +16,7 @@ from pymongo.database import Database
 from ops.local_cluster import LocalCluster
 
 DOCUMENT = 20_000  # bytes that can't be compressed
-SMALL, LARGE = 2_000, 8_000  # documents: 40 and 160 MB. 32 MB are two batches
+SMALL, LARGE = 2_000, 5_000  # documents: 40 and 100 MB. 32 MB are two batches
 # Peaks differ by one or two batches from run to run: 201 to 233 MB for a backup of anything between 40 and 700 MB.
 ALLOWED_MB = 40
 INTO = "restored"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pymongo.collection import Collection
 from xdist.scheduler import LoadScopeScheduling
 
 from ops.local_cluster import LocalCluster
+from ops.processes import Process, free_port
 
 Document = dict[str, Any]
 
@@ -53,6 +55,24 @@ def router(small_cluster: LocalCluster) -> Iterator[MongoClient[Document]]:
     """The small cluster's router, as cluster administrator."""
     with small_cluster.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def second_router(
+    small_cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MongoClient[Document]]:
+    port, log = free_port(), tmp_path_factory.mktemp("second-router") / "router.log"
+    argv = [sys.executable, "-m", "standin", "--configdb", small_cluster.replica_sets[0].connection_string]
+    argv += ["--port", str(port), "--keyFile", str(small_cluster.key_file), "--logpath", str(log)]
+    process = Process("second-router", argv, port, log)
+    process.start()
+    try:
+        process.wait_until_listening()
+        password = small_cluster.passwords["cluster-admin"]
+        with MongoClient("localhost", port, username="cluster-admin", password=password) as client:
+            yield client
+    finally:
+        process.stop()
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, Document]] = {
     "collMod": (LIBRARY, {"collMod": "movies", "validationLevel": "off"}),
     "createIndexes": (LIBRARY, {"createIndexes": "movies", "indexes": [{"key": {"x": 1}, "name": "x"}]}),
     "dropIndexes": (LIBRARY, {"dropIndexes": "movies", "index": "*"}),
+    "renameCollection": ("admin", {"renameCollection": f"{LIBRARY}.movies", "to": f"{LIBRARY}.other"}),
     "listIndexes": (LIBRARY, {"listIndexes": "movies"}),
     "listCollections": (LIBRARY, {"listCollections": 1}),
     "listDatabases": ("admin", {"listDatabases": 1}),

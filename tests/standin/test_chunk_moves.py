@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from ops.local_cluster import LocalCluster
-from ops.processes import Process, free_port, wait_for
+from ops.processes import wait_for
 
 Document = dict[str, Any]
 Client = MongoClient[Document]
@@ -27,22 +24,6 @@ MOVES = 4
 def filled(sharded: Films) -> Films:
     sharded.insert_many([{"_id": number, "key": number, "n": 0} for number in range(COUNT)], ordered=False)
     return sharded
-
-
-@pytest.fixture(scope="module")
-def second_router(small_cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    port, log = free_port(), tmp_path_factory.mktemp("second-router") / "router.log"
-    argv = [sys.executable, "-m", "standin", "--configdb", small_cluster.replica_sets[0].connection_string]
-    argv += ["--port", str(port), "--keyFile", str(small_cluster.key_file), "--logpath", str(log)]
-    process = Process("second-router", argv, port, log)
-    process.start()
-    try:
-        process.wait_until_listening()
-        password = small_cluster.passwords["cluster-admin"]
-        with MongoClient("localhost", port, username="cluster-admin", password=password) as client:
-            yield client
-    finally:
-        process.stop()
 
 
 def chunks(router: Client, films: Films) -> list[Document]:
