@@ -59,7 +59,7 @@ def _errors() -> Iterator[None]:
     metavar="STORE",
     required=True,
     type=_StoreType(originals=False),
-    help="Where backups are kept: a directory.",
+    help="Where backups are kept: a directory or s3://bucket/prefix.",
 )
 @click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
 @click.option(

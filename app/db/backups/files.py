@@ -88,9 +88,14 @@ class _Hashed:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.hash = hashlib.sha256()
+        self.error: BaseException | None = None
 
     def read(self, size: int) -> bytes:
-        data = self._file.read(size)
+        try:
+            data = self._file.read(size)
+        except BaseException as error:
+            self.error = error
+            raise
         self.hash.update(data)
         return data
 
@@ -130,7 +135,7 @@ class _Decompressor:
 
 
 def read(file: BinaryIO, name: str, sha256: str, keys: PrivateKeys, take: Callable[[memoryview], None]) -> None:
-    """Call `take` with each document of a file, which must not keep it; what `take` raises is raised here.
+    """Call `take` with each document of a file, which must not keep it; what `take` or the file raise is raised here.
 
     Raises WrongKey, and Damaged with the file's `name`, perhaps only after the last document.
     """
@@ -138,6 +143,8 @@ def read(file: BinaryIO, name: str, sha256: str, keys: PrivateKeys, take: Callab
     try:
         pyrage.decrypt_io(source, _Decompressor(splitter), keys)
     except Exception as error:
+        if source.error is not None:
+            raise source.error from None
         if isinstance(splitter.error, NotBson):
             raise Damaged(f"{name} is damaged: {splitter.error}") from error
         if splitter.error is not None:
