@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from app.cli import accounts, backups, database, recommend, transfer
+from app.cli import accounts, backups, database, recommend, restoring, transfer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,8 +40,10 @@ for command in (
     backups.backup,
     backups.list_backups,
     backups.verify_backup,
-    backups.restore,
     backups.make_backup_key,
+    restoring.restore,
+    restoring.swap_in,
+    restoring.restore_cleanup,
     database.show_status,
 ):
     main.add_command(command)

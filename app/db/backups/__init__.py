@@ -8,12 +8,14 @@ from app.db.backups.full import WORKERS, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.restoring import restore
+from app.db.backups.restoring import clean_up, leftovers, restore, swap_in
+from app.db.backups.shapes import RESTORED
 from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
 
 __all__ = [
     "LATEST",
+    "RESTORED",
     "WORKERS",
     "BackupError",
     "BackupFailed",
@@ -25,13 +27,16 @@ __all__ = [
     "Store",
     "Stored",
     "WrongKey",
+    "clean_up",
     "find",
+    "leftovers",
     "make_key",
     "open_store",
     "overview",
     "private_keys",
     "public_keys",
     "restore",
+    "swap_in",
     "take",
     "verify",
 ]

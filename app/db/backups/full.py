@@ -20,6 +20,7 @@ from app.db.backups.checksums import Sum
 from app.db.backups.errors import BackupFailed
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import Entry, Manifest, Shape
+from app.db.backups.restoring import marker
 from app.db.backups.store import Store
 from app.db.core import (
     driver_errors,
@@ -88,7 +89,7 @@ def _choose_moment() -> tuple[Timestamp, dict[str, Shape]]:
         before = shapes.read()
         if not before:
             raise BackupFailed(f"the database {get_database().name} has no collections")
-        if manifest.UNFINISHED in before:
+        if manifest.UNFINISHED in before or marker.is_swapping():
             raise BackupFailed(f"a restore into the database {get_database().name} is unfinished: complete it first")
         with snapshot_session() as session:
             get_database()[min(before)].find_one({}, {"_id": 1}, session=session)

@@ -8,9 +8,20 @@ from pymongo import IndexModel
 from app.db.backups.manifest import Shape
 from app.db.core import Row, get_database, run_command
 
+# Before the names of collections that were restored beside the live ones, and of those that a restore has replaced.
+RESTORED, REPLACED = "restored.", "replaced."
 
-def read() -> dict[str, tuple[Any, Shape]]:
-    """All collections of the library by name, each with the UUID that MongoDB gave it."""
+
+def is_aside(name: str) -> bool:
+    """Whether a collection is one that a restore has put beside the live ones: not part of the library."""
+    return name.startswith((RESTORED, REPLACED))
+
+
+def read(prefix: str = "") -> dict[str, tuple[Any, Shape]]:
+    """All collections of the library by name, each with the UUID that MongoDB gave it.
+
+    With a prefix, those beside the live ones whose names have it, by name without it.
+    """
     database = get_database()
     keys = shard_keys()
     shapes = {}
@@ -18,9 +29,11 @@ def read() -> dict[str, tuple[Any, Shape]]:
         name = info["name"]
         if info["type"] != "collection" or name.startswith("system."):
             continue
+        if not name.startswith(prefix) or (not prefix and is_aside(name)):
+            continue
         indexes = [dict(index) for index in database[name].list_indexes() if index["name"] != "_id_"]
         shape = Shape(info.get("options", {}), indexes, keys.get(name))
-        shapes[name] = info["info"]["uuid"], shape
+        shapes[name.removeprefix(prefix)] = info["info"]["uuid"], shape
     return shapes
 
 
@@ -38,17 +51,17 @@ def on_shards() -> bool:
     return bool(run_command("hello").get("msg") == "isdbgrid")
 
 
-def create(shapes: Mapping[str, Shape]) -> None:
+def create(shapes: Mapping[str, Shape], prefix: str = "") -> None:
     """Make collections ready for loading: with shard keys where there are shards, and without what hinders loading.
 
     That is a validator, which old documents may break, and indexes that let MongoDB delete documents. May be repeated.
     """
     database = get_database()
-    there = {name: shape for name, (_, shape) in read().items()}
+    there = {prefix + name: shape for name, (_, shape) in read(prefix).items()}
     sharded = on_shards()
     if sharded:
         database.client.admin.command("enableSharding", database.name)
-    for name, shape in shapes.items():
+    for name, shape in ((prefix + name, shape) for name, shape in shapes.items()):
         is_now = there.get(name)
         if sharded and shape.shard_key is not None:
             if is_now is None or is_now.shard_key is None:
@@ -84,9 +97,9 @@ def complete(name: str, shape: Shape) -> None:
         run_command("collMod", name, **_rules(shape.options))
 
 
-def differences(shapes: Mapping[str, Shape]) -> list[str]:
+def differences(shapes: Mapping[str, Shape], prefix: str = "") -> list[str]:
     """What the database has otherwise than `shapes`; further indexes and collections don't count."""
-    found, sharded = read(), on_shards()
+    found, sharded = read(prefix), on_shards()
     wrong = []
     for name, shape in shapes.items():
         if name not in found:

@@ -1,0 +1,63 @@
+"""What the commands of backups share: their arguments, and what they say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.db import backups
+from app.db.backups import BackupError, Entry, Manifest, Store
+from app.settings import SettingError
+
+
+class StoreType(click.ParamType[Store]):
+    """A store of backups, by name; `originals` as for open_store."""
+
+    name = "store"
+
+    def __init__(self, *, originals: bool) -> None:
+        self._originals = originals
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Store:
+        try:
+            return backups.open_store(value, originals=self._originals)
+        except BackupError as error:
+            self.fail(str(error), param, ctx)
+
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=backups.WORKERS,
+    show_default=True,
+    help="How many collections to read or load at a time.",
+)
+# Who restores wants what was written first: what was written over it later may be an intruder's.
+store_argument = click.argument("store", type=StoreType(originals=True))
+backup_argument = click.argument("backup", metavar="ID")
+key_option = click.option(
+    "--key",
+    "key_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file with the private key.",
+)
+
+
+@contextmanager
+def backup_errors() -> Iterator[None]:
+    """Errors of backups end the command with their message."""
+    try:
+        yield
+    except (BackupError, SettingError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def say(entry: Entry) -> None:
+    click.echo(f"{entry.documents:>12,} {entry.name}")
+
+
+def when(manifest: Manifest) -> str:
+    return f"{manifest.cluster_time.as_datetime():%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,134 @@
+"""Restoring a backup: loaded into collections that hold nothing, then compared with the manifest.
+
+Nothing that exists is ever replaced. Interrupted anywhere, it can be run again: until all is there, a marker says of
+which backup the collections are being made.
+"""
+
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+from bson.raw_bson import RawBSONDocument
+
+from app.db.backups import shapes
+from app.db.backups.checksums import Sum
+from app.db.backups.errors import RestoreFailed
+from app.db.backups.keys import PrivateKeys
+from app.db.backups.manifest import Entry, Manifest
+from app.db.backups.restoring import marker
+from app.db.backups.store import Store
+from app.db.backups.stored import find, read_documents
+from app.db.core import Row, driver_errors, get_database, insert_missing, raw_batches, time_limit
+
+WORKERS = 4
+# Of one insert.
+MAX_DOCUMENTS, MAX_BYTES = 1000, 4 * 2**20
+INDEX_TIMEOUT_S = 6 * 3600.0
+
+
+@driver_errors()
+def restore(
+    store: Store,
+    backup: str,
+    keys: PrivateKeys,
+    *,
+    prefix: str = "",
+    only: Collection[str] | None = None,
+    workers: int = WORKERS,
+    done: Callable[[Entry], None] = lambda _: None,
+    loaded: Callable[[int], None] = lambda _: None,
+) -> Manifest:
+    """Restore a backup, or `latest`, into the configured database; returns the manifest of what was restored.
+
+    `prefix` is `shapes.RESTORED` for collections beside the live ones; otherwise the database may have empty
+    collections, but no documents. `only` are the collections to restore. `done` is called with each, and `loaded` with
+    the number of documents of each insert, in any thread.
+
+    Raises RestoreFailed when there are documents already, and when all isn't as the manifest says afterwards; WrongKey,
+    Damaged, BackupError; DatabaseError.
+    """
+    found = _selected(find(store, backup), only)
+    names = [entry.name for entry in found.collections]
+    there = marker.claim(prefix, marker.Marker(found.id, None, marker.LOADING, names, whole=only is None))
+    if there.step in (marker.LOADED, marker.SWAPPING):
+        return found
+    wanted = {entry.name: entry.shape for entry in found.collections}
+    largest_first = sorted(found.collections, key=lambda entry: -entry.bytes)
+    shapes.create(wanted, prefix)
+
+    def load(entry: Entry) -> None:
+        _load(_Load(prefix + entry.name, loaded), store, found, entry, keys)
+        done(entry)
+
+    def complete(entry: Entry) -> None:
+        with time_limit(INDEX_TIMEOUT_S):
+            shapes.complete(prefix + entry.name, entry.shape)
+
+    _on_each(load, largest_first, workers)
+    _on_each(complete, largest_first, workers)
+    if wrong := shapes.differences(wanted, prefix):
+        raise RestoreFailed(f"all documents are there, but these are otherwise than in the backup: {', '.join(wrong)}")
+    if prefix:
+        marker.advance(prefix, marker.LOADED)
+    else:
+        marker.remove(prefix)
+    return found
+
+
+def _selected(found: Manifest, only: Collection[str] | None) -> Manifest:
+    """Raises RestoreFailed when the backup has no such collection."""
+    if only is None:
+        return found
+    if missing := set(only) - {entry.name for entry in found.collections}:
+        raise RestoreFailed(f"{found.id} has no collection {', '.join(sorted(missing))}")
+    return replace(found, collections=[entry for entry in found.collections if entry.name in only])
+
+
+def _on_each(work: Callable[[Entry], None], entries: list[Entry], workers: int) -> None:
+    """Several at a time, until one fails; raises its error."""
+    with ThreadPoolExecutor(workers) as pool:
+        parts = [pool.submit(work, entry) for entry in entries]
+        try:
+            wait(parts, return_when=FIRST_EXCEPTION)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    for part in parts:
+        if not part.cancelled():
+            part.result()
+
+
+def _load(load: "_Load", store: Store, found: Manifest, entry: Entry, keys: PrivateKeys) -> None:
+    """Load a collection unless it is there, and compare it. Raises RestoreFailed and others."""
+    if _is_there(load.name, entry):
+        return
+    read_documents(store, found, entry, keys, load.add)
+    load.flush()
+    if not _is_there(load.name, entry):
+        raise RestoreFailed(f"{get_database().name}.{load.name} holds other documents than the backup")
+
+
+def _is_there(name: str, entry: Entry) -> bool:
+    there = Sum()
+    for batch in raw_batches(name):
+        there.add_all(batch)
+    return (there.documents, there.size, there.checksum) == (entry.documents, entry.bytes, entry.checksum)
+
+
+class _Load:
+    """Inserts documents in batches. Those that an earlier attempt has inserted are skipped."""
+
+    def __init__(self, name: str, loaded: Callable[[int], None]) -> None:
+        self.name, self._loaded = name, loaded
+        self._batch: list[Row] = []
+        self._size = 0
+
+    def add(self, document: memoryview) -> None:
+        self._batch.append(RawBSONDocument(bytes(document)))  # type: ignore[arg-type]  # a mapping that PyMongo encodes
+        self._size += len(document)
+        if len(self._batch) >= MAX_DOCUMENTS or self._size >= MAX_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        insert_missing(self.name, self._batch)
+        self._loaded(len(self._batch))
+        self._batch, self._size = [], 0

@@ -1,0 +1,94 @@
+"""What a restore leaves in the database until it is complete: of which backup it is, and how far it has come."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from app.db.backups import shapes
+from app.db.backups.errors import RestoreFailed
+from app.db.backups.manifest import UNFINISHED
+from app.db.core import Row, get_database
+
+# The steps, in their order. APPLYING: the changes since the backup's moment; LOADED: all is there and compared.
+LOADING, APPLYING, LOADED, SWAPPING = "loading", "applying", "loaded", "swapping"
+_ID = {"_id": "restore"}
+_SYSTEM = ("admin", "config", "local")
+
+
+@dataclass(frozen=True)
+class Marker:
+    """`at` is the moment to restore, as the caller gave it; `whole` means all of the backup's collections."""
+
+    backup: str
+    at: datetime | str | None
+    step: str
+    collections: list[str]
+    whole: bool
+
+
+def collection(prefix: str) -> Collection[Row]:
+    """The collection that holds the marker, and nothing else."""
+    return get_database()[prefix + UNFINISHED]
+
+
+def read(prefix: str) -> Marker | None:
+    """The marker of the restore that is under way."""
+    row = collection(prefix).find_one(_ID)
+    if row is None:
+        return None
+    return Marker(row["backup"], row.get("at"), row["step"], row["collections"], row["whole"])
+
+
+def is_swapping() -> bool:
+    """Whether some of the live collections may be those of before, and others the restored ones."""
+    under_way = read(shapes.RESTORED)
+    return under_way is not None and under_way.step == SWAPPING
+
+
+def claim(prefix: str, wanted: Marker) -> Marker:
+    """Begin a restore, or go on with the same one; returns where it is.
+
+    Raises RestoreFailed when another one is under way, or there are documents that none has left.
+    """
+    database = get_database()
+    if database.name in _SYSTEM:
+        raise RestoreFailed(f"the database {database.name} is MongoDB's own")
+    under_way = read(prefix)
+    if under_way is None:
+        _refuse_documents(prefix, shapes.read(prefix))
+        try:
+            collection(prefix).insert_one(_ID | asdict(wanted))
+        except DuplicateKeyError as error:
+            raise RestoreFailed(f"another restore into {database.name} began at the same time") from error
+        return wanted
+    if (under_way.backup, under_way.at, under_way.collections) != (wanted.backup, wanted.at, wanted.collections):
+        what = under_way.backup + ("" if under_way.at is None else f" at {under_way.at}")
+        what += "" if under_way.whole else f" ({', '.join(under_way.collections)} alone)"
+        raise RestoreFailed(
+            f"in the database {database.name} a restore of {what} is unfinished: complete that one, or "
+            + ("remove what there is of it (restore-cleanup)" if prefix else "restore into another database (--into)")
+        )
+    return under_way
+
+
+def _refuse_documents(prefix: str, names: Iterable[str]) -> None:
+    database = get_database()
+    for name in names:
+        if database[prefix + name].find_one({}, {"_id": 1}) is not None:
+            raise RestoreFailed(
+                f"the database {database.name} holds documents ({prefix}{name}), and nothing is ever replaced: "
+                + ("remove them (restore-cleanup)" if prefix else "restore into another one (--into), or --beside")
+            )
+
+
+def advance(prefix: str, step: str) -> None:
+    """Note that the restore has come to a step."""
+    collection(prefix).update_one(_ID, {"$set": {"step": step}})
+
+
+def remove(prefix: str) -> None:
+    """The restore is complete, or given up."""
+    collection(prefix).drop()

@@ -1,0 +1,100 @@
+"""What was restored beside the live collections takes their place; they are kept, as `replaced.*`.
+
+MongoDB renames collections one by one, so the apps must be stopped meanwhile. Every step looks at what there is:
+interrupted anywhere, it can be run again.
+"""
+
+from collections.abc import Callable, Iterable
+
+from app.db.accounts import sessions
+from app.db.backups import shapes
+from app.db.backups.errors import RestoreFailed
+from app.db.backups.manifest import UNFINISHED
+from app.db.backups.restoring import marker
+from app.db.backups.shapes import REPLACED, RESTORED
+from app.db.core import driver_errors, get_database, time_limit
+
+# Of one rename or drop: for large collections, the servers wait until all of their members are ready.
+STEP_TIMEOUT_S = 300.0
+
+
+@driver_errors()
+def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
+    """Put what was restored in the place of what is there; returns the backup's id. `done` is called with each name.
+
+    Collections that the backup doesn't have are moved away, too. Nobody stays logged in: sessions that have been ended
+    since the backup would be valid again. Raises RestoreFailed when nothing is restored, or not all; DatabaseError.
+    """
+    restored = marker.read(RESTORED)
+    if restored is None:
+        raise RestoreFailed(f"nothing is restored beside the collections of {get_database().name}")
+    if restored.step not in (marker.LOADED, marker.SWAPPING):
+        raise RestoreFailed(f"the restore of {restored.backup} is unfinished: run it again")
+    if not restored.whole:
+        raise RestoreFailed(f"only {', '.join(restored.collections)} of {restored.backup} is restored")
+    marker.advance(RESTORED, marker.SWAPPING)
+    _end_sessions(set(_names()))
+    for name in _live():
+        if name not in restored.collections:
+            _move_away(name)
+            done(name)
+    for name in restored.collections:
+        if RESTORED + name in _names():
+            if name in _names():
+                _move_away(name)
+            _rename(RESTORED + name, name)
+        done(name)
+    marker.remove(RESTORED)
+    return restored.backup
+
+
+def _names() -> set[str]:
+    return set(get_database().list_collection_names())
+
+
+def _live() -> Iterable[str]:
+    return sorted(name for name in _names() if not shapes.is_aside(name) and not name.startswith("system."))
+
+
+def _end_sessions(there: set[str]) -> None:
+    for kind in sessions.KINDS.values():
+        if (name := RESTORED + kind.collection) in there:
+            with time_limit(STEP_TIMEOUT_S):
+                get_database()[name].delete_many({})
+
+
+def _move_away(name: str) -> None:
+    """Under a name that isn't taken: what an earlier restore replaced stays, too."""
+    there, number = _names(), 1
+    while (kept := REPLACED + name + (f".{number}" if number > 1 else "")) in there:
+        number += 1
+    _rename(name, kept)
+
+
+def _rename(name: str, new: str) -> None:
+    database = get_database()
+    with time_limit(STEP_TIMEOUT_S):
+        database.client.admin.command("renameCollection", f"{database.name}.{name}", to=f"{database.name}.{new}")
+
+
+@driver_errors()
+def leftovers() -> dict[str, int]:
+    """The collections beside the live ones, with their estimated numbers of documents."""
+    database = get_database()
+    aside = sorted(name for name in _names() if shapes.is_aside(name) and name != RESTORED + UNFINISHED)
+    return {name: database[name].estimated_document_count() for name in aside}
+
+
+@driver_errors()
+def clean_up(done: Callable[[str], None] = lambda _: None) -> None:
+    """Remove all collections beside the live ones; `done` is called with each.
+
+    Raises RestoreFailed while they are being swapped in; DatabaseError.
+    """
+    if marker.is_swapping():
+        raise RestoreFailed("a backup is being put in place: complete that first (swap-in)")
+    for name in leftovers():
+        with time_limit(STEP_TIMEOUT_S):
+            get_database()[name].drop()
+        done(name)
+    marker.remove(RESTORED)

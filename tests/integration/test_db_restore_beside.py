@@ -1,0 +1,221 @@
+"""A backup is restored beside the live collections, then takes their place; what was there is kept until told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backup_library import LIBRARY, PASSWORD, connect, contents, fill, new_key, run, succeed
+from pymongo import MongoClient
+
+from app.db import backups, operations
+from app.db.accounts import sessions, users
+from app.db.core import connection
+from app.db.schema import create_indexes, install_validators, missing_indexes, missing_validators
+from app.db.search import film_search
+from ops.local_cluster import LocalCluster
+
+Client = MongoClient[dict[str, Any]]
+
+ADMIN = "cluster-admin"
+SESSIONS = {"sessions", "admin_sessions"}
+
+
+@pytest.fixture
+def client(small_shards: LocalCluster) -> Iterator[Client]:
+    """Of two shards with a library, as cluster-admin."""
+    fill(small_shards)
+    connect(small_shards, "film-library-user")
+    ada = users.authenticate("ada", PASSWORD)
+    assert ada is not None
+    sessions.open_session(ada["_id"], "user")
+    connection.disconnect()
+    with small_shards.client() as client:
+        yield client
+        client.drop_database(LIBRARY)
+        client.admin.command("enableSharding", LIBRARY)
+        for entry in small_shards.database["cluster_sharded_collections"]:
+            client.admin.command("shardCollection", f"{LIBRARY}.{entry['collection']}", key=entry["key"])
+
+
+@pytest.fixture(scope="module")
+def small_shards(
+    data_directory: Path, mongod: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalCluster]:
+    directory = tmp_path_factory.mktemp("shards", numbered=True)
+    with LocalCluster(data_directory / directory.name, mongod=mongod, members=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return new_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture
+def backup(client: Client, small_shards: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> list[object]:
+    """What the command `restore` is told for it."""
+    made = succeed(small_shards, "backup", "--to", tmp_path, "--public-key", key[1])
+    return [tmp_path, made, "--key", key[0]]
+
+
+def plain(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The contents of the collections with a prefix (none: the live ones), without sessions."""
+    others = ("restored.", "replaced.") if not prefix else ()
+    return {
+        name.removeprefix(prefix): content
+        for name, content in found.items()
+        if name.startswith(prefix) and not name.startswith(others) and name.removeprefix(prefix) not in SESSIONS
+    }
+
+
+def damage(client: Client) -> None:
+    """What an intruder leaves: something deleted, something changed, a note."""
+    library = client[LIBRARY]
+    library.movies.delete_many({"_id": {"$lt": "f3"}})
+    library.users.update_many({}, {"$set": {"username": "owned"}})
+    library.credits.drop()
+    library.READ_ME.insert_one({"pay": "now"})
+
+
+def test_a_backup_takes_the_place_of_what_there_is(
+    small_shards: LocalCluster, client: Client, backup: list[object], tmp_path: Path, key: tuple[Path, str]
+) -> None:
+    original = contents(client)
+    damage(client)
+    damaged = contents(client)
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    assert plain(contents(client)) == plain(damaged)
+    assert plain(contents(client), "restored.") == plain(original) | {
+        "unfinished_restore": contents(client)["restored.unfinished_restore"]
+    }
+
+    assert "has taken the place" in succeed(small_shards, "swap-in", user=ADMIN)
+    after = contents(client)
+    assert plain(after) == plain(original)
+    assert not SESSIONS & set(after), "somebody stayed logged in"
+    assert plain(after, "replaced.") == plain(damaged)
+    assert not [name for name in after if name.startswith("restored.")]
+    keys = {row["_id"]: row["key"] for row in client.config.collections.find({"_id": {"$regex": f"^{LIBRARY}"}})}
+    for entry in small_shards.database["cluster_sharded_collections"]:
+        assert keys[f"{LIBRARY}.{entry['collection']}"] == entry["key"]
+    assert run(small_shards, "swap-in", user=ADMIN).exit_code == 1, "nothing is restored"
+
+    # The apps and the deployment work on it, and the next backup doesn't have what was replaced.
+    connect(small_shards, "film-library-deploy")
+    assert (missing_indexes(), missing_validators()) == ({}, [])
+    install_validators()
+    create_indexes()
+    connect(small_shards, "film-library-user")
+    assert film_search.search_movies("film").total > 0
+    assert users.authenticate("ada", PASSWORD) is not None
+    connect(small_shards, "film-library-admin")
+    operations.update_document("movies", "f1", {"title": "Changed"})
+    connection.disconnect()
+    again = succeed(small_shards, "backup", "--to", tmp_path, "--public-key", key[1])
+    names = {entry.name for entry in backups.find(backups.Directory(tmp_path), again).collections}
+    assert {name for name in names if "." in name} == {"uploads.files", "uploads.chunks"}
+
+    assert "READ_ME" in run(small_shards, "restore-cleanup", "--dry-run", user=ADMIN).output
+    succeed(small_shards, "restore-cleanup", user=ADMIN)
+    assert not [name for name in client[LIBRARY].list_collection_names() if name.startswith("re")]
+
+
+# Ends, as kill -9 does, before the n-th step.
+KILLED = """
+import os, sys
+from app.cli import main
+from app.db.backups.restoring import swapping
+left = int(sys.argv.pop(1))
+rename = swapping._rename
+def die_later(name, new):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(9)
+    rename(name, new)
+swapping._rename = die_later
+main()
+"""
+
+
+def test_interrupted_anywhere_the_swap_can_be_run_again(
+    small_shards: LocalCluster, client: Client, backup: list[object], key: tuple[Path, str], tmp_path: Path
+) -> None:
+    original = contents(client)
+    damage(client)
+    damaged = contents(client)
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    for step in (0, 2, 6, 2):
+        kill(small_shards, step)
+        refused = run(small_shards, "backup", "--to", tmp_path, "--public-key", key[1])
+        assert (refused.exit_code, "is unfinished" in refused.output) == (1, True), refused.output
+        assert run(small_shards, "restore-cleanup", user=ADMIN).exit_code == 1, "what is being swapped in was removed"
+    # An app that still runs makes a collection again that has just been moved away. (The intruder's dropped one isn't.)
+    there = set(client[LIBRARY].list_collection_names())
+    waiting = {name.removeprefix("restored.") for name in there if name.startswith("restored.")}
+    (moved,) = waiting - there - {"unfinished_restore", "credits"}
+    client[LIBRARY][moved].insert_one({"_id": "straggler"})
+    succeed(small_shards, "swap-in", user=ADMIN)
+    after = contents(client)
+    assert plain(after) == plain(original)
+    replaced = plain(after, "replaced.")
+    assert {name: replaced[name] for name in plain(damaged)} == plain(damaged)
+    assert client[LIBRARY][f"replaced.{moved}"].find_one({"_id": "straggler"}) is None
+    assert client[LIBRARY][f"replaced.{moved}.2"].find_one({"_id": "straggler"}) is not None
+
+
+def kill(cluster: LocalCluster, step: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(step), "swap-in"]
+    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": cluster.uri(ADMIN)}
+    killed = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert killed.returncode == 9, killed.stdout + killed.stderr
+
+
+def test_what_an_earlier_restore_replaced_is_kept(
+    small_shards: LocalCluster, client: Client, backup: list[object]
+) -> None:
+    for title in ("First", "Second"):
+        client[LIBRARY].movies.update_many({}, {"$set": {"title": title}})
+        succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+        succeed(small_shards, "swap-in", user=ADMIN)
+    for name, title in (("replaced.movies", "First"), ("replaced.movies.2", "Second")):
+        assert {film["title"] for film in client[LIBRARY][name].find()} == {title}
+
+
+def test_nothing_unfinished_is_swapped_in(small_shards: LocalCluster, client: Client, backup: list[object]) -> None:
+    before = contents(client)
+    marker = {"backup": backup[1], "step": "loading", "collections": ["movies"], "whole": True}
+    unfinished = client[LIBRARY]["restored.unfinished_restore"]
+    unfinished.insert_one({"_id": "restore"} | marker)
+    for arguments, said in (
+        (["swap-in"], "run it again"),
+        (["restore", *backup, "--beside"], "is unfinished"),
+    ):
+        result = run(small_shards, *arguments, user=ADMIN)
+        assert (result.exit_code, said in result.output) == (1, True), result.output
+    unfinished.update_one({}, {"$set": {"step": "loaded", "whole": False}})
+    assert "only movies" in run(small_shards, "swap-in", user=ADMIN).output
+    client[LIBRARY]["restored.movies"].insert_one({})
+    succeed(small_shards, "restore-cleanup", user=ADMIN)
+    assert contents(client) == before
+    client[LIBRARY]["restored.movies"].insert_one({})
+    result = run(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    assert (result.exit_code, "restore-cleanup" in result.output) == (1, True), result.output
+
+
+@pytest.mark.parametrize("user", ["film-library-admin", "film-library-deploy", "film-library-backup"])
+def test_the_apps_users_can_neither_swap_nor_clean_up(small_shards: LocalCluster, client: Client, user: str) -> None:
+    marker = {"_id": "restore", "backup": "x", "step": "loaded", "collections": ["movies"], "whole": True}
+    client[LIBRARY]["restored.unfinished_restore"].insert_one(marker)
+    client[LIBRARY]["restored.movies"].insert_one({})
+    before = contents(client)
+    for command in ("swap-in", "restore-cleanup"):
+        result = run(small_shards, command, user=user)
+        assert (result.exit_code, "not authorized" in result.output) == (1, True), result.output
+    assert contents(client) == before
