@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from app.cli import accounts, backups, database, recommend, restoring, transfer
+from app.cli import accounts, backup_upkeep, backups, database, recommend, restoring, transfer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +44,7 @@ for command in (
     restoring.restore,
     restoring.swap_in,
     restoring.restore_cleanup,
+    backup_upkeep.prune_backups,
     database.show_status,
 ):
     main.add_command(command)

@@ -1,6 +1,8 @@
 """Commands that make, list and verify backups."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,7 +19,7 @@ from app.cli.backup_options import (
 )
 from app.cli.session import database
 from app.db import backups
-from app.db.backups import Manifest, Store
+from app.db.backups import Manifest, Store, status
 from app.settings import setting
 
 PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
@@ -34,18 +36,37 @@ PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
 )
 @click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
 @workers_option
-def backup(store: Store, public_key: str | None, workers: int) -> None:
+@click.option(
+    "--status",
+    "status_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file in which to note the result for others.",
+)
+def backup(store: Store, public_key: str | None, workers: int, status_file: Path | None) -> None:
     """Write a full backup of the database, as it is at one moment, into a new directory in STORE.
 
     It is compressed, and encrypted for a public key: what this host writes it can't read. Only a complete backup has a
     manifest. The last line of the output is its id.
     """
-    with backup_errors():
+    with _noting(status_file), backup_errors():
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         with database():
             made = backups.take(store, keys, workers=workers, done=say)
+        if status_file is not None:
+            status.note_backup(status_file, made)
     click.echo(f"{made.documents:,} documents of {when(made)} in {made.size:,} bytes")
     click.echo(made.id)
+
+
+@contextmanager
+def _noting(status_file: Path | None) -> Iterator[None]:
+    """A failure is noted in the file, if there is one."""
+    try:
+        yield
+    except click.ClickException as error:
+        if status_file is not None:
+            status.note_failure(status_file, error.message)
+        raise
 
 
 @click.command("backups")

@@ -262,6 +262,26 @@ def test_a_moment_of_which_the_history_is_gone_fails_with_advice(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_result_is_noted(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> None:
+    note = tmp_path / "status.json"
+    arguments = ("backup", "--to", tmp_path, "--status", note, "--public-key")
+    backup = succeed(library, *arguments, key[1])
+    assert backups.status.read(tmp_path).backup == backup
+    assert run(library, *arguments, "no key").exit_code == 1
+    assert run(None, *arguments, key[1]).exit_code == 1
+    found = backups.status.read(tmp_path)
+    assert (found.backup, "FILM_LIBRARY_MONGODB_URI is not set" in found.failure) == (backup, True), found
+
+
+def test_old_backups_are_pruned(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> None:
+    made = [succeed(library, "backup", "--to", tmp_path, "--public-key", key[1]) for _ in range(3)]
+    assert run(None, "prune-backups", tmp_path, "--most-mb", "100").output == ""
+    fetched = [word for backup in made for word in ("--fetched", backup)]
+    removed = run(None, "prune-backups", tmp_path, "--most-mb", "100", *fetched).output
+    assert removed == f"removed {sorted(made)[0]}\n"
+    assert {path.name for path in tmp_path.iterdir()} == set(sorted(made)[1:])
+
+
 def test_an_empty_database_is_no_backup(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> None:
     connect(library, "cluster-admin", "nothing_here")
     try:

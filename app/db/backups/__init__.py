@@ -3,6 +3,7 @@
 A backup is a directory of a `Store`: a file for each collection (BSON, zstd, age), and the manifest, which comes last.
 """
 
+from app.db.backups import retention, status
 from app.db.backups.errors import BackupError, BackupFailed, Damaged, RestoreFailed, WrongKey
 from app.db.backups.full import WORKERS, take
 from app.db.backups.keys import make as make_key
@@ -36,6 +37,8 @@ __all__ = [
     "private_keys",
     "public_keys",
     "restore",
+    "retention",
+    "status",
     "swap_in",
     "take",
     "verify",

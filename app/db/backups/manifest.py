@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -72,9 +72,19 @@ class Manifest:
 
 def check_id(backup: str) -> str:
     """Raises BackupError unless it is the id of a backup."""
-    if not _ID.fullmatch(backup):
+    if not is_id(backup):
         raise BackupError(f"{backup!r:.80} isn't the id of a backup, such as 20261129T123456Z-1a2b3c")
     return backup
+
+
+def is_id(name: str) -> bool:
+    """Whether a name in a store is that of a full backup."""
+    return _ID.fullmatch(name) is not None
+
+
+def moment(backup: str) -> datetime:
+    """The moment that the id of a backup names, in UTC."""
+    return datetime.strptime(backup.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def dump(manifest: Manifest) -> bytes:

@@ -1,0 +1,28 @@
+"""The command that removes backups which nobody needs any more."""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from app.db.backups import BackupError, Directory, retention
+
+
+@click.command("prune-backups")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--fetched", metavar="ID", multiple=True, help="A backup that is elsewhere, too. May be repeated.")
+@click.option("--most-mb", type=click.IntRange(0), required=True, help="How large all backups together may be, in MB.")
+def prune_backups(directory: Path, fetched: tuple[str, ...], most_mb: int) -> None:
+    """Remove backups in DIRECTORY, where they wait to be fetched.
+
+    Those that were fetched go, but the last two; then, if all together are larger than allowed, the oldest. Unfinished
+    ones stay for a day, and the last good one for good.
+    """
+    rule = partial(retention.relay, fetched=fetched, most_bytes=most_mb * 10**6)
+    try:
+        removed = retention.prune(Directory(directory), rule, datetime.now(UTC))
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+    for backup in removed:
+        click.echo(f"removed {backup}")

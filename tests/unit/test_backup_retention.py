@@ -1,0 +1,119 @@
+"""Which backups are kept: rules as pure functions, and what they do to a directory."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from bson import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.db.backups import BackupError, Directory, Manifest, manifest, retention
+from app.db.backups.retention import Kept
+
+NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
+
+
+def kept(at: datetime, number: int = 0, *, good: bool = True, size: int = 1) -> Kept:
+    return Kept(f"{at:%Y%m%dT%H%M%SZ}-{number:06x}", at, good, size)
+
+
+def hours(*ago: float) -> list[Kept]:
+    return [kept(NOW - timedelta(hours=number)) for number in ago]
+
+
+def test_an_archive_keeps_all_of_a_day_and_the_first_of_each_of_35() -> None:
+    hourly = [kept(datetime(2026, 10, 1, tzinfo=UTC) + timedelta(hours=number)) for number in range(24 * 60)]
+    found = [one for one in hourly if one.at <= NOW]
+    keep = retention.archive(found, NOW)
+    left = [one.at for one in found if one.id in keep]
+    assert left[-24:] == [one.at for one in found][-24:]
+    days = left[:-24]
+    assert days == [datetime(2026, 10, 26, tzinfo=UTC) + timedelta(days=number) for number in range(34)]
+
+
+@pytest.mark.parametrize("rule", [retention.archive, lambda found, now: relay(found)])
+def test_the_last_good_backup_stays_however_old(rule: retention.Rule) -> None:
+    old, older = kept(NOW - timedelta(days=400)), kept(NOW - timedelta(days=401))
+    broken = kept(NOW - timedelta(days=2), good=False)
+    assert rule([older, broken, old], NOW) - {older.id} == {old.id}
+    assert rule([], NOW) == set()
+
+
+def relay(found: list[Kept], fetched: set[str] | None = None, most_bytes: int = 100) -> set[str]:
+    everything = {one.id for one in found}
+    return retention.relay(found, NOW, fetched=everything if fetched is None else fetched, most_bytes=most_bytes)
+
+
+def test_unfinished_backups_stay_for_a_day() -> None:
+    """One may just be being made, or fetched."""
+    new, old = kept(NOW - timedelta(hours=1), good=False), kept(NOW - timedelta(hours=25), good=False)
+    assert retention.archive([new, old], NOW) == relay([new, old], set()) == {new.id}
+
+
+def test_a_relay_keeps_what_was_not_fetched_and_the_last_two() -> None:
+    found = hours(5, 4, 3, 2, 1)
+    assert relay(found) == {one.id for one in found[-2:]}
+    assert relay(found, {found[1].id, found[4].id}) == {found[n].id for n in (0, 2, 3, 4)}
+
+
+def test_a_relay_does_not_fill_the_disk() -> None:
+    found = hours(5, 4, 3, 2, 1)
+    assert relay(found, set(), most_bytes=3) == {one.id for one in found[-3:]}
+    assert relay(found, set(), most_bytes=0) == {found[-1].id}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60 * 24 * 40), st.booleans()).map(
+            lambda pair: kept(NOW - timedelta(minutes=pair[0]), good=pair[1])
+        ),
+        unique_by=lambda one: one.id,
+    )
+)
+def test_keeping_twice_keeps_the_same(found: list[Kept]) -> None:
+    once = retention.archive(found, NOW)
+    left = [one for one in found if one.id in once]
+    assert retention.archive(left, NOW) == once
+    good = [one for one in found if one.good]
+    assert not good or max(good, key=lambda one: one.at).id in once
+
+
+def stored(path: Path, at: datetime, *, good: bool = True) -> str:
+    name = f"{at:%Y%m%dT%H%M%SZ}-1a2b3c"
+    made = Manifest(name, "movie_library", Timestamp(at, 1), at, at, "8.0.0", [])
+    (path / name).mkdir()
+    (path / name / "movies.bson.zst.age").write_bytes(b"x")
+    if good:
+        (path / name / manifest.NAME).write_bytes(manifest.dump(made))
+    return name
+
+
+def test_a_directory_is_pruned(tmp_path: Path) -> None:
+    """Nothing but backups, and none that is damaged: a person may still read some of it."""
+    old = [stored(tmp_path, NOW - timedelta(days=100 + number)) for number in range(3)]
+    unfinished = stored(tmp_path, NOW - timedelta(days=50), good=False)
+    damaged = stored(tmp_path, NOW - timedelta(days=60))
+    (tmp_path / damaged / manifest.NAME).write_text(json.dumps({"format": 1}))
+    for name in ("notes", "changes-1a2b3c"):
+        (tmp_path / name).mkdir()
+    assert retention.prune(Directory(tmp_path), retention.archive, NOW) == sorted([*old[1:], unfinished])
+    assert {path.name for path in tmp_path.iterdir()} == {old[0], damaged, "notes", "changes-1a2b3c"}
+    assert retention.prune(Directory(tmp_path), retention.archive, NOW) == []
+
+
+def test_nothing_is_removed_when_something_cannot_be_read(tmp_path: Path) -> None:
+    """All would look unfinished."""
+    for number in range(3):
+        stored(tmp_path, NOW - timedelta(days=100 + number))
+
+    class Unreadable(Directory):
+        def reader(self, backup: str, name: str):  # type: ignore[no-untyped-def]
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(BackupError, match="Permission denied"):
+        retention.prune(Unreadable(tmp_path), retention.archive, NOW)
+    assert len(list(tmp_path.iterdir())) == 3
