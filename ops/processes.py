@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -51,9 +52,18 @@ class Process:
         return self.popen is not None and self.popen.poll() is None
 
     def send(self, number: int) -> None:
-        """Send a signal, such as the drills' SIGKILL, SIGSTOP and SIGCONT."""
+        """Send a signal, such as the drills' SIGKILL and SIGCONT."""
         if self.popen is not None and self.alive():
             self.popen.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stop the process where it is, and return once all its threads have; SIGCONT lets it go on.
+
+        SIGSTOP alone may return before: on a busy machine a thread could still answer.
+        """
+        if self.popen is not None and self.alive():
+            self.popen.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self.popen.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 20) -> None:
         """Stop the process and wait for it; kill it if it ignores the signal."""

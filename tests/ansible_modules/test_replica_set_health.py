@@ -50,7 +50,7 @@ def test_waits_for_every_member_and_its_last_write(run_module: Module, members: 
     assert not run_module("mongodb_replica_set_health", **arguments(hosts))["failed"]
 
     # The primary takes up to ten seconds, a heartbeat's timeout, to notice a frozen member.
-    members.processes[hosts[1]].send(signal.SIGSTOP)
+    members.processes[hosts[1]].freeze()
     frozen = run_module("mongodb_replica_set_health", **arguments(hosts, timeout=1, max_lag=600))
     assert f"{hosts[1]}: no answer" in frozen["msg"]
 

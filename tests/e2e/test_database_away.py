@@ -29,7 +29,7 @@ def hasty(cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def frozen(cluster: LocalCluster) -> Iterator[None]:
     """The database accepts connections but doesn't respond, as on a frozen host."""
     for process in cluster.processes:
-        process.send(signal.SIGSTOP)
+        process.freeze()
     try:
         yield
     finally:

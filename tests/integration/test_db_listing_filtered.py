@@ -112,7 +112,7 @@ def test_a_database_that_comes_back_is_waited_for(mongodb: LocalCluster, monkeyp
     monkeypatch.setattr(listing, "UNINDEXED_TIMEOUT_S", 1.0)
     (frozen,) = mongodb.processes
     back = threading.Timer(2.2, frozen.send, [signal.SIGCONT])
-    frozen.send(signal.SIGSTOP)
+    frozen.freeze()
     back.start()
     try:
         assert listing.list_page("movies", conditions=[WITH_A]).total
@@ -132,7 +132,7 @@ def test_a_database_that_went_away_while_reading_is_not_called_slow(
     def read() -> listing.Page:
         attempts.append(time.monotonic())
         if len(attempts) == 1:
-            frozen.send(signal.SIGSTOP)
+            frozen.freeze()
             back.start()
         return listing.list_page("movies")
 

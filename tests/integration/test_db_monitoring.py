@@ -85,7 +85,7 @@ def test_the_monitors_user_can_read_nothing_that_helps_to_log_in(small: LocalClu
 
 def test_a_process_that_hangs_is_said_to_and_the_others_are_told_of(monitor: Monitor, small: LocalCluster) -> None:
     (frozen,) = small.replica_set("shard2").members
-    frozen.send(signal.SIGSTOP)
+    frozen.freeze()
     try:
         survey = monitor.survey(rates=False)
     finally:
@@ -98,7 +98,7 @@ def test_a_process_that_hangs_is_said_to_and_the_others_are_told_of(monitor: Mon
 def test_without_the_router_the_members_it_named_before_are_still_asked(monitor: Monitor, small: LocalCluster) -> None:
     assert small.router is not None
     assert monitor.survey(rates=False).problem is None
-    small.router.send(signal.SIGSTOP)
+    small.router.freeze()
     try:
         survey = monitor.survey(rates=False)
     finally:

@@ -102,7 +102,7 @@ def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection
     with Load(films) as load:
         load.wait_for_more()
         frozen = replicated.primary("shard1")
-        frozen.send(signal.SIGSTOP)
+        frozen.freeze()
         try:
             load.wait_for_more()
         finally:
@@ -119,7 +119,7 @@ def test_an_aggregate_over_shards_when_one_freezes(replicated: LocalCluster, fil
     assert merging is not None
     other = next(shard.name for shard in replicated.replica_sets[1:] if shard.name != merging["primary"])
     frozen = replicated.primary(other)
-    frozen.send(signal.SIGSTOP)
+    frozen.freeze()
     try:
         with pymongo.timeout(LONGEST_STALL_SECONDS):
             assert films.count_documents({}) == 20
@@ -132,7 +132,7 @@ def test_reads_and_writes_without_config_servers(replicated: LocalCluster, films
     films.insert_one({"_id": 1, "key": 1})
     members = replicated.replica_set("config").members
     for member in members:
-        member.send(signal.SIGSTOP)
+        member.freeze()
     try:
         # Longer than privileges are cached.
         deadline, longest = time.monotonic() + REFRESH_SECONDS + 2, 0.0

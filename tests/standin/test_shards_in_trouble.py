@@ -19,7 +19,7 @@ def test_time_limit_on_a_frozen_shard(small_cluster: LocalCluster, sharded: Coll
     """Without another member, the router waits for maxTimeMS and a little longer."""
     sharded.insert_many([{"key": key} for key in range(20)])
     frozen = small_cluster.primary("shard1")
-    frozen.send(signal.SIGSTOP)
+    frozen.freeze()
     started = time.monotonic()
     try:
         with pytest.raises(ExecutionTimeout):

@@ -41,7 +41,7 @@ def alone(replicated: LocalCluster) -> Iterator[Collection[Document]]:
             primary = replicated.primary(name)
             secondaries = [member for member in replicated.replica_set(name).members if member is not primary]
             for member in secondaries:
-                member.send(signal.SIGSTOP)
+                member.freeze()
             yield collection
             for member in secondaries:
                 member.send(signal.SIGCONT)
