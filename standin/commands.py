@@ -7,7 +7,7 @@ servers trust the router, their internal user: a client's internal options must 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from standin import ddl, explain, reads, sharding, status, users, writes
+from standin import change_streams, ddl, explain, reads, sharding, status, users, writes
 from standin import requirements as needs
 from standin.errors import CommandError, Reply
 from standin.operation import Operation
@@ -52,6 +52,12 @@ async def _kill_cursors(operation: Operation) -> Reply:
     return await operation.router.cursors.kill(operation)
 
 
+async def _aggregate(operation: Operation) -> Reply:
+    if needs.watches(operation):
+        return await change_streams.change_stream(operation)
+    return await reads.aggregate(operation)
+
+
 async def _commit(operation: Operation) -> Reply:
     return await operation.router.transactions.commit(operation)
 
@@ -87,7 +93,7 @@ COMMANDS: dict[str, Command] = {
     # Documents
     "find": _command(reads.find, _READ, _FIND, in_transaction=True),
     "count": _command(reads.count, _READ, "query"),
-    "aggregate": _command(reads.aggregate, needs.aggregate, "pipeline! cursor allowDiskUse hint", in_transaction=True),
+    "aggregate": _command(_aggregate, needs.aggregate, "pipeline! cursor allowDiskUse hint", in_transaction=True),
     "insert": _command(writes.write, needs.on_collection("insert"), "documents! ordered", in_transaction=True),
     "update": _command(writes.write, needs.update, "updates! ordered", in_transaction=True),
     "delete": _command(writes.write, needs.on_collection("remove"), "deletes! ordered", in_transaction=True),

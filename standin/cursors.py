@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
@@ -169,9 +169,24 @@ class MergedCursor:
             await remote.kill(request)
 
 
+class Cursor(Protocol):
+    """What can be kept for a client's getMore."""
+
+    async def next_batch(self, request: Request, size: int) -> tuple[list[Any], bool]: ...
+
+    async def kill(self, request: Request) -> None: ...
+
+
+class Stream(Cursor, Protocol):
+    """A cursor of a change stream."""
+
+    @property
+    def resume_token(self) -> Mapping[str, Any]: ...
+
+
 @dataclass
 class _Held:
-    cursor: MergedCursor
+    cursor: Cursor
     namespace: str
     user: User | None
     used: float
@@ -225,7 +240,12 @@ class Cursors:
             reply["cursor"] = {**cursor, "ns": namespace}
         return reply
 
-    def _keep(self, cursor: MergedCursor, namespace: str, user: User | None) -> int:
+    def open_stream(self, request: Request, stream: Stream, namespace: str) -> Reply:
+        """A change stream's first reply, without events."""
+        cursor_id = self._keep(stream, namespace, request.user)
+        return {"cursor": _with_token(stream, {"firstBatch": [], "id": Int64(cursor_id), "ns": namespace}), "ok": 1.0}
+
+    def _keep(self, cursor: Cursor, namespace: str, user: User | None) -> int:
         cursor_id = random.SystemRandom().getrandbits(62) + 1
         self._held[cursor_id] = _Held(cursor, namespace, user, time.monotonic())
         return cursor_id
@@ -251,7 +271,8 @@ class Cursors:
             held.used = time.monotonic()
             self._held[cursor_id] = held
         reply_id = 0 if done else cursor_id
-        return {"cursor": {"nextBatch": batch, "id": Int64(reply_id), "ns": held.namespace}, "ok": 1.0}
+        reply = {"nextBatch": batch, "id": Int64(reply_id), "ns": held.namespace}
+        return {"cursor": _with_token(held.cursor, reply), "ok": 1.0}
 
     async def kill(self, request: Request) -> Reply:
         killed, missing = [], []
@@ -279,3 +300,8 @@ class Cursors:
         oldest = time.monotonic() - IDLE_SECONDS
         for cursor_id in [key for key, held in self._held.items() if held.used < oldest]:
             del self._held[cursor_id]
+
+
+def _with_token(cursor: Cursor, reply: dict[str, Any]) -> dict[str, Any]:
+    token = getattr(cursor, "resume_token", None)
+    return reply if token is None else {**reply, "postBatchResumeToken": token}

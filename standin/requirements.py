@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from standin.errors import CommandError
+from standin.errors import CommandError, not_supported
 from standin.privileges import Need
 from standin.request import Request
 
@@ -106,9 +106,35 @@ def find_and_modify(request: Request) -> Sequence[Need]:
     return on_collection(*actions)(request)
 
 
+# Stages that look at one event alone, so that shards can run them.
+EVENT_STAGES = frozenset({"$addFields", "$match", "$project", "$set", "$unset"})
+_STREAM_OPTIONS = frozenset({"fullDocument", "resumeAfter", "startAfter", "startAtOperationTime"})
+
+
+def watches(request: Request) -> bool:
+    """Whether an `aggregate` opens a change stream."""
+    pipeline = request.arguments["pipeline"]
+    return bool(pipeline) and isinstance(pipeline[0], Mapping) and list(pipeline[0]) == ["$changeStream"]
+
+
+def _only_of_events(pipeline: Sequence[Mapping[str, Any]]) -> None:
+    """Raises CommandError for what isn't passed on."""
+    for option in pipeline[0]["$changeStream"]:
+        if option not in _STREAM_OPTIONS:
+            raise not_supported(f"$changeStream with {option}")
+    for stage in pipeline[1:]:
+        if not isinstance(stage, Mapping) or not set(stage) <= EVENT_STAGES:
+            raise not_supported("this stage after $changeStream")
+
+
 def aggregate(request: Request) -> list[Need]:
     """Raises CommandError for a stage that isn't passed on."""
     action = "find"
+    if watches(request):
+        if request.target != 1 or request.database in ("admin", "config", "local"):
+            raise not_supported("a change stream of anything but a database")
+        _only_of_events(request.arguments["pipeline"])
+        return [Need("changeStream", request.database), Need("find", request.database)]
     for position, stage in enumerate(request.arguments["pipeline"]):
         if not isinstance(stage, Mapping) or len(stage) != 1:
             raise CommandError(

@@ -41,6 +41,13 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def going_on(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
         self._finished.set()
         for thread in self._threads:
             thread.join()
@@ -95,6 +102,31 @@ def test_kill_a_primary_under_load(replicated: LocalCluster, films: Collection[D
         load.wait_for_more()
     assert load.lost() == set()
     assert load.longest_stall < LONGEST_STALL_SECONDS
+
+
+def test_a_change_stream_misses_nothing_when_a_primary_dies(
+    replicated: LocalCluster, films: Collection[Document]
+) -> None:
+    with films.database.watch(max_await_time_ms=500) as stream, Load(films) as load:
+        seen: list[str] = []
+
+        def follow() -> None:
+            while not set(load.acknowledged) <= set(seen) or load.going_on:
+                event = stream.try_next()
+                if event is not None:
+                    seen.append(event["documentKey"]["_id"])
+
+        follower = threading.Thread(target=follow)
+        follower.start()
+        load.wait_for_more()
+        primary = replicated.primary("shard1")
+        primary.stop(signal.SIGKILL)
+        load.wait_for_more()
+        primary.start()
+        primary.wait_until_listening()
+        load.stop()
+        follower.join()
+    assert len(seen) == len(set(seen))
 
 
 def test_freeze_a_primary_under_load(replicated: LocalCluster, films: Collection[Document]) -> None:
