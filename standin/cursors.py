@@ -170,18 +170,11 @@ class MergedCursor:
 
 
 class Cursor(Protocol):
-    """What can be kept for a client's getMore."""
+    """What can be kept for a client's getMore; a change stream's also has a `resume_token`."""
 
     async def next_batch(self, request: Request, size: int) -> tuple[list[Any], bool]: ...
 
     async def kill(self, request: Request) -> None: ...
-
-
-class Stream(Cursor, Protocol):
-    """A cursor of a change stream."""
-
-    @property
-    def resume_token(self) -> Mapping[str, Any]: ...
 
 
 @dataclass
@@ -240,7 +233,7 @@ class Cursors:
             reply["cursor"] = {**cursor, "ns": namespace}
         return reply
 
-    def open_stream(self, request: Request, stream: Stream, namespace: str) -> Reply:
+    def open_stream(self, request: Request, stream: Cursor, namespace: str) -> Reply:
         """A change stream's first reply, without events."""
         cursor_id = self._keep(stream, namespace, request.user)
         return {"cursor": _with_token(stream, {"firstBatch": [], "id": Int64(cursor_id), "ns": namespace}), "ok": 1.0}
