@@ -76,7 +76,7 @@ lock: ## Update the locked requirements from pyproject.toml
 LOCK_OPTIONS := --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 ##@ Tests
-TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-hosts test-aws coverage explore
+TESTS := test test-quick lint test-unit test-terraform test-roles test-cluster test-hosts test-aws drills coverage explore
 .PHONY: $(TESTS) test-systems
 # Tests have their own environments: settings for a cluster or an AWS account don't reach them. SOURCE, MONGODB_VERSION
 # and FILM_LIBRARY_MONGOD do, to choose the MongoDB to test with.
@@ -119,6 +119,10 @@ test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
 test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under interruption, verified, then damaged
 	@sh bin/bootstrap scanners
 	@$(PYTHON) -m ops molecule cluster
+
+drills: hosts-tools ## test-cluster with every interruption, power cut and change; takes half as long again, so not part of `make test`
+	@sh bin/bootstrap scanners
+	@TESTS_MARKED= $(PYTHON) -m ops molecule cluster
 
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines
 	@$(PYTHON) -m pytest -q -m hosts tests/ops

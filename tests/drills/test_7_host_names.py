@@ -12,6 +12,7 @@ from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
 from tests.deployed import Inventory
 from tests.drills.test_5_cut_off import run_role
 
+pytestmark = pytest.mark.thorough
 USER, ADMIN = "films.example.org", "admin.films.example.org"
 
 

@@ -20,6 +20,7 @@ from tests.drills.test_1_power_loss import wait_for
 from tests.drills.test_5_cut_off import run_role
 from tests.drills.test_7_host_names import ADMIN, USER
 
+pytestmark = pytest.mark.thorough
 PORT = 14000
 SERVER = Path(__file__).with_name("acme_server.py")
 
