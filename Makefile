@@ -45,6 +45,16 @@ cluster-start: env-tools ## ENV=aws: start the instances again and wait for the 
 renew-certificates: env-tools ## Renew the certificates of all hosts now; any cluster-up renews those with less than 30 days left
 	@$(PYTHON) -m ops renew-certificates
 
+.PHONY: restore restore-cleanup backup-verify
+restore: env-tools ## Bring back BACKUP=<id>|latest: beside what there is, compared, then (asks first) in its place; COLLECTION= WHERE= for records
+	@$(PYTHON) -m ops restore
+
+backup-verify: env-tools ## Restore the newest backup (BACKUP=...) into a MongoDB of its own, compare, write down that it is good
+	@$(PYTHON) -m ops backup-verify
+
+restore-cleanup: env-tools ## Remove what restores have left: restored.* and what was there before; asks first
+	@$(PYTHON) -m ops restore-cleanup
+
 .PHONY: secrets-encrypt
 secrets-encrypt: tools ## Put ENV's secrets under Ansible Vault (VAULT_PASSWORD_FILE=... with the password)
 	@$(PYTHON) -m ops encrypt
@@ -85,6 +95,7 @@ $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET FILM_LIBRARY_HOST FILM_LIBRARY_ADMIN_HOST FILM_LIBRARY_ACME_EMAIL HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
+CLUSTERS_OWN += BACKUP AT INTO COLLECTION WHERE CONFLICTS RESTORE
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.

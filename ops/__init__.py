@@ -4,16 +4,17 @@ Modules import only from lines below their own (`make lint` checks it):
 
     __main__, doctor                         what make runs
     preflight                                refuses what can't work, before anything changes
-    audit, aws, dev, molecule, try_host, up  the commands
-    down, renew, status
+    audit, aws, dev, molecule, try_host, up, verify
+    down, renew, restore, status
+    commands
     ansible, faults, fleet, hosts, local_cluster, run
     image, inventory
     source                                   where MongoDB's packages come from
     mirror
     packages
-    artifacts, containers, environments, processes, ssh
+    artifacts, containers, environments, processes, ssh, stores
     podman, secrets, settings
-    certificates, children, locks, progress, system, topology, vault
+    certificates, children, confirm, locks, progress, system, topology, vault
     errors, paths
 
 In `aws`:

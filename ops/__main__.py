@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from ops import fleet, hosts, inventory, preflight, secrets, source, status
+from ops import fleet, hosts, inventory, preflight, restore, secrets, source, status, stores
 from ops.audit import audit
 from ops.aws import account
 from ops.aws import cluster as aws
@@ -25,15 +25,20 @@ from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 from ops.try_host import ENV as TRY_ENV
 from ops.try_host import try_host
 from ops.up import up
+from ops.verify import verify
 
 
 def _up(_: argparse.Namespace) -> int:
     settings = preflight.check(os.environ)
     secrets.check(settings.env)
+    request = restore.Request.read(os.environ, "RESTORE") if os.environ.get("RESTORE") else None
     if settings.env == "aws":
         _check_account(settings)
-        return aws.up(settings, os.environ)
-    return up(settings)
+    if request is not None:
+        restore.check(settings.env, request)
+    if settings.env == "aws":
+        return aws.up(settings, os.environ, request)
+    return up(settings, request)
 
 
 def _plan(_: argparse.Namespace) -> int:
@@ -105,6 +110,33 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0 if state.healthy else 1
 
 
+def _restore(_: argparse.Namespace) -> int:
+    request = restore.Request.read(os.environ)
+    run = restore.put_back if request.collection else restore.restore
+    return run(_reachable(), request, os.environ)
+
+
+def _restore_cleanup(_: argparse.Namespace) -> int:
+    return restore.cleanup(_reachable(), os.environ)
+
+
+def _backup_verify(_: argparse.Namespace) -> int:
+    settings = Settings.read(os.environ)
+    secrets.check(settings.env)
+    request = restore.Request.read({**os.environ, "BACKUP": os.environ.get("BACKUP") or "latest"})
+    return verify(settings.env, request, lambda backup: stores.note_verified(settings.env, backup))
+
+
+def _reachable() -> restore.Cluster:
+    """The cluster of ENV. Raises OpsError when there is none."""
+    settings = Settings.read(os.environ)
+    secrets.check(settings.env)
+    if settings.env == "aws":
+        _check_account(settings)
+        return aws.reachable(settings)
+    return restore.local(settings.env)
+
+
 def _encrypt(_: argparse.Namespace) -> int:
     env = Settings.read(os.environ).env
     with exclusive(env, wait=False):
@@ -167,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
         "renew the certificates of all hosts in ENV, without a restart of MongoDB",
     )
     add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
+    add("restore", _restore, "restore the backup BACKUP: beside what there is, then, after confirmation, in its place")
+    add("restore-cleanup", _restore_cleanup, "remove what restores have left, after confirmation")
+    add("backup-verify", _backup_verify, "restore BACKUP (default: the newest) into a MongoDB of its own, and compare")
     add("encrypt", _encrypt, "put ENV's plain secrets under Ansible Vault, with the password in VAULT_PASSWORD_FILE")
     add("audit", _audit, "list licences and known vulnerabilities of everything that is locked")
     add("try-host", _try_host, "build one small host, connect to it, remove it: do local hosts work on this machine?")

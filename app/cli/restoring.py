@@ -1,7 +1,9 @@
 """Commands that bring backups back."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,10 +16,13 @@ from app.cli.backup_options import (
     when,
     workers_option,
 )
-from app.cli.session import database
+from app.cli.session import database, end
+from app.cli.transfer import condition
 from app.db import backups
-from app.db.backups import RESTORED, Store
+from app.db.backups import RESTORED, Store, records
 from app.progress import Progress
+
+SHOWN = 20  # records of each kind
 
 
 @click.command("restore")
@@ -26,8 +31,9 @@ from app.progress import Progress
 @key_option
 @click.option("--into", metavar="DATABASE", help="The database.  [default: FILM_LIBRARY_DATABASE]")
 @click.option("--beside", is_flag=True, help="Into collections restored.*, beside those that there are.")
+@click.option("--new-library", is_flag=True, help="Refuse if there are films or accounts already.")
 @workers_option
-def restore(store: Store, backup: str, *, key_file: Path, into: str | None, beside: bool, workers: int) -> None:
+def restore(store: Store, backup: str, *, key_file: Path, into: str | None, beside: bool, **options: Any) -> None:
     """Restore the backup ID (or "latest") in STORE into a database that holds nothing, and compare the two.
 
     Nothing is ever replaced: with --beside, `film-library swap-in` does that later. After an interruption the same
@@ -36,18 +42,11 @@ def restore(store: Store, backup: str, *, key_file: Path, into: str | None, besi
     """
     with backup_errors():
         keys = backups.private_keys(key_file)
-        found = backups.find(store, backup)
-        progress = _Loaded(found.documents)
+        prefix = RESTORED if beside else ""
         with database(into):
-            made = backups.restore(
-                store,
-                found.id,
-                keys,
-                prefix=RESTORED if beside else "",
-                workers=workers,
-                done=say,
-                loaded=progress.add,
-            )
+            found = backups.choose(store, backup, prefix)
+            loaded = _Loaded(found.documents).add
+            made = backups.restore(store, found.id, keys, prefix=prefix, done=say, loaded=loaded, **options)
     click.echo(f"{made.id} is restored: {made.documents:,} documents, as they were at {when(made)}")
 
 
@@ -62,13 +61,72 @@ class _Loaded:
         self._progress.reach(self._documents, self._documents)
 
 
+@click.command("put-back")
+@store_argument
+@backup_argument
+@key_option
+@click.option("--collection", required=True, type=click.Choice(records.RECORDS), help="The records' collection.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar='"FIELD OPERATOR VALUE"',
+    help="Only records that meet all conditions, as for `export`.",
+)
+@click.option("--filter", "extended_json", default="", help="A filter of MongoDB, as Extended JSON.")
+@click.option("--replace", is_flag=True, help="Replace records that are there with other content.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def put_back(
+    store: Store, backup: str, *, key_file: Path, collection: str, conditions: tuple[str, ...], **options: Any
+) -> None:
+    """Put back records of the backup ID (or "latest") in STORE: those that are missing in the database.
+
+    Records that are there with other content are listed and stay as they are. What is derived from the records is
+    updated. The exit code is 3 if there were conflicts, or records that can't be put back.
+    """
+    replace, dry_run = options["replace"], options["dry_run"]
+    outcomes = _Outcomes(dry_run=dry_run)
+    with backup_errors():
+        keys = backups.private_keys(key_file)
+        with database():
+            wanted = records.query(collection, [condition(text) for text in conditions], options["extended_json"])
+            found, only = backups.choose(store, backup, RESTORED), records.collections(collection)
+            made = backups.restore(store, found.id, keys, prefix=RESTORED, only=only)
+            records.put_back(collection, wanted, replace=replace, dry_run=dry_run, report=outcomes.add)
+    outcomes.end(f"of {made.id}, as they were at {when(made)}")
+
+
+class _Outcomes:
+    """Shows the first records of each kind, and how many there were."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self._counts: Counter[str] = Counter()
+
+    def add(self, outcome: records.Outcome) -> None:
+        self._counts[outcome.what] += 1
+        if outcome.what != records.SAME and self._counts[outcome.what] <= SHOWN:
+            detail = f": {outcome.detail}" if outcome.detail else ""
+            click.echo(f"{outcome.what}: {outcome.document_id}{detail}")
+
+    def end(self, source: str) -> None:
+        """The counts, and the exit code."""
+        counts = ", ".join(f"{count:,} {what}" for what, count in sorted(self._counts.items())) or "nothing found"
+        click.echo(f"{'Would be: ' if self._dry_run else ''}{counts} {source}")
+        end(self._counts[records.CONFLICT] + self._counts[records.REFUSED])
+
+
 @click.command("swap-in")
-def swap_in() -> None:
+@click.option("--dry-run", is_flag=True, help="Only count the documents, now and afterwards, as JSON.")
+def swap_in(dry_run: bool) -> None:
     """Put the collections that `restore --beside` has made in the place of the live ones, which become replaced.*.
 
     Stop the apps first. After an interruption the same command again completes the work. Everybody is logged out.
     """
     with backup_errors(), database():
+        if dry_run:
+            click.echo(json.dumps(backups.planned()))
+            return
         backup = backups.swap_in(done=lambda name: click.echo(f"{name} is in place"))
     click.echo(f"{backup} has taken the place of what was there, which is kept as replaced.*")
 

@@ -145,11 +145,12 @@ def export_records(collection: str, conditions: tuple[str, ...], form: str | Non
     """
     form = form or ("csv" if output and output.suffix.lower() == ".csv" else "jsonl")
     with database(), _complete_file(output) as file:
-        for piece in exports.export(collection, [_condition(text) for text in conditions], form=form):
+        for piece in exports.export(collection, [condition(text) for text in conditions], form=form):
             file.write(piece)
 
 
-def _condition(text: str) -> Condition:
+def condition(text: str) -> Condition:
+    """A condition as it is written on the command line. Raises click.UsageError."""
     parts = text.split(None, 2)
     if len(parts) != 3:
         raise click.UsageError(f"--where {text!r}: write a field, an operator and a value, such as 'runtime gt 120'")

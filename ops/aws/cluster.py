@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ops import ansible, inventory, source, status
+from ops import ansible, inventory, restore, source, status
 from ops.artifacts import sample_wheel
 from ops.aws import account, costs, fleet, hosts, instances
 from ops.aws.leftovers import Leftovers
@@ -25,8 +26,11 @@ from ops.settings import Settings
 _INVENTORY = ANSIBLE / "inventories" / "aws" / "aws_ec2.yml"
 
 
-def up(settings: Settings, variables: Mapping[str, str]) -> int:
-    """Builds the cluster and both apps, or continues where the last run ended; returns the exit code."""
+def up(settings: Settings, variables: Mapping[str, str], request: restore.Request | None = None) -> int:
+    """Builds the cluster and both apps, or continues where the last run ended; returns the exit code.
+
+    With a request, a backup is restored into it.
+    """
     began = time.monotonic()
 
     def work(progress: Progress) -> int:
@@ -45,6 +49,8 @@ def up(settings: Settings, variables: Mapping[str, str]) -> int:
             run = ansible.play(
                 ["site.yml", *_sample(variables)], [_INVENTORY, common], progress, **_sample_file(variables)
             )
+        if request is not None:
+            restore.into_new(reachable(settings), request, progress)
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         run.show_reports()
         status.remember_phases(settings.env, progress.seconds)
@@ -110,6 +116,12 @@ def renew_certificates(settings: Settings) -> int:
     os.environ |= _of_the_cluster(settings.env)
     with account.errors():
         return renew(settings.env, _inventories(settings.env))
+
+
+def reachable(settings: Settings) -> restore.Cluster:
+    """How `make restore` reaches the cluster."""
+    os.environ |= _of_the_cluster(settings.env)
+    return restore.Cluster(settings.env, partial(fleet.reach, settings.env), _inventories(settings.env))
 
 
 def _report(env: str, progress: Progress) -> int:
@@ -195,8 +207,9 @@ def _inventories(env: str) -> list[Path]:
 
 
 def _sample(variables: Mapping[str, str]) -> list[str]:
-    """On AWS the sample catalogue is loaded only with SAMPLE=1."""
-    return ["playbooks/load_sample.yml"] if variables.get("SAMPLE") == "1" else []
+    """On AWS the sample catalogue is loaded only with SAMPLE=1, and never where a backup is restored."""
+    wanted = variables.get("SAMPLE") == "1" and not variables.get("RESTORE")
+    return ["playbooks/load_sample.yml"] if wanted else []
 
 
 def _sample_file(variables: Mapping[str, str]) -> dict[str, str]:

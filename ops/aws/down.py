@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ops import confirm
 from ops.aws import account
 from ops.aws.backups import Buckets
 from ops.aws.leftovers import Leftovers
@@ -67,7 +67,8 @@ def down(env: str, variables: Mapping[str, str]) -> int:
         for other, count in others.items():
             progress.say(f"not touched: {count} instances of another cluster, {other}, which has its own secrets")
         if doomed:
-            _confirm(env, doomed, variables)
+            lines = ["This destroys, including all data:", *(f"  {name}" for name in doomed)]
+            confirm.ask(env, variables, lines, "nothing was removed")
             _destroy(existing, progress)
             progress.say(
                 "Nothing else is left that costs money." if existing.kept else "Nothing is left that costs money."
@@ -114,19 +115,6 @@ def _kept_buckets(buckets: Buckets, variables: Mapping[str, str]) -> list[str]:
         counts = ", ".join(f"{name} contains {buckets.count(name)} versions of backups" for name in full)
         raise OpsError(f"BACKUPS={choice}: must be keep or delete, because {counts}")
     return full if choice == "keep" else []
-
-
-def _confirm(env: str, doomed: list[str], variables: Mapping[str, str]) -> None:
-    """Raises OpsError unless the environment's name is typed, or given as CONFIRM."""
-    if variables.get("CONFIRM") == env:
-        return
-    if not sys.stdin.isatty():
-        raise OpsError(
-            f"CONFIRM={variables.get('CONFIRM', '')}: must be {env} when not on a terminal; nothing was removed"
-        )
-    print("This destroys, including all data:", *(f"  {name}" for name in doomed), sep="\n")
-    if input(f"Type {env} to continue: ").strip() != env:
-        raise OpsError("not confirmed; nothing was removed")
 
 
 def _report(progress: Progress, removed: list[str]) -> None:

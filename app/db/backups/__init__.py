@@ -9,7 +9,7 @@ from app.db.backups.full import WORKERS, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.restoring import clean_up, leftovers, restore, swap_in
+from app.db.backups.restoring import choose, clean_up, leftovers, planned, records, restore, swap_in
 from app.db.backups.shapes import RESTORED
 from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
@@ -28,14 +28,17 @@ __all__ = [
     "Store",
     "Stored",
     "WrongKey",
+    "choose",
     "clean_up",
     "find",
     "leftovers",
     "make_key",
     "open_store",
     "overview",
+    "planned",
     "private_keys",
     "public_keys",
+    "records",
     "restore",
     "retention",
     "status",

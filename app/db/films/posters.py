@@ -94,6 +94,23 @@ def read(movie_id: str, size: str) -> tuple[str, bytes]:
     return row["version"], row[size]
 
 
+@driver_errors()
+def put_back(poster: Row) -> bool:
+    """Store a poster as it was once, unless its film has one; returns whether it did. Raises NotFound."""
+    key = poster["movie_id"]
+    content = {name: value for name, value in poster.items() if name not in ("_id", "retired_at")}
+
+    def work(session: ClientSession) -> bool:
+        film = get_collection("movies").find_one({"_id": key}, {"poster": 1}, session=session)
+        if film is not None and film.get("poster"):
+            return False
+        _put(key, poster["version"], session)
+        get_collection(NAME).replace_one({"movie_id": key}, content, upsert=True, session=session)
+        return True
+
+    return in_transaction(work)
+
+
 def delete_all(films: Sequence[Row], session: ClientSession) -> None:
     """Delete the posters of films that this transaction deletes."""
     if versions := _versions(films):

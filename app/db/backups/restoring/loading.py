@@ -17,13 +17,23 @@ from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.restoring import marker
 from app.db.backups.store import Store
-from app.db.backups.stored import find, read_documents
+from app.db.backups.stored import LATEST, find, read_documents
 from app.db.core import Row, driver_errors, get_database, insert_missing, raw_batches, time_limit
 
 WORKERS = 4
 # Of one insert.
 MAX_DOCUMENTS, MAX_BYTES = 1000, 4 * 2**20
 INDEX_TIMEOUT_S = 6 * 3600.0
+
+
+@driver_errors()
+def choose(store: Store, backup: str, prefix: str = "") -> Manifest:
+    """A backup's manifest by id. `latest` is the one whose restore is under way, otherwise the newest complete one.
+
+    Raises Damaged, BackupError; DatabaseError.
+    """
+    under_way = marker.read(prefix) if backup == LATEST else None
+    return find(store, under_way.backup if under_way else backup)
 
 
 @driver_errors()
@@ -34,6 +44,7 @@ def restore(
     *,
     prefix: str = "",
     only: Collection[str] | None = None,
+    new_library: bool = False,
     workers: int = WORKERS,
     done: Callable[[Entry], None] = lambda _: None,
     loaded: Callable[[int], None] = lambda _: None,
@@ -41,14 +52,17 @@ def restore(
     """Restore a backup, or `latest`, into the configured database; returns the manifest of what was restored.
 
     `prefix` is `shapes.RESTORED` for collections beside the live ones; otherwise the database may have empty
-    collections, but no documents. `only` are the collections to restore. `done` is called with each, and `loaded` with
-    the number of documents of each insert, in any thread.
+    collections, but no documents. `only` are the collections to restore. `new_library` refuses one that has films or
+    accounts, which nobody has asked about. `done` is called with each collection, and `loaded` with the number of
+    documents of each insert, in any thread.
 
     Raises RestoreFailed when there are documents already, and when all isn't as the manifest says afterwards; WrongKey,
     Damaged, BackupError; DatabaseError.
     """
-    found = _selected(find(store, backup), only)
+    found = _selected(choose(store, backup, prefix), only)
     names = [entry.name for entry in found.collections]
+    if new_library:
+        _refuse_library(prefix)
     there = marker.claim(prefix, marker.Marker(found.id, None, marker.LOADING, names, whole=only is None))
     if there.step in (marker.LOADED, marker.SWAPPING):
         return found
@@ -73,6 +87,14 @@ def restore(
     else:
         marker.remove(prefix)
     return found
+
+
+def _refuse_library(prefix: str) -> None:
+    """Raises RestoreFailed when there are films or accounts, and not because a restore is being put in place."""
+    if marker.read(prefix) is None:
+        for name in ("movies", "users"):
+            if get_database()[name].find_one({}, {"_id": 1}) is not None:
+                raise RestoreFailed(f"the library isn't new: there are {name} already, which this would replace")
 
 
 def _selected(found: Manifest, only: Collection[str] | None) -> Manifest:

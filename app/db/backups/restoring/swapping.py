@@ -22,20 +22,15 @@ STEP_TIMEOUT_S = 300.0
 def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
     """Put what was restored in the place of what is there; returns the backup's id. `done` is called with each name.
 
-    Collections that the backup doesn't have are moved away, too. Nobody stays logged in: sessions that have been ended
-    since the backup would be valid again. Raises RestoreFailed when nothing is restored, or not all; DatabaseError.
+    Collections that the backup doesn't have are moved away, too; empty ones stay, as a later release may need them.
+    Nobody stays logged in: sessions that have been ended since the backup would be valid again. Raises RestoreFailed
+    when nothing is restored, or not all; DatabaseError.
     """
-    restored = marker.read(RESTORED)
-    if restored is None:
-        raise RestoreFailed(f"nothing is restored beside the collections of {get_database().name}")
-    if restored.step not in (marker.LOADED, marker.SWAPPING):
-        raise RestoreFailed(f"the restore of {restored.backup} is unfinished: run it again")
-    if not restored.whole:
-        raise RestoreFailed(f"only {', '.join(restored.collections)} of {restored.backup} is restored")
+    restored = _ready()
     marker.advance(RESTORED, marker.SWAPPING)
     _end_sessions(set(_names()))
     for name in _live():
-        if name not in restored.collections:
+        if name not in restored.collections and _has_documents(name):
             _move_away(name)
             done(name)
     for name in restored.collections:
@@ -48,12 +43,42 @@ def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
     return restored.backup
 
 
+@driver_errors()
+def planned() -> dict[str, tuple[int, int]]:
+    """What `swap_in` would do: by collection, the estimated numbers of documents now and afterwards.
+
+    Raises RestoreFailed as it does; DatabaseError.
+    """
+    restored, there = _ready(), _names()
+
+    def count(name: str) -> int:
+        return get_database()[name].estimated_document_count() if name in there else 0
+
+    return {name: (count(name), count(RESTORED + name)) for name in sorted({*_live(), *restored.collections})}
+
+
+def _ready() -> marker.Marker:
+    """Raises RestoreFailed unless a whole backup is restored beside the live collections."""
+    restored = marker.read(RESTORED)
+    if restored is None:
+        raise RestoreFailed(f"nothing is restored beside the collections of {get_database().name}")
+    if restored.step not in (marker.LOADED, marker.SWAPPING):
+        raise RestoreFailed(f"the restore of {restored.backup} is unfinished: run it again")
+    if not restored.whole:
+        raise RestoreFailed(f"only {', '.join(restored.collections)} of {restored.backup} is restored")
+    return restored
+
+
 def _names() -> set[str]:
     return set(get_database().list_collection_names())
 
 
 def _live() -> Iterable[str]:
     return sorted(name for name in _names() if not shapes.is_aside(name) and not name.startswith("system."))
+
+
+def _has_documents(name: str) -> bool:
+    return get_database()[name].find_one({}, {"_id": 1}) is not None
 
 
 def _end_sessions(there: set[str]) -> None:

@@ -1,0 +1,90 @@
+"""What `make restore`, `backup-verify` and `cluster-up RESTORE=` are asked for, and a verification for real."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.db import backups
+from app.db.core import DatabaseConfig, connection
+from ops import confirm, restore, stores, verify
+from ops.errors import OpsError
+from ops.local_cluster import LocalCluster
+from ops.restore import Request
+
+ENV = "test"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store of backups, and a key in the environment's secrets."""
+    monkeypatch.setattr(stores, "ROOT", tmp_path)
+    monkeypatch.setattr(stores, "secrets_dir", lambda env: tmp_path / "secrets")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "backups" / ENV).mkdir(parents=True)
+    backups.make_key(tmp_path / "secrets" / stores.KEY)
+    return tmp_path / "backups" / ENV
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "which backup"),
+        ({"BACKUP": "latest", "INTO": "a.b"}, "INTO=a.b"),
+        ({"BACKUP": "latest", "INTO": "other", "COLLECTION": "movies"}, "without INTO"),
+        ({"BACKUP": "latest", "WHERE": "_id eq 1"}, "of which COLLECTION"),
+        ({"BACKUP": "latest", "COLLECTION": "movies", "CONFLICTS": "yes"}, "keep or replace"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(variables: dict[str, str], said: str) -> None:
+    with pytest.raises(OpsError, match=said):
+        Request.read(variables)
+
+
+def test_where_is_a_condition_or_extended_json() -> None:
+    wanted = {"BACKUP": "latest", "COLLECTION": "movies"}
+    assert Request.read({**wanted, "WHERE": "_id eq 1"}).records[-2:] == ["--where", "_id eq 1"]
+    assert Request.read({**wanted, "WHERE": '{"_id": 1}'}).records[-2:] == ["--filter", '{"_id": 1}']
+    assert Request.read({**wanted, "CONFLICTS": "replace"}).records[-1] == "--replace"
+
+
+def test_without_a_terminal_the_word_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    with pytest.raises(OpsError, match="must be test when not on a terminal; nothing happened"):
+        confirm.ask(ENV, {"CONFIRM": "local"}, [], "nothing happened")
+    confirm.ask(ENV, {"CONFIRM": ENV}, [], "nothing happened")
+
+
+def test_a_cluster_is_not_built_for_a_backup_that_is_not_there(store: Path) -> None:
+    for wanted in ("latest", "20261129T123456Z-1a2b3c"):
+        with pytest.raises(OpsError, match="no such complete backup"):
+            restore.check(ENV, Request(wanted))
+    (store / "20261129T123456Z-1a2b3c").mkdir()
+    with pytest.raises(OpsError, match="never completed"):
+        restore.check(ENV, Request("20261129T123456Z-1a2b3c"))
+    stores.key_file(ENV).unlink()
+    with pytest.raises(OpsError, match="put your copy there"):
+        restore.check(ENV, Request("latest"))
+
+
+def test_a_backup_is_verified_by_restoring_it(
+    store: Path, mongodb: LocalCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection.connect(DatabaseConfig(mongodb.uri(), database="movie_library"))
+    connection.get_collection("movies").insert_one({"_id": "f1", "title": "Film"})
+    key = backups.private_keys(stores.key_file(ENV))[0]
+    made = backups.take(backups.open_store(str(store)), [key.to_public()])
+    connection.get_collection("movies").drop()
+    connection.disconnect()
+    restore.check(ENV, Request("latest"))
+    assert verify.verify(ENV, Request("latest"), lambda backup: stores.note_verified(ENV, backup)) == 0
+    assert json.loads((store / "verified.json").read_text())["backup"] == made.id
+    (store / "verified.json").unlink()
+
+    file = store / made.id / "movies.bson.zst.age"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert verify.verify(ENV, Request(made.id), lambda backup: pytest.fail("it isn't good")) == 1
+    assert "movies.bson.zst.age is damaged" in capsys.readouterr().out
