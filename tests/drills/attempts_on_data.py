@@ -46,7 +46,7 @@ ACCOUNTS: dict[str, Callable[[Client], Any]] = {
     "read administrators' sessions": library(lambda db: db["admin_sessions"].find_one()),
 }
 FILMS: dict[str, Callable[[Client], Any]] = {
-    "change a film": library(lambda db: db["movies"].update_one({}, {"$set": {"title": "Paid?"}})),
+    "change a film": library(lambda db: db["movies"].update_many({}, {"$set": {"title": "Paid?"}})),
     "remove all films": library(lambda db: db["movies"].delete_many({})),
     "write to the audit log": library(lambda db: db["audit_log"].insert_one({"_id": "evil"})),
 }
