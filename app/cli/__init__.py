@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from app.cli import accounts, backup_upkeep, backups, database, recommend, restoring, transfer
+from app.cli import accounts, archiving, backup_upkeep, backups, database, recommend, restoring, transfer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -38,6 +38,7 @@ for command in (
     accounts.reset_second_factor,
     accounts.move_admins,
     backups.backup,
+    archiving.archive_changes,
     backups.list_backups,
     backups.verify_backup,
     backups.make_backup_key,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ class StoreType(click.ParamType[Store]):
             return backups.open_store(value, originals=self._originals)
         except BackupError as error:
             self.fail(str(error), param, ctx)
+
+
+Moment = datetime | str | None
+
+
+class MomentType(click.ParamType[datetime | str]):
+    """A second in UTC, unless it has another time zone; or "latest"."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
+        if value == backups.END:
+            return backups.END
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time, such as 2026-11-29T12:34:56Z, nor {backups.END!r}", param, ctx)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+
+
+def moment_words(at: datetime | str) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else "the last one that is archived"
 
 
 workers_option = click.option(

@@ -1,8 +1,9 @@
 """Commands that make, list and verify backups."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -73,12 +74,17 @@ def _noting(status_file: Path | None) -> Iterator[None]:
 @store_argument
 @click.option("--json", "as_json", is_flag=True, help="Output for programs.")
 def list_backups(store: Store, as_json: bool) -> None:
-    """List the backups in STORE, oldest first: id, moment, size, documents, and whether each is complete."""
+    """List the backups in STORE, oldest first: id, moment, size, documents, and whether each is complete.
+
+    Where changes are archived, it says up to which second each can be restored.
+    """
     with backup_errors():
         found = list(backups.overview(store))
+        until = backups.restorable(store, (one.manifest for one in found if one.manifest))
     if as_json:
         rows = [
-            {"id": one.id, "problem": one.problem, **(_figures(one.manifest) if one.manifest else {})} for one in found
+            {"id": one.id, "problem": one.problem, **(_figures(one.manifest, until) if one.manifest else {})}
+            for one in found
         ]
         click.echo(json.dumps(rows))
         return
@@ -88,13 +94,19 @@ def list_backups(store: Store, as_json: bool) -> None:
         else:
             click.echo(
                 f"{one.id}  {when(one.manifest)}  {one.manifest.size:>15,} bytes  "
-                f"{one.manifest.documents:>12,} documents  complete"
+                f"{one.manifest.documents:>12,} documents  complete{_reach(one.manifest, until)}"
             )
 
 
-def _figures(manifest: Manifest) -> dict[str, object]:
+def _reach(manifest: Manifest, until: Mapping[str, datetime]) -> str:
+    last = until[manifest.id]
+    return f", to {last:%Y-%m-%d %H:%M:%S} UTC" if last > manifest.cluster_time.as_datetime() else ""
+
+
+def _figures(manifest: Manifest, until: Mapping[str, datetime]) -> dict[str, object]:
     return {
         "at": manifest.cluster_time.as_datetime().isoformat(),
+        "restorable_until": until[manifest.id].isoformat(),
         "database": manifest.database,
         "mongodb": manifest.mongodb,
         "bytes": manifest.size,
@@ -110,12 +122,16 @@ def _figures(manifest: Manifest) -> dict[str, object]:
 def verify_backup(store: Store, backup: str, key_file: Path) -> None:
     """Decrypt the backup ID (or "latest") in STORE and check every file and checksum. Needs no database.
 
+    The changes that are archived since then are checked, too.
+
     The checksums prove that all is as it was written, not who wrote it: everybody may have the public key.
     """
     with backup_errors():
         keys = backups.private_keys(key_file)
         made = backups.verify(store, backup, keys, say)
-    click.echo(f"{made.id} is whole: {made.documents:,} documents")
+        until = backups.verify_changes(store, made, keys)
+    changes = f", and all changes until {until:%Y-%m-%d %H:%M:%S} UTC" if until else ""
+    click.echo(f"{made.id} is whole: {made.documents:,} documents{changes}")
 
 
 @click.command("make-backup-key")

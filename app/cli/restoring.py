@@ -8,9 +8,12 @@ from typing import Any
 import click
 
 from app.cli.backup_options import (
+    Moment,
+    MomentType,
     backup_argument,
     backup_errors,
     key_option,
+    moment_words,
     say,
     store_argument,
     when,
@@ -31,10 +34,16 @@ SHOWN = 20  # records of each kind
 @key_option
 @click.option("--into", metavar="DATABASE", help="The database.  [default: FILM_LIBRARY_DATABASE]")
 @click.option("--beside", is_flag=True, help="Into collections restored.*, beside those that there are.")
+@click.option("--at", type=MomentType(), help='The second to restore, such as 2026-11-29T12:34:56Z, or "latest".')
 @click.option("--new-library", is_flag=True, help="Refuse if there are films or accounts already.")
 @workers_option
-def restore(store: Store, backup: str, *, key_file: Path, into: str | None, beside: bool, **options: Any) -> None:
+def restore(
+    store: Store, backup: str, *, key_file: Path, into: str | None, beside: bool, at: Moment, **options: Any
+) -> None:
     """Restore the backup ID (or "latest") in STORE into a database that holds nothing, and compare the two.
+
+    With --at, the changes since then are applied, up to and including that second; "latest" is then the newest backup
+    of before. `film-library backups` says up to which second that is possible; --at latest restores all there is.
 
     Nothing is ever replaced: with --beside, `film-library swap-in` does that later. After an interruption the same
     command again completes the work. It needs a database user who may shard collections, such as cluster-admin. The
@@ -44,10 +53,13 @@ def restore(store: Store, backup: str, *, key_file: Path, into: str | None, besi
         keys = backups.private_keys(key_file)
         prefix = RESTORED if beside else ""
         with database(into):
-            found = backups.choose(store, backup, prefix)
+            found = backups.choose(store, backup, prefix, at)
             loaded = _Loaded(found.documents).add
-            made = backups.restore(store, found.id, keys, prefix=prefix, done=say, loaded=loaded, **options)
-    click.echo(f"{made.id} is restored: {made.documents:,} documents, as they were at {when(made)}")
+            made = backups.restore(store, found.id, keys, prefix=prefix, at=at, done=say, loaded=loaded, **options)
+    if at is None:
+        click.echo(f"{made.id} is restored: {made.documents:,} documents, as they were at {when(made)}")
+    else:
+        click.echo(f"{made.id} is restored, with all changes up to {moment_words(at)}")
 
 
 class _Loaded:

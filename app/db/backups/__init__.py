@@ -1,9 +1,13 @@
 """Full backups: taken of one moment, encrypted before they leave the process, verified, listed and restored.
 
 A backup is a directory of a `Store`: a file for each collection (BSON, zstd, age), and the manifest, which comes last.
+Beside it, the changes between full backups are archived, so that a restore can go to any second.
 """
 
 from app.db.backups import retention, status
+from app.db.backups.archiving import SLICE_SECONDS, State, archive
+from app.db.backups.changes import END, restorable
+from app.db.backups.changes import verify as verify_changes
 from app.db.backups.errors import BackupError, BackupFailed, Damaged, RestoreFailed, WrongKey
 from app.db.backups.full import WORKERS, take
 from app.db.backups.keys import make as make_key
@@ -15,8 +19,10 @@ from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
 
 __all__ = [
+    "END",
     "LATEST",
     "RESTORED",
+    "SLICE_SECONDS",
     "WORKERS",
     "BackupError",
     "BackupFailed",
@@ -25,9 +31,11 @@ __all__ = [
     "Entry",
     "Manifest",
     "RestoreFailed",
+    "State",
     "Store",
     "Stored",
     "WrongKey",
+    "archive",
     "choose",
     "clean_up",
     "find",
@@ -39,10 +47,12 @@ __all__ = [
     "private_keys",
     "public_keys",
     "records",
+    "restorable",
     "restore",
     "retention",
     "status",
     "swap_in",
     "take",
     "verify",
+    "verify_changes",
 ]

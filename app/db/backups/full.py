@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from bson import Timestamp
 from pymongo.errors import PyMongoError
@@ -44,22 +45,28 @@ _UNAUTHORIZED, _SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 13, 239, 246
 
 
 class _Stopped(Exception):
-    """Another collection has failed."""
+    """Another collection has failed, or the backup is given up."""
 
 
 @driver_errors()
 def take(
-    store: Store, keys: PublicKeys, *, workers: int = WORKERS, done: Callable[[Entry], None] = lambda _: None
+    store: Store,
+    keys: PublicKeys,
+    *,
+    workers: int = WORKERS,
+    done: Callable[[Entry], None] = lambda _: None,
+    stop: threading.Event | None = None,
 ) -> Manifest:
     """Back up the database, `workers` collections at a time; `done` is called with each, in any thread.
 
-    Raises BackupFailed, after which nothing of the backup is left where it may be removed; DatabaseError.
+    Another thread may give it up by `stop`. Raises BackupFailed, after which nothing of the backup is left where it may
+    be removed; DatabaseError.
     """
     started = now()
     at, found = _choose_moment()
     backup = f"{at.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
-        entries = _copy_all(_Copy(store, keys, backup, at, done), found, workers)
+        entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event()), found, workers)
         result = Manifest(
             id=backup,
             database=get_database().name,
@@ -71,6 +78,9 @@ def take(
             collections=sorted(entries, key=lambda entry: entry.name),
         )
         store.publish(backup, manifest.NAME, manifest.dump(result))
+    except _Stopped as error:
+        store.discard(backup)
+        raise BackupFailed("the backup was stopped") from error
     except OSError as error:
         store.discard(backup)
         raise BackupFailed(f"the backup can't be written: {error.strerror or error}") from error
@@ -115,18 +125,23 @@ def _copy_all(copy: "_Copy", found: dict[str, Shape], workers: int) -> list[Entr
     for failed in copies:
         if not failed.cancelled() and (error := failed.exception()) and not isinstance(error, _Stopped):
             raise error
+    if copy.given_up.is_set():
+        raise _Stopped
     return [finished.result() for finished in copies]
 
 
+@dataclass(frozen=True)
 class _Copy:
     """Copies collections, as they were at one moment."""
 
-    def __init__(
-        self, store: Store, keys: PublicKeys, backup: str, at: Timestamp, done: Callable[[Entry], None]
-    ) -> None:
-        self._store, self._keys, self._backup, self._at, self._done = store, keys, backup, at, done
-        self._began = time.monotonic()
-        self.stop = threading.Event()
+    store: Store
+    keys: PublicKeys
+    backup: str
+    at: Timestamp
+    done: Callable[[Entry], None]
+    given_up: threading.Event
+    began: float = field(default_factory=time.monotonic)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def collection(self, name: str, shape: Shape) -> Entry:
         """Copy a collection, if need be several times. Raises BackupFailed, OSError, _Stopped."""
@@ -141,7 +156,7 @@ class _Copy:
                     raise _Stopped from error
                 pause *= 2
             else:
-                self._done(entry)
+                self.done(entry)
                 return entry
         raise AssertionError("unreachable")
 
@@ -150,7 +165,7 @@ class _Copy:
         code = getattr(error, "code", None)
         if code == _SNAPSHOT_TOO_OLD:
             raise BackupFailed(
-                f"{name}: after {time.monotonic() - self._began:.0f} s the servers have dropped that moment's history. "
+                f"{name}: after {time.monotonic() - self.began:.0f} s the servers have dropped that moment's history. "
                 "Set their parameter minSnapshotHistoryWindowInSeconds (default: 300) to more than a backup takes"
             ) from error
         if code == _UNAUTHORIZED or last:
@@ -160,14 +175,14 @@ class _Copy:
     def _once(self, name: str, shape: Shape) -> Entry:
         read = Sum()
         entry = Entry(name, 0, 0, "", 0, "", shape)
-        with self._store.writer(self._backup, entry.file) as file, closing(self._batches(name, read)) as batches:
-            written = files.write(batches, file, self._keys)
+        with self.store.writer(self.backup, entry.file) as file, closing(self._batches(name, read)) as batches:
+            written = files.write(batches, file, self.keys)
         return Entry(name, read.documents, read.size, read.checksum, written.size, written.sha256, shape)
 
     def _batches(self, name: str, read: Sum) -> Generator[bytes, None, None]:
-        with snapshot_session(self._at) as session:
+        with snapshot_session(self.at) as session:
             for batch in raw_batches(name, session):
-                if self.stop.is_set():
+                if self.stop.is_set() or self.given_up.is_set():
                     raise _Stopped
                 read.add_all(batch)
                 yield batch

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.db.backups import files, manifest
 from app.db.backups.checksums import Sum
@@ -11,6 +12,7 @@ from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.store import Store
 
 LATEST = "latest"
+CHANGES = "changes-"  # so begin the names of directories with archived changes
 
 
 @dataclass(frozen=True)
@@ -23,25 +25,32 @@ class Stored:
 
 
 def overview(store: Store) -> Iterator[Stored]:
-    """All backups, oldest first, without reading their files. Raises BackupError when the store can't be read."""
+    """All full backups, oldest first, without reading their files. Raises BackupError when the store can't be read."""
     try:
         found = store.backups()
     except OSError as error:
         raise BackupError(f"the backups can't be listed: {error.strerror}") from error
     for backup in found:
+        if backup.startswith(CHANGES):
+            continue
         try:
             yield Stored(backup, load(store, backup), "")
         except BackupError as error:
             yield Stored(backup, None, str(error))
 
 
-def find(store: Store, backup: str) -> Manifest:
-    """A complete backup's manifest by id; `latest` is the newest complete one's. Raises Damaged, BackupError."""
+def find(store: Store, backup: str, before: datetime | None = None) -> Manifest:
+    """A complete backup's manifest by id. Raises Damaged, BackupError.
+
+    `latest` is the newest complete one's; with `before`, of those whose moment was over by the end of that second.
+    """
     if backup != LATEST:
         return load(store, backup)
     complete = [stored.manifest for stored in overview(store) if stored.manifest is not None]
+    if before is not None:
+        complete = [found for found in complete if found.cluster_time.time <= before.timestamp()]
     if not complete:
-        raise BackupError("there is no complete backup")
+        raise BackupError("there is no complete backup" + (f" of before {before}" if before else ""))
     return max(complete, key=lambda one: one.cluster_time)
 
 

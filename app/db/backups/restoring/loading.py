@@ -7,33 +7,36 @@ which backup the collections are being made.
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
+from datetime import datetime
 
 from bson.raw_bson import RawBSONDocument
 
-from app.db.backups import shapes
+from app.db.backups import changes, shapes
 from app.db.backups.checksums import Sum
 from app.db.backups.errors import RestoreFailed
 from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.restoring import marker
+from app.db.backups.restoring import applying, marker
 from app.db.backups.store import Store
 from app.db.backups.stored import LATEST, find, read_documents
 from app.db.core import Row, driver_errors, get_database, insert_missing, raw_batches, time_limit
 
 WORKERS = 4
+Moment = datetime | str | None
 # Of one insert.
 MAX_DOCUMENTS, MAX_BYTES = 1000, 4 * 2**20
 INDEX_TIMEOUT_S = 6 * 3600.0
 
 
 @driver_errors()
-def choose(store: Store, backup: str, prefix: str = "") -> Manifest:
-    """A backup's manifest by id. `latest` is the one whose restore is under way, otherwise the newest complete one.
+def choose(store: Store, backup: str, prefix: str = "", at: Moment = None) -> Manifest:
+    """A backup's manifest by id.
 
+    `latest` is the one whose restore is under way, otherwise the newest complete one, of before `at` if that is given.
     Raises Damaged, BackupError; DatabaseError.
     """
     under_way = marker.read(prefix) if backup == LATEST else None
-    return find(store, under_way.backup if under_way else backup)
+    return find(store, under_way.backup if under_way else backup, at if isinstance(at, datetime) else None)
 
 
 @driver_errors()
@@ -44,6 +47,7 @@ def restore(
     *,
     prefix: str = "",
     only: Collection[str] | None = None,
+    at: Moment = None,
     new_library: bool = False,
     workers: int = WORKERS,
     done: Callable[[Entry], None] = lambda _: None,
@@ -52,23 +56,24 @@ def restore(
     """Restore a backup, or `latest`, into the configured database; returns the manifest of what was restored.
 
     `prefix` is `shapes.RESTORED` for collections beside the live ones; otherwise the database may have empty
-    collections, but no documents. `only` are the collections to restore. `new_library` refuses one that has films or
-    accounts, which nobody has asked about. `done` is called with each collection, and `loaded` with the number of
-    documents of each insert, in any thread.
+    collections, but no documents. `only` are the collections to restore. `at` is the second (UTC) to restore, with all
+    of its changes, or `changes.END` for all that are archived; otherwise it is the backup's own moment. `new_library`
+    refuses one that has films or accounts, which nobody has asked about. `done` is called with each collection, and
+    `loaded` with the number of documents of each insert, in any thread.
 
     Raises RestoreFailed when there are documents already, and when all isn't as the manifest says afterwards; WrongKey,
     Damaged, BackupError; DatabaseError.
     """
-    found = _selected(choose(store, backup, prefix), only)
+    found = _selected(choose(store, backup, prefix, at), only)
+    changed = None if at is None else changes.cover(store, found, keys, at)
     names = [entry.name for entry in found.collections]
     if new_library:
         _refuse_library(prefix)
-    there = marker.claim(prefix, marker.Marker(found.id, None, marker.LOADING, names, whole=only is None))
+    there = marker.claim(prefix, marker.Marker(found.id, at, marker.LOADING, names, whole=only is None))
     if there.step in (marker.LOADED, marker.SWAPPING):
         return found
     wanted = {entry.name: entry.shape for entry in found.collections}
     largest_first = sorted(found.collections, key=lambda entry: -entry.bytes)
-    shapes.create(wanted, prefix)
 
     def load(entry: Entry) -> None:
         _load(_Load(prefix + entry.name, loaded), store, found, entry, keys)
@@ -78,7 +83,11 @@ def restore(
         with time_limit(INDEX_TIMEOUT_S):
             shapes.complete(prefix + entry.name, entry.shape)
 
-    _on_each(load, largest_first, workers)
+    if there.step == marker.LOADING:
+        shapes.create(wanted, prefix)
+        _on_each(load, largest_first, workers)
+    if changed is not None:
+        applying.apply(changed, prefix, only)
     _on_each(complete, largest_first, workers)
     if wrong := shapes.differences(wanted, prefix):
         raise RestoreFailed(f"all documents are there, but these are otherwise than in the backup: {', '.join(wrong)}")

@@ -64,7 +64,7 @@ def claim(prefix: str, wanted: Marker) -> Marker:
         except DuplicateKeyError as error:
             raise RestoreFailed(f"another restore into {database.name} began at the same time") from error
         return wanted
-    if (under_way.backup, under_way.at, under_way.collections) != (wanted.backup, wanted.at, wanted.collections):
+    if _comparable(under_way) != _comparable(wanted):
         what = under_way.backup + ("" if under_way.at is None else f" at {under_way.at}")
         what += "" if under_way.whole else f" ({', '.join(under_way.collections)} alone)"
         raise RestoreFailed(
@@ -72,6 +72,10 @@ def claim(prefix: str, wanted: Marker) -> Marker:
             + ("remove what there is of it (restore-cleanup)" if prefix else "restore into another database (--into)")
         )
     return under_way
+
+
+def _comparable(marker: Marker) -> tuple[object, ...]:
+    return marker.backup, marker.at, None if marker.whole else marker.collections
 
 
 def _refuse_documents(prefix: str, names: Iterable[str]) -> None:
@@ -87,6 +91,11 @@ def _refuse_documents(prefix: str, names: Iterable[str]) -> None:
 def advance(prefix: str, step: str) -> None:
     """Note that the restore has come to a step."""
     collection(prefix).update_one(_ID, {"$set": {"step": step}})
+
+
+def extend(prefix: str, names: Iterable[str]) -> None:
+    """Note collections that belong to what is restored, though the backup hasn't got them."""
+    collection(prefix).update_one(_ID, {"$addToSet": {"collections": {"$each": sorted(names)}}})
 
 
 def remove(prefix: str) -> None:

@@ -1,0 +1,265 @@
+"""Archives changes as they happen: the newest chain goes on, or a new one begins, with a full backup."""
+
+import fcntl
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bson import Timestamp
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import PyMongoError
+
+from app.db.backups import files
+from app.db.backups.archiving.stream import Changes, Gap
+from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
+from app.db.backups.errors import BackupError, BackupFailed
+from app.db.backups.full import take
+from app.db.backups.keys import PublicKeys
+from app.db.backups.manifest import UNFINISHED, Manifest
+from app.db.backups.store import Store
+from app.db.backups.stored import CHANGES, overview
+from app.db.core import DatabaseError, driver_errors, get_database, time_limit
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 300.0
+MAX_SLICE_BYTES = 256 * 2**20  # of BSON
+STOP_S = 15.0  # for the changes until it was told to stop; idle shards tell of theirs every 10 s
+RETRY_S = 10.0  # after the store failed
+FULL_RETRY_S = 60.0
+
+
+@dataclass(frozen=True)
+class State:
+    """How far the archived changes reach. `gap` is (from, to, reason) until a full backup has closed it."""
+
+    chain: str
+    slice: int
+    covered_until: datetime
+    gap: tuple[datetime, datetime, str] | None
+
+    def as_json(self) -> dict[str, Any]:
+        gap = None
+        if self.gap is not None:
+            start, end, reason = self.gap
+            gap = {"from": start.isoformat(), "to": end.isoformat(), "reason": reason}
+        return {
+            "chain": self.chain,
+            "slice": self.slice,
+            "covered_until": self.covered_until.isoformat(),
+            "gap": gap,
+            "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+@driver_errors()
+def archive(
+    store: Store,
+    keys: PublicKeys,
+    lock: Path,
+    stop: threading.Event,
+    *,
+    slice_seconds: float = SLICE_SECONDS,
+    note: Callable[[State], None] = lambda _: None,
+    backed_up: Callable[[Manifest], None] = lambda _: None,
+) -> None:
+    """Archive changes until `stop`, then the last slice. `note` is called with each state.
+
+    A new chain begins when there is none to go on with: then a full backup is made, for `backed_up`. Raises
+    BackupFailed when another process has the `lock` or writes to the same chain, or the user may not read changes;
+    BackupError when the store can't be read; OSError when the lock can't be made.
+    """
+    with _locked(lock):
+        archiver = _Archiver(store, keys, stop, slice_seconds, note, backed_up)
+        try:
+            archiver.run()
+        finally:
+            archiver.close()
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("ab") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BackupFailed(f"another process archives changes: it has {file}") from error
+        yield
+
+
+@dataclass
+class _Archiver:
+    store: Store
+    keys: PublicKeys
+    stop: threading.Event
+    seconds: float
+    note: Callable[[State], None]
+    backed_up: Callable[[Manifest], None]
+
+    def __post_init__(self) -> None:
+        self._own = secrets.token_hex(3)  # in names of files, so that no other archiver writes to them
+        self._changes = Changes()
+        self._last: tuple[Slice, str] | None = None
+        self._gap: tuple[datetime, datetime, str] | None = None
+        self._full: threading.Thread | None = None
+        self._until: tuple[Timestamp, float] | None = None  # once it stops: the last moment, and how long to wait
+
+    def run(self) -> None:
+        self._resume()
+        while not self._done():
+            if self._last is None or self._last[0].ended:
+                self._begin()
+                continue
+            try:
+                self._write_slice(self._last)
+            except OSError as error:
+                log.error("the changes can't be written, and are read again: %s", error.strerror or error)
+                self._changes.close()
+                self._changes = Changes(self._last[0].token)
+                self.stop.wait(RETRY_S)
+
+    def close(self) -> None:
+        self.stop.set()
+        self._changes.close()
+        if self._full is not None:
+            self._full.join()
+
+    def _resume(self) -> None:
+        """Go on with the newest chain, unless it has ended or is another database's. Raises BackupError."""
+        newest = max(chains(self.store), key=lambda chain: chain.name, default=None)
+        if newest is None:
+            return
+        last, checksum = newest.slice(newest.numbers[-1]), newest.checksum(newest.numbers[-1])
+        if last.ended or last.database != get_database().name:
+            return
+        self._last, self._changes = (last, checksum), Changes(last.token)
+        self._say()
+        if not any(one.manifest and one.manifest.cluster_time >= newest.start for one in overview(self.store)):
+            self._back_up()
+
+    def _begin(self) -> None:
+        """Begin a new chain with an empty slice, and a full backup. Nothing happens while the database is away."""
+        before, self._changes = self._last, Changes()
+        self._changes.next()
+        if not (token := self._changes.token):
+            return
+        start = moment(token)
+        name = f"{CHANGES}{start.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        if before is not None:
+            until = complete_second(before[0].end)
+            self._gap = until, start.as_datetime(), before[0].ended
+            log.error("changes since %s are missing: %s; a new chain begins with a full backup", until, self._gap[2])
+        self._publish(Slice(name, 0, get_database().name, start, start, token, previous=""))
+        self._back_up()
+
+    def _write_slice(self, last: tuple[Slice, str]) -> None:
+        """Archive the changes of an interval. Raises OSError, BackupFailed."""
+        content = _Interval(self._changes, time.monotonic() + self.seconds, self._done)
+        before, previous = last
+        one = replace(before, number=before.number + 1, start=before.end, previous=previous, **_EMPTY)
+        first = content.next()
+        if first is not None:
+            file = f"{one.number:08}-{self._own}.bson.zst.age"
+            with self.store.writer(one.chain, file) as opened:
+                written = files.write(content.all(first), opened, self.keys)
+            one = replace(one, file=file, size=written.size, sha256=written.sha256)
+            one = replace(one, events=content.events, bytes=content.bytes)
+        token = self._changes.token
+        one = replace(one, token=token, end=moment(token), ended=content.gap)
+        if one.events or one.ended or one.end > before.end:
+            self._publish(one)
+
+    def _publish(self, one: Slice) -> None:
+        """Raises OSError; BackupFailed when another archiver has written this slice."""
+        try:
+            with self.store.reader(one.chain, json_name(one.number)):
+                raise BackupFailed(f"another process archives changes: it has written {one.chain}/{one.name}")
+        except FileNotFoundError:
+            pass
+        content, checksum = dump(one)
+        self.store.publish(one.chain, one.name, content)
+        self._last = one, checksum
+        self._say()
+
+    def _say(self) -> None:
+        if self._last is not None:
+            one, _ = self._last
+            self.note(State(one.chain, one.number, complete_second(one.end), self._gap))
+
+    def _done(self) -> bool:
+        """Whether it was told to stop, and has all changes until then."""
+        if not self.stop.is_set():
+            return False
+        if self._until is None:
+            self._until = _now(), time.monotonic() + STOP_S
+        moment_to_reach, expiry = self._until
+        return time.monotonic() > expiry or bool(self._changes.token and moment(self._changes.token) >= moment_to_reach)
+
+    def _back_up(self) -> None:
+        """Make the chain's full backup beside it; again until there is one."""
+        if self._full is not None and self._full.is_alive():
+            return
+
+        def make() -> None:
+            while not self.stop.is_set():
+                try:
+                    made = take(self.store, self.keys, stop=self.stop)
+                except (BackupError, DatabaseError) as error:
+                    log.error("the full backup of a new chain failed: %s", error)
+                    self.stop.wait(FULL_RETRY_S)
+                    continue
+                self._gap = None
+                self.backed_up(made)
+                self._say()
+                return
+
+        self._full = threading.Thread(target=make)
+        self._full.start()
+
+
+_EMPTY: dict[str, Any] = {"file": "", "events": 0, "bytes": 0, "size": 0, "sha256": "", "ended": ""}
+
+
+class _Interval:
+    """The changes of one slice, until its time is over, it is large, the archiver stops, or there is a gap."""
+
+    def __init__(self, changes: Changes, expiry: float, done: Callable[[], bool]) -> None:
+        self._changes, self._expiry, self._done = changes, expiry, done
+        self.events = self.bytes = 0
+        self.gap = ""
+
+    def next(self) -> RawBSONDocument | None:
+        while not self._done() and time.monotonic() < self._expiry and self.bytes < MAX_SLICE_BYTES:
+            try:
+                event = self._changes.next()
+            except Gap as gap:
+                self.gap = str(gap)
+                return None
+            if event is not None:
+                self.events += 1
+                self.bytes += len(event.raw)
+                return event
+        return None
+
+    def all(self, first: RawBSONDocument) -> Iterator[bytes]:
+        event: RawBSONDocument | None = first
+        while event is not None:
+            yield bytes(event.raw)
+            event = self.next()
+
+
+def _now() -> Timestamp:
+    """The newest cluster time that the database knows of; 0 if it doesn't answer."""
+    with suppress(PyMongoError), time_limit(STOP_S), get_database().client.start_session() as session:
+        get_database()[UNFINISHED].find_one({}, session=session)
+        if session.cluster_time is not None:
+            now: Timestamp = session.cluster_time["clusterTime"]
+            return now
+    return Timestamp(0, 0)

@@ -1,0 +1,167 @@
+"""Which slices a restore to a moment needs: found, and verified before anything is restored."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bson import Timestamp
+from bson.raw_bson import RawBSONDocument
+
+from app.db.backups import files
+from app.db.backups.changes.chain import Chain, Slice, chains, complete_second
+from app.db.backups.changes.events import exact
+from app.db.backups.errors import BackupError, Damaged, RestoreFailed
+from app.db.backups.keys import PrivateKeys
+from app.db.backups.manifest import Manifest
+from app.db.backups.store import Store
+
+END = "latest"  # all that the chain holds, also within its last second
+
+# How much later other shards may report their part of a transaction of which one has reported its own.
+STRAGGLERS_S = 60
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A chain's slices from a full backup's moment on. `until` is the last moment to restore: None for all there is."""
+
+    chain: Chain
+    slices: list[Slice]
+    since: Timestamp
+    until: Timestamp | None
+    keys: PrivateKeys
+
+    def read(self, one: Slice, take: Callable[[RawBSONDocument], None]) -> None:
+        """Call `take` with each event of a slice. Raises Damaged, WrongKey, BackupError."""
+        name = f"{one.chain}/{one.file}"
+        counted = [0, 0]
+
+        def count(event: memoryview) -> None:
+            counted[0] += 1
+            counted[1] += len(event)
+            take(exact(event))
+
+        if not one.file:
+            return
+        try:
+            with self.chain.store.reader(one.chain, one.file) as file:
+                files.read(file, name, one.sha256, self.keys, count)
+        except FileNotFoundError as error:
+            raise Damaged(f"{name} is missing") from error
+        except OSError as error:
+            raise BackupError(f"{name} can't be read: {error.strerror or error}") from error
+        if counted != [one.events, one.bytes]:
+            raise Damaged(f"{name} holds other events than {one.name} says")
+
+    def verify(self) -> None:
+        """Read all slices. Raises Damaged, WrongKey, BackupError."""
+        for one in self.slices:
+            self.read(one, lambda _: None)
+
+
+def restorable(store: Store, backups: Iterable[Manifest]) -> dict[str, datetime]:
+    """The last second to which each full backup can be restored, by id. It looks only at the end of a chain's slices.
+
+    Raises BackupError when the store can't be read.
+    """
+    known = list(chains(store))
+    return {found.id: _last_second(known, found) for found in backups}
+
+
+def _last_second(known: list[Chain], found: Manifest) -> datetime:
+    own = complete_second(found.cluster_time) + timedelta(seconds=1)
+    try:
+        covering = _covering(known, found)
+        numbers = covering.unbroken(covering.place(found.cluster_time)) if covering else []
+    except Damaged:
+        return own
+    for number in reversed(numbers):
+        assert covering is not None  # noqa: S101 - it has numbers
+        with suppress(Damaged):
+            return max(own, complete_second(covering.slice(number).end))
+    return own
+
+
+def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) -> Cover:
+    """The verified slices with which a full backup becomes what was there at the end of a second, or at `END`.
+
+    Raises RestoreFailed with the last second that can be reached when slices don't reach so far; Damaged, WrongKey,
+    BackupError.
+    """
+    until = None if at == END else Timestamp(int(_utc(at).timestamp()), 2**32 - 1)
+    if until is not None and until < found.cluster_time:
+        raise RestoreFailed(f"{found.id} is of a later moment: choose an older backup")
+    covering = _covering(list(chains(store)), found)
+    first = covering.place(found.cluster_time) if covering else 0
+    if covering is None or first == len(covering.numbers):
+        raise RestoreFailed(f"no changes since {found.id} are archived: it can be restored without them only")
+    result = Cover(covering, _run(covering, first, until), found.cluster_time, until, keys)
+    result.verify()
+    return result
+
+
+def verify(store: Store, found: Manifest, keys: PrivateKeys) -> datetime | None:
+    """Read all slices since a full backup; returns the last second that they reach, None if there are none.
+
+    Raises Damaged, WrongKey, BackupError.
+    """
+    covering = _covering(list(chains(store)), found)
+    if covering is None or covering.place(found.cluster_time) == len(covering.numbers):
+        return None
+    return complete_second(cover(store, found, keys, END).slices[-1].end)
+
+
+def _utc(at: datetime | str) -> datetime:
+    if isinstance(at, str):
+        raise RestoreFailed(f"{at!r:.40} is no time, such as 2026-11-29T12:34:56Z, nor {END!r}")
+    return at.astimezone(UTC)
+
+
+def _covering(known: list[Chain], found: Manifest) -> Chain | None:
+    """The chain that was being written at a full backup's moment. Raises Damaged, BackupError."""
+    earlier = [
+        chain
+        for chain in known
+        if chain.slice(chain.numbers[0]).database == found.database and chain.start <= found.cluster_time
+    ]
+    return max(earlier, key=lambda chain: chain.start, default=None)
+
+
+def _run(chain: Chain, first: int, until: Timestamp | None) -> list[Slice]:
+    """The slices from one to that which has the last change needed. Raises RestoreFailed, Damaged."""
+    slices: list[Slice] = []
+    for number in range(chain.numbers[first], chain.numbers[-1] + 1):
+        enough = until is not None and bool(slices) and slices[-1].end > until
+        if enough and slices[-1].end.time > until.time + STRAGGLERS_S:  # type: ignore[union-attr]
+            break
+        try:
+            slices.append(_next(chain, number, slices))
+        except Damaged:
+            if not enough:
+                raise
+            break
+    end = slices[-1].end
+    if until is not None and end <= until:
+        why = f" ({slices[-1].ended})" if slices[-1].ended else ""
+        raise RestoreFailed(f"the archived changes end{why}: {_reach(end)}")
+    return slices
+
+
+def _next(chain: Chain, number: int, before: list[Slice]) -> Slice:
+    """The next slice, which fits the one before and has its file. Raises Damaged."""
+    reach = f": {_reach(before[-1].end)}" if before else ""
+    where = f"{chain.name}/{number:08}.json"
+    if number not in chain.numbers:
+        raise Damaged(f"{where} is missing{reach}")
+    one = chain.slice(number)
+    if before and (one.previous != chain.checksum(number - 1) or one.start != before[-1].end):
+        raise Damaged(f"{where} doesn't follow the slice before it{reach}")
+    if one.file and (size := chain.sizes.get(one.file)) != one.size:
+        what = "missing" if size is None else f"damaged: it has {size:,} bytes instead of {one.size:,}"
+        raise Damaged(f"{chain.name}/{one.file} is {what}{reach}")
+    return one
+
+
+def _reach(end: Timestamp) -> str:
+    return f"a restore can go to {complete_second(end):%Y-%m-%dT%H:%M:%SZ}"
