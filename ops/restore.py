@@ -24,6 +24,7 @@ from ops.paths import ROOT
 from ops.progress import PhaseError, Progress, table
 from ops.run import guarded
 
+LATEST = "latest"
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _NOTHING_REPLACED = "nothing was replaced"
 _AFTERWARDS = """\
@@ -95,12 +96,12 @@ def local(env: str) -> Cluster:
 
 
 def restore(cluster: Cluster, request: Request, variables: Mapping[str, str]) -> int:
-    """Restores a backup; returns the exit code. Raises LockedError."""
+    """Restores a backup; returns the exit code. Raises LockedError, and OpsError when nobody can be asked."""
     began = time.monotonic()
+    if not request.into:
+        confirm.check(cluster.env, variables, _NOTHING_REPLACED)
 
     def work(progress: Progress) -> int:
-        if not request.into:
-            confirm.check(cluster.env, variables, _NOTHING_REPLACED)
         with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
             _load(film_library, request, progress, ["--into", request.into] if request.into else ["--beside"])
             if not request.into:
@@ -137,21 +138,22 @@ def check(env: str, request: Request) -> None:
     if listed.returncode:
         raise OpsError(listed.stderr.strip())
     problems = {one["id"]: one["problem"] for one in json.loads(listed.stdout)}
-    if request.backup == "latest" and "" in problems.values():
+    if request.backup == LATEST and "" in problems.values():
         return
     if problem := problems.get(request.backup, "there is no such complete backup"):
         raise OpsError(f"{request.backup}: {problem}")
 
 
 def put_back(cluster: Cluster, request: Request, variables: Mapping[str, str]) -> int:
-    """Puts single records back; returns the exit code, 1 if conflicts were left. Raises LockedError."""
+    """Puts single records back; returns the exit code, 1 if conflicts were left. Raises as `restore`."""
     began = time.monotonic()
+    if request.replace:
+        confirm.check(cluster.env, variables, _NOTHING_REPLACED)
 
     def work(progress: Progress) -> int:
         with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
             arguments = ["put-back", *request.what(film_library), *request.records]
             if request.replace:
-                confirm.check(cluster.env, variables, _NOTHING_REPLACED)
                 with progress.phase(f"Look for {request.collection} in {request}"):
                     lines, _ = film_library.lines(*arguments, "--dry-run")
                 confirm.ask(cluster.env, variables, lines, _NOTHING_REPLACED)

@@ -86,6 +86,7 @@ class _Loaded:
     help="Only records that meet all conditions, as for `export`.",
 )
 @click.option("--filter", "extended_json", default="", help="A filter of MongoDB, as Extended JSON.")
+@click.option("--at", type=MomentType(), help="As they were at that second, as for `restore`.")
 @click.option("--replace", is_flag=True, help="Replace records that are there with other content.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def put_back(
@@ -96,16 +97,16 @@ def put_back(
     Records that are there with other content are listed and stay as they are. What is derived from the records is
     updated. The exit code is 3 if there were conflicts, or records that can't be put back.
     """
-    replace, dry_run = options["replace"], options["dry_run"]
+    replace, dry_run, at = options["replace"], options["dry_run"], options["at"]
     outcomes = _Outcomes(dry_run=dry_run)
     with backup_errors():
         keys = backups.private_keys(key_file)
         with database():
             wanted = records.query(collection, [condition(text) for text in conditions], options["extended_json"])
-            found, only = backups.choose(store, backup, RESTORED), records.collections(collection)
-            made = backups.restore(store, found.id, keys, prefix=RESTORED, only=only)
+            found, only = backups.choose(store, backup, RESTORED, at), records.collections(collection)
+            made = backups.restore(store, found.id, keys, prefix=RESTORED, only=only, at=at)
             records.put_back(collection, wanted, replace=replace, dry_run=dry_run, report=outcomes.add)
-    outcomes.end(f"of {made.id}, as they were at {when(made)}")
+    outcomes.end(f"of {made.id}, as they were at {when(made) if at is None else moment_words(at)}")
 
 
 class _Outcomes:
