@@ -45,6 +45,16 @@ cluster-start: env-tools ## ENV=aws: start the instances again and wait for the 
 renew-certificates: env-tools ## Renew the certificates of all hosts now; any cluster-up renews those with less than 30 days left
 	@$(PYTHON) -m ops renew-certificates
 
+.PHONY: backup backup-fetch backup-list
+backup: env-tools ## Make a backup now; from local hosts it is fetched into backups/ENV
+	@$(PYTHON) -m ops backup
+
+backup-fetch: env-tools ## Fetch the local hosts' new backups into backups/ENV, and remove old ones; for cron
+	@$(PYTHON) -m ops backup-fetch
+
+backup-list: env-tools ## List the backups: of when, up to which second a restore can go, how large, verified when
+	@$(PYTHON) -m ops backup-list
+
 .PHONY: restore restore-cleanup backup-verify
 restore: env-tools ## Bring back BACKUP=<id>|latest: beside what there is, compared, then (asks first) in its place; COLLECTION= WHERE= for records
 	@$(PYTHON) -m ops restore

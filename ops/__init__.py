@@ -5,14 +5,14 @@ Modules import only from lines below their own (`make lint` checks it):
     __main__, doctor                         what make runs
     preflight                                refuses what can't work, before anything changes
     audit, aws, dev, molecule, try_host, up, verify
-    down, renew, restore, status
-    commands
-    ansible, faults, fleet, hosts, local_cluster, run
+    backups, down, renew, restore, status
+    backup_host, commands, fetching
+    ansible, faults, fleet, hosts, local_cluster, run, stores
     image, inventory
     source                                   where MongoDB's packages come from
     mirror
     packages
-    artifacts, containers, environments, processes, ssh, stores
+    artifacts, containers, environments, processes, ssh
     podman, secrets, settings
     certificates, children, confirm, locks, progress, system, topology, vault
     errors, paths

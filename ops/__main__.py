@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from ops import fleet, hosts, inventory, preflight, restore, secrets, source, status, stores
+from ops import backup_host, backups, fleet, hosts, inventory, preflight, restore, secrets, source, status, stores
 from ops.audit import audit
 from ops.aws import account
 from ops.aws import cluster as aws
@@ -22,6 +22,7 @@ from ops.paths import ROOT, secrets_dir
 from ops.preflight import refusal
 from ops.renew import renew
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
+from ops.ssh import Remote
 from ops.try_host import ENV as TRY_ENV
 from ops.try_host import try_host
 from ops.up import up
@@ -107,7 +108,38 @@ def _status(arguments: argparse.Namespace) -> int:
     with fleet.local(settings.env) if local else aws_fleet.reach(settings.env) as hosts:
         state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
-    return 0 if state.healthy else 1
+    return 0 if state.healthy and not state.backup_problems else 1
+
+
+def _backup(_: argparse.Namespace) -> int:
+    settings, host = _backup_host()
+    made = backup_host.make(host)
+    print(f"{made.backup}: {made.documents:,} documents, {made.size / 1e6:,.1f} MB")
+    if settings.env != "aws":
+        backups.bring(settings.env, host)
+    return 0
+
+
+def _backup_fetch(_: argparse.Namespace) -> int:
+    settings, host = _backup_host()
+    if settings.env == "aws":
+        raise OpsError("ENV=aws: backups are in S3, and nothing is fetched; see `make backup-list ENV=aws`")
+    backups.bring(settings.env, host)
+    return 0
+
+
+def _backup_list(_: argparse.Namespace) -> int:
+    env = Settings.read(os.environ).env
+    print(backups.render(env, stores.place(env)))
+    return 0
+
+
+def _backup_host() -> tuple[Settings, Remote]:
+    settings = Settings.read(os.environ)
+    if settings.env != "aws":
+        return settings, backup_host.local(settings.env)
+    _check_account(settings)
+    return settings, aws_fleet.backup_host(settings.env)
 
 
 def _restore(_: argparse.Namespace) -> int:
@@ -124,7 +156,15 @@ def _backup_verify(_: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
     secrets.check(settings.env)
     request = restore.Request.read({**os.environ, "BACKUP": os.environ.get("BACKUP") or "latest"})
-    return verify(settings.env, request, lambda backup: stores.note_verified(settings.env, backup))
+
+    def note(backup: str) -> None:
+        stores.note_verified(settings.env, backup)
+        try:
+            backup_host.note_verified(_backup_host()[1], backup)
+        except OpsError as error:  # it needs no cluster
+            print(f"The cluster doesn't know that it was verified: {error}")
+
+    return verify(settings.env, request, note)
 
 
 def _reachable() -> restore.Cluster:
@@ -199,6 +239,13 @@ def _parser() -> argparse.ArgumentParser:
         "renew the certificates of all hosts in ENV, without a restart of MongoDB",
     )
     add("status", _status, "show the state of every process in ENV").add_argument("--json", action="store_true")
+    add("backup", _backup, "make a full backup now, and on local hosts fetch it")
+    add("backup-fetch", _backup_fetch, "fetch the local hosts' new backups into backups/ENV, and remove old ones")
+    add(
+        "backup-list",
+        _backup_list,
+        "list the backups: of when, how large, verified when, and up to when a restore can go",
+    )
     add("restore", _restore, "restore the backup BACKUP: beside what there is, then, after confirmation, in its place")
     add("restore-cleanup", _restore_cleanup, "remove what restores have left, after confirmation")
     add("backup-verify", _backup_verify, "restore BACKUP (default: the newest) into a MongoDB of its own, and compare")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
-from ops import hosts
+from ops import hosts, secrets
 from ops.locks import exclusive
-from ops.paths import ROOT, build_dir, secrets_dir
+from ops.paths import ROOT, build_dir
 
 
 def down(env: str, variables: Mapping[str, str]) -> list[str]:
@@ -22,11 +22,12 @@ def down(env: str, variables: Mapping[str, str]) -> list[str]:
 def remove(env: str, *, secrets_too: bool) -> list[str]:
     """The same, for callers that hold the environment's lock.
 
-    Keeps secrets unless `secrets_too`: people may have noted them elsewhere, or put them there by hand.
+    Keeps secrets unless `secrets_too`: people may have noted them elsewhere, or put them there by hand. Keeps backups.
     """
     removed = hosts.down(env)
-    directories = [build_dir(env), *([secrets_dir(env)] if secrets_too else [])]
-    for directory in filter(lambda path: path.exists(), directories):
-        shutil.rmtree(directory)
-        removed.append(str(directory.relative_to(ROOT)))
+    if build_dir(env).exists():
+        shutil.rmtree(build_dir(env))
+        removed.append(str(build_dir(env).relative_to(ROOT)))
+    if secrets_too and (name := secrets.remove(env)):
+        removed.append(name)
     return removed

@@ -23,12 +23,13 @@ from ops.topology import ports_of
 class Fleet:
     """`addresses` are what people use, `groups` are the inventory's.
 
-    `endpoint(host, port)` is what a MongoDB client on the controller connects to.
+    `endpoint(host, port)` is what a MongoDB client on the controller connects to, `remote(host)` runs commands there.
     """
 
     addresses: Mapping[str, str]
     groups: Mapping[str, list[str]]
     endpoint: Callable[[str, int], str]
+    remote: Callable[[str], ssh.Remote]
 
 
 def inventory_file(env: str) -> Path:
@@ -63,9 +64,12 @@ def forwarded(
         def endpoint(host: str, port: int) -> str:
             return quote(f"{directory}/{host}-{port}.sock", safe="")
 
-        def forward(host: str) -> None:
+        def login(host: str) -> list[str]:
             *command, destination = commands[host]
-            command += ["-S", f"{directory}/{host}.ctl"]
+            return [*command, "-S", f"{directory}/{host}.ctl", destination]
+
+        def forward(host: str) -> None:
+            *command, destination = login(host)
             ports = ports_of(tuple(group for group, names in groups.items() if host in names))
             forwards = [("-L", f"{directory}/{host}-{port}.sock:127.0.0.1:{port}") for port in ports]
             # -f returns once every forward is listening: no need to wait afterwards.
@@ -75,7 +79,7 @@ def forwarded(
 
         with ThreadPoolExecutor(max_workers=16) as pool:
             list(pool.map(forward, commands))
-        yield Fleet(addresses, groups, endpoint)
+        yield Fleet(addresses, groups, endpoint, lambda host: ssh.Remote(host, login(host)))
 
 
 def _call(command: list[str]) -> None:

@@ -28,8 +28,13 @@ def path_of(env: str) -> Path:
 
 def names(env: str) -> tuple[str, str]:
     """The host names that the user app and the admin app got in the last run, "" without one."""
-    variables = yaml.safe_load(path_of(env).read_text())["all"]["vars"] if path_of(env).exists() else {}
-    return variables.get(_USER_HOST, ""), variables.get(_ADMIN_HOST, "")
+    written = variables(env)
+    return written.get(_USER_HOST, ""), written.get(_ADMIN_HOST, "")
+
+
+def variables(env: str) -> dict[str, Any]:
+    """The variables of all hosts, as the last run wrote them."""
+    return dict(yaml.safe_load(path_of(env).read_text())["all"]["vars"]) if path_of(env).exists() else {}
 
 
 def write(settings: Settings, source: PackageSource) -> Path:
@@ -43,10 +48,13 @@ def write_single(settings: Settings, host: Host) -> Path:
     return _write(settings.env, {"all": {"hosts": hosts, "vars": _connection(settings.env)}})
 
 
-def write_common(settings: Settings, source: PackageSource, *, admins: list[str], public: list[str]) -> Path:
+def write_common(
+    settings: Settings, source: PackageSource, *, admins: list[str], public: list[str], backups: str, region: str
+) -> Path:
     """Writes the variables that all EC2 hosts share, and returns the file's path.
 
-    `admins` and `public` are the networks that reach the hosts as administrators, and the user app.
+    `admins` and `public` are the networks that reach the hosts as administrators, and the user app. `backups` is
+    their store in S3, in the bucket's `region`.
     """
     # Ansible fills in the alias: the id of the instance that currently has the name.
     options = shlex.join(ssh.known_as("ALIAS")).replace("ALIAS", "{{ instance_id }}")
@@ -54,6 +62,7 @@ def write_common(settings: Settings, source: PackageSource, *, admins: list[str]
     connection["ansible_ssh_common_args"] += f" {options}"
     del connection["ansible_user"]
     variables = connection | source.variables() | _networks(admins, public) | _names(settings)
+    variables |= {"cluster_backup_store": backups, "cluster_backup_region": region}
     return _write(settings.env, {"all": {"vars": variables}})
 
 
@@ -106,10 +115,8 @@ def _networks(admins: list[str], public: list[str]) -> dict[str, list[str]]:
 
 
 def _names(settings: Settings) -> dict[str, str]:
-    variables = zip(
-        (_USER_HOST, _ADMIN_HOST, "cluster_acme_email"), (*settings.names, settings.acme_email), strict=True
-    )
-    return {variable: value for variable, value in variables if value}
+    pairs = zip((_USER_HOST, _ADMIN_HOST, "cluster_acme_email"), (*settings.names, settings.acme_email), strict=True)
+    return {variable: value for variable, value in pairs if value}
 
 
 def _memory_mb(settings: Settings) -> int:

@@ -16,6 +16,11 @@ def build_dir(env: str) -> Path:
     return ROOT / "build" / env
 
 
+def backups_dir(env: str) -> Path:
+    """Backups that were fetched from an environment's hosts; `make backup` alone removes old ones."""
+    return ROOT / "backups" / env
+
+
 def secrets_dir(env: str) -> Path:
     """An environment's keys and passwords; created once, never overwritten."""
     return ROOT / "secrets" / env

@@ -19,13 +19,16 @@ import yaml
 from ops import vault
 from ops.certificates import CA_FILE, CA_KEY_FILE, Authority
 from ops.errors import OpsError
-from ops.paths import secrets_dir
+from ops.paths import backups_dir, secrets_dir
 
 #: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
 KEYFILE_BYTES = 756
 
 #: How long the certificate authority is valid. Nothing replaces it, so it must outlive the cluster.
 AUTHORITY_VALID = timedelta(days=3650)
+
+#: The key that reads backups, and the public one that hosts make them for.
+BACKUP_KEY_FILE, BACKUP_PUBLIC_KEY_FILE = "backup.key", "backup.pub"
 
 #: The names in passwords.yml. The first seven are MongoDB users, whose names have `-` for `_`.
 PASSWORDS = (
@@ -53,6 +56,7 @@ def ensure(env: str) -> Path:
     key = base64.encodebytes(random.token_bytes(KEYFILE_BYTES)).decode()
     write_private(directory / "keyfile", _sealed(key))
     _ensure_authority(env, directory)
+    _ensure_backup_key(directory)
     passwords = load_passwords(env)
     missing = [name for name in PASSWORDS if name not in passwords]
     if missing:
@@ -60,6 +64,22 @@ def ensure(env: str) -> Path:
         text = yaml.safe_dump(passwords, sort_keys=False)
         write_private(directory / "passwords.yml", _sealed(text), replace=True)
     return directory
+
+
+def remove(env: str, *, backups_elsewhere: bool = False) -> str:
+    """Removes the environment's secrets, but the backups' key while there are backups; returns what was removed."""
+    directory = secrets_dir(env)
+    if not directory.exists():
+        return ""
+    kept = set()
+    if backups_elsewhere or (backups_dir(env).is_dir() and any(backups_dir(env).iterdir())):
+        kept = {BACKUP_KEY_FILE, BACKUP_PUBLIC_KEY_FILE}
+    for path in directory.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    if not any(directory.iterdir()):
+        directory.rmdir()
+    return f"secrets/{env}{', but the key of backups' if directory.exists() else ''}"
 
 
 def check(env: str) -> None:
@@ -79,6 +99,18 @@ def _ensure_authority(env: str, directory: Path) -> None:
         authority.file.replace(directory / CA_FILE)
         # Last: if it exists, the pair is complete.
         write_private(directory / CA_KEY_FILE, _sealed(authority.private_key()))
+
+
+def _ensure_backup_key(directory: Path) -> None:
+    """Generates the key of backups unless there is one. Hosts get its public half only."""
+    import pyrage  # noqa: PLC0415 - most commands don't need it
+
+    private, public = directory / BACKUP_KEY_FILE, directory / BACKUP_PUBLIC_KEY_FILE
+    if not private.exists():
+        write_private(private, _sealed(f"{pyrage.x25519.Identity.generate()}\n"))
+    if not public.exists():
+        key = pyrage.x25519.Identity.from_str(read(private).split()[-1])
+        write_private(public, f"{key.to_public()}\n")
 
 
 def authority(env: str) -> Authority:

@@ -10,6 +10,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ops import children
@@ -61,6 +62,19 @@ def socket_directory() -> tempfile.TemporaryDirectory[str]:
 def command(env: str, destination: str, *options: str) -> list[str]:
     """The ssh command that logs in to an address of the environment; its last word is the address."""
     return ["ssh", "-F", str(config(env)), *options, destination]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A host on which the controller runs commands as root; `login` is the ssh command, the destination last."""
+
+    name: str
+    login: list[str]
+    sudo: bool = False
+
+    def command(self, *words: str) -> list[str]:
+        """The command that runs these words there."""
+        return [*self.login, "--", shlex.join(["sudo", "-n", *words] if self.sudo else words)]
 
 
 def known_as(alias: str) -> list[str]:

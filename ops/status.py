@@ -17,7 +17,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import certificates, inventory, secrets
+from ops import backup_host, certificates, inventory, secrets
 from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
 from ops.progress import table
@@ -56,6 +56,8 @@ class Status:
     documents: dict[str, dict[str, int]] = field(default_factory=dict)
     expiries: dict[str, str] = field(default_factory=dict)  # host:port -> end of its certificate, ISO 8601
     router: dict[str, Any] | None = None
+    backups: list[str] = field(default_factory=list)  # how they are doing, in sentences
+    backup_problems: list[str] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase in the last complete cluster-up
 
     @property
@@ -78,7 +80,9 @@ def collect(env: str, hosts: Fleet) -> Status:
         status.phases = json.loads(_phases_file(env).read_text())
     probe = _Probe(status, secrets.load_passwords(env), hosts)
     with ThreadPoolExecutor(max_workers=16) as pool:
+        backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]))
         status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
+    status.backups, status.backup_problems = backups.result()
     return status
 
 
@@ -205,6 +209,7 @@ def render(status: Status, *, phases: bool = False) -> str:
         lines.append(f"TLS        certificates until {end} (the first to end: {place})")
     rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
     lines += ["", *table(["host", "role", "port", "state"], rows)]
+    lines += ["", *status.backups, *(f"BACKUPS: {problem}" for problem in status.backup_problems)]
     if status.documents:
         shards = sorted(status.documents, key=lambda name: int(name[5:]))
         rows = []

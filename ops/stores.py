@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import os
 from pathlib import Path
 
+from app.db.backups import status
+from ops import inventory
 from ops.errors import OpsError
-from ops.paths import ROOT, secrets_dir
-from ops.secrets import write_private
+from ops.paths import ROOT, backups_dir, secrets_dir
+from ops.secrets import BACKUP_KEY_FILE
 
 #: The private key's name in the environment's secrets.
-KEY = "backup.key"
+KEY = BACKUP_KEY_FILE
 
 
 def place(env: str) -> str:
-    """The name of the store. Raises OpsError when there is none."""
-    path = ROOT / "backups" / env
-    if not path.is_dir():
-        raise OpsError(f"there are no backups in {path.relative_to(ROOT)}")
-    return str(path)
+    """The name of the store: a directory here, or s3://bucket/prefix. Raises OpsError when there is none."""
+    variables = inventory.variables(env)
+    if store := variables.get("cluster_backup_store"):
+        os.environ["AWS_DEFAULT_REGION"] = variables["cluster_backup_region"]
+        return str(store)
+    if not backups_dir(env).is_dir():
+        raise OpsError(f"there is nothing in backups/{env}; `make backup ENV={env}` makes a backup and fetches it")
+    return str(backups_dir(env))
 
 
 def note_verified(env: str, backup: str) -> None:
-    """Writes down, beside the backups, that one was verified now."""
-    content = {"backup": backup, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_private(Path(place(env)) / "verified.json", json.dumps(content) + "\n", replace=True)
+    """Writes down on the controller that a backup was verified now."""
+    backups_dir(env).mkdir(parents=True, exist_ok=True)
+    status.note_verified(backups_dir(env) / status.VERIFIED, backup)
 
 
 def key_file(env: str) -> Path:

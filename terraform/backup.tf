@@ -13,10 +13,10 @@ module "backup_bucket" {
 
 data "aws_caller_identity" "current" {}
 
-resource "aws_iam_role" "member" {
-  name        = "${local.name}-member"
-  description = "Hosts that run mongod: put and get backups, nothing else"
-  tags        = merge(local.tags, { Name = "${local.name}-member" })
+resource "aws_iam_role" "backup" {
+  name        = "${local.name}-backup"
+  description = "Hosts that make backups: put and get them, nothing else"
+  tags        = merge(local.tags, { Name = "${local.name}-backup" })
 
   # Whatever policies the role gets, it has no rights beyond those of this one, which only the account's owner can change.
   permissions_boundary = (
@@ -38,7 +38,7 @@ resource "aws_iam_role" "member" {
 # but the locked versions remain.
 resource "aws_iam_role_policy" "backups" {
   name = "backups"
-  role = aws_iam_role.member.name
+  role = aws_iam_role.backup.name
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -61,8 +61,8 @@ resource "aws_iam_role_policy" "backups" {
   })
 }
 
-resource "aws_iam_instance_profile" "member" {
-  name = "${local.name}-member"
-  role = aws_iam_role.member.name
-  tags = merge(local.tags, { Name = "${local.name}-member" })
+resource "aws_iam_instance_profile" "backup" {
+  name = "${local.name}-backup"
+  role = aws_iam_role.backup.name
+  tags = merge(local.tags, { Name = "${local.name}-backup" })
 }

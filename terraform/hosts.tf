@@ -25,8 +25,8 @@ resource "aws_instance" "host" {
   subnet_id              = aws_subnet.public[each.value.zone].id
   private_ip             = each.value.address
   vpc_security_group_ids = [aws_security_group.identity[each.value.kind].id, aws_security_group.access[each.value.kind].id]
-  # Routers are exposed to the internet and have nothing to back up, so they get no credentials.
-  iam_instance_profile = each.value.stores_data ? aws_iam_instance_profile.member.name : null
+  # Routers make the backups. Members get no credentials. On the hosts, the role firewall keeps those of routers from the apps and nginx.
+  iam_instance_profile = each.value.kind == "router" ? aws_iam_instance_profile.backup.name : null
 
   tags = merge(local.tags, { Name = each.key, Groups = join(",", each.value.groups) })
 

@@ -44,6 +44,8 @@ def needles(directory: Path) -> Needles:
                 found |= {value: name, base64.b64encode(value.encode()).decode().rstrip("="): name}
         elif path.name == "keyfile":
             found |= {line: path.name for line in text.split() if len(line) >= SHORTEST}
+        elif path.name == "backup.key":
+            found[text.split()[-1]] = path.name
         elif "PRIVATE KEY" in text:
             body = [line for line in text.splitlines() if line and not line.startswith("-----")]
             found |= {line: path.name for line in body[-KEY_LINES:] if len(line) >= SHORTEST}

@@ -11,6 +11,7 @@ from app.admin import (
     access,
     accounts,
     audit_log,
+    backup_status,
     bulk,
     dashboards,
     jobs,
@@ -69,5 +70,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     access.init_app(app)
     navigation.init_app(app)
     metrics.init_app(app)
+    backup_status.init_app(app)
     worker.init_app(app)
     return app

@@ -7,6 +7,7 @@ from threading import Thread
 from flask import Blueprint, Flask, current_app, render_template, request
 from flask.blueprints import BlueprintSetupState
 
+from app.admin import backup_status
 from app.admin.columns import VIEWS
 from app.admin.library_charts import library_charts
 from app.admin.rights import Action, requires
@@ -52,12 +53,13 @@ def home() -> str:
 @blueprint.get("/system")
 @requires(Action.VIEW)
 def system() -> str:
-    """The cluster's processes, the shards' contents and slow operations, queried for each request."""
+    """The cluster's processes, the shards' contents and slow operations, queried for each request; and the backups."""
+    backups = backup_status.current()
     if (asked := monitor()) is None:
-        return render_template("admin/system.html", survey=None)
+        return render_template("admin/system.html", survey=None, backups=backups)
     survey = asked.survey()
     slow = asked.slow_operations(survey)
-    return render_template("admin/system.html", survey=survey, slow=slow, **system_charts(survey))
+    return render_template("admin/system.html", survey=survey, backups=backups, slow=slow, **system_charts(survey))
 
 
 def _counted() -> Counted:

@@ -43,7 +43,12 @@ def up(settings: Settings, variables: Mapping[str, str], request: restore.Reques
             instances.start(account.region(), _ids(found))  # those that cluster-stop stopped
             hosts.wait_until_reachable(settings.env, found, _uptimes(found), progress.hint)
             common = inventory.write_common(
-                settings, packages, admins=outputs["admin_cidrs"], public=outputs["public_cidrs"]
+                settings,
+                packages,
+                admins=outputs["admin_cidrs"],
+                public=outputs["public_cidrs"],
+                backups=f"s3://{outputs['backup_bucket']}/{outputs['backup_prefix']}",
+                region=outputs["region"],
             )
         with progress.phase("Ansible"):
             run = ansible.play(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ops import confirm
+from ops import confirm, secrets
 from ops.aws import account
 from ops.aws.backups import Buckets
 from ops.aws.leftovers import Leftovers
@@ -15,7 +15,7 @@ from ops.aws.state import cluster_id, identity, open_state
 from ops.aws.terraform import Terraform
 from ops.errors import OpsError
 from ops.locks import exclusive
-from ops.paths import build_dir, secrets_dir
+from ops.paths import build_dir
 from ops.progress import Progress
 from ops.run import guarded
 
@@ -77,7 +77,7 @@ def down(env: str, variables: Mapping[str, str]) -> int:
             progress.say(f"nothing {'else ' if existing.kept else ''}to remove for {env}")
         for name in existing.kept:
             progress.say(f"kept, still costs money: bucket {name} with backups")
-        _forget(env, variables)
+        _forget(env, variables, existing.kept)
         return 0
 
     os.environ["AWS_REGION"] = account.region()
@@ -122,9 +122,7 @@ def _report(progress: Progress, removed: list[str]) -> None:
         progress.say(f"removed {name}, left by an interrupted run")
 
 
-def _forget(env: str, variables: Mapping[str, str]) -> None:
-    directories = [build_dir(env)]
+def _forget(env: str, variables: Mapping[str, str], kept_buckets: list[str]) -> None:
+    shutil.rmtree(build_dir(env), ignore_errors=True)
     if variables.get("REMOVE_SECRETS") == "1":
-        directories.append(secrets_dir(env))
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+        secrets.remove(env, backups_elsewhere=bool(kept_buckets))

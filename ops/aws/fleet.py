@@ -8,6 +8,13 @@ from contextlib import contextmanager
 from ops.aws import account, hosts, instances
 from ops.errors import OpsError
 from ops.fleet import Fleet, forwarded, inventory_file
+from ops.ssh import Remote
+
+
+def backup_host(env: str) -> Remote:
+    """The host that makes backups. Raises OpsError when there is no cluster."""
+    host = next(host for host in hosts.of_state(env) if "web" in host.groups)
+    return Remote(host.name, hosts.ssh_command(env, host), sudo=True)
 
 
 @contextmanager

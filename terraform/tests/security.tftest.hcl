@@ -93,15 +93,15 @@ run "secure_by_default" {
   }
 
   assert {
-    condition     = [for name, host in aws_instance.host : name if host.iam_instance_profile == aws_iam_instance_profile.member.name] == ["mongo-1", "mongo-2", "mongo-3"]
-    error_message = "the router must have no credentials; members must have some"
+    condition     = [for name, host in aws_instance.host : name if host.iam_instance_profile == aws_iam_instance_profile.backup.name] == ["router-1"]
+    error_message = "members must have no credentials; the router, which makes backups, must have some"
   }
 }
 
 run "hosts_have_no_rights_beyond_the_boundary" {
   assert {
-    condition     = aws_iam_role.member.permissions_boundary == "arn:aws:iam::123456789012:policy/film-library-boundary"
-    error_message = "the role isn't limited: ${jsonencode(aws_iam_role.member.permissions_boundary)}"
+    condition     = aws_iam_role.backup.permissions_boundary == "arn:aws:iam::123456789012:policy/film-library-boundary"
+    error_message = "the role isn't limited: ${jsonencode(aws_iam_role.backup.permissions_boundary)}"
   }
 }
 
@@ -109,7 +109,7 @@ run "an_account_without_a_boundary" {
   variables { permissions_boundary = "" }
 
   assert {
-    condition     = aws_iam_role.member.permissions_boundary == null
+    condition     = aws_iam_role.backup.permissions_boundary == null
     error_message = "an empty name means no boundary"
   }
 }
@@ -126,7 +126,7 @@ run "every_resource_is_tagged" {
         [for resource in concat(values(aws_instance.host), values(aws_eip.host), values(aws_ebs_volume.data), values(aws_subnet.public)) : resource.tags],
         [for resource in concat(values(aws_security_group.access), values(aws_security_group.identity)) : resource.tags],
         [aws_vpc.main.tags, aws_internet_gateway.main.tags, aws_route_table.public.tags],
-        [aws_key_pair.admin.tags, aws_iam_role.member.tags, aws_iam_instance_profile.member.tags],
+        [aws_key_pair.admin.tags, aws_iam_role.backup.tags, aws_iam_instance_profile.backup.tags],
       ) : tags["Project"] == "film-library" && tags["Environment"] == "proof" && tags["Owner"] == "ops" && length(tags["Name"]) > 0
     ])
     error_message = "a resource without the tags that say whose it is"

@@ -115,7 +115,12 @@ def test_hosts_of_outputs() -> None:
 
 def test_host_keys_belong_to_instances_and_the_inventory_lists_no_hosts(sandbox: Path) -> None:
     path = inventory.write_common(
-        Settings.read({"ENV": "aws"}), PACKAGES, admins=["203.0.113.0/28"], public=["0.0.0.0/0"]
+        Settings.read({"ENV": "aws"}),
+        PACKAGES,
+        admins=["203.0.113.0/28"],
+        public=["0.0.0.0/0"],
+        backups="s3://bucket/mongodb",
+        region="eu-central-1",
     )
     written = yaml.safe_load(path.read_text())["all"]
     assert set(written) == {"vars"}
@@ -124,6 +129,8 @@ def test_host_keys_belong_to_instances_and_the_inventory_lists_no_hosts(sandbox:
     assert written["vars"]["mongodb_apt_uri"] == "http://192.0.2.80"
     assert written["vars"]["cluster_admin_networks"] == ["203.0.113.0/28"]
     assert written["vars"]["cluster_public_networks"] == ["0.0.0.0/0"]
+    assert written["vars"]["cluster_backup_store"] == "s3://bucket/mongodb"
+    assert written["vars"]["cluster_backup_region"] == "eu-central-1"
 
 
 def test_the_cluster_id_is_generated_once(sandbox: Path) -> None:

@@ -27,7 +27,7 @@ def private_lines(sandbox: Path) -> list[str]:
 
 
 def test_every_secret_is_looked_for(sandbox: Path, needles: secret_search.Needles) -> None:
-    assert set(needles.values()) == {*secrets.PASSWORDS, "ca.key", "keyfile", "ssh_key"}
+    assert set(needles.values()) == {*secrets.PASSWORDS, "backup.key", "ca.key", "keyfile", "ssh_key"}
     assert set(secrets.load_passwords("test").values()) <= needles.keys()
     assert not any(needle in (sandbox / "secrets/test/ssh_key.pub").read_text() for needle in needles)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.db.backups import private_keys
 from ops import secrets, vault
 from ops.paths import ROOT
 
@@ -23,11 +24,38 @@ def contents(directory: Path) -> dict[str, bytes]:
 def test_they_are_private_and_complete(sandbox: Path) -> None:
     directory = secrets.ensure("test")
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert set(contents(directory)) == {"ca.key", "ca.pem", "keyfile", "passwords.yml", "ssh_key", "ssh_key.pub"}
-    for name in ("ca.key", "keyfile", "passwords.yml", "ssh_key"):
+    assert set(contents(directory)) == {
+        *("backup.key", "backup.pub", "ca.key", "ca.pem", "keyfile", "passwords.yml", "ssh_key", "ssh_key.pub")
+    }
+    for name in ("backup.key", "ca.key", "keyfile", "passwords.yml", "ssh_key"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
     assert len(base64.b64decode((directory / "keyfile").read_text())) == 756
     assert list(secrets.load_passwords("test")) == list(secrets.PASSWORDS)
+
+
+def test_the_keys_of_backups_are_a_pair(sandbox: Path) -> None:
+    directory = secrets.ensure("test")
+    (key,) = private_keys(directory / "backup.key")
+    assert f"{key.to_public()}\n" == (directory / "backup.pub").read_text()
+    (directory / "backup.pub").unlink()
+    secrets.ensure("test")
+    assert f"{key.to_public()}\n" == (directory / "backup.pub").read_text()
+
+
+def test_the_key_of_backups_stays_as_long_as_there_are_some(sandbox: Path) -> None:
+    """Without it nobody could read them."""
+    assert secrets.remove("test") == ""
+    directory = secrets.ensure("test")
+    (sandbox / "backups" / "test" / "20261129T123456Z-1a2b3c").mkdir(parents=True)
+    assert secrets.remove("test") == "secrets/test, but the key of backups"
+    assert set(contents(directory)) == {"backup.key", "backup.pub"}
+    before = contents(directory)
+    assert before.items() <= contents(secrets.ensure("test")).items()
+    (sandbox / "backups" / "test" / "20261129T123456Z-1a2b3c").rmdir()
+    secrets.remove("test", backups_elsewhere=True)
+    assert set(contents(directory)) == {"backup.key", "backup.pub"}
+    assert secrets.remove("test") == "secrets/test"
+    assert not directory.exists()
 
 
 def test_no_two_passwords_are_the_same(sandbox: Path) -> None:
@@ -79,7 +107,7 @@ def password_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("password_file")
 def test_with_a_vault_password_new_secrets_are_encrypted(sandbox: Path) -> None:
     directory = secrets.ensure("test")
-    for name in ("ca.key", "keyfile", "passwords.yml"):
+    for name in vault.PROTECTED:
         assert contents(directory)[name].startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
     assert list(secrets.load_passwords("test")) == list(secrets.PASSWORDS)
@@ -95,7 +123,7 @@ def test_plain_secrets_are_encrypted_once(sandbox: Path, password_file: Path, mo
     with pytest.raises(secrets.SecretsError, match="set VAULT_PASSWORD_FILE to a file with the password"):
         secrets.encrypt("test")
     monkeypatch.setenv("VAULT_PASSWORD_FILE", str(password_file))
-    assert secrets.encrypt("test") == ["ca.key", "keyfile", "passwords.yml"]
+    assert secrets.encrypt("test") == ["backup.key", "ca.key", "keyfile", "passwords.yml"]
     assert secrets.read(directory / "keyfile") == plain
     assert secrets.load_passwords("test") == passwords
     assert passwords["monitor"].encode() not in contents(directory)["passwords.yml"]
@@ -111,14 +139,14 @@ def test_a_password_is_added_to_encrypted_ones(sandbox: Path) -> None:
     secrets.ensure("test")
     passwords = secrets.load_passwords("test")
     assert (passwords["cluster_admin"], set(passwords)) == ("kept", set(secrets.PASSWORDS))
-    assert vault.encrypted("test") == ["ca.key", "keyfile", "passwords.yml"]
+    assert vault.encrypted("test") == ["backup.key", "ca.key", "keyfile", "passwords.yml"]
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         (None, "secrets/test/keyfile: encrypted; set VAULT_PASSWORD_FILE to the file with the password"),
-        ("another", "not the password of secrets/test/ca.key"),
+        ("another", "not the password of secrets/test/backup.key"),
         ("", "is empty"),
         ("\n", "VAULT_PASSWORD_FILE="),
     ],

@@ -12,7 +12,7 @@ from tests.terraform.iam import ACCOUNT, REGION, Question, allows, ec2
 
 OURS, OTHER = "film-library", "payroll"
 LIMIT = f"arn:aws:iam::{ACCOUNT}:policy/film-library-boundary"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/film-library-x-member"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/film-library-x-backup"
 
 # What EC2 asks about what exists: each action with the kinds of resources that it changes or uses.
 CHANGES = {

@@ -25,7 +25,7 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
     cluster.workspace.set(cluster.variables)
     targets = [
         "-target=module.backup_bucket",
-        "-target=aws_iam_instance_profile.member",
+        "-target=aws_iam_instance_profile.backup",
         "-target=aws_iam_role_policy.backups",
     ]
     cluster.workspace.run("apply", "-auto-approve", *targets)
@@ -51,9 +51,9 @@ def test_a_locked_version_can_only_be_removed_explicitly(cluster: Cluster, bucke
 
 @pytest.fixture(scope="module")
 def host(cluster: Cluster, bucket: str) -> Any:
-    """A boto3 client with the credentials of a member's instance; from now on moto enforces permissions."""
+    """A boto3 client with the credentials of a router's instance; from now on moto enforces permissions."""
     (role,) = cluster.aws.client("iam").list_roles()["Roles"]
-    assumed = cluster.aws.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="mongo-1")["Credentials"]
+    assumed = cluster.aws.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="router-1")["Credentials"]
     client: Any = boto3.client
     s3 = client(
         "s3",

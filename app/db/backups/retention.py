@@ -1,14 +1,15 @@
 """Which backups to keep. The rules are pure functions; `prune` applies one of them to a directory."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.backups import manifest
+from app.db.backups.changes.chain import Chain, chains
 from app.db.backups.errors import BackupError, Damaged
 from app.db.backups.store import Directory
-from app.db.backups.stored import load
+from app.db.backups.stored import load, overview
 
 #: All backups of a day, then one a day.
 ALL, DAILY = timedelta(hours=24), timedelta(days=35)
@@ -29,6 +30,11 @@ class Kept:
 Rule = Callable[[Sequence[Kept], datetime], set[str]]
 
 
+def moment(backup: str) -> datetime:
+    """The moment that the id of a backup names, in UTC."""
+    return manifest.moment(backup)
+
+
 def archive(found: Sequence[Kept], now: datetime) -> set[str]:
     """The ids to keep where backups are for good: those of 24 hours, the first of each day (UTC) for 35 days.
 
@@ -41,7 +47,7 @@ def archive(found: Sequence[Kept], now: datetime) -> set[str]:
     return keep | _last(good, 1)
 
 
-def relay(found: Sequence[Kept], now: datetime, *, fetched: Collection[str], most_bytes: int) -> set[str]:
+def relay(found: Sequence[Kept], now: datetime, *, fetched: Collection[str], most_bytes: int | None) -> set[str]:
     """The ids to keep where backups wait to be fetched: those that aren't `fetched`, and the last two good ones.
 
     The oldest of them go when all together have more than `most_bytes`, but never the last good one.
@@ -49,6 +55,8 @@ def relay(found: Sequence[Kept], now: datetime, *, fetched: Collection[str], mos
     good = [one for one in found if one.good]
     keep = {one.id for one in found if one.id not in fetched and (one.good or now - one.at <= UNFINISHED)}
     keep |= _last(good, 2)
+    if most_bytes is None:
+        return keep
     last = _last(good, 1)
     total = sum(one.size for one in found if one.id in keep)
     for one in sorted(found, key=_age):
@@ -78,6 +86,53 @@ def prune(directory: Directory, rule: Rule, now: datetime) -> list[str]:
     for name in removed:
         directory.discard(name)
     return removed
+
+
+def prune_changes(directory: Directory) -> int:
+    """Remove the slices that no backup in a directory needs; returns how many.
+
+    Needed are those that follow the oldest good backup of their chain: with them a restore can go to any second since.
+    Raises BackupError.
+    """
+    moments = [stored.manifest.cluster_time for stored in overview(directory) if stored.manifest is not None]
+    removed = 0
+    for chain in chains(directory):
+        with suppress(Damaged):  # it stays, for somebody to look at
+            covered = [moment for moment in moments if moment >= chain.start]
+            if covered:
+                removed += _remove(directory, chain, chain.numbers[: chain.place(min(covered))])
+    return removed
+
+
+def prune_fetched_changes(directory: Directory, fetched: Mapping[str, int], most_bytes: int | None) -> int:
+    """Remove slices from where they wait to be fetched; returns how many.
+
+    `fetched` has the last number by chain of those that are elsewhere, too. The oldest of the others go when all
+    together have more than `most_bytes`. The last slice of all stays: the archive goes on there. Raises BackupError.
+    """
+    found = list(chains(directory))
+    total = sum(sum(chain.sizes.values()) for chain in found)
+    removed = 0
+    for chain in found:
+        last = fetched.get(chain.name, -1)
+        for number in chain.numbers[:-1] if chain is found[-1] else chain.numbers:
+            if number > last and (most_bytes is None or total <= most_bytes):
+                break
+            total -= sum(size for name, size in chain.sizes.items() if name.startswith(f"{number:08}"))
+            removed += _remove(directory, chain, [number])
+    return removed
+
+
+def _remove(directory: Directory, chain: Chain, numbers: Sequence[int]) -> int:
+    """Remove slices, what describes each one last. Raises BackupError."""
+    try:
+        for number in numbers:
+            names = sorted(name for name in chain.sizes if name.startswith(f"{number:08}"))
+            for name in sorted(names, key=lambda name: name.endswith(".json")):
+                directory.remove(chain.name, name)
+    except OSError as error:
+        raise BackupError(f"{chain.name}/{name} can't be removed: {error.strerror}") from error
+    return len(numbers)
 
 
 def _last(good: Sequence[Kept], number: int) -> set[str]:

@@ -107,7 +107,12 @@ def note_failure(file: Path, message: str) -> None:
 
 def note_verified(file: Path, backup: str) -> None:
     """Write down that a backup was verified now. Raises OSError."""
-    write(file, {"backup": backup, "at": datetime.now(UTC).isoformat(timespec="seconds")})
+    write(file, verified(backup))
+
+
+def verified(backup: str) -> dict[str, str]:
+    """What says that a backup was verified now."""
+    return {"backup": backup, "at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def write(file: Path, content: Mapping[str, Any]) -> None:

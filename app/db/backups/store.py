@@ -95,6 +95,12 @@ class Directory:
         for path in (directory, self._path):
             _make_durable(path)
 
+    def remove(self, backup: str, name: str) -> None:
+        """Remove a file, and the backup's directory if it was the last one. Raises OSError."""
+        (self._path / backup / name).unlink()
+        if not any((self._path / backup).iterdir()):
+            (self._path / backup).rmdir()
+
     def discard(self, backup: str) -> None:
         shutil.rmtree(self._path / backup, ignore_errors=True)
 

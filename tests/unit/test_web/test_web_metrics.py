@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,26 @@ def test_the_admin_app_has_cluster_metrics(make_app: Maker, library: LocalCluste
 def test_without_a_monitor_there_are_no_cluster_metrics(admin_app: Flask) -> None:
     samples = scraped(admin_app)
     assert not any(name.startswith("film_library_member") for name, _ in samples)
+
+
+def test_backups_have_metrics_where_they_are_made(make_app: Maker, admin_app: Flask, tmp_path: Path) -> None:
+    assert not any(name.startswith("film_library_backup") for name, _ in scraped(admin_app))
+    app = make_app("admin", BACKUP_STATUS_DIR=str(tmp_path))
+    assert {name for name, _ in scraped(app) if name.startswith("film_library_backup")} == {
+        "film_library_backup_problems"
+    }
+    at = "2026-11-29T12:00:00+00:00"
+    (tmp_path / "status.json").write_text(json.dumps({"at": at, "first": at, "documents": 3, "bytes": 4}))
+    (tmp_path / "changes.json").write_text(json.dumps({"covered_until": at, "gap": {"from": "a", "to": "b"}}))
+    (tmp_path / "verified.json").write_text(json.dumps({"backup": "x", "at": at}))
+    samples = scraped(app)
+    seconds = datetime.fromisoformat(at).timestamp()
+    for name in ("last_success", "changes", "verified"):
+        assert value(samples, f"film_library_backup_{name}_timestamp_seconds") == seconds
+    assert value(samples, "film_library_backup_documents") == 3
+    assert value(samples, "film_library_backup_size_bytes") == 4
+    assert value(samples, "film_library_backup_changes_gap") == 1
+    assert value(samples, "film_library_backup_problems") >= 1
 
 
 COUNT_ONE_REQUEST = """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from web_visitor import Maker, Visitor, with_session
 
 from app.admin.system_charts import uptime
+from app.db.backups import status
 from app.db.cluster import monitoring
 from ops.local_cluster import LocalCluster
 
@@ -42,6 +46,23 @@ def test_an_unavailable_cluster_is_reported(make_app: Maker, monkeypatch: pytest
     assert "state-bad" in page
     assert "0 of 1" in page
     assert "secret" not in page
+
+
+def test_backups_are_shown_where_they_are_made(make_app: Maker, tmp_path: Path, boss: Visitor) -> None:
+    assert "Backups" not in boss.get("/system").text
+    boss = with_session(Visitor(make_app("admin", BACKUP_STATUS_DIR=str(tmp_path))), "boss")
+    assert "No backup has been made." in boss.get("/system").text
+    at = datetime.now(UTC).replace(microsecond=0)
+    full = {"backup": "x", "at": at.isoformat(), "first": at.isoformat(), "documents": 17472, "bytes": 2_000_000}
+    (tmp_path / status.FULL).write_text(json.dumps(full))
+    page = boss.get("/system").text
+    assert at.isoformat() in page
+    assert "17,472 documents" in page
+    assert "Never" in page
+    assert "notice-error" not in page
+    (tmp_path / status.FULL).write_text(json.dumps(full | {"at": "2026-01-01T00:00:00Z", "failure": "<no> space"}))
+    page = boss.get("/system").text
+    assert "The last backup is of 2026-01-01 00:00 UTC: &lt;no&gt; space." in page
 
 
 @pytest.mark.parametrize(
