@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from app.db import backups, operations
 from app.db.accounts import sessions, users
+from app.db.cluster import monitoring
 from app.db.core import connection
 from app.db.schema import create_indexes, install_validators, missing_indexes, missing_validators
 from app.db.search import film_search
@@ -115,6 +116,8 @@ def test_a_backup_takes_the_place_of_what_there_is(
     keys = {row["_id"]: row["key"] for row in client.config.collections.find({"_id": {"$regex": f"^{LIBRARY}"}})}
     for entry in small_shards.database["cluster_sharded_collections"]:
         assert keys[f"{LIBRARY}.{entry['collection']}"] == entry["key"]
+    sharded = {entry["collection"] for entry in small_shards.database["cluster_sharded_collections"]}
+    assert {name for shard in monitoring._count_chunks(client, LIBRARY).values() for name in shard} == sharded
     assert run(small_shards, "swap-in", user=ADMIN).exit_code == 1, "nothing is restored"
 
     # The apps and the deployment work on it, and the next backup doesn't have what was replaced.

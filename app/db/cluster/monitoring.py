@@ -16,6 +16,7 @@ from typing import TypeVar
 from pymongo import MongoClient, uri_parser
 from pymongo import errors as driver
 
+from app.db.backups import is_aside
 from app.db.cluster import slow_operations
 from app.db.cluster.processes import PRIMARY, RATE_INTERVAL_S, SECONDARY, UP, Answer, Member
 from app.db.cluster.slow_operations import SlowOperation
@@ -224,7 +225,7 @@ def _reason(error: driver.PyMongoError) -> str:
 
 
 def _count_chunks(router: Client, database: str) -> dict[str, dict[str, int]]:
-    """Shard -> collection -> number of chunks, for a database."""
+    """Shard -> collection -> number of chunks, for a database; without what restores have left there."""
     collections = {row["uuid"]: row["_id"].partition(".") for row in router["config"]["collections"].find()}
     counted = router["config"]["chunks"].aggregate(
         [{"$group": {"_id": {"uuid": "$uuid", "shard": "$shard"}, "count": {"$sum": 1}}}]
@@ -232,7 +233,7 @@ def _count_chunks(router: Client, database: str) -> dict[str, dict[str, int]]:
     chunks: dict[str, dict[str, int]] = {}
     for row in counted:
         owner, _, name = collections.get(row["_id"]["uuid"], ("", "", ""))
-        if owner == database:
+        if owner == database and not is_aside(name):
             chunks.setdefault(row["_id"]["shard"], {})[name] = row["count"]
     return chunks
 
