@@ -55,7 +55,7 @@ class Request:
 
         backup, into, conflicts = get(name), get("INTO"), get("CONFLICTS")
         if not backup:
-            raise OpsError(f"{name}=: which backup? Its id, or `latest` for the newest")
+            raise OpsError(f"{name}=: which backup? `make backup-list` shows them; `latest` is the newest")
         if into and not _DATABASE_NAME.fullmatch(into):
             raise OpsError(f"INTO={into}: must be the name of a database, of letters, digits, - and _")
         if conflicts not in ("", "keep", "replace"):
@@ -140,7 +140,7 @@ def check(env: str, request: Request) -> None:
     problems = {one["id"]: one["problem"] for one in json.loads(listed.stdout)}
     if request.backup == LATEST and "" in problems.values():
         return
-    if problem := problems.get(request.backup, "there is no such complete backup"):
+    if problem := problems.get(request.backup, "there is no such complete backup; `make backup-list` shows them"):
         raise OpsError(f"{request.backup}: {problem}")
 
 

@@ -16,7 +16,12 @@ KEY = BACKUP_KEY_FILE
 
 
 def place(env: str) -> str:
-    """The name of the store: a directory here, or s3://bucket/prefix. Raises OpsError when there is none."""
+    """The name of the store: a directory here, or s3://bucket/prefix. Raises OpsError when there is none.
+
+    STORE names another one than the cluster's own, such as the bucket of the cluster that was lost.
+    """
+    if elsewhere := os.environ.get("STORE"):
+        return elsewhere
     variables = inventory.variables(env)
     if store := variables.get("cluster_backup_store"):
         os.environ["AWS_DEFAULT_REGION"] = variables["cluster_backup_region"]

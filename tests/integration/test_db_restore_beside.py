@@ -198,7 +198,9 @@ def kill(cluster: LocalCluster, step: int) -> None:
 
 def test_nothing_unfinished_is_swapped_in(small_shards: LocalCluster, client: Client, backup: list[object]) -> None:
     before = contents(client)
-    marker = {"backup": backup[1], "step": "loading", "collections": ["movies"], "whole": True}
+    result = run(small_shards, "restore", *backup, "--beside", "--new-library", user=ADMIN)
+    assert (result.exit_code, "the library isn't new: there are movies" in result.output) == (1, True), result.output
+    marker = {"backup": "20200101T000000Z-000000", "step": "loading", "collections": ["movies"], "whole": True}
     unfinished = client[LIBRARY]["restored.unfinished_restore"]
     unfinished.insert_one({"_id": "restore"} | marker)
     for arguments, said in (

@@ -103,7 +103,10 @@ def _refuse_library(prefix: str) -> None:
     if marker.read(prefix) is None:
         for name in ("movies", "users"):
             if get_database()[name].find_one({}, {"_id": 1}) is not None:
-                raise RestoreFailed(f"the library isn't new: there are {name} already, which this would replace")
+                raise RestoreFailed(
+                    f"the library isn't new: there are {name} already, which this would replace "
+                    "(if they are the restored ones, all is done: go on without RESTORE)"
+                )
 
 
 def _selected(found: Manifest, only: Collection[str] | None) -> Manifest:
