@@ -23,6 +23,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store of backups, and a key in the environment's secrets."""
     monkeypatch.setattr(stores, "ROOT", tmp_path)
     monkeypatch.setattr(stores, "secrets_dir", lambda env: tmp_path / "secrets")
+    monkeypatch.setattr(stores, "backups_dir", lambda env: tmp_path / "backups" / env)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "backups" / ENV).mkdir(parents=True)
     backups.make_key(tmp_path / "secrets" / stores.KEY)
@@ -58,13 +59,16 @@ def test_without_a_terminal_the_word_must_be_given(monkeypatch: pytest.MonkeyPat
     confirm.ask(ENV, {"CONFIRM": ENV}, [], "nothing happened")
 
 
-def test_a_cluster_is_not_built_for_a_backup_that_is_not_there(store: Path) -> None:
+def test_a_cluster_is_not_built_for_a_backup_that_is_not_there(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for wanted in ("latest", "20261129T123456Z-1a2b3c"):
         with pytest.raises(OpsError, match="no such complete backup"):
             restore.check(ENV, Request(wanted))
     (store / "20261129T123456Z-1a2b3c").mkdir()
     with pytest.raises(OpsError, match="never completed"):
         restore.check(ENV, Request("20261129T123456Z-1a2b3c"))
+    monkeypatch.setenv("STORE", str(store / "elsewhere"))
+    with pytest.raises(OpsError, match="no such directory"):
+        restore.check(ENV, Request("latest"))
     stores.key_file(ENV).unlink()
     with pytest.raises(OpsError, match="put your copy there"):
         restore.check(ENV, Request("latest"))
