@@ -7,39 +7,76 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pymongo.errors import PyMongoError
+
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
 
 SLICE_SECONDS = 1
+TICK_SECONDS = 0.3
+
+
+class Ticker(threading.Thread):
+    """Lets idle replica sets note the time, as they do every 10 s: only then do they know that nothing has happened."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        super().__init__(daemon=True)
+        self._cluster, self._stop_event = cluster, threading.Event()
+
+    def run(self) -> None:
+        with ExitStack() as stack:
+            sets = [one.name for one in self._cluster.replica_sets if one.cluster_role != "configsvr"]
+            router = self._cluster.router
+            clients = [self._cluster.shard_client(name) if router else self._cluster.client() for name in sets]
+            for client in clients:
+                stack.enter_context(client)
+            while not self._stop_event.wait(TICK_SECONDS):
+                for client in clients:
+                    with suppress(PyMongoError):  # an election
+                        client.admin.command("appendOplogNote", 1, data={"msg": "tick"})
+
+    def stop(self) -> None:
+        self._stop_event.set()
+        self.join()
 
 
 class Archiver:
     """Archives the changes of a cluster's library into a directory, as a context manager: until SIGTERM."""
 
-    def __init__(self, cluster: LocalCluster, directory: Path, public_key: str) -> None:
-        self.directory, self.status_file = directory, directory.parent / "changes.json"
-        self.log = directory.parent / "archiver.log"
+    def __init__(self, cluster: LocalCluster, directory: Path, public_key: str, *, state: Path | None = None) -> None:
+        """`state` is the directory of status, lock and log."""
+        state = state or directory.parent
+        state.mkdir(exist_ok=True)
+        self.directory, self.status_file = directory, state / "changes.json"
+        self.log = state / "archiver.log"
         self._command = [sys.executable, "-m", "app.cli", "archive-changes", "--to", str(directory)]
         self._command += ["--public-key", public_key, "--status", str(self.status_file)]
         self._command += ["--slice-seconds", str(SLICE_SECONDS)]
         self._env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": cluster.uri("film-library-backup")}
         self._process: subprocess.Popen[bytes] | None = None
+        self._cluster = cluster
         directory.mkdir(exist_ok=True)
 
     def __enter__(self) -> Self:
+        self._ticker = Ticker(self._cluster)
+        self._ticker.start()
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        code = self.stop()
-        assert error is not None or code == 0, self.log.read_text()
+        if self.finished() is None:
+            code = self.stop()
+            assert error is not None or code == 0, self.log.read_text()
+        self._ticker.stop()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -50,6 +87,11 @@ class Archiver:
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(60)
+
+    def finished(self) -> int | None:
+        """The exit code, if it has ended."""
+        assert self._process is not None
+        return self._process.poll()
 
     def status(self) -> dict[str, Any]:
         return json.loads(self.status_file.read_text()) if self.status_file.exists() else {}

@@ -1,7 +1,8 @@
-"""Members die while a backup is made: it goes on, and holds what was there at its moment."""
+"""Members die while a backup is made or changes are archived: it goes on, and a restore is exact."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from archiver import Archiver
 from backup_library import LIBRARY, contents, fill, new_key, paused_backup, succeed
 from pymongo import MongoClient
 
@@ -67,4 +69,43 @@ def test_a_shards_primary_is_killed(cluster: LocalCluster, library: Client, tmp_
     finally:
         killed.start()
         killed.wait_until_listening()
+        library.drop_database(INTO)
+
+
+def test_a_chain_outlives_a_primary_the_router_and_the_archiver(
+    cluster: LocalCluster, library: Client, tmp_path: Path
+) -> None:
+    key, public = new_key(tmp_path)
+    archiver = Archiver(cluster, tmp_path / "store", public)
+    assert cluster.router is not None
+    times = itertools.count()
+
+    def write() -> None:
+        batch = next(times)
+        for number in range(20):
+            library[LIBRARY].movies.update_one({"_id": f"long{number}"}, {"$inc": {"runtime": 1}})
+            library[LIBRARY].locks.insert_one({"_id": f"lock {batch} {number}"})
+
+    with archiver:
+        archiver.wait()
+        write()
+        killed = cluster.primary("shard2")
+        killed.stop(signal.SIGKILL)
+        write()
+        archiver.stop(signal.SIGKILL)
+        write()
+        cluster.router.stop(signal.SIGKILL)
+        archiver.start()
+        cluster.router.start()
+        cluster.router.wait_until_listening()
+        killed.start()
+        killed.wait_until_listening()
+        write()
+        archiver.wait()
+    assert len(list(archiver.directory.glob("changes-*"))) == 1, archiver.log.read_text()
+    into = ["--key", key, "--into", INTO, "--at", "latest"]
+    try:
+        succeed(cluster, "restore", archiver.directory, "latest", *into, user="cluster-admin")
+        assert contents(library, INTO) == contents(library)
+    finally:
         library.drop_database(INTO)

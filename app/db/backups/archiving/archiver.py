@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from app.db.backups import files
 from app.db.backups.archiving.stream import Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
-from app.db.backups.errors import BackupError, BackupFailed
+from app.db.backups.errors import BackupError, BackupFailed, Damaged
 from app.db.backups.full import take
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import UNFINISHED, Manifest
@@ -109,20 +109,24 @@ class _Archiver:
         self._last: tuple[Slice, str] | None = None
         self._gap: tuple[datetime, datetime, str] | None = None
         self._full: threading.Thread | None = None
+        self._damage = ""  # why the newest chain can't go on
+        self._saying = threading.Lock()
         self._until: tuple[Timestamp, float] | None = None  # once it stops: the last moment, and how long to wait
 
     def run(self) -> None:
-        self._resume()
+        try:
+            self._resume()
+        except Damaged as error:
+            self._last, self._damage = None, str(error)
         while not self._done():
-            if self._last is None or self._last[0].ended:
-                self._begin()
-                continue
             try:
-                self._write_slice(self._last)
+                if self._last is None or self._last[0].ended:
+                    self._begin()
+                else:
+                    self._write_slice(self._last)
             except OSError as error:
                 log.error("the changes can't be written, and are read again: %s", error.strerror or error)
-                self._changes.close()
-                self._changes = Changes(self._last[0].token)
+                self._read_from(self._last)
                 self.stop.wait(RETRY_S)
 
     def close(self) -> None:
@@ -131,32 +135,47 @@ class _Archiver:
         if self._full is not None:
             self._full.join()
 
+    def _read_from(self, last: tuple[Slice, str] | None) -> None:
+        self._changes.close()
+        self._changes = Changes(last[0].token if last else "")
+
     def _resume(self) -> None:
-        """Go on with the newest chain, unless it has ended or is another database's. Raises BackupError."""
-        newest = max(chains(self.store), key=lambda chain: chain.name, default=None)
-        if newest is None:
+        """Go on with the newest chain of this database, unless it has ended. Raises Damaged, BackupError."""
+        own = [chain for chain in chains(self.store) if chain.slice(chain.numbers[0]).database == get_database().name]
+        if not own:
             return
-        last, checksum = newest.slice(newest.numbers[-1]), newest.checksum(newest.numbers[-1])
-        if last.ended or last.database != get_database().name:
+        newest = own[-1]
+        number = newest.numbers[-1]
+        self._last = newest.slice(number), newest.checksum(number)
+        if self._last[0].ended:
             return
-        self._last, self._changes = (last, checksum), Changes(last.token)
-        self._say()
+        self._read_from(self._last)
         if not any(one.manifest and one.manifest.cluster_time >= newest.start for one in overview(self.store)):
+            if len(own) > 1:
+                self._gap = _gap(own[-2].slice(own[-2].numbers[-1]), newest.start)
             self._back_up()
+        self._say()
 
     def _begin(self) -> None:
         """Begin a new chain with an empty slice, and a full backup. Nothing happens while the database is away."""
-        before, self._changes = self._last, Changes()
-        self._changes.next()
+        self._read_from(None)
+        try:
+            event = self._changes.next()
+        except Gap:
+            return
         if not (token := self._changes.token):
             return
-        start = moment(token)
+        end = moment(token)
+        # After a token that is no event's, changes at its very moment are still to come.
+        start = end if event is not None else Timestamp(end.time, max(0, end.inc - 1))
+        if self._last is not None:
+            self._gap = _gap(self._last[0], start)
+        elif self._damage:
+            self._gap = start.as_datetime(), start.as_datetime(), self._damage
+        if self._gap is not None:
+            log.error("changes since %s are missing (%s): a new chain begins, with a full backup", *self._gap[::2])
         name = f"{CHANGES}{start.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        if before is not None:
-            until = complete_second(before[0].end)
-            self._gap = until, start.as_datetime(), before[0].ended
-            log.error("changes since %s are missing: %s; a new chain begins with a full backup", until, self._gap[2])
-        self._publish(Slice(name, 0, get_database().name, start, start, token, previous=""))
+        self._publish(Slice(name, 0, get_database().name, start, end, token, previous=""))
         self._back_up()
 
     def _write_slice(self, last: tuple[Slice, str]) -> None:
@@ -189,9 +208,10 @@ class _Archiver:
         self._say()
 
     def _say(self) -> None:
-        if self._last is not None:
-            one, _ = self._last
-            self.note(State(one.chain, one.number, complete_second(one.end), self._gap))
+        with self._saying:  # also from the thread of the full backup
+            if self._last is not None:
+                one, _ = self._last
+                self.note(State(one.chain, one.number, complete_second(one.end), self._gap))
 
     def _done(self) -> bool:
         """Whether it was told to stop, and has all changes until then."""
@@ -225,6 +245,10 @@ class _Archiver:
 
 
 _EMPTY: dict[str, Any] = {"file": "", "events": 0, "bytes": 0, "size": 0, "sha256": "", "ended": ""}
+
+
+def _gap(last: Slice, start: Timestamp) -> tuple[datetime, datetime, str]:
+    return complete_second(last.end), start.as_datetime(), last.ended or "the chain before was given up"
 
 
 class _Interval:

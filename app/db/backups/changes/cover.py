@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bson import Timestamp
@@ -54,10 +54,19 @@ class Cover:
         if counted != [one.events, one.bytes]:
             raise Damaged(f"{name} holds other events than {one.name} says")
 
-    def verify(self) -> None:
-        """Read all slices. Raises Damaged, WrongKey, BackupError."""
-        for one in self.slices:
-            self.read(one, lambda _: None)
+    def verified(self) -> "Cover":
+        """With the slices that are whole, after reading all. Raises Damaged, WrongKey, BackupError.
+
+        Those that may only have the end of a transaction needn't be whole.
+        """
+        for place, one in enumerate(self.slices):
+            try:
+                self.read(one, lambda _: None)
+            except Damaged:
+                if not _reached(self.slices[:place], self.until):
+                    raise
+                return replace(self, slices=self.slices[:place])
+        return self
 
 
 def restorable(store: Store, backups: Iterable[Manifest]) -> dict[str, datetime]:
@@ -96,9 +105,7 @@ def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) 
     first = covering.place(found.cluster_time) if covering else 0
     if covering is None or first == len(covering.numbers):
         raise RestoreFailed(f"no changes since {found.id} are archived: it can be restored without them only")
-    result = Cover(covering, _run(covering, first, until), found.cluster_time, until, keys)
-    result.verify()
-    return result
+    return Cover(covering, _run(covering, first, until), found.cluster_time, until, keys).verified()
 
 
 def verify(store: Store, found: Manifest, keys: PrivateKeys) -> datetime | None:
@@ -132,20 +139,24 @@ def _run(chain: Chain, first: int, until: Timestamp | None) -> list[Slice]:
     """The slices from one to that which has the last change needed. Raises RestoreFailed, Damaged."""
     slices: list[Slice] = []
     for number in range(chain.numbers[first], chain.numbers[-1] + 1):
-        enough = until is not None and bool(slices) and slices[-1].end > until
-        if enough and slices[-1].end.time > until.time + STRAGGLERS_S:  # type: ignore[union-attr]
+        if until is not None and _reached(slices, Timestamp(until.time + STRAGGLERS_S, 0)):
             break
         try:
             slices.append(_next(chain, number, slices))
         except Damaged:
-            if not enough:
+            if not _reached(slices, until):
                 raise
             break
     end = slices[-1].end
-    if until is not None and end <= until:
+    if until is not None and not _reached(slices, until):
         why = f" ({slices[-1].ended})" if slices[-1].ended else ""
         raise RestoreFailed(f"the archived changes end{why}: {_reach(end)}")
     return slices
+
+
+def _reached(slices: list[Slice], until: Timestamp | None) -> bool:
+    """Whether slices have all events up to a moment."""
+    return until is not None and bool(slices) and slices[-1].end > until
 
 
 def _next(chain: Chain, number: int, before: list[Slice]) -> Slice:
