@@ -243,8 +243,8 @@ def test_a_moment_of_which_the_history_is_gone_fails_with_advice(
 ) -> None:
     choose = full._choose_moment
 
-    def too_slow() -> Any:
-        chosen = choose()
+    def too_slow(*arguments: Any) -> Any:
+        chosen = choose(*arguments)
         with library.client() as client:
             client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=0)
             for number in range(100):

@@ -21,6 +21,7 @@ from pymongo import MongoClient
 
 from app.db import backups
 from app.db.backups import Directory
+from app.db.backups.changes import chain
 from app.db.core import connection
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
@@ -169,6 +170,17 @@ def test_damaged_slices_are_refused_by_name(
     assert run(None, "backups", copy).exit_code == 0
 
 
+def test_a_missing_slice_with_the_backups_own_moment_is_noticed(
+    library: LocalCluster, key: tuple[Path, str], copy: Path
+) -> None:
+    store = Directory(copy)
+    (known,) = chain.chains(store)
+    number = known.numbers[known.place(backups.find(store, "latest").cluster_time)]
+    (copy / known.name / chain.json_name(number)).unlink()
+    result = run(library, *arguments(copy, key), user="cluster-admin")
+    assert (result.exit_code, f"{number:08}.json is missing" in result.output) == (1, True), result.output
+
+
 def test_a_second_that_is_not_archived_is_refused_with_the_last_one_that_is(
     library: LocalCluster, key: tuple[Path, str], copy: Path
 ) -> None:
@@ -267,7 +279,8 @@ def test_a_gap_is_noticed_and_closed_by_a_full_backup(
         write(client, 201)
         archiver.wait()
     assert f"{end} numbers" in archiver.log.read_text()
-    old, new = list(backups.overview(Directory(archiver.directory)))
+    made = [one.manifest for one in backups.overview(Directory(archiver.directory)) if one.manifest]
+    old, new = sorted(made, key=lambda manifest: manifest.cluster_time)
     into = ["--key", key[0], "--into", INTO, "--at", "latest"]
     for backup, content in ((old, before), (new, contents(client))):
         succeed(library, "restore", archiver.directory, backup.id, *into, user="cluster-admin")
@@ -322,9 +335,8 @@ def test_history_that_the_servers_have_dropped_is_a_gap(
             archiver.wait()
         assert archiver.status()["chain"] != first
         assert "changes since" in archiver.log.read_text()
-        new = list(backups.overview(Directory(archiver.directory)))[-1]
-        assert new.manifest is not None
-        assert {entry.name for entry in new.manifest.collections} == {"large", "numbers"}
+        new = backups.find(Directory(archiver.directory), "latest")
+        assert {entry.name for entry in new.collections} == {"large", "numbers"}
 
 
 def test_the_apps_users_cannot_read_changes(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> None:

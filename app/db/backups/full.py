@@ -40,6 +40,9 @@ WORKERS = 4
 ATTEMPTS, FIRST_WAIT_S = 6, 1.0
 # Attempts in which no collection is created or dropped while the snapshot is chosen.
 CHOICES = 10
+# A snapshot may be of a moment that is past already: an idle replica set notes the time only every 10 s.
+IDLE_S = 2.0
+NEVER = Timestamp(0, 0)
 
 _UNAUTHORIZED, _SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 13, 239, 246
 
@@ -55,15 +58,16 @@ def take(
     *,
     workers: int = WORKERS,
     done: Callable[[Entry], None] = lambda _: None,
+    not_before: Timestamp = NEVER,
     stop: threading.Event | None = None,
 ) -> Manifest:
     """Back up the database, `workers` collections at a time; `done` is called with each, in any thread.
 
-    Another thread may give it up by `stop`. Raises BackupFailed, after which nothing of the backup is left where it may
-    be removed; DatabaseError.
+    Its moment is at least the cluster time `not_before`. Another thread may give it up by `stop`. Raises BackupFailed,
+    after which nothing of the backup is left where it may be removed; DatabaseError.
     """
     started = now()
-    at, found = _choose_moment()
+    at, found = _choose_moment(not_before)
     backup = f"{at.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event()), found, workers)
@@ -90,7 +94,7 @@ def take(
     return result
 
 
-def _choose_moment() -> tuple[Timestamp, dict[str, Shape]]:
+def _choose_moment(not_before: Timestamp = NEVER) -> tuple[Timestamp, dict[str, Shape]]:
     """A snapshot's cluster time and the collections that there were then.
 
     Raises BackupFailed when there are none, or when they never stay the same for a moment.
@@ -106,7 +110,9 @@ def _choose_moment() -> tuple[Timestamp, dict[str, Shape]]:
             at = snapshot_time(session)
         if at is None:
             raise BackupFailed("the router didn't say of which moment its answer is")
-        if shapes.read() == before:
+        if at < not_before:
+            time.sleep(IDLE_S)
+        elif shapes.read() == before:
             return at, {name: shape for name, (_, shape) in before.items()}
     raise BackupFailed("collections or indexes are being made or dropped (a deployment?); try again later")
 

@@ -144,6 +144,7 @@ class _Archiver:
         own = [chain for chain in chains(self.store) if chain.slice(chain.numbers[0]).database == get_database().name]
         if not own:
             return
+        own.sort(key=lambda chain: chain.start)
         newest = own[-1]
         number = newest.numbers[-1]
         self._last = newest.slice(number), newest.checksum(number)
@@ -153,7 +154,7 @@ class _Archiver:
         if not any(one.manifest and one.manifest.cluster_time >= newest.start for one in overview(self.store)):
             if len(own) > 1:
                 self._gap = _gap(own[-2].slice(own[-2].numbers[-1]), newest.start)
-            self._back_up()
+            self._back_up(newest.start)
         self._say()
 
     def _begin(self) -> None:
@@ -176,7 +177,7 @@ class _Archiver:
             log.error("changes since %s are missing (%s): a new chain begins, with a full backup", *self._gap[::2])
         name = f"{CHANGES}{start.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._publish(Slice(name, 0, get_database().name, start, end, token, previous=""))
-        self._back_up()
+        self._back_up(start)
 
     def _write_slice(self, last: tuple[Slice, str]) -> None:
         """Archive the changes of an interval. Raises OSError, BackupFailed."""
@@ -222,15 +223,15 @@ class _Archiver:
         moment_to_reach, expiry = self._until
         return time.monotonic() > expiry or bool(self._changes.token and moment(self._changes.token) >= moment_to_reach)
 
-    def _back_up(self) -> None:
-        """Make the chain's full backup beside it; again until there is one."""
+    def _back_up(self, start: Timestamp) -> None:
+        """Make a full backup of a moment in the chain, meanwhile; again until there is one."""
         if self._full is not None and self._full.is_alive():
             return
 
         def make() -> None:
             while not self.stop.is_set():
                 try:
-                    made = take(self.store, self.keys, stop=self.stop)
+                    made = take(self.store, self.keys, not_before=start, stop=self.stop)
                 except (BackupError, DatabaseError) as error:
                     log.error("the full backup of a new chain failed: %s", error)
                     self.stop.wait(FULL_RETRY_S)

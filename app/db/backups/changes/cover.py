@@ -9,7 +9,7 @@ from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from app.db.backups import files
-from app.db.backups.changes.chain import Chain, Slice, chains, complete_second
+from app.db.backups.changes.chain import Chain, Slice, chains, complete_second, json_name
 from app.db.backups.changes.events import exact
 from app.db.backups.errors import BackupError, Damaged, RestoreFailed
 from app.db.backups.keys import PrivateKeys
@@ -83,10 +83,11 @@ def _last_second(known: list[Chain], found: Manifest) -> datetime:
     try:
         covering = _covering(known, found)
         numbers = covering.unbroken(covering.place(found.cluster_time)) if covering else []
+        if covering is None or not numbers or covering.slice(numbers[0]).start > found.cluster_time:
+            return own
     except Damaged:
         return own
     for number in reversed(numbers):
-        assert covering is not None  # noqa: S101 - it has numbers
         with suppress(Damaged):
             return max(own, complete_second(covering.slice(number).end))
     return own
@@ -105,6 +106,8 @@ def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) 
     first = covering.place(found.cluster_time) if covering else 0
     if covering is None or first == len(covering.numbers):
         raise RestoreFailed(f"no changes since {found.id} are archived: it can be restored without them only")
+    if covering.slice(covering.numbers[first]).start > found.cluster_time:
+        raise Damaged(f"{covering.name}/{json_name(covering.numbers[first] - 1)} is missing")
     return Cover(covering, _run(covering, first, until), found.cluster_time, until, keys).verified()
 
 
@@ -162,7 +165,7 @@ def _reached(slices: list[Slice], until: Timestamp | None) -> bool:
 def _next(chain: Chain, number: int, before: list[Slice]) -> Slice:
     """The next slice, which fits the one before and has its file. Raises Damaged."""
     reach = f": {_reach(before[-1].end)}" if before else ""
-    where = f"{chain.name}/{number:08}.json"
+    where = f"{chain.name}/{json_name(number)}"
     if number not in chain.numbers:
         raise Damaged(f"{where} is missing{reach}")
     one = chain.slice(number)
