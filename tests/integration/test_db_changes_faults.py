@@ -192,8 +192,8 @@ def test_a_second_that_is_not_archived_is_refused_with_the_last_one_that_is(
     result = run(library, *arguments(copy, key, "2020-01-01"), user="cluster-admin")
     assert (result.exit_code, "no complete backup of before" in result.output) == (1, True), result.output
     assert run(library, *arguments(copy, key, "tomorrow"), user="cluster-admin").exit_code == 2
-    for chain in copy.glob("changes-*"):
-        shutil.rmtree(chain)
+    for directory in copy.glob("changes-*"):
+        shutil.rmtree(directory)
     result = run(library, *arguments(copy, key), user="cluster-admin")
     assert (result.exit_code, "no changes since" in result.output) == (1, True), result.output
 
