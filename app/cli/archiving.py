@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from app.cli.backup_options import StoreType, backup_errors
+from app.cli.backup_options import StoreType, backup_errors, share_option, workers_option
 from app.cli.backups import PUBLIC_KEY
 from app.cli.session import database
 from app.db import backups
-from app.db.backups import Manifest, State, Store, status
+from app.db.backups import Manifest, Pace, State, Store, status
 from app.settings import setting
 
 
@@ -32,6 +32,8 @@ from app.settings import setting
     show_default=True,
     help="How long changes may wait until they are in STORE.",
 )
+@workers_option
+@share_option
 @click.option(
     "--status",
     "status_file",
@@ -39,7 +41,15 @@ from app.settings import setting
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file in which to note for others how far the archived changes reach.",
 )
-def archive_changes(store: Store, *, public_key: str | None, slice_seconds: float, status_file: Path) -> None:
+def archive_changes(
+    store: Store,
+    *,
+    public_key: str | None,
+    slice_seconds: float,
+    workers: int,
+    share: int,
+    status_file: Path,
+) -> None:
     """Write the changes of all documents into STORE, in slices, until it is stopped (SIGTERM, Ctrl-C).
 
     With them, `restore --at` brings back any second since a full backup. It goes on where it was stopped or killed, if
@@ -63,4 +73,5 @@ def archive_changes(store: Store, *, public_key: str | None, slice_seconds: floa
     with backup_errors(), database():
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         lock = status_file.with_suffix(".lock")
-        backups.archive(store, keys, lock, stop, slice_seconds=slice_seconds, note=note, backed_up=backed_up)
+        pace = Pace(workers, share / 100)
+        backups.archive(store, keys, lock, stop, slice_seconds=slice_seconds, pace=pace, note=note, backed_up=backed_up)

@@ -57,6 +57,13 @@ workers_option = click.option(
     show_default=True,
     help="How many collections to read or load at a time.",
 )
+share_option = click.option(
+    "--share",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="How many percent of the time to read, so that others are served meanwhile.",
+)
 # Who restores wants what was written first: what was written over it later may be an intruder's.
 store_argument = click.argument("store", type=StoreType(originals=True))
 backup_argument = click.argument("backup", metavar="ID")

@@ -14,13 +14,14 @@ from app.cli.backup_options import (
     backup_errors,
     key_option,
     say,
+    share_option,
     store_argument,
     when,
     workers_option,
 )
 from app.cli.session import database
 from app.db import backups
-from app.db.backups import Manifest, Store, status
+from app.db.backups import Manifest, Pace, Store, status
 from app.settings import setting
 
 PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
@@ -37,13 +38,14 @@ PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
 )
 @click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
 @workers_option
+@share_option
 @click.option(
     "--status",
     "status_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file in which to note the result for others.",
 )
-def backup(store: Store, public_key: str | None, workers: int, status_file: Path | None) -> None:
+def backup(store: Store, public_key: str | None, workers: int, share: int, status_file: Path | None) -> None:
     """Write a full backup of the database, as it is at one moment, into a new directory in STORE.
 
     It is compressed, and encrypted for a public key: what this host writes it can't read. Only a complete backup has a
@@ -52,7 +54,7 @@ def backup(store: Store, public_key: str | None, workers: int, status_file: Path
     with _noting(status_file), backup_errors():
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         with database():
-            made = backups.take(store, keys, workers=workers, done=say)
+            made = backups.take(store, keys, pace=Pace(workers, share / 100), done=say)
         if status_file is not None:
             status.note_backup(status_file, made)
     click.echo(f"{made.documents:,} documents of {when(made)} in {made.size:,} bytes")

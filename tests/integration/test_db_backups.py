@@ -273,6 +273,20 @@ def test_the_result_is_noted(library: LocalCluster, key: tuple[Path, str], tmp_p
     assert (found.backup, "FILM_LIBRARY_MONGODB_URI is not set" in found.failure) == (backup, True), found
 
 
+def test_a_backup_leaves_time_to_others(
+    library: LocalCluster, key: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four fifths of it, in small batches."""
+    waited: list[float] = []
+    monkeypatch.setattr(full, "SMALL", 10)
+    monkeypatch.setattr(full.Pace, "pause", lambda pace, busy: waited.append(busy) or 0)
+    succeed(library, "backup", "--to", tmp_path, "--share", "20", "--public-key", key[1])
+    assert len(waited) >= 2 * FILMS / 10, "films and credits"
+    assert "is whole" in succeed(None, "verify-backup", tmp_path, "latest", "--key", key[0])
+    monkeypatch.undo()
+    assert [full.Pace(share=share).pause(3) for share in (1, 0.5, 0.2)] == pytest.approx([0, 3, 12])
+
+
 def test_old_backups_are_pruned(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> None:
     made = [succeed(library, "backup", "--to", tmp_path, "--public-key", key[1]) for _ in range(3)]
     assert run(None, "prune-backups", tmp_path, "--most-mb", "100").output == ""

@@ -9,7 +9,7 @@ from app.db.backups.archiving import SLICE_SECONDS, State, archive
 from app.db.backups.changes import END, restorable
 from app.db.backups.changes import verify as verify_changes
 from app.db.backups.errors import BackupError, BackupFailed, Damaged, RestoreFailed, WrongKey
-from app.db.backups.full import WORKERS, take
+from app.db.backups.full import WORKERS, Pace, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
@@ -30,6 +30,7 @@ __all__ = [
     "Directory",
     "Entry",
     "Manifest",
+    "Pace",
     "RestoreFailed",
     "State",
     "Store",

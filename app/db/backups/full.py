@@ -36,6 +36,7 @@ from app.db.core import (
 log = logging.getLogger(__name__)
 
 WORKERS = 4
+SMALL = 500  # documents in a batch of a backup that leaves time to others
 # A collection is read again from its beginning after an election, at the same moment. Waits double from the first.
 ATTEMPTS, FIRST_WAIT_S = 6, 1.0
 # Attempts in which no collection is created or dropped while the snapshot is chosen.
@@ -51,17 +52,32 @@ class _Stopped(Exception):
     """Another collection has failed, or the backup is given up."""
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a backup reads: `workers` collections at a time, each for a `share` of the time, above 0 and at most 1.
+
+    Meanwhile the servers have time for others. With less than 1, documents are read in small batches.
+    """
+
+    workers: int = WORKERS
+    share: float = 1.0
+
+    def pause(self, busy: float) -> float:
+        """Seconds to wait after so many of work."""
+        return busy * (1 - self.share) / self.share
+
+
 @driver_errors()
 def take(
     store: Store,
     keys: PublicKeys,
     *,
-    workers: int = WORKERS,
+    pace: Pace = Pace(),
     done: Callable[[Entry], None] = lambda _: None,
     not_before: Timestamp = NEVER,
     stop: threading.Event | None = None,
 ) -> Manifest:
-    """Back up the database, `workers` collections at a time; `done` is called with each, in any thread.
+    """Back up the database; `done` is called with each collection, in any thread.
 
     Its moment is at least the cluster time `not_before`. Another thread may give it up by `stop`. Raises BackupFailed,
     after which nothing of the backup is left where it may be removed; DatabaseError.
@@ -70,7 +86,7 @@ def take(
     at, found = _choose_moment(not_before)
     backup = f"{at.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
-        entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event()), found, workers)
+        entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event(), pace), found)
         result = Manifest(
             id=backup,
             database=get_database().name,
@@ -117,11 +133,11 @@ def _choose_moment(not_before: Timestamp = NEVER) -> tuple[Timestamp, dict[str, 
     raise BackupFailed("collections or indexes are being made or dropped (a deployment?); try again later")
 
 
-def _copy_all(copy: "_Copy", found: dict[str, Shape], workers: int) -> list[Entry]:
+def _copy_all(copy: "_Copy", found: dict[str, Shape]) -> list[Entry]:
     database = get_database()
     # The largest first, so that the others fit in beside them.
     names = sorted(found, key=lambda name: -database[name].estimated_document_count())
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(copy.pace.workers) as pool:
         copies = [pool.submit(copy.collection, name, found[name]) for name in names]
         try:
             wait(copies, return_when=FIRST_EXCEPTION)
@@ -146,6 +162,7 @@ class _Copy:
     at: Timestamp
     done: Callable[[Entry], None]
     given_up: threading.Event
+    pace: Pace
     began: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -187,8 +204,11 @@ class _Copy:
 
     def _batches(self, name: str, read: Sum) -> Generator[bytes, None, None]:
         with snapshot_session(self.at) as session:
-            for batch in raw_batches(name, session):
+            busy_since = time.monotonic()
+            for batch in raw_batches(name, session) if self.pace.share == 1 else raw_batches(name, session, SMALL):
                 if self.stop.is_set() or self.given_up.is_set():
                     raise _Stopped
                 read.add_all(batch)
                 yield batch
+                self.stop.wait(self.pace.pause(time.monotonic() - busy_since))
+                busy_since = time.monotonic()

@@ -179,9 +179,9 @@ def snapshot_time(session: ClientSession) -> Timestamp | None:
     return found
 
 
-def raw_batches(name: str, session: ClientSession | None = None) -> Iterator[bytes]:
-    """All documents of a collection as BSON, many at a time; their order isn't defined."""
-    with closing(get_collection(name).find_raw_batches({}, session=session)) as cursor:
+def raw_batches(name: str, session: ClientSession | None = None, size: int = 0) -> Iterator[bytes]:
+    """All documents of a collection as BSON, many at a time, or at most `size`; their order isn't defined."""
+    with closing(get_collection(name).find_raw_batches({}, session=session, batch_size=size)) as cursor:
         yield from cast(Iterable[bytes], cursor)  # PyMongo's types say documents
 
 

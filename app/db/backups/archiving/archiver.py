@@ -20,7 +20,7 @@ from app.db.backups import files
 from app.db.backups.archiving.stream import Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
-from app.db.backups.full import take
+from app.db.backups.full import Pace, take
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import UNFINISHED, Manifest
 from app.db.backups.store import Store
@@ -67,17 +67,18 @@ def archive(
     stop: threading.Event,
     *,
     slice_seconds: float = SLICE_SECONDS,
+    pace: Pace | None = None,
     note: Callable[[State], None] = lambda _: None,
     backed_up: Callable[[Manifest], None] = lambda _: None,
 ) -> None:
     """Archive changes until `stop`, then the last slice. `note` is called with each state.
 
-    A new chain begins when there is none to go on with: then a full backup is made, for `backed_up`. Raises
+    A new chain begins when there is none to go on with: then a full backup is made at a `pace`, for `backed_up`. Raises
     BackupFailed when another process has the `lock` or writes to the same chain, or the user may not read changes;
     BackupError when the store can't be read; OSError when the lock can't be made.
     """
     with _locked(lock):
-        archiver = _Archiver(store, keys, stop, slice_seconds, note, backed_up)
+        archiver = _Archiver(store, keys, stop, slice_seconds, pace or Pace(), note, backed_up)
         try:
             archiver.run()
         finally:
@@ -100,6 +101,7 @@ class _Archiver:
     keys: PublicKeys
     stop: threading.Event
     seconds: float
+    pace: Pace
     note: Callable[[State], None]
     backed_up: Callable[[Manifest], None]
 
@@ -231,7 +233,7 @@ class _Archiver:
         def make() -> None:
             while not self.stop.is_set():
                 try:
-                    made = take(self.store, self.keys, not_before=start, stop=self.stop)
+                    made = take(self.store, self.keys, pace=self.pace, not_before=start, stop=self.stop)
                 except (BackupError, DatabaseError) as error:
                     log.error("the full backup of a new chain failed: %s", error)
                     self.stop.wait(FULL_RETRY_S)
