@@ -12,7 +12,7 @@ import pytest
 from app.db.backups import status
 from ops import backup_host, backups, stores
 from ops.errors import OpsError
-from ops.fetching import FetchError, fetch, missing
+from ops.fetching import FetchError, fetch, fetched, missing
 from ops.ssh import Remote
 
 NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
@@ -49,6 +49,13 @@ def test_slices_count_when_they_are_complete() -> None:
     data = [f"changes-1a2b/0000000{number}-1a2b3c.bson.zst.age" for number in (1, 2, 3)]
     there = files(*data, "changes-1a2b/00000001.json", "changes-1a2b/00000002.json")
     assert missing(there, {data[0], "changes-1a2b/00000001.json"}, NOW) == [data[1], "changes-1a2b/00000002.json"]
+
+
+def test_what_was_fetched_up_to_a_gap_may_go_there() -> None:
+    there = files(f"{OLD}/{MANIFEST}", f"{NEW}/{MANIFEST}", *(f"changes-1a2b/0000000{n}.json" for n in range(4)))
+    here = {f"{OLD}/{MANIFEST}", *(f"changes-1a2b/0000000{n}.json" for n in (0, 1, 3))}
+    assert fetched(there, here) == [OLD, "changes-1a2b/00000001"]
+    assert fetched(there, {f"{OLD}/{MOVIES}"}) == []
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.backups import BackupError, Directory, Manifest, manifest, retention
+from app.db.backups.changes.chain import Slice, dump
 from app.db.backups.retention import Kept
 
 NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
@@ -103,6 +104,72 @@ def test_a_directory_is_pruned(tmp_path: Path) -> None:
     assert retention.prune(Directory(tmp_path), retention.archive, NOW) == sorted([*old[1:], unfinished])
     assert {path.name for path in tmp_path.iterdir()} == {old[0], damaged, "notes", "changes-1a2b3c"}
     assert retention.prune(Directory(tmp_path), retention.archive, NOW) == []
+
+
+def slices(path: Path, chain: str, *ends: datetime) -> None:
+    """A chain with a slice up to each of these times, the first from the second before it."""
+    (path / chain).mkdir()
+    start = ends[0] - timedelta(seconds=1)
+    for number, end in enumerate(ends):
+        data = f"{number:08}-1a2b3c.bson.zst.age"
+        (path / chain / data).write_bytes(b"x")
+        one = Slice(chain, number, "movie_library", Timestamp(start, 9), Timestamp(end, 9), "", "", file=data, size=1)
+        (path / chain / one.name).write_bytes(dump(one)[0])
+        start = end
+
+
+def numbers(path: Path, chain: str) -> list[int]:
+    """Of the slices that are there with their data."""
+    names = [file.name for file in (path / chain).iterdir()] if (path / chain).exists() else []
+    assert sorted(name[:8] for name in names if name.endswith(".age")) == sorted(
+        name[:8] for name in names if name.endswith(".json")
+    )
+    return sorted(int(name[:8]) for name in names if name.endswith(".json"))
+
+
+OLD, CHAIN = "changes-20261129T080000Z-1a2b3c", "changes-20261129T100000Z-1a2b3c"
+HOURS = [NOW.replace(hour=hour, minute=0) for hour in range(8, 13)]
+
+
+def test_slices_stay_as_long_as_a_backup_needs_them(tmp_path: Path) -> None:
+    """A chain from 8 to 10 o'clock, and one from 10 to 12, of which the oldest backup is of 11 o'clock."""
+    stored(tmp_path, HOURS[3])
+    slices(tmp_path, OLD, *HOURS[:2])
+    slices(tmp_path, CHAIN, *HOURS[2:])
+    assert retention.prune_changes(Directory(tmp_path)) == 3
+    assert (numbers(tmp_path, OLD), numbers(tmp_path, CHAIN)) == ([], [1, 2])
+    assert retention.prune_changes(Directory(tmp_path)) == 0
+    assert not (tmp_path / OLD).exists()
+
+
+def test_slices_without_a_backup_stay(tmp_path: Path) -> None:
+    """Theirs is still being made, or fetched; and what is damaged stays for somebody to look at."""
+    stored(tmp_path, HOURS[0])
+    slices(tmp_path, CHAIN, *HOURS[2:])
+    assert retention.prune_changes(Directory(tmp_path)) == 0
+    stored(tmp_path, HOURS[4])
+    (tmp_path / CHAIN / "00000000.json").write_text("{")
+    assert retention.prune_changes(Directory(tmp_path)) == 0
+    assert numbers(tmp_path, CHAIN) == [0, 1, 2]
+
+
+def test_fetched_slices_go_but_the_last_where_the_archive_goes_on(tmp_path: Path) -> None:
+    slices(tmp_path, OLD, *HOURS[:2])
+    slices(tmp_path, CHAIN, *HOURS[2:])
+    prune = retention.prune_fetched_changes
+    assert prune(Directory(tmp_path), {CHAIN: 0}, None) == 1
+    assert (numbers(tmp_path, OLD), numbers(tmp_path, CHAIN)) == ([0, 1], [1, 2])
+    assert prune(Directory(tmp_path), {OLD: 1, CHAIN: 2}, None) == 3
+    assert (numbers(tmp_path, OLD), numbers(tmp_path, CHAIN)) == ([], [2])
+
+
+def test_slices_do_not_fill_the_disk(tmp_path: Path) -> None:
+    slices(tmp_path, OLD, *HOURS[:2])
+    slices(tmp_path, CHAIN, *HOURS[2:])
+    size = sum(file.stat().st_size for file in (tmp_path / CHAIN).iterdir())
+    assert retention.prune_fetched_changes(Directory(tmp_path), {}, size) == 2
+    assert retention.prune_fetched_changes(Directory(tmp_path), {}, 0) == 2
+    assert (numbers(tmp_path, OLD), numbers(tmp_path, CHAIN)) == ([], [2])
 
 
 def test_nothing_is_removed_when_something_cannot_be_read(tmp_path: Path) -> None:
