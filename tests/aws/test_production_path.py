@@ -100,6 +100,14 @@ def test_data_is_on_the_data_volume(production: Production) -> None:
     assert "noatime" in mounted
 
 
+def test_certificates_are_renewed(production: Production) -> None:
+    router = production.hosts["router-1"]["public_ip"]
+    before = {port: ssl.get_server_certificate((router, port)) for port in (443, 8443)}
+    assert production.checkout.make_target("renew-certificates").returncode == 0
+    after = {port: ssl.get_server_certificate((router, port)) for port in (443, 8443)}
+    assert [port for port in before if before[port] == after[port]] == []
+
+
 def test_stop_and_start(production: Production) -> None:
     before = production.hosts
     result = production.checkout.make_target("cluster-stop")

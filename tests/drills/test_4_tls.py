@@ -11,7 +11,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from ops.topology import ADMIN_APP_PORT, USER_APP_PORT
-from tests.deployed import Deployment, Inventory, Process, connect
+from tests.deployed import Client, Deployment, Inventory, Process, connect
 from tests.drills.environment import start_ops
 from tests.drills.test_1_power_loss import wait_for
 from tests.drills.visitor import visitor
@@ -48,6 +48,12 @@ def answers_plainly(deployment: Deployment, process: Process) -> bool:
             return bool(client.admin.command("hello"))
         except PyMongoError:
             return False
+
+
+def client_without_tls(deployment: Deployment, inventory: Inventory) -> Client:
+    """As a client of an older version of this project; the caller closes it."""
+    password = inventory.passwords["cluster_admin"]
+    return deployment.bare_client(inventory.routers[0], username="cluster-admin", password=password)
 
 
 def take_tls_away(deployment: Deployment, inventory: Inventory) -> None:
@@ -93,9 +99,19 @@ def test_a_cluster_of_an_older_version_comes_to_require_tls(inventory: Inventory
         take_tls_away(before, inventory)
     start_ops("status", output=tmp_path / "status").wait(PATIENCE)
     assert "without TLS" in (tmp_path / "status").read_text()
-    with somebody:
-        wait_for(lambda: bool(somebody.signed_up), "first sign-up")
+    with (
+        somebody,
+        connect(inventory) as meanwhile,
+        client_without_tls(meanwhile, inventory) as old,
+        Writer(old, meanwhile.client(inventory.routers[0], "cluster-admin")) as writer,
+    ):
+        wait_for(lambda: bool(somebody.signed_up and writer.acknowledged), "first sign-up and write")
         run_ops("up", output=tmp_path / "up")
+        until_now = len(writer.acknowledged)
+        wait_for(lambda: len(writer.acknowledged) > until_now, "another write")
+        assert writer.lost() == []
+    assert writer.failures_in_a_row() <= 1, writer.failures
+    print(f"{len(writer.acknowledged)} writes, failed: {writer.failures}")
     assert [answer for answer in somebody.answers if not 200 <= answer.status < 400] == []
     print(f"{len(somebody.answers)} requests, longest {max(answer.seconds for answer in somebody.answers):.1f} s")
     with connect(inventory) as after:
