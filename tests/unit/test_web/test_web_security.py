@@ -128,6 +128,12 @@ def test_pages_have_no_inline_code(make_app: Maker, name: str) -> None:
         assert not re.search(r'(src|href)="(https?:)?//', text), "a resource from another host"
 
 
+@pytest.mark.parametrize(("name", "site"), [("user", "Film Library"), ("admin", "Film Library Admin")])
+def test_the_windows_title_is_plain_text(make_app: Maker, name: str, site: str) -> None:
+    page = Visitor(make_app(name)).get("/log-in").text
+    assert page.partition("<title>")[2].partition("</title>")[0] == f"Log in · {site}"
+
+
 def test_personal_pages_are_never_cached(visitor: Visitor, boss: Visitor) -> None:
     assert visitor.get("/catalogue").headers["Cache-Control"] == "private, no-cache"
     assert visitor.get("/log-in").headers["Cache-Control"] == "no-store"
