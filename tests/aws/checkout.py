@@ -44,6 +44,10 @@ class Checkout:
         )
         return cls(directory, {**os.environ, **LEFTOVERS, "TF_CLI_CONFIG_FILE": str(settings), **aws})
 
+    def add_group_variables(self, **variables: object) -> None:
+        """Variables of roles, as an operator may add them in the clone."""
+        (self.directory / "ansible/group_vars/all/added.yml").write_text(json.dumps(variables))
+
     def with_variables(self, variables: Mapping[str, str]) -> Checkout:
         """The same checkout with another environment."""
         return Checkout(self.directory, variables)

@@ -43,4 +43,12 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
             "SAMPLE": "1",
         }
         environment = aws.environment() | {"TF_VAR_admin_cidrs": f'["{ADMINISTRATOR}/32"]'}
-        yield Production(aws, Checkout.make(tmp_path_factory.mktemp("checkout"), environment), variables)
+        checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment)
+        checkout.add_group_variables(backup_environment=_instance(aws))
+        yield Production(aws, checkout, variables)
+
+
+def _instance(aws: EmulatedEc2) -> dict[str, str]:
+    """What an instance has from the metadata service, which isn't emulated, and where S3 is."""
+    credentials = {name: value for name, value in aws.environment().items() if "KEY" in name}
+    return {"AWS_ENDPOINT_URL_S3": aws.serve_api(), **credentials}

@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from app.db import backups
 from tests import secret_search
 from tests.aws import connections
 from tests.aws.production import Production
@@ -152,16 +153,33 @@ def test_down_needs_confirmation(production: Production) -> None:
     assert holdings(production.aws) == before
 
 
-def test_down_keeps_backups_by_default(production: Production) -> None:
+def test_a_backup_goes_to_s3_and_is_read_from_there(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the router may do; as it was first written, whatever is written over it."""
     s3 = production.aws.client("s3")
     (bucket,) = (entry["Name"] for entry in s3.list_buckets()["Buckets"])
     s3.delete_bucket_policy(Bucket=bucket)  # it refuses plain http, and the emulation has no TLS
-    s3.put_object(Bucket=bucket, Key="mongodb/a-backup", Body=b"an older version")
-    s3.put_object(Bucket=bucket, Key="mongodb/a-backup", Body=b"films")
+    result = production.checkout.make_target("backup")
+    assert result.returncode == 0
+    (backup,) = re.findall(r"^(\S+): [\d,]+ documents, [\d.]+ MB$", result.stdout, re.MULTILINE)
+    s3.put_object(Bucket=bucket, Key=f"mongodb/{backup}/manifest.json", Body=b"forged")
+    listed = production.checkout.make_target("backup-list")
+    assert re.search(rf"^{backup} +\d", listed.stdout, re.MULTILINE)
+    for name, value in production.aws.environment().items():
+        monkeypatch.setenv(name, value)
+    store = backups.open_store(f"s3://{bucket}/mongodb", originals=True)
+    keys = backups.private_keys(production.checkout.directory / "secrets/aws/backup.key")
+    (movies,) = (entry for entry in backups.verify(store, backup, keys).collections if entry.name == "movies")
+    assert movies.documents == FILMS
+    refused = production.checkout.make_target("backup-fetch")
+    assert (refused.returncode, "backups are in S3" in refused.stdout) == (2, True)
+
+
+def test_down_keeps_backups_by_default(production: Production) -> None:
+    before = holdings(production.aws)
     result = production.checkout.make_target("cluster-down", CONFIRM="aws")
     assert result.returncode == 2
     assert "BACKUPS=: must be keep or delete" in result.stdout
-    assert s3.get_object(Bucket=bucket, Key="mongodb/a-backup")["Body"].read() == b"films"
+    assert holdings(production.aws) == before
 
 
 def test_down_leaves_nothing(production: Production, empty: set[str]) -> None:

@@ -80,6 +80,10 @@ class EmulatedEc2(ControlPlane):
         """Serves a directory on the emulated internet; returns its URL. See Network.serve_directory."""
         return self._network.serve_directory(directory)
 
+    def serve_api(self) -> str:
+        """The URL at which instances reach this API, as they reach S3. See Network.forward."""
+        return self._network.forward(self._port)
+
     def _remove(self) -> None:
         machines.remove()
         volumes.remove()

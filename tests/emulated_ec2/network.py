@@ -10,12 +10,15 @@ filters. All of it is in namespaces, except for one link and one nftables table.
 from __future__ import annotations
 
 import re
+import socket
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
 from ipaddress import IPv4Network
 from pathlib import Path
-from socketserver import ThreadingTCPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
+from typing import Any
 
 from tests.emulated_ec2 import filters
 from tests.emulated_ec2.filters import OUTSIDE, TABLE
@@ -34,6 +37,8 @@ PUBLIC = str(INTERNET[20])
 OFFICE = str(INTERNET[30])
 #: `serve_directory`'s address.
 SERVER = str(INTERNET[80])
+#: `forward`'s address.
+API = str(INTERNET[90])
 _ROUTER = INTERNET[254]
 
 _VPC = f"{PREFIX}vpc"
@@ -66,7 +71,7 @@ class Network:
         )
         _ip(
             f"addr add {_GATEWAY}/{INTERNET.prefixlen} dev {_LINK}",
-            *[f"addr add {address}/32 dev {_LINK}" for address in (ADMINISTRATOR, PUBLIC, OFFICE, SERVER)],
+            *[f"addr add {address}/32 dev {_LINK}" for address in (ADMINISTRATOR, PUBLIC, OFFICE, SERVER, API)],
             f"link set {_LINK} up",
             f"route add {PUBLIC_POOL} via {_ROUTER} src {ADMINISTRATOR}",
         )
@@ -127,6 +132,13 @@ class Network:
         self._to_internet(web_port=server.server_address[1])
         return f"http://{SERVER}"
 
+    def forward(self, port: int) -> str:
+        """Lets instances reach a port of this machine's loopback interface, as 443 without TLS; returns the URL."""
+        server = _Server((API, 443), partial(_Forwarder, port=port))
+        Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        return f"http://{API}:443"
+
     def _to_internet(self, web_port: int | None) -> None:
         """Instances reach the internet from this machine's address; SERVER's port 80 is the web server's, if any."""
         redirect = f"ip daddr {SERVER} tcp dport 80 dnat to {SERVER}:{web_port}" if web_port else ""
@@ -148,6 +160,28 @@ table {TABLE} {{
 
 class _Server(ThreadingTCPServer):  # http.server's looks up its own name in the DNS, which may take long
     daemon_threads = True
+
+
+class _Forwarder(BaseRequestHandler):
+    """Passes on what a connection sends, in both directions."""
+
+    def __init__(self, *arguments: Any, port: int) -> None:
+        self._port = port
+        super().__init__(*arguments)
+
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self._port)) as served:
+            back = Thread(target=_pump, args=(served, self.request))
+            back.start()
+            _pump(self.request, served)
+            back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(2**16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

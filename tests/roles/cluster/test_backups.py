@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.db import backups
 from app.db.backups import Directory, status
-from tests.deployed import Deployment, Inventory
+from tests.deployed import Deployment, Inventory, Process
 from tests.units import exposure, log, properties
 
 STORE, STATE, UNIT = "/var/backups/film-library", "/var/lib/film-library-backup", "film-library-backup.service"
@@ -87,3 +87,9 @@ def test_a_backup_is_made_by_hand(deployment: Deployment, web: str) -> None:
         assert "was encrypted for another key" in refused.stderr
     finally:
         host.check_output("rm -r %s", directory)
+
+
+def test_members_keep_history_for_as_long_as_a_backup_may_take(deployment: Deployment, member: Process) -> None:
+    name = "minSnapshotHistoryWindowInSeconds"
+    answer = deployment.client(member, member.administrator).admin.command("getParameter", 1, **{name: 1})
+    assert answer[name] == 1800
