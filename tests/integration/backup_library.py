@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bson import Timestamp
 from click.testing import CliRunner, Result
 from pymongo import MongoClient
 
@@ -63,15 +64,27 @@ def succeed(
     return result.output.rstrip().rpartition("\n")[2]
 
 
-def contents(client: MongoClient[dict[str, Any]], database: str = LIBRARY) -> dict[str, tuple[int, str]]:
-    """Number of documents and a digest of them, by collection, without empty ones."""
+def succeed_beside(cluster: LocalCluster, *arguments: object) -> None:
+    """Run a command in another process, as this one's connection is in use."""
+    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": cluster.uri("cluster-admin")}
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def contents(
+    client: MongoClient[dict[str, Any]], database: str = LIBRARY, at: Timestamp | None = None
+) -> dict[str, tuple[int, str]]:
+    """Number of documents and a digest of them, by collection, without empty ones; now or at a cluster time."""
     found = {}
     for name in client[database].list_collection_names():
-        digests = sorted(
-            hashlib.sha256(document).digest()
-            for batch in client[database][name].find_raw_batches({}, sort=[("_id", 1)])
-            for document in _documents(batch)  # type: ignore[arg-type]
-        )
+        with client.start_session(snapshot=at is not None) as session:
+            session._snapshot_time = at  # type: ignore[assignment]
+            digests = sorted(
+                hashlib.sha256(document).digest()
+                for batch in client[database][name].find_raw_batches({}, session=session)
+                for document in _documents(batch)  # type: ignore[arg-type]
+            )
         if digests:
             found[name] = len(digests), hashlib.sha256(b"".join(digests)).hexdigest()
     return found

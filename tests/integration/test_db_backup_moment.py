@@ -2,150 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import random
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import LIBRARY, connect, contents, fill, new_key, paused_backup, succeed
-from bson import Timestamp
+from backup_library import LIBRARY, contents, fill, new_key, paused_backup, succeed, succeed_beside
 from pymongo import MongoClient
+from writers import Writer, at_work, go_on
 
-from app.db import backups, operations
-from app.db.accounts import users
+from app.db import backups
 from app.db.backups import Directory
-from app.db.core import connection
-from app.db.likes import likes
 from ops.local_cluster import LocalCluster
-from ops.processes import wait_for
 
 Client = MongoClient[dict[str, Any]]
 
 INTO = "restored"
-WRITERS = 3
 MEANWHILE = 30  # acknowledged writes between the choice of the moment and the reading
 ROUNDS = 2
-
-
-@dataclass
-class Writer:
-    """Writes at random, and keeps what must be in the database after each acknowledged write, with the time of that.
-
-    `films` is {id: title}, the others are sets of pairs and of ids.
-    """
-
-    prefix: str
-    client: Client
-    stop: threading.Event
-    films: dict[str, str] = field(default_factory=dict)
-    credits: set[tuple[str, str]] = field(default_factory=set)
-    likes: set[tuple[str, str]] = field(default_factory=set)
-    users: set[str] = field(default_factory=set)
-    history: list[tuple[Timestamp, Any]] = field(default_factory=list)
-    made: int = 0
-    failed: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self._remember()
-            choices = random.Random(self.prefix)
-            while not self.stop.is_set():
-                self._write(choices)
-                self._remember()
-        except BaseException as error:
-            self.failed = error
-
-    def _remember(self) -> None:
-        """After the last write on every shard, and before the next."""
-        with self.client.start_session() as session:
-            self.client[LIBRARY].movies.find_one({"_id": "there is none"}, session=session)
-            assert session.cluster_time is not None
-            self.history.append((session.cluster_time["clusterTime"], self._state()))
-
-    def _state(self) -> Any:
-        return dict(self.films), set(self.credits), set(self.likes), set(self.users)
-
-    def _write(self, choices: random.Random) -> None:
-        kinds = [self._add, self._add, self._rename, self._rename, self._remove, self._credit, self._like, self._like]
-        kinds += [self._unlike, self._sign_up, self._leave]
-        choices.choice(kinds)(choices)
-
-    def _new(self) -> str:
-        self.made += 1
-        return f"{self.prefix}{self.made}"
-
-    def _add(self, choices: random.Random) -> None:
-        film, title = self._new(), f"Film {choices.random()}"
-        operations.insert_one("movies", {"_id": film, "title": title, "type": "MOVIE"})
-        self.films[film] = title
-
-    def _rename(self, choices: random.Random) -> None:
-        """May move the film to another shard."""
-        if self.films:
-            film, title = choices.choice(sorted(self.films)), f"Film {choices.random()}"
-            operations.update_document("movies", film, {"title": title})
-            self.films[film] = title
-
-    def _remove(self, choices: random.Random) -> None:
-        if self.films:
-            film = choices.choice(sorted(self.films))
-            operations.delete_document("movies", film, cascade=True)
-            del self.films[film]
-            self.credits = {pair for pair in self.credits if pair[0] != film}
-            self.likes = {pair for pair in self.likes if pair[1] != film}
-
-    def _credit(self, choices: random.Random) -> None:
-        if self.films:
-            film, name = choices.choice(sorted(self.films)), self._new()
-            operations.insert_credit({"movie_id": film, "name": name, "role": "ACTOR"})
-            self.credits.add((film, name))
-
-    def _like(self, choices: random.Random) -> None:
-        if self.films and self.users:
-            pair = choices.choice(sorted(self.users)), choices.choice(sorted(self.films))
-            likes.like(*pair)
-            self.likes.add(pair)
-
-    def _unlike(self, choices: random.Random) -> None:
-        if self.likes:
-            pair = choices.choice(sorted(self.likes))
-            likes.unlike(*pair)
-            self.likes.discard(pair)
-
-    def _sign_up(self, choices: random.Random) -> None:
-        self.users.add(users.sign_up(self._new(), "correct horse")["_id"])
-
-    def _leave(self, choices: random.Random) -> None:
-        if len(self.users) > 1:
-            user = choices.choice(sorted(self.users))
-            users.delete_user(user, cascade=True)
-            self.users.discard(user)
-            self.likes = {pair for pair in self.likes if pair[0] != user}
-
-    def possible(self, moment: Timestamp) -> list[Any]:
-        """The states at a moment: that after the last write before it, or with the next one, which was under way."""
-        last = max(number for number, (time, _) in enumerate(self.history) if time <= moment)
-        assert last + 1 < len(self.history), "the moment is after all writes"
-        return [state for _, state in self.history[last : last + 2]]
-
-    def found(self, client: Client, database: str) -> Any:
-        """This writer's part of a database, as `_state` gives it."""
-        own = {"$regex": f"^{self.prefix}"}
-        db = client[database]
-        names = {user["_id"]: user["username"] for user in db.users.find()}
-        return (
-            {film["_id"]: film["title"] for film in db.movies.find({"_id": own})},
-            {(credit["movie_id"], credit["name"]) for credit in db.credits.find({"movie_id": own})},
-            {(like["user_id"], like["movie_id"]) for like in db.user_interactions.find({"movie_id": own})},
-            {user for user, name in names.items() if name.startswith(self.prefix)},
-        )
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2], ids=["replica set", "1 shard", "2 shards"])
@@ -160,32 +35,8 @@ def library(request: pytest.FixtureRequest, data_directory: Path, mongod: Path) 
 
 @pytest.fixture
 def writers(library: LocalCluster) -> Iterator[list[Writer]]:
-    """Writers at work, as the admin app."""
-    connect(library, "film-library-admin")
-    stop = threading.Event()
-    with library.client() as client:
-        working = [Writer(prefix, client, stop) for prefix in ("ann", "bob", "cyd")[:WRITERS]]
-        threads = [threading.Thread(target=writer.run) for writer in working]
-        for thread in threads:
-            thread.start()
+    with at_work(library) as working:
         yield working
-        stop.set()
-        for thread in threads:
-            thread.join()
-        for writer in working:
-            client[LIBRARY].movies.delete_many({"_id": {"$regex": f"^{writer.prefix}"}})
-    connection.disconnect()
-
-
-def go_on(writers: list[Writer], count: int) -> None:
-    """Wait until each has made further acknowledged writes."""
-    before = [len(writer.history) for writer in writers]
-
-    def done() -> bool:
-        assert [writer.failed for writer in writers] == [None] * len(writers)
-        return all(len(writer.history) > past + count for writer, past in zip(writers, before, strict=True))
-
-    wait_for("further writes", done)
 
 
 def test_a_backup_holds_what_was_acknowledged_by_its_moment(
@@ -195,7 +46,7 @@ def test_a_backup_holds_what_was_acknowledged_by_its_moment(
     changed = 0
     for _ in range(ROUNDS):
         go_on(writers, 10)
-        chosen = {"chosen": lambda: go_on(writers, MEANWHILE // WRITERS)}
+        chosen = {"chosen": lambda: go_on(writers, MEANWHILE // len(writers))}
         backup = paused_backup(library, tmp_path, public, chosen)
         go_on(writers, 2)
         moment = backups.find(Directory(tmp_path), backup).cluster_time
@@ -210,14 +61,6 @@ def test_a_backup_holds_what_was_acknowledged_by_its_moment(
             assert {film: claims.get(film) for film in films} == films
             client.drop_database(INTO)
     assert changed > 0, "nothing was written meanwhile"
-
-
-def succeed_beside(library: LocalCluster, *arguments: object) -> None:
-    """Run a command in another process, as this one's connection is in use."""
-    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": library.uri("cluster-admin")}
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_restored_into_another_number_of_shards(library: LocalCluster, mongodb: LocalCluster, tmp_path: Path) -> None:
