@@ -35,7 +35,6 @@ class Writer:
     prefix: str
     client: Client
     stop: threading.Event
-    seed: int = 0
     films: dict[str, str] = field(default_factory=dict)
     credits: set[tuple[str, str]] = field(default_factory=set)
     likes: set[tuple[str, str]] = field(default_factory=set)
@@ -47,7 +46,7 @@ class Writer:
     def run(self) -> None:
         try:
             self._remember()
-            choices = random.Random(f"{self.prefix}{self.seed or ''}")
+            choices = random.Random(self.prefix)
             while not self.stop.is_set():
                 self._write(choices)
                 self._remember()
@@ -146,7 +145,7 @@ def at_work(library: LocalCluster, seed: int = 0) -> Iterator[list[Writer]]:
     connect(library, "film-library-admin")
     stop = threading.Event()
     with library.client() as client:
-        working = [Writer(prefix, client, stop, seed) for prefix in PREFIXES]
+        working = [Writer(f"{name}{seed}x", client, stop) for name in PREFIXES]
         threads = [threading.Thread(target=writer.run) for writer in working]
         for thread in threads:
             thread.start()
@@ -166,7 +165,9 @@ def go_on(writers: list[Writer], count: int) -> None:
     before = [len(writer.history) for writer in writers]
 
     def done() -> bool:
-        assert [writer.failed for writer in writers] == [None] * len(writers)
+        for writer in writers:
+            if writer.failed is not None:
+                raise writer.failed
         return all(len(writer.history) > past + count for writer, past in zip(writers, before, strict=True))
 
     wait_for("further writes", done)
