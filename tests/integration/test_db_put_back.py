@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from archiver import Archiver
 from backup_library import LIBRARY, PASSWORD, connect, contents, fill, new_key, run, succeed
 from pymongo import MongoClient
 
@@ -18,6 +20,7 @@ from app.db.films import posters
 from app.db.likes import likes
 from app.db.search import film_search
 from ops.local_cluster import LocalCluster
+from ops.processes import wait_for
 
 Client = MongoClient[dict[str, Any]]
 ADMIN = "cluster-admin"
@@ -126,6 +129,22 @@ def test_a_deleted_account_and_films_by_an_extended_json_filter(put_back: Any) -
     found = '{"$or": [{"_id": {"$regex": "^f[12]$"}}, {"release_year": {"$gt": {"$numberInt": "2999"}}}]}'
     assert "2 put back" in put_back("movies", "--filter", found)
     assert get_collection("movies").find_one({"_id": "f3"}) is None
+
+
+def test_records_as_they_were_at_a_second(library: LocalCluster, tmp_path: Path) -> None:
+    key, public = new_key(tmp_path)
+    with Archiver(library, tmp_path / "store", public) as archiver:
+        archiver.wait()
+        operations.update_document("movies", "f2", {"title": "Changed"})
+        second = datetime.now(UTC).replace(microsecond=0)
+        wait_for("the next second", lambda: datetime.now(UTC) >= second + timedelta(seconds=1))
+        operations.delete_document("movies", "f2", cascade=True)
+        archiver.wait()
+    wanted = ["--collection", "movies", "--where", "_id eq f2", "--at", second.isoformat()]
+    said = succeed(library, "put-back", tmp_path / "store", "latest", "--key", key, *wanted, user=ADMIN)
+    assert "1 put back" in said
+    connect(library, ADMIN)
+    assert operations.find_document("movies", "f2")["title"] == "Changed"
 
 
 @pytest.mark.parametrize(
