@@ -98,7 +98,9 @@ def test_what_was_deleted_comes_back_and_what_was_changed_stays(library: LocalCl
 
 def test_a_conflict_is_replaced_when_told(put_back: Any) -> None:
     operations.update_document("movies", "f2", {"title": "Changed", "runtime": 99})
+    get_collection("search_words").delete_many({})
     said = put_back("movies", "--where", "_id in f2,f3", "--replace")
+    assert get_collection("search_words").find_one() is not None, "its words aren't known to searches"
     assert "replaced: f2: runtime, title" in said
     film = operations.find_document("movies", "f2")
     assert (film["title"], film.get("runtime")) == ("Film 2", None)
