@@ -73,6 +73,25 @@ class _Loaded:
         self._progress.reach(self._documents, self._documents)
 
 
+@click.command("changes")
+@store_argument
+@backup_argument
+@key_option
+@click.option("--seconds", is_flag=True, help="Second by second instead of minute by minute.")
+def show_changes(store: Store, backup: str, key_file: Path, seconds: bool) -> None:
+    """Show how much was changed when, since the backup ID (or "latest") in STORE, as far as it is archived.
+
+    Where many documents are deleted at once, the damage begins: restore to the second before. Needs no database.
+    """
+    with backup_errors():
+        keys = backups.private_keys(key_file)
+        found = backups.cover(store, backups.find(store, backup), keys, backups.END)
+        periods = backups.activity(found, 1 if seconds else 60)
+    for begin, counts in periods.items():
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+        click.echo(f"{begin:%Y-%m-%dT%H:%M:%SZ}  {kinds}")
+
+
 @click.command("put-back")
 @store_argument
 @backup_argument

@@ -39,14 +39,12 @@ NOTE = "READ_ME_TO_RECOVER"
 
 
 def steps() -> dict[str, str]:
-    """The runbook's steps with commands: title -> commands. That which chooses is the test's part."""
+    """The runbook's steps with commands: title -> commands. To choose backup and second is the test's part."""
     found = {}
     for section in RUNBOOK.split("\n## ")[1:]:
-        commands = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-        if commands and "export ID=" not in commands[-1]:
+        blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+        if commands := [block for block in blocks if not block.startswith("export ")]:
             found[section.partition("\n")[0]] = "".join(commands)
-        elif commands:
-            found[section.partition("\n")[0]] = commands[0]
     return found
 
 
@@ -158,6 +156,7 @@ def test_the_runbook_brings_everything_back(inventory: Inventory, deployment: De
         print(f"{took[title]:6.1f} s  {title}")
         if "backup-list" in commands:
             assert kept["id"] in said
+            assert "insert" in said, "the changes since then aren't shown"
     print(f"{sum(took.values()):6.1f} s  in all")
     assert time.monotonic() - began < MINUTES * 60, took
 

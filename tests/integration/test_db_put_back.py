@@ -142,6 +142,11 @@ def test_records_as_they_were_at_a_second(library: LocalCluster, tmp_path: Path)
         wait_for("the next second", lambda: datetime.now(UTC) >= second + timedelta(seconds=1))
         operations.delete_document("movies", "f2", cascade=True)
         archiver.wait()
+    shown = run(None, "changes", tmp_path / "store", "latest", "--key", key, "--seconds").output.splitlines()
+    deleted = [line for line in shown if " delete" in line]
+    assert deleted, shown
+    assert min(deleted) > f"{second:%Y-%m-%dT%H:%M:%SZ}", "the damage begins after the second to restore"
+    assert [line for line in shown if line.startswith(f"{second:%Y-%m-%dT%H:%M:}")], shown
     wanted = ["--collection", "movies", "--where", "_id eq f2", "--at", second.isoformat()]
     said = succeed(library, "put-back", tmp_path / "store", "latest", "--key", key, *wanted, user=ADMIN)
     assert "1 put back" in said

@@ -4,7 +4,8 @@ A chain is a directory of the store with numbered slices that have no gap betwee
 while a chain was being written can be restored to every second from then to the chain's end.
 """
 
+from app.db.backups.changes.activity import activity
 from app.db.backups.changes.cover import END, Cover, cover, restorable, verify
 from app.db.backups.changes.replay import replay
 
-__all__ = ["END", "Cover", "cover", "replay", "restorable", "verify"]
+__all__ = ["END", "Cover", "activity", "cover", "replay", "restorable", "verify"]
