@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from ops.processes import wait_for
 Client = MongoClient[dict[str, Any]]
 
 PREFIXES = ("ann", "bob", "cyd")
+_numbers = itertools.count(1)  # what one run leaves is nothing that the next meets
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Writer:
     prefix: str
     client: Client
     stop: threading.Event
+    seed: str
     films: dict[str, str] = field(default_factory=dict)
     credits: set[tuple[str, str]] = field(default_factory=set)
     likes: set[tuple[str, str]] = field(default_factory=set)
@@ -46,7 +49,7 @@ class Writer:
     def run(self) -> None:
         try:
             self._remember()
-            choices = random.Random(self.prefix)
+            choices = random.Random(self.seed)
             while not self.stop.is_set():
                 self._write(choices)
                 self._remember()
@@ -145,7 +148,8 @@ def at_work(library: LocalCluster, seed: int = 0) -> Iterator[list[Writer]]:
     connect(library, "film-library-admin")
     stop = threading.Event()
     with library.client() as client:
-        working = [Writer(f"{name}{seed}x", client, stop) for name in PREFIXES]
+        number = next(_numbers)
+        working = [Writer(f"{name}{number}x", client, stop, f"{name} {seed}") for name in PREFIXES]
         threads = [threading.Thread(target=writer.run) for writer in working]
         for thread in threads:
             thread.start()
