@@ -173,7 +173,7 @@ audit: tools ## Known vulnerabilities in locked packages (pip-audit, npm audit),
 
 ##@ Speed
 .PHONY: bench bench-recommend lighthouse
-bench: tools ## Measure imports, lists, search and pages with 1,000,000 synthetic films, and peers (BENCH="--films 100000 lists")
+bench: tools ## Measure imports, lists, search, pages and backups with 1,000,000 synthetic films, and peers (BENCH="--films 100000 lists")
 	@$(PYTHON) -m bench $(BENCH)
 
 bench-recommend: tools ## Evaluate recommendations on MovieLens against popularity, cosine, EASE and iALS

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from bench import choosing, lists, loading, pages, searching, tls
+from bench import backups, choosing, lists, loading, pages, searching, tls
 from bench.library import library
 from bench.measure import show
 
-SUBJECTS = ("imports", "tls", "lists", "search", "choosing", "pages")
+SUBJECTS = ("imports", "tls", "lists", "search", "choosing", "pages", "backup")
 CREDITS = 2  # per film
 SMALLER = 10  # search is also measured in a library this many times smaller
 
@@ -54,6 +54,8 @@ def _measure_library(subjects: Sequence[str], films: int) -> None:
             show(f"Choosing among {films:,} films", choosing.measure(full))
         if "pages" in subjects:
             show(f"The user app's pages at {films:,} films", pages.measure(full))
+        if "backup" in subjects:
+            show(f"Backups of {films:,} films and {full.credits:,} credits", backups.measure(full))
 
 
 if __name__ == "__main__":

@@ -31,13 +31,14 @@ CACHE_GB = 4.0  # holds a million films and their indexes, as the cluster's host
 
 @dataclass(frozen=True)
 class Library:
-    """A loaded library; `sample` is the catalogue that its films are made from."""
+    """A loaded library; `sample` is the catalogue that its films are made from, `owner` the URI of who may do all."""
 
     uri: str
     database: str
     films: int
     sample: Sample
     credits: int = 0
+    owner: str = ""
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def library(films: int, credits: int = 0) -> Iterator[Library]:
         derived.refresh()
         config = connection.DatabaseConfig(uri=cluster.uri("film-library-admin"))
         connection.connect(config)
-        yield Library(config.uri, config.database, films, sample, credits)
+        yield Library(config.uri, config.database, films, sample, credits, cluster.uri())
 
 
 def _load(collection: str, rows: Iterable[Row], count: int) -> None:
