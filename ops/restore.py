@@ -127,8 +127,13 @@ def into_new(cluster: Cluster, request: Request, progress: Progress) -> None:
     with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
         _load(film_library, request, progress, ["--beside", "--new-library"])
         _swap(cluster, film_library, progress)
-        with progress.phase("Remove the new cluster's empty collections"):
-            film_library.run("restore-cleanup")
+        with progress.phase("Complete the restore"):
+            film_library.run("restore-cleanup")  # only of what is restored: what was replaced is kept
+        if kept := json.loads(film_library.run("restore-cleanup", "--dry-run")):
+            names = ", ".join(f"{name} ({count:,})" for name, count in kept.items())
+            progress.say(
+                f"  What the new cluster had is kept: {names}. `make restore-cleanup ENV={cluster.env}` removes it."
+            )
 
 
 def check(env: str, request: Request) -> None:
@@ -216,6 +221,8 @@ def cleanup(cluster: Cluster, variables: Mapping[str, str]) -> int:
             confirm.ask(cluster.env, variables, lines, "nothing was removed")
             with progress.phase("Remove what restores have left"):
                 film_library.run("restore-cleanup")
+            if json.loads(film_library.run("restore-cleanup", "--dry-run")):
+                progress.say("What restores have replaced is kept: the same command again removes it.")
         return 0
 
     with exclusive(cluster.env, wait=False):

@@ -53,7 +53,7 @@ def restore(
         keys = backups.private_keys(key_file)
         prefix = RESTORED if beside else ""
         with database(into):
-            found = backups.choose(store, backup, prefix, at)
+            found = backups.choose(store, backup, prefix, at, new_library=options["new_library"])
             loaded = _Loaded(found.documents).add
             made = backups.restore(store, found.id, keys, prefix=prefix, at=at, done=say, loaded=loaded, **options)
     if at is None:
@@ -166,7 +166,7 @@ def swap_in(dry_run: bool) -> None:
 @click.command("restore-cleanup")
 @click.option("--dry-run", is_flag=True, help="Only list the collections, with their numbers of documents, as JSON.")
 def restore_cleanup(dry_run: bool) -> None:
-    """Remove what restores have left beside the live collections: restored.* and replaced.*."""
+    """Remove what a restore that was given up has left: restored.*; if there is none, what was replaced: replaced.*."""
     with backup_errors(), database():
         if dry_run:
             click.echo(json.dumps(backups.leftovers()))

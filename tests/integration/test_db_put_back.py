@@ -11,6 +11,8 @@ import pytest
 from archiver import Archiver
 from backup_library import LIBRARY, PASSWORD, connect, contents, fill, new_key, run, succeed
 from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
 
 from app.db import operations
 from app.db.accounts import users
@@ -179,5 +181,23 @@ def test_a_whole_restore_under_way_is_not_mixed_up_with_records(
     key = tmp_path / "backup.key"
     succeed(library, "restore", tmp_path, "latest", "--key", key, "--beside", user=ADMIN)
     assert "is unfinished" in put_back("movies", code=1)
+    succeed(library, "restore-cleanup", user=ADMIN)
+    assert "60 unchanged" in put_back("movies")
+
+
+def test_what_is_left_of_an_interrupted_cleanup_is_not_searched(
+    library: LocalCluster, put_back: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = Collection.drop
+
+    def cut(collection: Collection[dict[str, Any]]) -> None:
+        if collection.name == "restored.posters":
+            raise AutoReconnect
+        drop(collection)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "drop", cut)
+        put_back("movies", code=1)
+    assert "restore-cleanup" in put_back("movies", code=1)
     succeed(library, "restore-cleanup", user=ADMIN)
     assert "60 unchanged" in put_back("movies")

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from backup_library import FILMS, LIBRARY, PASSWORD, connect, contents, fill, new_key, run, succeed
 from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
 
 from app.db import backups, operations
 from app.db.accounts import sessions, users
@@ -217,6 +219,97 @@ def test_nothing_unfinished_is_swapped_in(small_shards: LocalCluster, client: Cl
     client[LIBRARY]["restored.movies"].insert_one({})
     result = run(small_shards, "restore", *backup, "--beside", user=ADMIN)
     assert (result.exit_code, "restore-cleanup" in result.output) == (1, True), result.output
+
+
+def test_a_library_in_use_is_never_replaced_as_a_new_one(
+    small_shards: LocalCluster, client: Client, backup: list[object], original: dict[str, Any]
+) -> None:
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)  # as `make restore`, answered with "no"
+    new = ["restore", *backup, "--beside", "--new-library"]
+    result = run(small_shards, *new, user=ADMIN)
+    assert (result.exit_code, "the library isn't new" in result.output) == (1, True), result.output
+    client[LIBRARY].movies.delete_many({})
+    client[LIBRARY].users.delete_many({})
+    kill(small_shards, 2)  # in the middle of the swap
+    result = run(small_shards, *new, user=ADMIN)
+    assert (result.exit_code, "is unfinished" in result.output) == (1, True), result.output
+    succeed(small_shards, "swap-in", user=ADMIN)
+    assert plain(contents(client)) == original
+
+
+def test_a_new_librarys_restore_goes_on_after_the_swap_and_keeps_what_has_documents(
+    small_shards: LocalCluster, client: Client, backup: list[object], original: dict[str, Any]
+) -> None:
+    client[LIBRARY].movies.delete_many({})
+    client[LIBRARY].users.delete_many({})
+    new = ["restore", *backup, "--beside", "--new-library"]
+    for _ in range(2):  # the second time, after the apps couldn't be started
+        succeed(small_shards, *new, user=ADMIN)
+        succeed(small_shards, "swap-in", user=ADMIN)
+        counts = json.loads(run(small_shards, "swap-in", "--dry-run", user=ADMIN).output)
+        assert counts["movies"] == [FILMS, FILMS]
+    succeed(small_shards, "restore-cleanup", user=ADMIN)
+    assert plain(contents(client)) == original
+    names = set(client[LIBRARY].list_collection_names())
+    assert "replaced.credits" in names
+    assert not [name for name in names if name.startswith("restored.")]
+    assert not {"replaced.movies", "replaced.users"} & names, "empty collections were kept"
+    result = run(small_shards, *new, user=ADMIN)
+    assert (result.exit_code, "the library isn't new" in result.output) == (1, True), result.output
+
+
+def test_to_give_up_a_restore_keeps_what_an_earlier_one_has_replaced(
+    small_shards: LocalCluster, client: Client, backup: list[object]
+) -> None:
+    for command in (["restore", *backup, "--beside"], ["swap-in"], ["restore", *backup, "--beside"]):
+        succeed(small_shards, *command, user=ADMIN)
+    for left in ({"replaced"}, set()):
+        succeed(small_shards, "restore-cleanup", user=ADMIN)
+        names = client[LIBRARY].list_collection_names()
+        assert {name.partition(".")[0] for name in names if name.startswith(("restored.", "replaced."))} == left
+
+
+def test_what_is_left_of_an_interrupted_cleanup_is_not_called_restored(
+    small_shards: LocalCluster, client: Client, backup: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    with monkeypatch.context() as patch:
+        fail_at_drop(patch, 3)
+        assert run(small_shards, "restore-cleanup", user=ADMIN).exit_code == 1
+    for command, said in ((["swap-in"], "nothing is restored"), (["restore", *backup, "--beside"], "restore-cleanup")):
+        result = run(small_shards, *command, user=ADMIN)
+        assert (result.exit_code, said in result.output) == (1, True), result.output
+    succeed(small_shards, "restore-cleanup", user=ADMIN)
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    client[LIBRARY]["restored.movies"].drop()
+    result = run(small_shards, "swap-in", user=ADMIN)
+    assert (result.exit_code, "movies is missing" in result.output) == (1, True), result.output
+
+
+def test_latest_is_never_an_older_backup_whose_restore_was_given_up(
+    small_shards: LocalCluster, client: Client, backup: list[object], key: tuple[Path, str]
+) -> None:
+    succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    newer = succeed(small_shards, "backup", "--to", backup[0], "--public-key", key[1])
+    wanted = ["restore", backup[0], "latest", *backup[2:], "--beside"]
+    result = run(small_shards, *wanted, user=ADMIN)
+    assert (result.exit_code, f"{backup[1]} is unfinished" in result.output, newer in result.output) == (1, True, True)
+    assert f"{backup[1]} is restored" in succeed(small_shards, "restore", *backup, "--beside", user=ADMIN)
+    succeed(small_shards, "restore-cleanup", user=ADMIN)
+    assert f"{newer} is restored" in succeed(small_shards, *wanted, user=ADMIN)
+
+
+def fail_at_drop(patch: pytest.MonkeyPatch, number: int) -> None:
+    """The connection is cut at the n-th drop of a collection."""
+    drop, drops = Collection.drop, []
+
+    def cut(collection: Collection[dict[str, Any]]) -> None:
+        drops.append(collection.name)
+        if len(drops) >= number:
+            raise AutoReconnect
+        drop(collection)
+
+    patch.setattr(Collection, "drop", cut)
 
 
 def test_the_apps_users_can_neither_swap_nor_clean_up(small_shards: LocalCluster, client: Client) -> None:

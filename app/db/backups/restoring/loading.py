@@ -29,14 +29,22 @@ INDEX_TIMEOUT_S = 6 * 3600.0
 
 
 @driver_errors()
-def choose(store: Store, backup: str, prefix: str = "", at: Moment = None) -> Manifest:
-    """A backup's manifest by id.
+def choose(store: Store, backup: str, prefix: str = "", at: Moment = None, *, new_library: bool = False) -> Manifest:
+    """A backup's manifest by id; `latest` is the newest complete one's, of before `at` if that is given.
 
-    `latest` is the one whose restore is under way, otherwise the newest complete one, of before `at` if that is given.
-    Raises Damaged, BackupError; DatabaseError.
+    For a new library, `latest` is the one whose restore is under way: newer ones may be of the empty library. Otherwise
+    raises RestoreFailed when another one's restore is under way; Damaged, BackupError; DatabaseError.
     """
     under_way = marker.read(prefix) if backup == LATEST else None
-    return find(store, under_way.backup if under_way else backup, at if isinstance(at, datetime) else None)
+    if under_way is not None and under_way.new_library and new_library:
+        return find(store, under_way.backup)
+    found = find(store, backup, at if isinstance(at, datetime) else None)
+    if under_way is not None and under_way.backup != found.id and under_way.step != marker.SWAPPED:
+        raise RestoreFailed(
+            f"a restore of {under_way.backup} is unfinished, and the latest backup is {found.id}: complete the "
+            "first one by its id, or " + marker.give_up(prefix)
+        )
+    return found
 
 
 @driver_errors()
@@ -64,13 +72,14 @@ def restore(
     Raises RestoreFailed when there are documents already, and when all isn't as the manifest says afterwards; WrongKey,
     Damaged, BackupError; DatabaseError.
     """
-    found = _selected(choose(store, backup, prefix, at), only)
+    found = _selected(choose(store, backup, prefix, at, new_library=new_library), only)
     changed = None if at is None else changes.cover(store, found, keys, at)
     names = [entry.name for entry in found.collections]
     if new_library:
         _refuse_library(prefix)
-    there = marker.claim(prefix, marker.Marker(found.id, at, marker.LOADING, names, whole=only is None))
-    if there.step in (marker.LOADED, marker.SWAPPING):
+    wanted_marker = marker.Marker(found.id, at, marker.LOADING, names, whole=only is None, new_library=new_library)
+    there = marker.claim(prefix, wanted_marker)
+    if there.step in (marker.LOADED, marker.SWAPPING, marker.SWAPPED):
         return found
     wanted = {entry.name: entry.shape for entry in found.collections}
     largest_first = sorted(found.collections, key=lambda entry: -entry.bytes)
@@ -99,14 +108,16 @@ def restore(
 
 
 def _refuse_library(prefix: str) -> None:
-    """Raises RestoreFailed when there are films or accounts, and not because a restore is being put in place."""
-    if marker.read(prefix) is None:
-        for name in ("movies", "users"):
-            if get_database()[name].find_one({}, {"_id": 1}) is not None:
-                raise RestoreFailed(
-                    f"the library isn't new: there are {name} already, which this would replace "
-                    "(if they are the restored ones, all is done: go on without RESTORE)"
-                )
+    """Raises RestoreFailed when there are films or accounts, unless such a restore is being put in place."""
+    there = marker.read(prefix)
+    if there is not None and there.new_library and there.step in (marker.SWAPPING, marker.SWAPPED):
+        return
+    for name in ("movies", "users"):
+        if get_database()[name].find_one({}, {"_id": 1}) is not None:
+            raise RestoreFailed(
+                f"the library isn't new: there are {name} already, which this would replace "
+                "(if they are the restored ones, all is done: go on without RESTORE)"
+            )
 
 
 def _selected(found: Manifest, only: Collection[str] | None) -> Manifest:

@@ -12,21 +12,26 @@ from app.db.backups.errors import RestoreFailed
 from app.db.backups.manifest import UNFINISHED
 from app.db.core import Row, get_database
 
-# The steps, in their order. APPLYING: the changes since the backup's moment; LOADED: all is there and compared.
-LOADING, APPLYING, LOADED, SWAPPING = "loading", "applying", "loaded", "swapping"
+# The steps, in their order. APPLYING: the changes since the backup's moment; LOADED: all is there and compared;
+# SWAPPED: a new library's restore is in place, until `clean_up`.
+LOADING, APPLYING, LOADED, SWAPPING, SWAPPED = "loading", "applying", "loaded", "swapping", "swapped"
 _ID = {"_id": "restore"}
 _SYSTEM = ("admin", "config", "local")
 
 
 @dataclass(frozen=True)
 class Marker:
-    """`at` is the moment to restore, as the caller gave it; `whole` means all of the backup's collections."""
+    """`at` is the moment to restore, as the caller gave it; `whole` means all of the backup's collections.
+
+    `new_library`: it is for a new library, and swapped in without a question.
+    """
 
     backup: str
     at: datetime | str | None
     step: str
     collections: list[str]
     whole: bool
+    new_library: bool = False
 
 
 def collection(prefix: str) -> Collection[Row]:
@@ -39,7 +44,8 @@ def read(prefix: str) -> Marker | None:
     row = collection(prefix).find_one(_ID)
     if row is None:
         return None
-    return Marker(row["backup"], row.get("at"), row["step"], row["collections"], row["whole"])
+    new_library = row.get("new_library", False)
+    return Marker(row["backup"], row.get("at"), row["step"], row["collections"], row["whole"], new_library)
 
 
 def is_swapping() -> bool:
@@ -57,6 +63,9 @@ def claim(prefix: str, wanted: Marker) -> Marker:
     if database.name in _SYSTEM:
         raise RestoreFailed(f"the database {database.name} is MongoDB's own")
     under_way = read(prefix)
+    if under_way is not None and under_way.step == SWAPPED and not wanted.new_library:
+        remove(prefix)  # it is complete; only whoever has built the new cluster goes on after it
+        under_way = None
     if under_way is None:
         _refuse_documents(prefix, shapes.read(prefix))
         try:
@@ -64,14 +73,20 @@ def claim(prefix: str, wanted: Marker) -> Marker:
         except DuplicateKeyError as error:
             raise RestoreFailed(f"another restore into {database.name} began at the same time") from error
         return wanted
-    if _comparable(under_way) != _comparable(wanted):
+    # A restore that asks goes on with one that doesn't, and never the other way round.
+    if _comparable(under_way) != _comparable(wanted) or (wanted.new_library and not under_way.new_library):
         what = under_way.backup + ("" if under_way.at is None else f" at {under_way.at}")
         what += "" if under_way.whole else f" ({', '.join(under_way.collections)} alone)"
         raise RestoreFailed(
             f"in the database {database.name} a restore of {what} is unfinished: complete that one, or "
-            + ("remove what there is of it (restore-cleanup)" if prefix else "restore into another database (--into)")
+            + give_up(prefix)
         )
     return under_way
+
+
+def give_up(prefix: str) -> str:
+    """What to do, in words, when a restore that is under way isn't to be completed."""
+    return "remove what there is of it (restore-cleanup)" if prefix else "restore into another database (--into)"
 
 
 def _comparable(marker: Marker) -> tuple[object, ...]:

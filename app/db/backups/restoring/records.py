@@ -138,9 +138,9 @@ def put_back(
         return
     if collection == "movies" and model_changed:
         ranking.recompute()
+    marker.remove(RESTORED)  # first, as in clean_up
     for name in there.collections:
         get_database()[RESTORED + name].drop()
-    marker.remove(RESTORED)
 
 
 def _batches(rows: Any) -> Iterator[list[Row]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from app.db.accounts import sessions
 from app.db.backups import shapes
 from app.db.backups.errors import RestoreFailed
-from app.db.backups.manifest import UNFINISHED
 from app.db.backups.restoring import marker
 from app.db.backups.shapes import REPLACED, RESTORED
 from app.db.core import driver_errors, get_database, time_limit
@@ -23,10 +22,12 @@ def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
     """Put what was restored in the place of what is there; returns the backup's id. `done` is called with each name.
 
     Collections that the backup doesn't have are moved away, too; empty ones stay, as a later release may need them.
-    Nobody stays logged in: sessions that have been ended since the backup would be valid again. Raises RestoreFailed
-    when nothing is restored, or not all; DatabaseError.
+    In a new library, empty ones that the backup has are removed. Nobody stays logged in: sessions that have been ended
+    since the backup would be valid again. Raises RestoreFailed when nothing is restored, or not all; DatabaseError.
     """
     restored = _ready()
+    if restored.step == marker.SWAPPED:
+        return restored.backup
     marker.advance(RESTORED, marker.SWAPPING)
     _end_sessions(set(_names()))
     for name in _live():
@@ -35,11 +36,16 @@ def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
             done(name)
     for name in restored.collections:
         if RESTORED + name in _names():
-            if name in _names():
+            if restored.new_library and not _has_documents(name):
+                _drop(name)
+            elif name in _names():
                 _move_away(name)
             _rename(RESTORED + name, name)
         done(name)
-    marker.remove(RESTORED)
+    if restored.new_library:
+        marker.advance(RESTORED, marker.SWAPPED)
+    else:
+        marker.remove(RESTORED)
     return restored.backup
 
 
@@ -54,18 +60,30 @@ def planned() -> dict[str, tuple[int, int]]:
     def count(name: str) -> int:
         return get_database()[name].estimated_document_count() if name in there else 0
 
-    return {name: (count(name), count(RESTORED + name)) for name in sorted({*_live(), *restored.collections})}
+    def then(name: str) -> int:
+        in_place = name in restored.collections and RESTORED + name not in there
+        return count(name if in_place else RESTORED + name)
+
+    return {name: (count(name), then(name)) for name in sorted({*_live(), *restored.collections})}
 
 
 def _ready() -> marker.Marker:
-    """Raises RestoreFailed unless a whole backup is restored beside the live collections."""
+    """Raises RestoreFailed unless a whole backup is restored beside the live collections, or in their place."""
     restored = marker.read(RESTORED)
     if restored is None:
         raise RestoreFailed(f"nothing is restored beside the collections of {get_database().name}")
-    if restored.step not in (marker.LOADED, marker.SWAPPING):
+    if restored.step not in (marker.LOADED, marker.SWAPPING, marker.SWAPPED):
         raise RestoreFailed(f"the restore of {restored.backup} is unfinished: run it again")
     if not restored.whole:
         raise RestoreFailed(f"only {', '.join(restored.collections)} of {restored.backup} is restored")
+    there = _names()
+    in_place = set() if restored.step == marker.LOADED else there
+    missing = [name for name in restored.collections if RESTORED + name not in there and name not in in_place]
+    if missing and restored.step != marker.SWAPPED:
+        raise RestoreFailed(
+            f"of the restored {restored.backup}, {', '.join(missing)} is missing: {marker.give_up(RESTORED)}, "
+            "and restore it again"
+        )
     return restored
 
 
@@ -102,24 +120,33 @@ def _rename(name: str, new: str) -> None:
         database.client.admin.command("renameCollection", f"{database.name}.{name}", to=f"{database.name}.{new}")
 
 
+def _drop(name: str) -> None:
+    with time_limit(STEP_TIMEOUT_S):
+        get_database()[name].drop()
+
+
 @driver_errors()
 def leftovers() -> dict[str, int]:
-    """The collections beside the live ones, with their estimated numbers of documents."""
-    database = get_database()
-    aside = sorted(name for name in _names() if shapes.is_aside(name) and name != RESTORED + UNFINISHED)
+    """What `clean_up` removes, with estimated numbers of documents: what is restored, otherwise what was replaced.
+
+    So whoever gives up a restore keeps what an earlier one has replaced.
+    """
+    database, there = get_database(), sorted(_names())
+    restored = [name for name in there if name.startswith(RESTORED)]
+    aside = restored or [name for name in there if name.startswith(REPLACED)]
     return {name: database[name].estimated_document_count() for name in aside}
 
 
 @driver_errors()
 def clean_up(done: Callable[[str], None] = lambda _: None) -> None:
-    """Remove all collections beside the live ones; `done` is called with each.
+    """Remove the `leftovers`; `done` is called with each.
 
     Raises RestoreFailed while they are being swapped in; DatabaseError.
     """
     if marker.is_swapping():
         raise RestoreFailed("a backup is being put in place: complete that first (swap-in)")
-    for name in leftovers():
-        with time_limit(STEP_TIMEOUT_S):
-            get_database()[name].drop()
+    names = leftovers()
+    marker.remove(RESTORED)  # first: from now on nobody takes what is left for restored
+    for name in names:
+        _drop(name)
         done(name)
-    marker.remove(RESTORED)
