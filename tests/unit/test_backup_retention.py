@@ -153,6 +153,13 @@ def test_slices_without_a_backup_stay(tmp_path: Path) -> None:
     assert numbers(tmp_path, CHAIN) == [0, 1, 2]
 
 
+def test_slices_that_an_intruder_adds_remove_no_others(tmp_path: Path) -> None:
+    stored(tmp_path, HOURS[1])
+    slices(tmp_path, CHAIN, *HOURS[:4], *[HOURS[0]] * 6)
+    assert retention.prune_changes(Directory(tmp_path)) == 1
+    assert numbers(tmp_path, CHAIN) == list(range(1, 10))
+
+
 def test_fetched_slices_go_but_the_last_where_the_archive_goes_on(tmp_path: Path) -> None:
     slices(tmp_path, OLD, *HOURS[:2])
     slices(tmp_path, CHAIN, *HOURS[2:])

@@ -99,8 +99,10 @@ def prune_changes(directory: Directory) -> int:
     for chain in chains(directory):
         with suppress(Damaged):  # it stays, for somebody to look at
             covered = [moment for moment in moments if moment >= chain.start]
-            if covered:
-                removed += _remove(directory, chain, chain.numbers[: chain.place(min(covered))])
+            for number in chain.numbers if covered else ():
+                if chain.slice(number).end >= min(covered):
+                    break
+                removed += _remove(directory, chain, [number])
     return removed
 
 

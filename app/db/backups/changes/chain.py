@@ -9,9 +9,10 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from bson import Timestamp, json_util
 
@@ -82,9 +83,13 @@ def read(store: Store, chain: str, number: int) -> tuple[Slice, str]:
         if checksum != _checksum(plain):
             raise ValueError("its checksum is another")
         if plain.pop("format") != FORMAT:
-            raise BackupError(f"{where} is of another release")
+            raise Damaged(f"{where} isn't of a format that this release reads")
         one = Slice(**json_util.loads(json.dumps(plain)))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if not all(isinstance(getattr(one, each.name), cast(type, each.type)) for each in fields(one)):
+            raise ValueError("a value has the wrong type")
+        if one.start > one.end:
+            raise ValueError("it ends before it starts")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise Damaged(f"{where} is damaged: {error}") from error
     if (one.chain, one.number) != (chain, number):
         raise Damaged(f"{where} is that of {one.chain}/{one.name}")
@@ -118,13 +123,44 @@ class Chain:
             self._known[number] = read(self.store, self.name, number)
         return self._known[number]
 
+    def first(self) -> Slice:
+        """The first slice that can be read. Raises Damaged when there is none; BackupError."""
+        for number in self.numbers[:-1]:
+            with suppress(Damaged):
+                return self.slice(number)
+        return self.slice(self.numbers[-1])
+
+    def end(self) -> Timestamp:
+        """That of the last slice that can be read. Raises Damaged when there is none; BackupError."""
+        for number in reversed(self.numbers[1:]):
+            with suppress(Damaged):
+                return self.slice(number).end
+        return self.slice(self.numbers[0]).end
+
     @property
     def start(self) -> Timestamp:
         return self.slice(self.numbers[0]).start
 
     def place(self, moment: Timestamp) -> int:
-        """The index in `numbers` of the slice that has what follows a moment. Raises Damaged, BackupError."""
-        return bisect_left(self.numbers, moment, key=lambda number: self.slice(number).end)
+        """The index in `numbers` of the slice that has what follows a moment. Raises BackupError.
+
+        A damaged one may have it, unless a whole one says otherwise.
+        """
+
+        def may_have(number: int) -> bool:
+            try:
+                return self.slice(number).end >= moment
+            except Damaged:
+                return True
+
+        place = bisect_left(self.numbers, True, key=may_have)
+        for index in range(place, len(self.numbers)):
+            with suppress(Damaged):
+                one = self.slice(self.numbers[index])
+                if one.end >= moment:
+                    return index if one.start <= moment else place
+                place = index + 1
+        return place
 
     def unbroken(self, place: int) -> Sequence[int]:
         """The numbers from an index on, up to the first that is missing."""

@@ -1,5 +1,6 @@
 """Which slices a restore to a moment needs: found, and verified before anything is restored."""
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,10 +12,12 @@ from bson.raw_bson import RawBSONDocument
 from app.db.backups import files
 from app.db.backups.changes.chain import Chain, Slice, chains, complete_second, json_name
 from app.db.backups.changes.events import exact
-from app.db.backups.errors import BackupError, Damaged, RestoreFailed
+from app.db.backups.errors import BackupError, Damaged, RestoreFailed, WrongKey
 from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Manifest
 from app.db.backups.store import Store
+
+log = logging.getLogger(__name__)
 
 END = "latest"  # all that the chain holds, also within its last second
 
@@ -74,23 +77,26 @@ def restorable(store: Store, backups: Iterable[Manifest]) -> dict[str, datetime]
 
     Raises BackupError when the store can't be read.
     """
-    known = list(chains(store))
+    known = _readable(store)
     return {found.id: _last_second(known, found) for found in backups}
 
 
 def _last_second(known: list[Chain], found: Manifest) -> datetime:
-    own = complete_second(found.cluster_time) + timedelta(seconds=1)
-    try:
-        covering = _covering(known, found)
-        numbers = covering.unbroken(covering.place(found.cluster_time)) if covering else []
-        if covering is None or not numbers or covering.slice(numbers[0]).start > found.cluster_time:
-            return own
-    except Damaged:
-        return own
-    for number in reversed(numbers):
+    last = complete_second(found.cluster_time) + timedelta(seconds=1)
+    for chain in _covering(known, found):
+        try:
+            last = max(last, complete_second(_end(chain, _first(chain, found))))
+        except Damaged as error:
+            log.warning("changes since %s can't be used: %s", found.id, error)
+    return last
+
+
+def _end(chain: Chain, first: int) -> Timestamp:
+    """Where the last readable slice ends of those that follow each other. Raises Damaged, BackupError."""
+    for number in reversed(chain.unbroken(first)[1:]):
         with suppress(Damaged):
-            return max(own, complete_second(covering.slice(number).end))
-    return own
+            return chain.slice(number).end
+    return chain.slice(chain.numbers[first]).end
 
 
 def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) -> Cover:
@@ -102,13 +108,9 @@ def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) 
     until = None if at == END else Timestamp(int(_utc(at).timestamp()), 2**32 - 1)
     if until is not None and until < found.cluster_time:
         raise RestoreFailed(f"{found.id} is of a later moment: choose an older backup")
-    covering = _covering(list(chains(store)), found)
-    first = covering.place(found.cluster_time) if covering else 0
-    if covering is None or first == len(covering.numbers):
+    if (covered := _cover(store, found, keys, until)) is None:
         raise RestoreFailed(f"no changes since {found.id} are archived: it can be restored without them only")
-    if covering.slice(covering.numbers[first]).start > found.cluster_time:
-        raise Damaged(f"{covering.name}/{json_name(covering.numbers[first] - 1)} is missing")
-    return Cover(covering, _run(covering, first, until), found.cluster_time, until, keys).verified()
+    return covered
 
 
 def verify(store: Store, found: Manifest, keys: PrivateKeys) -> datetime | None:
@@ -116,10 +118,28 @@ def verify(store: Store, found: Manifest, keys: PrivateKeys) -> datetime | None:
 
     Raises Damaged, WrongKey, BackupError.
     """
-    covering = _covering(list(chains(store)), found)
-    if covering is None or covering.place(found.cluster_time) == len(covering.numbers):
-        return None
-    return complete_second(cover(store, found, keys, END).slices[-1].end)
+    covered = _cover(store, found, keys, None)
+    return None if covered is None else complete_second(covered.slices[-1].end)
+
+
+def _cover(store: Store, found: Manifest, keys: PrivateKeys, until: Timestamp | None) -> Cover | None:
+    """As `cover`, of the first chain that can be used; None if no chain has changes since the backup."""
+    covering = _covering(_readable(store), found)
+    if len(covering) > 1:
+        names = ", ".join(chain.name for chain in covering)
+        log.warning("more than one chain has the changes since %s, so not all are the archiver's: %s", found.id, names)
+    failures: list[BackupError] = []
+    for chain in covering:
+        try:
+            slices = _run(chain, _first(chain, found), until)
+            return Cover(chain, slices, found.cluster_time, until, keys).verified()
+        except (Damaged, RestoreFailed, WrongKey) as error:
+            failures.append(error)
+            if len(covering) > 1:
+                log.warning("%s can't be used: %s", chain.name, error)
+    if failures:
+        raise failures[0]
+    return None
 
 
 def _utc(at: datetime | str) -> datetime:
@@ -128,14 +148,39 @@ def _utc(at: datetime | str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _covering(known: list[Chain], found: Manifest) -> Chain | None:
-    """The chain that was being written at a full backup's moment. Raises Damaged, BackupError."""
-    earlier = [
+def _readable(store: Store) -> list[Chain]:
+    """The chains of which any slice can be read. Raises BackupError."""
+    readable = []
+    for chain in chains(store):
+        try:
+            chain.first()
+            readable.append(chain)
+        except Damaged as error:
+            log.warning("%s is left out: %s", chain.name, error)
+    return readable
+
+
+def _covering(known: list[Chain], found: Manifest) -> list[Chain]:
+    """The chains with what follows a full backup, that which reaches furthest first. Raises BackupError.
+
+    The archiver writes one, but a host in an intruder's hands may have others.
+    """
+    covering = [
         chain
         for chain in known
-        if chain.slice(chain.numbers[0]).database == found.database and chain.start <= found.cluster_time
+        if chain.first().database == found.database
+        and chain.first().start <= found.cluster_time
+        and chain.place(found.cluster_time) < len(chain.numbers)
     ]
-    return max(earlier, key=lambda chain: chain.start, default=None)
+    return sorted(covering, key=Chain.end, reverse=True)
+
+
+def _first(chain: Chain, found: Manifest) -> int:
+    """The index in `numbers` of the slice with a full backup's moment. Raises Damaged, BackupError."""
+    first = chain.place(found.cluster_time)
+    if chain.slice(chain.numbers[first]).start > found.cluster_time:
+        raise Damaged(f"{chain.name}/{json_name(chain.numbers[first] - 1)} is missing")
+    return first
 
 
 def _run(chain: Chain, first: int, until: Timestamp | None) -> list[Slice]:
@@ -168,7 +213,10 @@ def _next(chain: Chain, number: int, before: list[Slice]) -> Slice:
     where = f"{chain.name}/{json_name(number)}"
     if number not in chain.numbers:
         raise Damaged(f"{where} is missing{reach}")
-    one = chain.slice(number)
+    try:
+        one = chain.slice(number)
+    except Damaged as error:
+        raise Damaged(f"{error}{reach}") from error
     if before and (one.previous != chain.checksum(number - 1) or one.start != before[-1].end):
         raise Damaged(f"{where} doesn't follow the slice before it{reach}")
     if one.file and (size := chain.sizes.get(one.file)) != one.size:
