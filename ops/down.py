@@ -11,7 +11,7 @@ from ops.paths import ROOT, build_dir
 
 
 def down(env: str, variables: Mapping[str, str]) -> list[str]:
-    """Returns the names of what was removed. REMOVE_SECRETS=1 removes passwords and keys, too.
+    """Returns the names of what was removed. REMOVE_SECRETS=1 removes secrets, too, but the key of backups.
 
     Raises LockedError while another run uses the environment.
     """
@@ -28,6 +28,4 @@ def remove(env: str, *, secrets_too: bool) -> list[str]:
     if build_dir(env).exists():
         shutil.rmtree(build_dir(env))
         removed.append(str(build_dir(env).relative_to(ROOT)))
-    if secrets_too and (name := secrets.remove(env)):
-        removed.append(name)
-    return removed
+    return removed + (secrets.remove(env) if secrets_too else [])

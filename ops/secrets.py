@@ -19,7 +19,7 @@ import yaml
 from ops import vault
 from ops.certificates import CA_FILE, CA_KEY_FILE, Authority
 from ops.errors import OpsError
-from ops.paths import backups_dir, secrets_dir
+from ops.paths import secrets_dir
 
 #: MongoDB accepts 6 to 1024 base64 characters; like its manual's example, 756 random bytes (1008 characters).
 KEYFILE_BYTES = 756
@@ -66,20 +66,18 @@ def ensure(env: str) -> Path:
     return directory
 
 
-def remove(env: str, *, backups_elsewhere: bool = False) -> str:
-    """Removes the environment's secrets, but the backups' key while there are backups; returns what was removed."""
+def remove(env: str) -> list[str]:
+    """Removes the environment's secrets, but never the key of backups; returns what was removed, and what is kept."""
     directory = secrets_dir(env)
     if not directory.exists():
-        return ""
-    kept = set()
-    if backups_elsewhere or (backups_dir(env).is_dir() and any(backups_dir(env).iterdir())):
-        kept = {BACKUP_KEY_FILE, BACKUP_PUBLIC_KEY_FILE}
+        return []
     for path in directory.iterdir():
-        if path.name not in kept:
+        if path.name not in (BACKUP_KEY_FILE, BACKUP_PUBLIC_KEY_FILE):
             path.unlink()
     if not any(directory.iterdir()):
         directory.rmdir()
-    return f"secrets/{env}{', but the key of backups' if directory.exists() else ''}"
+        return [f"secrets/{env}"]
+    return [f"secrets/{env}, but not {BACKUP_KEY_FILE}: without it no backup can be read, wherever it is"]
 
 
 def check(env: str) -> None:
@@ -102,15 +100,19 @@ def _ensure_authority(env: str, directory: Path) -> None:
 
 
 def _ensure_backup_key(directory: Path) -> None:
-    """Generates the key of backups unless there is one. Hosts get its public half only."""
+    """Generates the key of backups unless there is one. Hosts get its public half only.
+
+    Where there is a public half only, its key is elsewhere: another one wouldn't read what hosts make.
+    """
     import pyrage  # noqa: PLC0415 - most commands don't need it
 
     private, public = directory / BACKUP_KEY_FILE, directory / BACKUP_PUBLIC_KEY_FILE
+    if public.exists():
+        return
     if not private.exists():
         write_private(private, _sealed(f"{pyrage.x25519.Identity.generate()}\n"))
-    if not public.exists():
-        key = pyrage.x25519.Identity.from_str(read(private).split()[-1])
-        write_private(public, f"{key.to_public()}\n")
+    key = pyrage.x25519.Identity.from_str(read(private).split()[-1])
+    write_private(public, f"{key.to_public()}\n")
 
 
 def authority(env: str) -> Authority:

@@ -57,7 +57,7 @@ def down(env: str, variables: Mapping[str, str]) -> int:
     """Destroys everything with the cluster's tag; returns the exit code.
 
     CONFIRM=<env> replaces the interactive confirmation. If there are backups, BACKUPS must be `keep` or `delete`.
-    REMOVE_SECRETS=1 removes passwords and keys, too. Raises LockedError.
+    REMOVE_SECRETS=1 removes passwords and keys, too, but that of backups. Raises LockedError.
     """
 
     def work(progress: Progress) -> int:
@@ -77,7 +77,8 @@ def down(env: str, variables: Mapping[str, str]) -> int:
             progress.say(f"nothing {'else ' if existing.kept else ''}to remove for {env}")
         for name in existing.kept:
             progress.say(f"kept, still costs money: bucket {name} with backups")
-        _forget(env, variables, existing.kept)
+        for name in _forget(env, variables):
+            progress.say(f"removed {name}")
         return 0
 
     os.environ["AWS_REGION"] = account.region()
@@ -122,7 +123,6 @@ def _report(progress: Progress, removed: list[str]) -> None:
         progress.say(f"removed {name}, left by an interrupted run")
 
 
-def _forget(env: str, variables: Mapping[str, str], kept_buckets: list[str]) -> None:
+def _forget(env: str, variables: Mapping[str, str]) -> list[str]:
     shutil.rmtree(build_dir(env), ignore_errors=True)
-    if variables.get("REMOVE_SECRETS") == "1":
-        secrets.remove(env, backups_elsewhere=bool(kept_buckets))
+    return secrets.remove(env) if variables.get("REMOVE_SECRETS") == "1" else []

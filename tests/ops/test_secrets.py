@@ -42,20 +42,25 @@ def test_the_keys_of_backups_are_a_pair(sandbox: Path) -> None:
     assert f"{key.to_public()}\n" == (directory / "backup.pub").read_text()
 
 
-def test_the_key_of_backups_stays_as_long_as_there_are_some(sandbox: Path) -> None:
-    """Without it nobody could read them."""
-    assert secrets.remove("test") == ""
+def test_the_key_of_backups_is_never_removed(sandbox: Path) -> None:
+    """Without it nobody could read backups, which may be in the bucket of a cluster that is gone."""
+    assert secrets.remove("test") == []
     directory = secrets.ensure("test")
-    (sandbox / "backups" / "test" / "20261129T123456Z-1a2b3c").mkdir(parents=True)
-    assert secrets.remove("test") == "secrets/test, but the key of backups"
-    assert set(contents(directory)) == {"backup.key", "backup.pub"}
+    for _ in range(2):
+        (removed,) = secrets.remove("test")
+        assert removed.startswith("secrets/test, but not backup.key")
+        assert set(contents(directory)) == {"backup.key", "backup.pub"}
     before = contents(directory)
     assert before.items() <= contents(secrets.ensure("test")).items()
-    (sandbox / "backups" / "test" / "20261129T123456Z-1a2b3c").rmdir()
-    secrets.remove("test", backups_elsewhere=True)
-    assert set(contents(directory)) == {"backup.key", "backup.pub"}
-    assert secrets.remove("test") == "secrets/test"
-    assert not directory.exists()
+
+
+def test_a_key_of_backups_that_is_elsewhere_gets_no_successor(sandbox: Path) -> None:
+    directory = secrets.ensure("test")
+    public = (directory / "backup.pub").read_text()
+    (directory / "backup.key").unlink()
+    secrets.ensure("test")
+    assert not (directory / "backup.key").exists()
+    assert (directory / "backup.pub").read_text() == public
 
 
 def test_no_two_passwords_are_the_same(sandbox: Path) -> None:
