@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from archiver import Archiver
 from backup_library import LIBRARY, contents, fill, new_key, run, succeed
+from bson import Timestamp
 from pymongo import MongoClient
 
 from app.db import backups
@@ -145,7 +146,9 @@ def test_a_missing_slice_with_the_backups_own_moment_is_noticed(
 ) -> None:
     store = Directory(copy)
     (known,) = chain.chains(store)
-    number = known.numbers[known.place(backups.find(store, "latest").cluster_time)]
+    moment = backups.find(store, "latest").cluster_time
+    # A slice that ends with that very moment isn't needed.
+    number = known.numbers[known.place(Timestamp(moment.time, moment.inc + 1))]
     (copy / known.name / chain.json_name(number)).unlink()
     result = run(library, *arguments(copy, key), user="cluster-admin")
     assert (result.exit_code, f"{number:08}.json is missing" in result.output) == (1, True), result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,7 +38,8 @@ HOURS, MINUTES, DAYS = timedelta(hours=1), timedelta(minutes=1), timedelta(days=
         ({"failure": "one failure is no problem yet"}, ""),
         ({"changes_until": NOW - 21 * MINUTES}, "changes are archived up to 2026-11-29 12:09 UTC only"),
         ({"changes_until": None}, "changes are archived not at all"),
-        ({"changes_until": None, "archives_changes": False}, ""),
+        ({"changes_until": None, "archives_changes": False}, "changes are archived not at all"),
+        ({"changes_until": None, "archives_changes": False, "first": NOW - 20 * MINUTES, "verified": None}, ""),
         ({"gap": "a to b (c)"}, "changes are missing: a to b (c)"),
         ({"verified": NOW - 9 * DAYS}, "no backup has been verified since 2026-11-20 12:30 UTC"),
         ({"verified": None}, "no backup has ever been verified"),
@@ -46,6 +48,15 @@ HOURS, MINUTES, DAYS = timedelta(hours=1), timedelta(minutes=1), timedelta(days=
 )
 def test_problems(change: dict[str, object], problem: str) -> None:
     assert replace(WELL, **change).problems(NOW) == ([problem] if problem else [])  # type: ignore[arg-type]
+
+
+def test_several_may_write(tmp_path: Path) -> None:
+    """The timer's backup and the archiver's."""
+    full = tmp_path / status.FULL
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: status.note_backup(full, made(number)), range(100)))
+    assert status.read(tmp_path).backup
+    assert [file.name for file in tmp_path.iterdir()] == [status.FULL]
 
 
 def made(number: int) -> Manifest:

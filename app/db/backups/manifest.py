@@ -16,7 +16,7 @@ from app.db.backups.store import Store
 
 NAME = "manifest.json"
 FORMAT = 1
-UNFINISHED = "unfinished_restore"  # the collection with the document {_id, backup} while a restore isn't complete
+UNFINISHED = "unfinished_restore"  # the collection with the marker of a restore that isn't complete
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")  # also keeps "..", "/" and the like out of paths
 
 

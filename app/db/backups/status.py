@@ -1,7 +1,7 @@
 """How backups are doing: what the host that makes them writes down, and what is wrong with it.
 
-A directory on that host has a file each for full backups, for the archived changes and for verification, so that each
-has one writer. Whoever reads them needs no right to the backups themselves.
+A directory on that host has a file each for full backups, for the archived changes and for verification. The archiver
+writes the first one, too, when it has made a full backup. Whoever reads them needs no right to the backups themselves.
 """
 
 import json
@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from app.db.backups.manifest import Manifest
@@ -51,7 +52,7 @@ class Status:
             found.append(f"the last backup is of {_words(self.at)}{f': {self.failure}' if self.failure else ''}")
         if self.gap:
             found.append(f"changes are missing: {self.gap}")
-        if self.archives_changes and (self.changes_until is None or now - self.changes_until > CHANGES_OLD):
+        if now - (self.changes_until or self.first) > CHANGES_OLD:
             until = f"up to {_words(self.changes_until)} only" if self.changes_until else "not at all"
             found.append(f"changes are archived {until}")
         if now - (self.verified or self.first) > UNVERIFIED:
@@ -117,12 +118,16 @@ def verified(backup: str) -> dict[str, str]:
 
 def write(file: Path, content: Mapping[str, Any]) -> None:
     """Replace a file of the status, readable for everybody. Raises OSError."""
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    part.chmod(0o644)
-    with part.open() as written:
-        os.fsync(written.fileno())
-    part.replace(file)
+    with NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False, encoding="utf-8") as part:
+        try:
+            part.write(json.dumps(content) + "\n")
+            part.flush()
+            os.fchmod(part.fileno(), 0o644)
+            os.fsync(part.fileno())
+            Path(part.name).replace(file)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
 
 
 def _read(file: Path) -> dict[str, Any]:
