@@ -26,6 +26,7 @@ _SIMPLE = {
     "collMod": "collMod",
     "listIndexes": "listIndexes",
 }
+_WHOLE_DATABASE = (1, "$cmd.aggregate")  # in place of a collection's name
 _LOGGED_IN = {20250, 5286306}  # messages of MongoDB 6.0 and of later releases
 # Anybody may send these about the own connection, session or cursor.
 _FREE = {"hello", "ping", "buildInfo", "endSessions", "killCursors", "commitTransaction", "abortTransaction"}
@@ -85,6 +86,7 @@ def needed(command: dict[str, Any]) -> set[Right]:
         return {("", name)}
     collection = command["collection"] if name == "getMore" else value
     if name in _READS:
+        collection = "" if collection in _WHOLE_DATABASE else collection
         return {(collection, "find"), *_of_stages(command.get("pipeline", []))}
     if name in _SIMPLE:
         return {(collection, _SIMPLE[name])}
@@ -106,6 +108,8 @@ def _of_stages(pipeline: list[dict[str, Any]]) -> Iterator[Right]:
         for name, value in stage.items():
             if name in ("$merge", "$out", "$unionWith", "$graphLookup"):
                 raise ValueError(f"which rights does {name} need?")
+            if name == "$changeStream":
+                yield "", "changeStream"
             if name == "$lookup":
                 yield value["from"], "find"
                 yield from _of_stages(value.get("pipeline", []))

@@ -27,6 +27,30 @@ PREFIXES = ("ann", "bob", "cyd")
 _numbers = itertools.count(1)  # what one run leaves is nothing that the next meets
 
 
+class Turn:
+    """Steps of a thread, between which another can hold it up.
+
+    A lock alone isn't fair: the thread would take it again.
+    """
+
+    def __init__(self) -> None:
+        self._go, self._busy = threading.Event(), threading.Lock()
+        self._go.set()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        self._go.wait()
+        with self._busy:
+            yield
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        self._go.clear()
+        with self._busy:
+            yield
+        self._go.set()
+
+
 @dataclass
 class Writer:
     """Writes at random, and keeps what must be in the database after each acknowledged write, with the time of that.
@@ -45,14 +69,16 @@ class Writer:
     history: list[tuple[Timestamp, Any]] = field(default_factory=list)
     made: int = 0
     failed: BaseException | None = None
+    turn: Turn = field(default_factory=Turn)
 
     def run(self) -> None:
         try:
             self._remember()
             choices = random.Random(self.seed)
             while not self.stop.is_set():
-                self._write(choices)
-                self._remember()
+                with self.turn.step():
+                    self._write(choices)
+                    self._remember()
         except BaseException as error:
             self.failed = error
 
