@@ -23,7 +23,7 @@ MEANWHILE = 30  # acknowledged writes between the choice of the moment and the r
 ROUNDS = 2
 
 
-@pytest.fixture(scope="module", params=[0, 1, 2], ids=["replica set", "1 shard", "2 shards"])
+@pytest.fixture(scope="module", params=[0, 2], ids=["replica set", "2 shards"])
 def library(request: pytest.FixtureRequest, data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     with (
         tempfile.TemporaryDirectory(dir=data_directory) as directory,
