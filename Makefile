@@ -62,7 +62,7 @@ restore: env-tools ## Bring back BACKUP=<id>|latest: beside what there is, compa
 backup-verify: env-tools ## Restore the newest backup (BACKUP=...) into a MongoDB of its own, compare, write down that it is good
 	@$(PYTHON) -m ops backup-verify
 
-restore-cleanup: env-tools ## Remove what restores have left: restored.* and what was there before; asks first
+restore-cleanup: env-tools ## Remove what a restore that was given up has left, or else what was replaced; asks first
 	@$(PYTHON) -m ops restore-cleanup
 
 .PHONY: secrets-encrypt

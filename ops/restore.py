@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from app.db import backups
 from ops import ansible, children, commands, confirm, fleet, stores
 from ops.commands import Commands
 from ops.errors import OpsError
@@ -64,6 +66,10 @@ class Request:
             raise OpsError(f"INTO={into}: records are put back where they were, without INTO")
         if get("WHERE") and not get("COLLECTION"):
             raise OpsError(f"WHERE={get('WHERE')}: of which COLLECTION? A restore without one is of everything")
+        try:
+            backups.moment(get("AT") or LATEST)
+        except backups.BackupError as error:
+            raise OpsError(f"AT={get('AT')}: {error}") from error
         return cls(backup, get("AT"), into, get("COLLECTION"), get("WHERE"), conflicts == "replace")
 
     def what(self, film_library: Commands) -> list[str]:
@@ -137,16 +143,27 @@ def into_new(cluster: Cluster, request: Request, progress: Progress) -> None:
 
 
 def check(env: str, request: Request) -> None:
-    """Raises OpsError unless there are such a backup and a key: before a cluster is built for it."""
+    """Raises OpsError unless there are such a backup, its changes and a key: before a cluster is built for it."""
     stores.key_file(env)
     listed = children.run([sys.executable, "-m", "app.cli", "backups", stores.place(env), "--json"], cwd=ROOT)
     if listed.returncode:
         raise OpsError(listed.stderr.strip())
-    problems = {one["id"]: one["problem"] for one in json.loads(listed.stdout)}
-    if request.backup == LATEST and "" in problems.values():
-        return
-    if problem := problems.get(request.backup, "there is no such complete backup; `make backup-list` shows them"):
+    moment = backups.moment(request.at or LATEST)
+    at = moment.isoformat() if isinstance(moment, datetime) else ""
+    found = {one["id"]: one for one in json.loads(listed.stdout)}
+    if request.backup == LATEST:
+        complete = [one for one in found.values() if not one["problem"] and (not at or one["at"] <= at)]
+        chosen = max(complete, key=lambda one: one["at"], default=None)
+    else:
+        chosen = found.get(request.backup)
+    if chosen is None:
+        before = f" of before {at}" if at else ""
+        raise OpsError(f"{request.backup}: there is no such complete backup{before}; `make backup-list` shows them")
+    if problem := chosen["problem"]:
         raise OpsError(f"{request.backup}: {problem}")
+    if at and not chosen["at"] <= at <= chosen["restorable_until"]:
+        reach = f"from {chosen['at']} to {chosen['restorable_until']}"
+        raise OpsError(f"AT={request.at}: {chosen['id']} can be restored {reach}; `make backup-list` shows the others")
 
 
 def put_back(cluster: Cluster, request: Request, variables: Mapping[str, str]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,10 @@ class MomentType(click.ParamType[datetime | str]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
-        if value == backups.END:
-            return backups.END
         try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time, such as 2026-11-29T12:34:56Z, nor {backups.END!r}", param, ctx)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+            return backups.moment(value)
+        except BackupError as error:
+            self.fail(str(error), param, ctx)
 
 
 def moment_words(at: datetime | str) -> str:

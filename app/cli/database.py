@@ -45,13 +45,17 @@ def init_db() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The wheel of bokeh-sampledata, or the movies.db in it.  [default: of the installed package]",
 )
-def load_sample(source: Path | None) -> None:
+@click.option("--unless-others", is_flag=True, help="Do nothing where there are other films, restored ones perhaps.")
+def load_sample(source: Path | None, *, unless_others: bool) -> None:
     """Load the sample catalogue: 17,472 films with directors, writers and casts.
 
     Existing films and credits stay as they are, so a second run changes nothing, or completes an interrupted one.
     """
     with database():
         catalogue = sample.Sample(source or sample.find_source())
+        if unless_others and sample.has_others(catalogue):
+            click.echo(UNCHANGED)
+            return
         counts, rescored = sample.load(catalogue, _progress)
     for name, count in counts.items():
         click.echo(f"{name}: {summary(count)}")

@@ -35,6 +35,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ({}, "which backup"),
         ({"BACKUP": "latest", "INTO": "a.b"}, "INTO=a.b"),
+        ({"BACKUP": "latest", "AT": "yesterday"}, "AT=yesterday: 'yesterday' is no time"),
         ({"BACKUP": "latest", "INTO": "other", "COLLECTION": "movies"}, "without INTO"),
         ({"BACKUP": "latest", "WHERE": "_id eq 1"}, "of which COLLECTION"),
         ({"BACKUP": "latest", "COLLECTION": "movies", "CONFLICTS": "yes"}, "keep or replace"),
@@ -84,6 +85,14 @@ def test_a_backup_is_verified_by_restoring_it(
     connection.get_collection("movies").drop()
     connection.disconnect()
     restore.check(ENV, Request("latest"))
+    restore.check(ENV, Request("latest", "latest"))
+    for wanted, said in (
+        (Request("latest", "2020-01-01T00:00:00Z"), "of before 2020-01-01"),
+        (Request(made.id, "2020-01-01T00:00:00Z"), "can be restored from"),
+        (Request("latest", "2099-01-01T00:00:00Z"), "can be restored from"),
+    ):
+        with pytest.raises(OpsError, match=said):
+            restore.check(ENV, wanted)
     assert verify.verify(ENV, Request("latest"), lambda backup: stores.note_verified(ENV, backup)) == 0
     assert json.loads((store / "verified.json").read_text())["backup"] == made.id
     (store / "verified.json").unlink()

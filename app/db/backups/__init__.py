@@ -13,7 +13,7 @@ from app.db.backups.full import WORKERS, Pace, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.restoring import choose, clean_up, leftovers, planned, records, restore, swap_in
+from app.db.backups.restoring import choose, clean_up, leftovers, moment, planned, records, restore, swap_in
 from app.db.backups.shapes import RESTORED, is_aside
 from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
@@ -45,6 +45,7 @@ __all__ = [
     "is_aside",
     "leftovers",
     "make_key",
+    "moment",
     "open_store",
     "overview",
     "planned",

@@ -121,6 +121,12 @@ def load(sample: Sample, progress: Callable[[str, int], Callable[[Settled], None
 
 
 @driver_errors()
+def has_others(sample: Sample) -> bool:
+    """Whether the database has films that aren't the sample's."""
+    return get_collection("movies").find_one({"_id": {"$nin": [film["_id"] for film in sample.films()]}}) is not None
+
+
+@driver_errors()
 def _is_loaded(films: list[str], credits: int) -> bool:
     """Whether the database has all these films, that number of credits for them, all indexes and derived collections.
 

@@ -1,7 +1,7 @@
 """Bringing a backup back: beside what there is, compared, then swapped in; or single records of it."""
 
 from app.db.backups.restoring import records
-from app.db.backups.restoring.loading import choose, restore
+from app.db.backups.restoring.loading import choose, moment, restore
 from app.db.backups.restoring.swapping import clean_up, leftovers, planned, swap_in
 
-__all__ = ["choose", "clean_up", "leftovers", "planned", "records", "restore", "swap_in"]
+__all__ = ["choose", "clean_up", "leftovers", "moment", "planned", "records", "restore", "swap_in"]

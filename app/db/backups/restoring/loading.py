@@ -7,7 +7,7 @@ which backup the collections are being made.
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bson.raw_bson import RawBSONDocument
 
@@ -26,6 +26,17 @@ Moment = datetime | str | None
 # Of one insert.
 MAX_DOCUMENTS, MAX_BYTES = 1000, 4 * 2**20
 INDEX_TIMEOUT_S = 6 * 3600.0
+
+
+def moment(text: str) -> datetime | str:
+    """A second in UTC, unless the text has another time zone; or `changes.END`. Raises RestoreFailed."""
+    if text == changes.END:
+        return changes.END
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RestoreFailed(f"{text!r:.40} is no time, such as 2026-11-29T12:34:56Z, nor {changes.END!r}") from error
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
 
 
 @driver_errors()
