@@ -20,7 +20,7 @@ from app.db.backups import files
 from app.db.backups.archiving.stream import Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
-from app.db.backups.full import Pace, take
+from app.db.backups.full import NEVER, Pace, take
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import UNFINISHED, Manifest
 from app.db.backups.store import Store
@@ -111,8 +111,11 @@ class _Archiver:
         self._last: tuple[Slice, str] | None = None
         self._gap: tuple[datetime, datetime, str] | None = None
         self._full: threading.Thread | None = None
+        self._wanted = NEVER  # the moment from which on a full backup closes the gap
+        self._backing_up = False
         self._damage = ""  # why the newest chain can't go on
-        self._saying = threading.Lock()
+        # The thread of the full backup changes the last three, and says so.
+        self._lock = threading.RLock()
         self._until: tuple[Timestamp, float] | None = None  # once it stops: the last moment, and how long to wait
 
     def run(self) -> None:
@@ -154,9 +157,8 @@ class _Archiver:
             return
         self._read_from(self._last)
         if not any(one.manifest and one.manifest.cluster_time >= newest.start for one in overview(self.store)):
-            if len(own) > 1:
-                self._gap = _gap(own[-2].slice(own[-2].numbers[-1]), newest.start)
-            self._back_up(newest.start)
+            self._want(newest.start, _gap(own[-2].slice(own[-2].numbers[-1]), newest.start) if len(own) > 1 else None)
+            self._back_up()
         self._say()
 
     def _begin(self) -> None:
@@ -171,15 +173,17 @@ class _Archiver:
         end = moment(token)
         # After a token that is no event's, changes at its very moment are still to come.
         start = end if event is not None else Timestamp(end.time, max(0, end.inc - 1))
+        gap = None
         if self._last is not None:
-            self._gap = _gap(self._last[0], start)
+            gap = _gap(self._last[0], start)
         elif self._damage:
-            self._gap = start.as_datetime(), start.as_datetime(), self._damage
-        if self._gap is not None:
-            log.error("changes since %s are missing (%s): a new chain begins, with a full backup", *self._gap[::2])
+            gap = start.as_datetime(), start.as_datetime(), self._damage
+        if gap is not None:
+            log.error("changes since %s are missing (%s): a new chain begins, with a full backup", *gap[::2])
+        self._want(start, gap)
         name = f"{CHANGES}{start.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._publish(Slice(name, 0, get_database().name, start, end, token, previous=""))
-        self._back_up(start)
+        self._back_up()
 
     def _write_slice(self, last: tuple[Slice, str]) -> None:
         """Archive the changes of an interval. Raises OSError, BackupFailed."""
@@ -211,7 +215,7 @@ class _Archiver:
         self._say()
 
     def _say(self) -> None:
-        with self._saying:  # also from the thread of the full backup
+        with self._lock:
             if self._last is not None:
                 one, _ = self._last
                 self.note(State(one.chain, one.number, complete_second(one.end), self._gap))
@@ -225,26 +229,34 @@ class _Archiver:
         moment_to_reach, expiry = self._until
         return time.monotonic() > expiry or bool(self._changes.token and moment(self._changes.token) >= moment_to_reach)
 
-    def _back_up(self, start: Timestamp) -> None:
-        """Make a full backup of a moment in the chain, meanwhile; again until there is one."""
-        if self._full is not None and self._full.is_alive():
-            return
+    def _want(self, start: Timestamp, gap: tuple[datetime, datetime, str] | None) -> None:
+        """A full backup of this moment or later closes the gap; one that is being made may be of an earlier one."""
+        with self._lock:
+            self._wanted, self._gap = start, gap
+
+    def _back_up(self) -> None:
+        """Make full backups, meanwhile, until there is one of the wanted moment or later."""
 
         def make() -> None:
             while not self.stop.is_set():
                 try:
-                    made = take(self.store, self.keys, pace=self.pace, not_before=start, stop=self.stop)
+                    made = take(self.store, self.keys, pace=self.pace, not_before=self._wanted, stop=self.stop)
                 except (BackupError, DatabaseError) as error:
                     log.error("the full backup of a new chain failed: %s", error)
                     self.stop.wait(FULL_RETRY_S)
                     continue
-                self._gap = None
                 self.backed_up(made)
-                self._say()
-                return
+                with self._lock:
+                    if made.cluster_time >= self._wanted:
+                        self._gap, self._backing_up = None, False
+                        self._say()
+                        return
 
-        self._full = threading.Thread(target=make)
-        self._full.start()
+        with self._lock:
+            if not self._backing_up:
+                self._backing_up = True
+                self._full = threading.Thread(target=make)
+                self._full.start()
 
 
 _EMPTY: dict[str, Any] = {"file": "", "events": 0, "bytes": 0, "size": 0, "sha256": "", "ended": ""}

@@ -1,0 +1,62 @@
+"""The archiver's full backup of a new chain, without a database."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bson import Timestamp
+
+from app.db.backups import Directory, Pace
+from app.db.backups.archiving import archiver
+
+LONG = 30.0  # seconds, far more than the threads need
+
+
+@pytest.fixture
+def archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change streams without changes, each of which begins later than the one before."""
+    seconds = iter(range(1000, 2000))
+
+    def changes(_: str = "") -> SimpleNamespace:
+        token = f"82{next(seconds):08X}00000001"
+        return SimpleNamespace(token=token, next=lambda: None, close=lambda: None)
+
+    monkeypatch.setattr(archiver, "get_database", lambda: SimpleNamespace(name="movie_library"))
+    monkeypatch.setattr(archiver, "Changes", changes)
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_backup_from_before_a_gap_does_not_close_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second chain begins while the first one's full backup is being made."""
+    taking, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    asked: list[Timestamp] = []
+
+    def take(*_: Any, not_before: Timestamp, **__: Any) -> SimpleNamespace:
+        asked.append(not_before)
+        taking.set()
+        assert go_on.wait(LONG)
+        return SimpleNamespace(cluster_time=not_before)
+
+    def note(state: archiver.State) -> None:
+        states.append(state)
+        if state.gap is None and go_on.is_set():
+            closed.set()
+
+    states: list[archiver.State] = []
+    monkeypatch.setattr(archiver, "take", take)
+    stop = threading.Event()
+    one = archiver._Archiver(Directory(tmp_path), [], stop, 1, Pace(), note, lambda _: None)
+    one._begin()
+    assert taking.wait(LONG)
+    one._begin()
+    go_on.set()
+    assert closed.wait(LONG)
+    one.close()
+    first, second = asked
+    assert first < second
+    gap = next(state.gap for state in reversed(states) if state.gap is not None)
+    assert gap[1] == second.as_datetime()
