@@ -81,15 +81,18 @@ class _Loaded:
 def show_changes(store: Store, backup: str, key_file: Path, seconds: bool) -> None:
     """Show how much was changed when, since the backup ID (or "latest") in STORE, as far as it is archived.
 
-    Where many documents are deleted at once, the damage begins: restore to the second before. Needs no database.
+    Where many documents are deleted at once, the damage begins: restore to the second before. Needs no database. Where
+    an archived change is damaged, it shows those before, and ends with 1.
     """
     with backup_errors():
         keys = backups.private_keys(key_file)
-        found = backups.cover(store, backups.find(store, backup), keys, backups.END)
+        found, damage = backups.intact(store, backups.find(store, backup), keys)
         periods = backups.activity(found, 1 if seconds else 60)
     for begin, counts in periods.items():
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
         click.echo(f"{begin:%Y-%m-%dT%H:%M:%SZ}  {kinds}")
+    if damage is not None:
+        raise click.ClickException(f"what follows is damaged: {damage}")
 
 
 @click.command("put-back")

@@ -303,3 +303,20 @@ def test_an_interrupted_replay_goes_on(
     assert (other.exit_code, "is unfinished" in other.output) == (1, True), other.output
     succeed(library, *arguments(archived[0], key), user="cluster-admin")
     assert contents(client, INTO) == archived[1]
+
+
+def test_changes_before_a_damaged_slice_are_shown(copy: Path, key: tuple[Path, str]) -> None:
+    whole = run(None, "changes", copy, "latest", "--key", key[0], "--seconds")
+    assert whole.exit_code == 0, whole.output
+    flip(data_files(copy)[-1])
+    result = run(None, "changes", copy, "latest", "--key", key[0], "--seconds")
+    *shown, said = result.output.splitlines()
+    assert (result.exit_code, "is damaged" in said) == (1, True), result.output
+    assert shown
+    assert sum(count(line) for line in shown) < sum(count(line) for line in whole.output.splitlines())
+    assert {line.split()[0] for line in shown} <= {line.split()[0] for line in whole.output.splitlines()}
+
+
+def count(line: str) -> int:
+    """The changes in a line of `changes`."""
+    return sum(int(kind.split()[0]) for kind in line.split(maxsplit=1)[1].split(", "))

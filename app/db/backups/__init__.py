@@ -6,7 +6,7 @@ Beside it, the changes between full backups are archived, so that a restore can 
 
 from app.db.backups import retention, status
 from app.db.backups.archiving import SLICE_SECONDS, State, archive
-from app.db.backups.changes import END, activity, cover, restorable
+from app.db.backups.changes import END, activity, cover, intact, restorable
 from app.db.backups.changes import verify as verify_changes
 from app.db.backups.errors import BackupError, BackupFailed, Damaged, RestoreFailed, WrongKey
 from app.db.backups.full import WORKERS, Pace, take
@@ -42,6 +42,7 @@ __all__ = [
     "clean_up",
     "cover",
     "find",
+    "intact",
     "is_aside",
     "leftovers",
     "make_key",

@@ -5,7 +5,7 @@ while a chain was being written can be restored to every second from then to the
 """
 
 from app.db.backups.changes.activity import activity
-from app.db.backups.changes.cover import END, Cover, cover, restorable, verify
+from app.db.backups.changes.cover import END, Cover, cover, intact, restorable, verify
 from app.db.backups.changes.replay import replay
 
-__all__ = ["END", "Cover", "activity", "cover", "replay", "restorable", "verify"]
+__all__ = ["END", "Cover", "activity", "cover", "intact", "replay", "restorable", "verify"]

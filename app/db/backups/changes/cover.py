@@ -113,6 +113,30 @@ def cover(store: Store, found: Manifest, keys: PrivateKeys, at: datetime | str) 
     return covered
 
 
+def intact(store: Store, found: Manifest, keys: PrivateKeys) -> tuple[Cover, Damaged | None]:
+    """As `cover` until `END`; where something is damaged, the verified slices before that, and what it is.
+
+    Raises RestoreFailed when there are no changes; WrongKey, BackupError.
+    """
+    try:
+        return cover(store, found, keys, END), None
+    except Damaged as error:
+        damage = error
+    before = [_before_damage(chain, found, keys) for chain in _covering(_readable(store), found)]
+    return max(before, key=lambda one: len(one.slices)), damage
+
+
+def _before_damage(chain: Chain, found: Manifest, keys: PrivateKeys) -> Cover:
+    slices: list[Slice] = []
+    covered = Cover(chain, slices, found.cluster_time, None, keys)
+    with suppress(Damaged):
+        for number in range(chain.numbers[_first(chain, found)], chain.numbers[-1] + 1):
+            one = _next(chain, number, slices)
+            covered.read(one, lambda _: None)
+            slices.append(one)
+    return covered
+
+
 def verify(store: Store, found: Manifest, keys: PrivateKeys) -> datetime | None:
     """Read all slices since a full backup; returns the last second that they reach, None if there are none.
 
