@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import yaml
 
 from app.db.backups import status
+from app.db.backups.manifest import is_id, moment
 from ops import ssh
 from ops.children import child, run
 from ops.errors import OpsError
@@ -18,6 +20,9 @@ from ops.progress import Say
 #: On the host that makes backups, as in the role backup.
 STORE, STATE = "/var/backups/film-library", "/var/lib/film-library-backup"
 UNIT = "film-library-backup.service"
+
+#: Who fetches once a day is in time, also when that takes a while.
+UNFETCHED = timedelta(hours=26)
 
 # What the unit says is for people; what came of it is in the status.
 _MAKE = f"""
@@ -59,12 +64,14 @@ def read_status(host: ssh.Remote) -> status.Status:
     return status.parse(dict(zip(status.FILES, done.stdout.splitlines(), strict=True)))
 
 
-def describe(host: ssh.Remote) -> tuple[list[str], list[str]]:
-    """How backups are doing in sentences, and what is wrong."""
+def describe(host: ssh.Remote, into: Path | None) -> tuple[list[str], list[str]]:
+    """How backups are doing in sentences, and what is wrong. `into` is where they are fetched to, if they are."""
+    now = datetime.now(UTC)
+    missing = [] if into is None else _unfetched(into, None, now)
     try:
         found = read_status(host)
     except OpsError as error:
-        return [], [f"nobody knows how they are doing: {error}"]
+        return [], [f"nobody knows how they are doing: {error}", *missing]
     lines = []
     if found.at:
         lines.append(f"last backup: of {found.at:%Y-%m-%d %H:%M:%S} UTC, {found.documents:,} documents")
@@ -72,7 +79,20 @@ def describe(host: ssh.Remote) -> tuple[list[str], list[str]]:
         lines.append(f"a restore can go to any second up to {found.changes_until:%Y-%m-%d %H:%M:%S} UTC")
     if found.verified:
         lines.append(f"verified on {found.verified:%Y-%m-%d}: {found.verified_backup}")
-    return lines, found.problems(datetime.now(UTC))
+    if into is not None:
+        missing = _unfetched(into, found.first, now)
+    return lines, found.problems(now) + missing
+
+
+def _unfetched(into: Path, first: datetime | None, now: datetime) -> list[str]:
+    """That backups aren't fetched, unless the first one has been made lately."""
+    here = [moment(path.parent.name) for path in into.glob("*/manifest.json") if is_id(path.parent.name)]
+    newest = max(here, default=None)
+    since = max((time for time in (newest, first) if time), default=None)
+    if since is None or now - since <= UNFETCHED:
+        return []
+    last = f"since that of {newest:%Y-%m-%d %H:%M} UTC" if newest else "yet"
+    return [f"none has been fetched {last}: `make backup-fetch` belongs into a crontab"]
 
 
 def note_verified(host: ssh.Remote, backup: str) -> None:

@@ -27,7 +27,7 @@ def bring(env: str, host: ssh.Remote, say: Say = print) -> None:
     Raises OpsError, LockedError.
     """
     into = backups_dir(env)
-    with exclusive(f"{env}-backups", wait=False):
+    with exclusive(env, "backups", wait=False):
         before = set(_names(into))
         fetched = fetch(host, STORE, into)
         for name in sorted(set(_names(into)) - before):

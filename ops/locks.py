@@ -11,14 +11,14 @@ from ops.paths import CACHE
 
 
 class LockedError(OpsError):
-    """Another process holds the lock."""
+    """Another process holds the lock. The message is its name."""
 
 
 @contextmanager
-def exclusive(name: str, *, wait: bool = True) -> Iterator[None]:
-    """Holds the lock `name`. Waits for it, or raises LockedError if `wait` is false."""
+def exclusive(name: str, part: str = "", *, wait: bool = True) -> Iterator[None]:
+    """Holds the lock `name`, or that of a part of it. Waits for it, or raises LockedError if `wait` is false."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as file:
+    with (CACHE / f"{name}{part and '-'}{part}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

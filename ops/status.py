@@ -19,7 +19,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from ops import backup_host, certificates, inventory, secrets
 from ops.fleet import Fleet
-from ops.paths import ANSIBLE, ROOT, build_dir, secrets_dir
+from ops.paths import ANSIBLE, ROOT, backups_dir, build_dir, secrets_dir
 from ops.progress import table
 from ops.topology import ADMIN_APP_PORT, CONFIG_PORT, MONGOS_PORT, USER_APP_PORT, shard_port
 
@@ -80,7 +80,8 @@ def collect(env: str, hosts: Fleet) -> Status:
         status.phases = json.loads(_phases_file(env).read_text())
     probe = _Probe(status, secrets.load_passwords(env), hosts)
     with ThreadPoolExecutor(max_workers=16) as pool:
-        backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]))
+        into = None if env == "aws" else backups_dir(env)
+        backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]), into)
         status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
     status.backups, status.backup_problems = backups.result()
     return status

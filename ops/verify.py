@@ -46,7 +46,7 @@ def verify(env: str, request: Request, note: Callable[[str], None]) -> int:
         return 0
 
     advice = "Nothing is left of it; the same command begins again."
-    with exclusive(f"{env}-verify", wait=False):
+    with exclusive(env, "verify", wait=False):
         return guarded(f"{env}-backup-verify", work, advice=advice)
 
 

@@ -13,6 +13,7 @@ from app.db.backups import status
 from ops import backup_host, backups, stores
 from ops.errors import OpsError
 from ops.fetching import FetchError, fetch, fetched, missing
+from ops.locks import LockedError, exclusive
 from ops.ssh import Remote
 
 NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
@@ -160,6 +161,51 @@ def test_the_status_is_read_from_the_host(host: Remote, tmp_path: Path, monkeypa
     assert timedelta() <= datetime.now(UTC) - found.verified < timedelta(minutes=1)
     with pytest.raises(OpsError, match="can't be reached"):
         backup_host.read_status(Remote("router-1", ["sh", "-c", "exit 255"]))
+
+
+@pytest.mark.parametrize(
+    ("fetched_hours_ago", "first_hours_ago", "problem"),
+    [
+        (25, 100, ""),
+        (27, 100, "none has been fetched since that of"),
+        (None, 100, "none has been fetched yet"),
+        (None, 25, ""),
+        (500, 25, ""),
+        (None, None, ""),
+    ],
+)
+def test_backups_that_nobody_fetches_are_a_problem(
+    host: Remote,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fetched_hours_ago: float | None,
+    first_hours_ago: float | None,
+    problem: str,
+) -> None:
+    """Also while the host says that all is well."""
+    monkeypatch.setattr(backup_host, "_READ_STATUS", backup_host._READ_STATUS.replace(backup_host.STATE, str(tmp_path)))
+    now, into = datetime.now(UTC), tmp_path / "fetched"
+    if first_hours_ago is not None:
+        first = (now - timedelta(hours=first_hours_ago)).isoformat()
+        (tmp_path / status.FULL).write_text(json.dumps({"at": now.isoformat(), "first": first}))
+        (tmp_path / status.CHANGES).write_text(json.dumps({"covered_until": now.isoformat()}))
+        (tmp_path / status.VERIFIED).write_text(json.dumps({"at": now.isoformat()}))
+    if fetched_hours_ago is not None:
+        name = f"{now - timedelta(hours=fetched_hours_ago):%Y%m%dT%H%M%SZ}-1a2b3c"
+        (into / name).mkdir(parents=True)
+        (into / name / MANIFEST).write_text("{}")
+        (into / "notes").mkdir()
+        (into / "notes" / MANIFEST).write_text("{}")
+    found = [text for text in backup_host.describe(host, into)[1] if not text.startswith("no backup has been made")]
+    assert len(found) == bool(problem)
+    assert not problem or found[0].startswith(problem)
+    assert not any("fetched" in text for text in backup_host.describe(host, None)[1])
+
+
+def test_a_lock_names_its_environment(sandbox: Path, host: Remote) -> None:
+    with exclusive("test", "backups"), pytest.raises(LockedError, match=r"^test$"):
+        backups.bring("test", host)
 
 
 def test_a_list_of_nothing(sandbox: Path) -> None:
