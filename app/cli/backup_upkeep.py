@@ -1,12 +1,14 @@
 """The command that removes backups which nobody needs any more."""
 
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
 from app.db.backups import BackupError, Directory, retention
+
+MB = 10**6
+NOT_FETCHED = ", perhaps before anybody had fetched it"
 
 
 @click.command("prune-backups")
@@ -17,23 +19,27 @@ from app.db.backups import BackupError, Directory, retention
     multiple=True,
     help="A backup that is elsewhere, too, or a slice and those before it: changes-.../00000123. May be repeated.",
 )
-@click.option("--most-mb", type=click.IntRange(0), help="How large all backups together may be.  [default: no limit]")
+@click.option(
+    "--most-mb", type=click.IntRange(0), help="How large all backups and slices together may be.  [default: no limit]"
+)
 def prune_backups(directory: Path, fetched: tuple[str, ...], most_mb: int | None) -> None:
     """Remove backups in DIRECTORY, where they wait to be fetched.
 
-    Those that were fetched go, but the last two; then, if all together are larger than allowed, the oldest. Unfinished
-    ones stay for a day, and the last good one for good.
+    What was fetched goes, but the last two backups; then, if all together is larger than allowed, the oldest backups,
+    and after them slices. Unfinished backups stay for a day, the last good one for good.
     """
-    most_bytes = None if most_mb is None else most_mb * 10**6
+    most_bytes = None if most_mb is None else most_mb * MB
     slices = dict(name.split("/", 1) for name in fetched if "/" in name)
-    rule = partial(retention.relay, fetched=fetched, most_bytes=most_bytes)
     try:
         last = {chain: int(number) for chain, number in slices.items()}
-        removed = retention.prune(Directory(directory), rule, datetime.now(UTC))
-        count = retention.prune_fetched_changes(Directory(directory), last, most_bytes)
+        removed = retention.prune_relay(
+            Directory(directory), datetime.now(UTC), fetched=fetched, slices=last, most_bytes=most_bytes
+        )
     except (BackupError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    for backup in removed:
-        click.echo(f"removed {backup}")
-    if count:
-        click.echo(f"removed {count} slices of changes")
+    for backup in removed.backups:
+        click.echo(f"removed {backup}{'' if backup in fetched else NOT_FETCHED}")
+    if removed.slices:
+        click.echo(f"removed {removed.slices} slices of changes")
+    if removed.unfetched_slices:
+        click.echo(f"removed {removed.unfetched_slices} slices of changes{NOT_FETCHED}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from bson import Timestamp
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cli import backup_upkeep, main
 from app.db.backups import BackupError, Directory, Manifest, manifest, retention
 from app.db.backups.changes.chain import Slice, dump
 from app.db.backups.retention import Kept
@@ -177,6 +180,32 @@ def test_slices_do_not_fill_the_disk(tmp_path: Path) -> None:
     assert retention.prune_fetched_changes(Directory(tmp_path), {}, size) == 2
     assert retention.prune_fetched_changes(Directory(tmp_path), {}, 0) == 2
     assert (numbers(tmp_path, OLD), numbers(tmp_path, CHAIN)) == ([], [2])
+
+
+def test_backups_and_slices_together_do_not_fill_the_disk(tmp_path: Path) -> None:
+    """Backups go first; slices when only the last one is left. Both are said to have gone unfetched."""
+    made = [stored(tmp_path, hour) for hour in HOURS[:3]]
+    slices(tmp_path, CHAIN, *HOURS)
+
+    def size(name: str) -> int:
+        return sum(file.stat().st_size for file in (tmp_path / name).iterdir())
+
+    def prune(most_bytes: int, *fetched: str) -> list[str]:
+        words = [word for name in fetched for word in ("--fetched", name)]
+        command = ["prune-backups", str(tmp_path), "--most-mb", "1", *words]
+        with mock.patch.object(backup_upkeep, "MB", most_bytes):
+            return CliRunner().invoke(main, command).output.splitlines()
+
+    everything = sum(map(size, [*made, CHAIN]))
+    assert prune(everything) == []
+    assert prune(everything - 1) == [f"removed {made[0]}, perhaps before anybody had fetched it"]
+    assert prune(everything, f"{CHAIN}/00000000") == ["removed 1 slices of changes"]
+    both = size(made[2]) + size(CHAIN)
+    assert prune(both - 1) == [
+        f"removed {made[1]}, perhaps before anybody had fetched it",
+        "removed 1 slices of changes, perhaps before anybody had fetched it",
+    ]
+    assert numbers(tmp_path, CHAIN) == [2, 3, 4]
 
 
 def test_nothing_is_removed_when_something_cannot_be_read(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from app.db.backups import manifest
-from app.db.backups.changes.chain import Chain, chains
+from app.db.backups.changes.chain import Chain, chains, is_chain
 from app.db.backups.errors import BackupError, Damaged
 from app.db.backups.store import Directory
 from app.db.backups.stored import load, overview
@@ -86,6 +87,39 @@ def prune(directory: Directory, rule: Rule, now: datetime) -> list[str]:
     for name in removed:
         directory.discard(name)
     return removed
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed from where backups wait to be fetched: ids, and numbers of slices that were fetched or not."""
+
+    backups: list[str]
+    slices: int
+    unfetched_slices: int
+
+
+def prune_relay(
+    directory: Directory, now: datetime, *, fetched: Collection[str], slices: Mapping[str, int], most_bytes: int | None
+) -> Pruned:
+    """Remove what was fetched; then the oldest backups, then the oldest slices, if all have more than `most_bytes`.
+
+    See `relay` and `prune_fetched_changes`. Raises BackupError.
+    """
+
+    def room(beside: Callable[[str], bool]) -> int | None:
+        return None if most_bytes is None else max(0, most_bytes - _size(directory, beside))
+
+    removed = prune_fetched_changes(directory, slices, None)
+    backups = prune(directory, partial(relay, fetched=fetched, most_bytes=room(is_chain)), now)
+    return Pruned(backups, removed, prune_fetched_changes(directory, slices, room(manifest.is_id)))
+
+
+def _size(directory: Directory, counts: Callable[[str], bool]) -> int:
+    """Bytes of all files in backups whose names count. Raises BackupError."""
+    try:
+        return sum(sum(directory.sizes(name).values()) for name in filter(counts, directory.backups()))
+    except OSError as error:
+        raise BackupError(f"the backups can't be listed: {error.strerror}") from error
 
 
 def prune_changes(directory: Directory) -> int:
