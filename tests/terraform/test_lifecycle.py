@@ -72,9 +72,9 @@ def test_instances_are_tagged(cluster: Cluster) -> None:
     assert owners == {("film-library", "aws", "proof-1")}
 
 
-def test_only_members_have_credentials(cluster: Cluster) -> None:
+def test_only_routers_have_credentials(cluster: Cluster) -> None:
     holders = {name for name, instance in cluster.instances().items() if "IamInstanceProfile" in instance}
-    assert holders == {"mongo-1", "mongo-2", "mongo-3"}
+    assert holders == {"router-1"}
 
 
 def test_the_boundary_allows_what_hosts_need(cluster: Cluster) -> None:
