@@ -6,10 +6,7 @@ Every feature is every route and every command: `Features.missed` tells which we
 from __future__ import annotations
 
 import io
-import os
 import re
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +18,7 @@ import pyotp
 import pytest
 from click.testing import CliRunner
 from flask import Flask, Response, request
+from interruption import ended_once_there_is
 from passkey_device import Device
 from pictures import encoded, picture
 from pymongo.database import Database
@@ -33,7 +31,6 @@ from app.cli import main
 from app.db.jobs import runner
 from app.db.likes import stray_likes
 from ops.local_cluster import LocalCluster
-from ops.processes import wait_for
 
 OTHER = "four blind mice 1928"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -262,23 +259,11 @@ class Features:
             self.run("", *arguments)
 
     def archive(self, directory: Path, public: str) -> None:
-        """Until something is archived: the command goes on until it gets a signal."""
+        """Until something is archived."""
         status = self.directory / "changes.json"
-
-        def end() -> None:
-            wait_for("archived changes", status.exists)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        ending = threading.Thread(target=end)
-        ending.start()
         arguments = ["--to", str(directory), "--public-key", public, "--status", str(status), "--slice-seconds", "1"]
-        try:
+        with ended_once_there_is(status):
             self.run("backup", "archive-changes", *arguments)
-        finally:
-            ending.join()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
 
     # -- how
 
