@@ -254,6 +254,8 @@ def test_a_new_librarys_restore_goes_on_after_the_swap_and_keeps_what_has_docume
     assert "replaced.credits" in names
     assert not [name for name in names if name.startswith("restored.")]
     assert not {"replaced.movies", "replaced.users"} & names, "empty collections were kept"
+    sharded = {entry["collection"] for entry in small_shards.database["cluster_sharded_collections"]}
+    assert {name for shard in monitoring._count_chunks(client, LIBRARY).values() for name in shard} >= sharded
     result = run(small_shards, *new, user=ADMIN)
     assert (result.exit_code, "the library isn't new" in result.output) == (1, True), result.output
 
