@@ -49,3 +49,4 @@ def copy_to(directory: Path) -> None:
     for entry in CACHE.iterdir():
         if entry.suffix != ".lock" and entry.name != "ansible":  # each copy has runs of its own
             (directory / ".cache" / entry.name).symlink_to(entry)
+    (directory / ".cache/home").mkdir(exist_ok=True)  # bin/shell's, and not everybody may make it
