@@ -141,7 +141,7 @@ test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under inter
 	@sh bin/bootstrap scanners
 	@$(PYTHON) -m ops molecule cluster
 
-drills: hosts-tools ## test-cluster with every interruption, power cut and change; takes half as long again, so not part of `make test`
+drills: hosts-tools ## test-cluster with every interruption, power cut and change; longer, so not part of `make test`
 	@sh bin/bootstrap scanners
 	@TESTS_MARKED= $(PYTHON) -m ops molecule cluster
 

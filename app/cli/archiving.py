@@ -7,8 +7,14 @@ from pathlib import Path
 
 import click
 
-from app.cli.backup_options import StoreType, backup_errors, share_option, workers_option
-from app.cli.backups import PUBLIC_KEY
+from app.cli.backup_options import (
+    PUBLIC_KEY,
+    backup_errors,
+    public_key_option,
+    share_option,
+    to_option,
+    workers_option,
+)
 from app.cli.session import database
 from app.db import backups
 from app.db.backups import Manifest, Pace, State, Store, status
@@ -16,15 +22,8 @@ from app.settings import setting
 
 
 @click.command("archive-changes")
-@click.option(
-    "--to",
-    "store",
-    metavar="STORE",
-    required=True,
-    type=StoreType(originals=False),
-    help="Where backups are kept: a directory or s3://bucket/prefix.",
-)
-@click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
+@to_option
+@public_key_option
 @click.option(
     "--slice-seconds",
     type=click.FloatRange(1, 300),

@@ -12,6 +12,8 @@ from app.db import backups
 from app.db.backups import BackupError, Entry, Manifest, Store
 from app.settings import SettingError
 
+PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
+
 
 class StoreType(click.ParamType[Store]):
     """A store of backups, by name; `originals` as for open_store."""
@@ -27,6 +29,16 @@ class StoreType(click.ParamType[Store]):
         except BackupError as error:
             self.fail(str(error), param, ctx)
 
+
+to_option = click.option(
+    "--to",
+    "store",
+    metavar="STORE",
+    required=True,
+    type=StoreType(originals=False),
+    help="Where backups are kept: a directory or s3://bucket/prefix.",
+)
+public_key_option = click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
 
 Moment = datetime | str | None
 

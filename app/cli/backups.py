@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 
 from app.cli.backup_options import (
-    StoreType,
+    PUBLIC_KEY,
     backup_argument,
     backup_errors,
     key_option,
+    public_key_option,
     say,
     share_option,
     store_argument,
+    to_option,
     when,
     workers_option,
 )
@@ -24,19 +26,10 @@ from app.db import backups
 from app.db.backups import Manifest, Pace, Store, status
 from app.settings import setting
 
-PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
-
 
 @click.command("backup")
-@click.option(
-    "--to",
-    "store",
-    metavar="STORE",
-    required=True,
-    type=StoreType(originals=False),
-    help="Where backups are kept: a directory or s3://bucket/prefix.",
-)
-@click.option("--public-key", help=f"For whom to encrypt: age1...  [default: {PUBLIC_KEY}]")
+@to_option
+@public_key_option
 @workers_option
 @share_option
 @click.option(

@@ -127,7 +127,7 @@ def _choose_moment(not_before: Timestamp = NEVER) -> tuple[Timestamp, dict[str, 
         if at is None:
             raise BackupFailed("the router didn't say of which moment its answer is")
         if at < not_before:
-            time.sleep(IDLE_S)
+            time.sleep(IDLE_S)  # nothing tells when the servers' time moves on
         elif shapes.read() == before:
             return at, {name: shape for name, (_, shape) in before.items()}
     raise BackupFailed("collections or indexes are being made or dropped (a deployment?); try again later")

@@ -111,7 +111,7 @@ class S3:
 
     def _pages(self, start: str) -> Iterator[dict[str, Any]]:
         operation = "list_object_versions" if self._originals else "list_objects_v2"
-        pages = self._s3.get_paginator(operation)  # type: ignore[call-overload]
+        pages = self._s3.get_paginator(operation)  # type: ignore[call-overload]  # overloads want a literal
         yield from pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/")
 
     def _entries(self, start: str) -> dict[str, dict[str, Any]]:
@@ -201,7 +201,7 @@ class _Download(io.RawIOBase):
                 return self._body.read(size)
             except BotoCoreError as error:
                 log.warning("%s is read on from byte %d: %s", self._where, self._position, error)
-                time.sleep(FIRST_WAIT_S * 2**attempt)
+                time.sleep(FIRST_WAIT_S * 2**attempt)  # botocore repeats requests, not the reading of a body
                 self._read_on()
         raise OSError(errno.EIO, f"{self._where}: S3 cuts the connection at byte {self._position:,}")
 

@@ -74,7 +74,7 @@ class Changes:
         if code == _UNAUTHORIZED:
             raise BackupFailed(f"the changes can't be read: {error}") from error
         log.warning("changes are read again from the last one: %s", error)
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # the driver has waited for a server already; this only keeps errors from repeating at once
 
     def close(self) -> None:
         if self._stream is not None:
