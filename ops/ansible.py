@@ -15,7 +15,7 @@ from ops.progress import PhaseError, Progress
 _CALLBACKS = Path(__file__).parent / "callback"
 
 
-def play(playbooks: list[str], inventories: list[Path], progress: Progress, **variables: str) -> Run:
+def play(playbooks: list[str], inventories: list[Path], progress: Progress, **variables: str | bool) -> Run:
     """Runs playbooks from ansible/ in order, inside the running phase; each play becomes a phase.
 
     Raises PhaseError with the failed hosts, tasks and messages.

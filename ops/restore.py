@@ -29,6 +29,8 @@ from ops.run import guarded
 LATEST = "latest"
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _NOTHING_REPLACED = "nothing was replaced"
+#: For Ansible, while a new cluster's library is yet to be restored by `into_new`.
+BEFORE = {"backup_paused": True}
 _AFTERWARDS = """\
 Everybody is logged out. What was there is kept: `make restore-cleanup ENV={env}` removes it.
 Make a backup now: `make backup ENV={env}`."""
@@ -128,11 +130,12 @@ def restore(cluster: Cluster, request: Request, variables: Mapping[str, str]) ->
 def into_new(cluster: Cluster, request: Request, progress: Progress) -> None:
     """Restores a backup into a cluster that was just built, without a question.
 
-    The caller holds the environment's lock. Raises PhaseError, also when there are films or accounts already.
+    Its backups begin afterwards: earlier ones would be of the empty library. The caller holds the environment's lock.
+    Raises PhaseError, also when there are films or accounts already.
     """
     with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
         _load(film_library, request, progress, ["--beside", "--new-library"])
-        _swap(cluster, film_library, progress)
+        _swap(cluster, film_library, progress, "playbooks/back_up.yml")
         with progress.phase("Complete the restore"):
             film_library.run("restore-cleanup")  # only of what is restored: what was replaced is kept
         if kept := json.loads(film_library.run("restore-cleanup", "--dry-run")):
@@ -197,15 +200,15 @@ def _load(film_library: Commands, request: Request, progress: Progress, where: l
     progress.say(f"  {said}")
 
 
-def _swap(cluster: Cluster, film_library: Commands, progress: Progress) -> None:
-    """Stops the apps, puts what was restored in place, and starts them."""
+def _swap(cluster: Cluster, film_library: Commands, progress: Progress, *then: str) -> None:
+    """Stops the apps, puts what was restored in place, starts them, and runs more playbooks."""
     with progress.phase("Stop the apps"):
         ansible.play(["playbooks/stop_apps.yml"], cluster.inventories, progress)
     with progress.phase("Swap in what was restored"):
         film_library.run("swap-in")
     with progress.phase("Start the apps"):
         try:
-            ansible.play(["playbooks/start_apps.yml"], cluster.inventories, progress)
+            ansible.play(["playbooks/start_apps.yml", *then], cluster.inventories, progress)
         except PhaseError as error:
             advice = f"Everything is restored; `make cluster-up ENV={cluster.env}` starts the apps."
             raise PhaseError(str(error), [*(error.lines or []), advice]) from error

@@ -18,7 +18,7 @@ def up(settings: Settings, request: restore.Request | None = None) -> int:
     env = settings.env
 
     def work(progress: Progress) -> int:
-        run = _phases(settings, progress, sample=request is None)
+        run = build(settings, progress, sample=request is None)
         if request is not None:
             restore.into_new(restore.local(env), request, progress)
         progress.total(time.monotonic() - began, f"changed={run.changed}")
@@ -34,8 +34,10 @@ def up(settings: Settings, request: restore.Request | None = None) -> int:
         return guarded(f"{env}-up", work, advice=advice)
 
 
-def _phases(settings: Settings, progress: Progress, *, sample: bool) -> ansible.Run:
-    playbooks, variables = ["site.yml"], {}
+def build(settings: Settings, progress: Progress, *, sample: bool) -> ansible.Run:
+    """Builds the cluster, with the sample or for a restore. Raises PhaseError."""
+    playbooks: list[str] = ["site.yml"]
+    variables: dict[str, str | bool] = {} if sample else {**restore.BEFORE}
     with progress.phase("Package source"):
         packages = source.choose(settings)
         if sample:

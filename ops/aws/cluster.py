@@ -52,7 +52,11 @@ def up(settings: Settings, variables: Mapping[str, str], request: restore.Reques
             )
         with progress.phase("Ansible"):
             run = ansible.play(
-                ["site.yml", *_sample(variables)], [_INVENTORY, common], progress, **_sample_file(variables)
+                ["site.yml", *_sample(variables)],
+                [_INVENTORY, common],
+                progress,
+                **_sample_file(variables),
+                **(restore.BEFORE if request is not None else {}),
             )
         if request is not None:
             restore.into_new(reachable(settings), request, progress)

@@ -147,6 +147,7 @@ def test_the_runbook_brings_everything_back(inventory: Inventory, deployment: De
     run("make backup-fetch")  # as the crontab does, before anybody has noticed
     assert newest() != kept["id"], "the backup of the emptied library should be the newest one"
     leave_nothing(inventory, deployment)
+    known = {one["id"] for one in listed()}
     deployment.close()  # of these hosts: clients would wait for them at the end
 
     began, took = time.monotonic(), {}
@@ -163,6 +164,8 @@ def test_the_runbook_brings_everything_back(inventory: Inventory, deployment: De
     print(f"{sum(took.values()):6.1f} s  in all")
     assert time.monotonic() - began < MINUTES * 60, took
 
+    films = {one["id"]: one["collections"].get("movies") for one in listed() if one["id"] not in known}
+    assert set(films.values()) == {before["movies"][0]}, f"of the library before it was restored: {films}"
     again = Inventory.read()
     assert {name for name in old if old[name] == again.passwords[name]} == set(), "an old password is still good"
     assert (secrets_dir(ENV) / "backup.key").read_bytes() == key

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.db import backups
 from app.db.core import DatabaseConfig, connection
-from ops import confirm, restore, stores, verify
+from ops import ansible, commands, confirm, restore, stores, up, verify
 from ops.errors import OpsError
 from ops.local_cluster import LocalCluster
+from ops.progress import Progress
 from ops.restore import Request
+from ops.settings import Settings
 
 ENV = "test"
 
@@ -101,3 +105,49 @@ def test_a_backup_is_verified_by_restoring_it(
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert verify.verify(ENV, Request(made.id), lambda backup: pytest.fail("it isn't good")) == 1
     assert "movies.bson.zst.age is damaged" in capsys.readouterr().out
+
+
+class Recorded:
+    """A cluster, of which only what would have been run is known: commands by name, and playbooks with variables."""
+
+    store, key = "store", Path("key")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
+        self.steps: list[tuple[str, dict[str, Any]]] = []
+        self.progress = Progress(log)
+        monkeypatch.setattr(commands, "on_router", lambda *_: nullcontext(self))
+        monkeypatch.setattr(ansible, "play", self.play)
+        self.cluster: Any = restore.Cluster(ENV, nullcontext, [])  # type: ignore[arg-type]
+
+    def run(self, command: str, *arguments: str) -> str:
+        if "--dry-run" in arguments:
+            return "{}"
+        self.steps.append((command, {}))
+        return "done"
+
+    def play(self, playbooks: list[str], *_: object, **variables: Any) -> ansible.Run:
+        self.steps += [(playbook, variables) for playbook in playbooks]
+        return ansible.Run(self.progress)
+
+
+def test_a_new_clusters_backups_begin_when_its_library_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until `restore-cleanup` the same command goes on from an interruption, so the backups begin before it."""
+    recorded = Recorded(monkeypatch, tmp_path / "log")
+    for module, name in ((up.source, "choose"), (up.secrets, "ensure"), (up.hosts, "up"), (up.inventory, "write")):
+        monkeypatch.setattr(module, name, lambda *_: None)
+    up.build(Settings.read({"ENV": ENV}), recorded.progress, sample=False)
+    assert recorded.steps == [("site.yml", {"backup_paused": True})]
+
+    recorded.steps.clear()
+    restore.into_new(recorded.cluster, Request("latest"), recorded.progress)
+    names = [name for name, _ in recorded.steps]
+    assert names.index("swap-in") < names.index("playbooks/back_up.yml") < names.index("restore-cleanup")
+
+
+def test_a_restore_into_a_running_cluster_leaves_backups_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = Recorded(monkeypatch, tmp_path / "log")
+    monkeypatch.setattr(restore, "guarded", lambda name, work, advice: work(recorded.progress))
+    assert restore.restore(recorded.cluster, Request("latest"), {"CONFIRM": ENV}) == 0
+    assert "playbooks/back_up.yml" not in dict(recorded.steps)
