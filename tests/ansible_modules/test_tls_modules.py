@@ -34,27 +34,33 @@ def login() -> dict[str, str]:
     )
 
 
-def test_a_plain_member_comes_to_require_tls(run_module: Module, members: Members, login: dict[str, str]) -> None:
-    """Through allowTLS, which takes a restart, and preferTLS and requireTLS, which don't."""
+def test_a_plain_member_comes_to_use_tls(run_module: Module, members: Members, login: dict[str, str]) -> None:
+    """Through allowTLS, which takes a restart, and preferTLS, which doesn't."""
     host = members.start("films", tls_mode="disabled")
     port = port_of(host)
     assert info(run_module, host) == {"plain": [port], "without_tls": [port], "outdated": []}
     plain = {"login_ca_file": "", "login_certificate_file": ""}
     assert run_module("mongodb_replica_set", **wanted(host) | plain)["changed"]
-    refused = run_module("mongodb_tls", **login | plain, mode="preferTLS", login_port=port)
+    refused = run_module("mongodb_tls", **login | plain, prefer_tls=True, login_port=port)
     assert "only a restart" in refused["msg"]
 
     members.processes[host].stop()
     members.start("films", data_of=host, tls_mode="allowTLS")
     assert info(run_module, host) == {"plain": [port], "without_tls": [], "outdated": []}
 
-    preview = run_module("mongodb_tls", check=True, **login, mode="requireTLS", login_port=port)
-    assert (preview["changed"], preview["mode"]) == (True, "allowTLS"), preview
-    for mode, before, plain_ports in (("preferTLS", "allowTLS", [port]), ("requireTLS", "preferTLS", [])):
-        result = run_module("mongodb_tls", **login, mode=mode, login_port=port)
-        assert (result["changed"], result["mode"]) == (True, before), result
-        assert info(run_module, host)["plain"] == plain_ports
-    assert not run_module("mongodb_tls", **login, mode="preferTLS", login_port=port)["changed"]
+    with direct(host) as client:
+        for check, before, after in ((True, "allowTLS", "allowTLS"), (False, "allowTLS", "preferTLS")):
+            assert client.admin.command("getParameter", tlsMode=1)["tlsMode"] == before
+            assert run_module("mongodb_tls", check=check, **login, prefer_tls=True, login_port=port)["changed"]
+            assert client.admin.command("getParameter", tlsMode=1)["tlsMode"] == after
+    assert info(run_module, host) == {"plain": [port], "without_tls": [], "outdated": []}
+    for prefer_tls in (True, False):
+        assert not run_module("mongodb_tls", **login, prefer_tls=prefer_tls, login_port=port)["changed"]
+
+    members.processes[host].stop()
+    members.start("films", data_of=host)
+    assert info(run_module, host)["plain"] == []
+    assert not run_module("mongodb_tls", **login, prefer_tls=True, login_port=port)["changed"]
 
 
 def test_takes_up_a_renewed_certificate_and_keeps_connections(

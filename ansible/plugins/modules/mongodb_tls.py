@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: change a running MongoDB process's TLS mode and certificate. See DOCUMENTATION."""
+"""Ansible module: let a running MongoDB process use TLS, with the right certificate. See DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from ansible.module_utils.mongodb_tls import certificate_of, tls_state
 
 DOCUMENTATION = r"""
 module: mongodb_tls
-short_description: Change a running MongoDB process's TLS mode and certificate
+short_description: Let a running MongoDB process use TLS, with the right certificate
 description:
   - Takes up the certificate's file if the process shows another one, and raises its TLS mode. Neither restarts
     anything nor closes connections.
-  - The mode goes up only, from C(allowTLS) to C(preferTLS) to C(requireTLS), as MongoDB allows it. A process that
-    has a higher one keeps it.
 options:
-  mode:
-    description: Lowest mode that the process should have. Left alone by default.
-    type: str
-    choices: [preferTLS, requireTLS]
+  prefer_tls:
+    description:
+      - Raise the mode C(allowTLS) to C(preferTLS), in which the process connects to others with TLS. Higher modes stay.
+      - Only a restart gets a process from C(disabled) to C(allowTLS), and to C(requireTLS) without leaving connections
+        open that don't use TLS.
+    type: bool
+    default: false
   certificate_file:
     description: Certificate that the process should show; its configuration names this file.
     type: path
@@ -38,7 +39,7 @@ author: [Film Library]
 EXAMPLES = r"""
 - name: Let the member connect to the others with TLS
   mongodb_tls:
-    mode: preferTLS
+    prefer_tls: true
     certificate_file: /etc/ssl/film-library/mongodb.pem
     login_port: "{{ item.port }}"
     login_user: shard-admin
@@ -48,17 +49,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-mode:
-  description: The process's TLS mode before.
-  type: str
-  returned: success
 rotated:
   description: Whether the process took up the certificate's file.
   type: bool
   returned: success
 """
 
-MODES = ["disabled", "allowTLS", "preferTLS", "requireTLS"]
 #: Seconds until a process shows the certificate that it took up.
 ROTATION = 30
 
@@ -83,23 +79,23 @@ def rotate(module: AnsibleModule, admin: Any) -> bool:
     return True
 
 
-def raise_mode(module: AnsibleModule, admin: Any) -> tuple[str, bool]:
-    """Raises the mode step by step. Returns the mode before, and whether it changes."""
-    before = admin.command("getParameter", tlsMode=1)["tlsMode"]
-    present, wanted = MODES.index(before), MODES.index(module.params["mode"] or before)
-    if before == "disabled" and wanted > present:
+def prefer_tls(module: AnsibleModule, admin: Any) -> bool:
+    """Raises the mode allowTLS to preferTLS. Returns whether it does."""
+    mode = admin.command("getParameter", tlsMode=1)["tlsMode"]
+    if mode == "disabled":
         module.fail_json(msg=f"Port {module.params['login_port']} runs without TLS; only a restart changes that")
+    if mode != "allowTLS":
+        return False
     if not module.check_mode:
-        for mode in MODES[present + 1 : wanted + 1]:
-            admin.command("setParameter", tlsMode=mode)
-    return before, wanted > present
+        admin.command("setParameter", tlsMode="preferTLS")
+    return True
 
 
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
         argument_spec={
-            "mode": {"type": "str", "choices": MODES[2:]},
+            "prefer_tls": {"type": "bool", "default": False},
             "certificate_file": {"type": "path", "required": True},
             **login_arguments(),
         },
@@ -109,11 +105,11 @@ def main() -> None:
     require_pymongo(module)
     try:
         with login(module) as connection:
-            before, raised = raise_mode(module, connection.admin)
+            raised = module.params["prefer_tls"] and prefer_tls(module, connection.admin)
             rotated = rotate(module, connection.admin)
     except (PyMongoError, OSError, ValueError) as error:
         module.fail_json(msg=f"Port {module.params['login_port']}: {error}")
-    module.exit_json(changed=raised or rotated, mode=before, rotated=rotated)
+    module.exit_json(changed=raised or rotated, rotated=rotated)
 
 
 if __name__ == "__main__":
