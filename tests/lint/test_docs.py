@@ -10,6 +10,7 @@ import pytest
 from ops.paths import ROOT
 from tests import repository
 from tests.drills.attempts_on_data import BY_USER
+from tests.drills.locks import LOCKS
 
 PAGES = [ROOT / name for name in repository.files() if name.suffix == ".md"]
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -67,3 +68,9 @@ def test_the_page_on_security_has_every_attempt_of_the_break_in_drill() -> None:
     text = (ROOT / "docs/security.md").read_text()
     names = {name for attempts in BY_USER.values() for name in attempts}
     assert {name for name in names if name not in text} == set()
+
+
+def test_the_page_on_security_has_every_lock_that_the_drill_takes_out() -> None:
+    """Under the same name; "packet filter" stands once for two."""
+    text = (ROOT / "docs/security.md").read_text()
+    assert {name for name in LOCKS if name.removeprefix("packet filter, ") not in text} == set()

@@ -11,18 +11,17 @@ NO_JAVASCRIPT = {6108304, 31264}  # as $where and $function are answered without
 
 
 # On a collection that every process has: $function is refused only when there is a document to run it on.
-@pytest.mark.parametrize(
-    "command",
-    [
-        {"find": "system.version", "filter": {"$where": "true"}},
-        {
-            "aggregate": "system.version",
-            "pipeline": [{"$project": {"x": {"$function": {"body": "function() {}", "args": [], "lang": "js"}}}}],
-            "cursor": {},
-        },
-    ],
-    ids=["$where", "$function"],
-)
+COMMANDS: dict[str, dict[str, object]] = {
+    "$where": {"find": "system.version", "filter": {"$where": "true"}},
+    "$function": {
+        "aggregate": "system.version",
+        "pipeline": [{"$project": {"x": {"$function": {"body": "function() {}", "args": [], "lang": "js"}}}}],
+        "cursor": {},
+    },
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
 def test_javascript_is_refused(deployment: Deployment, process: Process, command: dict[str, object]) -> None:
     with pytest.raises(OperationFailure) as refused:
         deployment.client(process, process.administrator).admin.command(command)

@@ -6,21 +6,16 @@ import re
 import secrets
 import socket
 import ssl
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from email.message import Message
 from http.client import HTTPConnection, RemoteDisconnected
 
 import pytest
 
 from ops.certificates import CA_FILE
-from ops.topology import ADMIN_APP_PORT, REDIRECT_PORT, USER_APP_PORT
+from ops.topology import REDIRECT_PORT
 from tests.deployed import Deployment, Inventory
+from tests.roles.cluster.web import PORTS, flood, get, stylesheet, wait_until_served
 from tests.units import exposure, log, properties
 
-PORTS = {"user": USER_APP_PORT, "admin": ADMIN_APP_PORT}
 HARDENING = {
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -35,32 +30,11 @@ HARDENING = {
 app_names = pytest.mark.parametrize("app", PORTS)
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Message
-    body: str
-
-
-def get(inventory: Inventory, web: str, app: str, path: str, **headers: str) -> Answer:
-    """An app's answer, of whatever status. Raises RemoteDisconnected when there is none."""
-    request = urllib.request.Request(f"{inventory.site(web, PORTS[app])}{path}", headers=headers)  # noqa: S310 - https
-    try:
-        with inventory.browser().open(request, timeout=20) as response:
-            return Answer(response.status, response.headers, response.read().decode(errors="replace"))
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, error.headers, error.read().decode(errors="replace"))
-
-
 @app_names
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_is_healthy(inventory: Inventory, deployment: Deployment, web: str, app: str, path: str) -> None:
     answer = get(inventory, web, app, path)
     assert answer.status == 200, log(deployment.host(web), f"film-library-{app}.service")
-
-
-def stylesheet(page: str) -> str:
-    return page.split('rel="stylesheet"')[1].split('href="')[1].split('"', maxsplit=1)[0]
 
 
 @app_names
@@ -180,23 +154,9 @@ def test_logs_have_no_query_strings(deployment: Deployment, inventory: Inventory
 
 
 def test_a_flood_is_refused_and_others_are_served(deployment: Deployment, inventory: Inventory, web: str) -> None:
-    address, port = inventory.address(web), PORTS["user"]
-    style = stylesheet(get(inventory, web, "user", "/").body)
-    get(inventory, web, "user", style)  # now nginx has it
-    request = f"HEAD {style} HTTP/1.1\r\nHost: {address}:{port}\r\n\r\n".encode()
-    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    with (
-        socket.create_connection((address, port), timeout=60) as plain,
-        inventory.trust.wrap_socket(plain, server_hostname=address) as connection,
-    ):
-        connection.sendall(request * 900 + last)
-        answers = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert set(re.findall(rb"^HTTP/1.1 (\d+)", answers, re.MULTILINE)) == {b"200", b"429"}
-    assert get_on_the_host(deployment, web, f"https://127.0.0.1:{port}/healthz")[0] == "200"
-    deadline = time.monotonic() + 60
-    while get(inventory, web, "user", "/healthz").status != 200:
-        assert time.monotonic() < deadline, "still refused after a minute"
-        time.sleep(0.2)  # nginx says nothing when its limit lets an address in again
+    assert flood(inventory, web) == {b"200", b"429"}
+    assert get_on_the_host(deployment, web, f"https://127.0.0.1:{PORTS['user']}/healthz")[0] == "200"
+    wait_until_served(inventory, web)
 
 
 @app_names
