@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from app.db.backups import status
-from app.db.backups.manifest import is_id, moment
+from app.db.backups.ids import is_id, moment
 from ops import ssh
 from ops.children import child, run
 from ops.errors import OpsError

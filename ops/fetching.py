@@ -26,7 +26,9 @@ from ops.ssh import Remote
 MANIFEST = "manifest.json"
 
 # <id>/movies.bson.zst.age, changes-<id>/00000001.json, changes-<id>/00000001-1a2b3c.bson.zst.age
-_NAME = re.compile(r"(\d{8}T\d{6}Z-[0-9a-f]{6}|changes-[A-Za-z0-9-]{1,60})/([A-Za-z0-9_%-][A-Za-z0-9_%.-]{0,199})")
+_NAME = re.compile(
+    r"(\d{8}T\d{6}Z-(?:hourly-)?[0-9a-f]{6}|changes-[A-Za-z0-9-]{1,60})/([A-Za-z0-9_%-][A-Za-z0-9_%.-]{0,199})"
+)
 #: How far a host's clock may be ahead of this one's.
 AHEAD = timedelta(minutes=5)
 

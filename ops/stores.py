@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from app.db.backups import status
+from app.db.backups import BackupError, open_store, status
 from ops import inventory
 from ops.errors import OpsError
 from ops.paths import ROOT, backups_dir, secrets_dir
@@ -32,9 +32,13 @@ def place(env: str) -> str:
 
 
 def note_verified(env: str, backup: str) -> None:
-    """Writes down on the controller that a backup was verified now."""
+    """Writes down on the controller that a backup was verified now, and keeps that one. Raises OpsError."""
     backups_dir(env).mkdir(parents=True, exist_ok=True)
     status.note_verified(backups_dir(env) / status.VERIFIED, backup)
+    try:
+        open_store(place(env), originals=True).hold(backup)
+    except (BackupError, OSError) as error:
+        raise OpsError(f"{backup} is good, but may be removed when it is old: {error}") from error
 
 
 def key_file(env: str) -> Path:

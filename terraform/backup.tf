@@ -5,6 +5,7 @@ module "backup_bucket" {
 
   name_prefix    = "${local.name}-backup-"
   retention_days = var.backup_retention_days
+  hourly_prefix  = "${var.backup_prefix}/hourly/"
   lock_days      = var.backup_lock_days
   lock_mode      = var.backup_lock_mode
   force_destroy  = var.backup_force_destroy
@@ -34,7 +35,7 @@ resource "aws_iam_role" "backup" {
   })
 }
 
-# Hosts can't delete backups, read older versions or change locks. An intruder on a host can overwrite the latest backups,
+# Hosts can't delete backups, read older versions or shorten locks. An intruder on a host can overwrite the latest backups,
 # but the locked versions remain.
 resource "aws_iam_role_policy" "backups" {
   name = "backups"
@@ -49,6 +50,21 @@ resource "aws_iam_role_policy" "backups" {
         # s3:PutObject includes parts of multipart uploads; the other two resume or abort one.
         Action   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
         Resource = "${module.backup_bucket.arn}/${var.backup_prefix}/*"
+      },
+      {
+        # Hourly backups are locked for a day only instead of the bucket's default. A lock that is there can't be shortened with
+        # this. Without the condition, whoever is on a host could lock rubbish for a hundred years.
+        Sid       = "LockHourlyBackups"
+        Effect    = "Allow"
+        Action    = "s3:PutObjectRetention"
+        Resource  = "${module.backup_bucket.arn}/${var.backup_prefix}/hourly/*"
+        Condition = { NumericLessThanEquals = { "s3:object-lock-remaining-retention-days" = "2" } }
+      },
+      {
+        Sid      = "ReadTheDefaultLock"
+        Effect   = "Allow"
+        Action   = "s3:GetBucketObjectLockConfiguration"
+        Resource = module.backup_bucket.arn
       },
       {
         Sid       = "ListBackups"

@@ -58,7 +58,7 @@ variable "backup_prefix" {
 }
 
 variable "backup_retention_days" {
-  description = "Days after which a backup expires."
+  description = "Days after which a backup expires; of each day the first one, the others after a day."
   type        = number
   default     = 35
   nullable    = false
@@ -70,9 +70,9 @@ variable "backup_retention_days" {
 }
 
 variable "backup_lock_days" {
-  description = "Days in which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`."
+  description = "Days in which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`. Hourly ones: one day."
   type        = number
-  default     = 30
+  default     = 35
   nullable    = false
 
   validation {

@@ -7,6 +7,7 @@ mock_provider "aws" {
 variables {
   name_prefix    = "proof-"
   retention_days = 35
+  hourly_prefix  = "mongodb/hourly/"
   lock_days      = 30
   lock_mode      = "GOVERNANCE"
   force_destroy  = false
@@ -56,7 +57,16 @@ run "bucket" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].expiration[0].days == 35 && aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days == 30
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      rule.id => [rule.status, rule.expiration[0].days, rule.noncurrent_version_expiration[0].noncurrent_days]
+    } == { expire = ["Enabled", 35, 1], hourly = ["Enabled", 1, 1] }
+    error_message = "life cycle: ${jsonencode(aws_s3_bucket_lifecycle_configuration.this.rule)}"
+  }
+
+  # The other one's filter is empty, and the mocked provider makes a prefix up.
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if rule.id == "hourly"] == ["mongodb/hourly/"]
     error_message = "life cycle: ${jsonencode(aws_s3_bucket_lifecycle_configuration.this.rule)}"
   }
 }

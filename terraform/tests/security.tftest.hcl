@@ -82,14 +82,21 @@ run "secure_by_default" {
         ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
         "arn:aws:s3:::backups/mongodb/*",
       ]
-      ListBackups = ["Allow", "s3:ListBucket", "arn:aws:s3:::backups"]
+      LockHourlyBackups  = ["Allow", "s3:PutObjectRetention", "arn:aws:s3:::backups/mongodb/hourly/*"]
+      ReadTheDefaultLock = ["Allow", "s3:GetBucketObjectLockConfiguration", "arn:aws:s3:::backups"]
+      ListBackups        = ["Allow", "s3:ListBucket", "arn:aws:s3:::backups"]
     }
     error_message = aws_iam_role_policy.backups.policy
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.backups.policy).Statement[1].Condition == { StringLike = { "s3:prefix" = "mongodb/*" } }
-    error_message = "hosts may list what isn't theirs"
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.backups.policy).Statement : statement.Condition if can(statement.Condition)
+      ] == [
+      { NumericLessThanEquals = { "s3:object-lock-remaining-retention-days" = "2" } },
+      { StringLike = { "s3:prefix" = "mongodb/*" } },
+    ]
+    error_message = "hosts may lock for long, or list what isn't theirs"
   }
 
   assert {

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from backup_library import LIBRARY, fill, new_key, run, succeed
 
-from app.db.backups import s3 as s3_store
+from app.db.backups import ids
+from app.db.backups.stores import s3 as s3_store
 from ops.local_cluster import LocalCluster
 from tests.s3 import BUCKET, FaultyS3, cut_answer, error
 
@@ -46,6 +47,20 @@ def test_a_backup_in_s3(s3: FaultyS3, library: LocalCluster, tmp_path: Path) -> 
     result = run(None, "verify-backup", STORE, backup, "--key", key)
     assert (result.exit_code, "S3 cuts the connection" in result.output) == (1, True), result.output
     assert "damaged" not in result.output
+
+
+def test_the_others_of_a_day_are_hourly(s3: FaultyS3, library: LocalCluster, tmp_path: Path) -> None:
+    """The first complete one isn't; in a day around midnight, both may be their day's first."""
+    key, public = new_key(tmp_path)
+    command = ("backup", "--to", STORE, "--public-key", public)
+    s3.matches, s3.always = lambda environ: environ["PATH_INFO"].endswith("manifest.json"), error(500)
+    assert run(library, *command).exit_code == 1
+    s3.always = None
+    first, second = (succeed(library, *command) for _ in range(2))
+    assert (ids.is_hourly(first), ids.is_hourly(second)) == (False, first[:8] == second[:8])
+    place = "mongodb/hourly" if ids.is_hourly(second) else "mongodb"
+    s3.client.head_object(Bucket=BUCKET, Key=f"{place}/{second}/manifest.json")
+    assert f"{second} is whole" in succeed(None, "verify-backup", STORE, second, "--key", key)
 
 
 def reads(environ: dict[str, Any]) -> bool:

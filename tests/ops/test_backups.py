@@ -17,7 +17,7 @@ from ops.locks import LockedError, exclusive
 from ops.ssh import Remote
 
 NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
-OLD, NEW, NEWER = "20261129T100000Z-1a2b3c", "20261129T110000Z-1a2b3c", "20261129T120000Z-1a2b3c"
+OLD, NEW, NEWER = "20261129T100000Z-1a2b3c", "20261129T110000Z-hourly-1a2b3c", "20261129T120000Z-hourly-1a2b3c"
 MOVIES, MANIFEST = "movies.bson.zst.age", "manifest.json"
 
 

@@ -45,6 +45,8 @@ def _matches(statement: Mapping[str, Any], question: Question) -> bool:
 
 
 def _compare(operator: str, value: str, wanted: str) -> bool:
+    if operator == "NumericLessThanEquals":
+        return float(value) <= float(wanted)
     return {"StringEquals": value == wanted, "StringLike": fnmatchcase(value, wanted)}[operator]
 
 

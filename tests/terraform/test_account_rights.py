@@ -12,6 +12,7 @@ from tests.terraform.iam import ACCOUNT, REGION, Question, allows, ec2
 
 OURS, OTHER = "film-library", "payroll"
 LIMIT = f"arn:aws:iam::{ACCOUNT}:policy/film-library-boundary"
+BUCKET = "arn:aws:s3:::film-library-x-backup-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/film-library-x-backup"
 
 # What EC2 asks about what exists: each action with the kinds of resources that it changes or uses.
@@ -162,10 +163,14 @@ def test_not_even_another_policy_moves_the_boundary(policy: Any, action: str) ->
 @pytest.mark.parametrize(
     ("action", "resource", "may"),
     [
-        ("s3:PutObject", "arn:aws:s3:::film-library-x-backup-1/mongodb/a", True),
-        ("s3:GetObject", "arn:aws:s3:::film-library-x-backup-1/mongodb/a", True),
-        ("s3:ListBucket", "arn:aws:s3:::film-library-x-backup-1", True),
-        ("s3:DeleteObject", "arn:aws:s3:::film-library-x-backup-1/mongodb/a", False),
+        ("s3:GetBucketObjectLockConfiguration", BUCKET, True),
+        ("s3:PutBucketObjectLockConfiguration", BUCKET, False),
+        ("s3:BypassGovernanceRetention", f"{BUCKET}/mongodb/hourly/a", False),
+        ("s3:PutObjectLegalHold", f"{BUCKET}/mongodb/hourly/a", False),
+        ("s3:PutObject", f"{BUCKET}/mongodb/a", True),
+        ("s3:GetObject", f"{BUCKET}/mongodb/a", True),
+        ("s3:ListBucket", BUCKET, True),
+        ("s3:DeleteObject", f"{BUCKET}/mongodb/a", False),
         ("s3:GetObject", "arn:aws:s3:::payroll/a", False),
         ("s3:GetObject", "arn:aws:s3:::film-library-state/terraform.tfstate", False),
         ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/me", False),
@@ -177,3 +182,9 @@ def test_a_role_with_every_right_has_those_of_the_boundary(
 ) -> None:
     """A role's rights are those that both its policies and its boundary allow; here its policies allow everything."""
     assert allows(boundary, Question(action, resource)) == may
+
+
+@pytest.mark.parametrize(("key", "days", "may"), [("hourly/a", "1", True), ("hourly/a", "3", False), ("a", "1", False)])
+def test_hosts_lock_hourly_backups_only_and_not_for_long(boundary: Any, key: str, days: str, may: bool) -> None:
+    keys = {"s3:object-lock-remaining-retention-days": days}
+    assert allows(boundary, Question("s3:PutObjectRetention", f"{BUCKET}/mongodb/{key}", keys)) == may

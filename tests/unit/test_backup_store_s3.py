@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.db import backups
-from app.db.backups import s3 as s3_store
+from app.db.backups.stores import s3 as s3_store
 from tests.s3 import BUCKET, FaultyS3, cut_answer, cut_request, error
 
 WHERE = f"s3://{BUCKET}/some/prefix"
@@ -72,6 +74,89 @@ def test_originals_are_what_was_written_first(s3: FaultyS3) -> None:
     assert store.sizes(BACKUP)[NAME] == len(b"original")
     with pytest.raises(FileNotFoundError):
         read()
+
+
+HOURLY = "20261129T133456Z-hourly-1a2b3c"
+
+
+@pytest.fixture
+def locked(s3: FaultyS3) -> str:
+    """The name of a store in a bucket that locks everything for 35 days."""
+    retention = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 35}}
+    s3.client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    s3.client.put_object_lock_configuration(
+        Bucket="locked", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": retention}
+    )
+    return "s3://locked/some/prefix"
+
+
+def test_hourly_backups_are_elsewhere_and_locked_for_a_day(s3: FaultyS3, locked: str) -> None:
+    """What says so is looked at in requests: moto doesn't lock what comes in parts."""
+    asked: dict[str, tuple[str, int]] = {}
+
+    def note(environ: dict[str, Any]) -> bool:
+        if mode := environ.get("HTTP_X_AMZ_OBJECT_LOCK_MODE"):
+            until = datetime.fromisoformat(environ["HTTP_X_AMZ_OBJECT_LOCK_RETAIN_UNTIL_DATE"])
+            asked[environ["PATH_INFO"]] = mode, round((until - datetime.now(UTC)) / timedelta(days=1))
+        return False
+
+    s3.matches = note
+    store = backups.open_store(locked)
+    for backup in (BACKUP, HOURLY, "changes-1"):
+        for name, content in (("large", LARGE), ("small", b"x")):
+            with store.writer(backup, name) as file:
+                file.write(content)
+        store.publish(backup, "manifest.json", b"{}")
+    start = f"/locked/some/prefix/hourly/{HOURLY}/"
+    assert asked == {start + name: ("COMPLIANCE", 1) for name in ("large", "small", "manifest.json")}
+    for originals in (False, True):
+        store = backups.open_store(locked, originals=originals)
+        assert store.backups() == [BACKUP, HOURLY, "changes-1"]
+        assert store.sizes(HOURLY)["large"] == len(LARGE)
+        with store.reader(HOURLY, "small") as file:
+            assert file.read() == b"x"
+
+
+def holds(s3: FaultyS3, backup: str) -> dict[str, list[bool]]:
+    """Which versions are held, from the oldest one on, by name."""
+    found: dict[str, list[bool]] = {}
+    for entry in reversed(s3.client.list_object_versions(Bucket="locked")["Versions"]):
+        if f"/{backup}/" in entry["Key"]:
+            which = {"Bucket": "locked", "Key": entry["Key"], "VersionId": entry["VersionId"]}
+            held = s3.client.head_object(**which).get("ObjectLockLegalHoldStatus") == "ON"
+            found.setdefault(entry["Key"].rpartition("/")[2], []).append(held)
+    return found
+
+
+def test_one_backup_is_held(s3: FaultyS3, locked: str) -> None:
+    """As it was first written, also when it is interrupted."""
+    store = backups.open_store(locked, originals=True)
+    for backup in (BACKUP, HOURLY):
+        for name in ("manifest.json", "movies", "users", "users"):
+            store.publish(backup, name, b"{}")
+    kept = {"manifest.json": [True], "movies": [True], "users": [True, False]}
+    free = {name: [False] * len(versions) for name, versions in kept.items()}
+    store.hold(BACKUP)
+    s3.client.delete_object(Bucket="locked", Key=f"some/prefix/{BACKUP}/users")
+    assert (holds(s3, BACKUP), holds(s3, HOURLY)) == (kept, free)
+    for requests in (1, 2, 4, 5):  # before it is interrupted; the third one is a read
+        changes = itertools.count()
+        s3.always = error(403, "AccessDenied")
+        s3.matches = lambda environ: environ["REQUEST_METHOD"] == "PUT" and next(changes) >= requests  # noqa: B023
+        with pytest.raises(OSError, match="S3 denies PutObjectLegalHold"):
+            store.hold(HOURLY)
+        s3.always = None
+        assert not requests >= 3 or holds(s3, HOURLY) == kept
+        assert requests >= 3 or holds(s3, BACKUP) == kept
+    for _ in range(2):
+        store.hold(HOURLY)
+        assert (holds(s3, BACKUP), holds(s3, HOURLY)) == (free, kept)
+
+
+def test_without_locks_nothing_is_held(s3: FaultyS3) -> None:
+    store = backups.open_store(WHERE, originals=True)
+    store.publish(HOURLY, "manifest.json", b"{}")
+    store.hold(HOURLY)
 
 
 @pytest.mark.parametrize("fault", [error(500), error(503, "SlowDown"), cut_request, cut_answer])

@@ -15,8 +15,8 @@ from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.restoring import choose, clean_up, leftovers, moment, planned, records, restore, swap_in
 from app.db.backups.shapes import RESTORED, is_aside
-from app.db.backups.store import Directory, Store, open_store
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
+from app.db.backups.stores import Directory, Store, open_store
 
 __all__ = [
     "END",

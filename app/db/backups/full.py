@@ -5,24 +5,24 @@ belong together, whatever is written meanwhile. Each collection is streamed to a
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bson import Timestamp
 from pymongo.errors import PyMongoError
 
-from app.db.backups import files, manifest, shapes
+from app.db.backups import files, ids, manifest, shapes
 from app.db.backups.checksums import Sum
 from app.db.backups.errors import BackupFailed
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import Entry, Manifest, Shape
 from app.db.backups.restoring import marker
-from app.db.backups.store import Store
+from app.db.backups.stores import Store
 from app.db.core import (
     driver_errors,
     get_database,
@@ -84,7 +84,7 @@ def take(
     """
     started = now()
     at, found = _choose_moment(not_before)
-    backup = f"{at.as_datetime():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    backup = _new_id(store, at.as_datetime())
     try:
         entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event(), pace), found)
         result = Manifest(
@@ -108,6 +108,16 @@ def take(
         store.discard(backup)
         raise
     return result
+
+
+def _new_id(store: Store, at: datetime) -> str:
+    """An id that says whether the store has the day's first backup already. Raises BackupFailed."""
+    day = f"{at:%Y%m%d}T"
+    try:
+        of_today = [name for name in store.backups() if ids.is_id(name) and name.startswith(day)]
+        return ids.new_id(at, hourly=any(manifest.NAME in store.sizes(name) for name in of_today))
+    except OSError as error:
+        raise BackupFailed(f"the backups can't be listed: {error.strerror or error}") from error
 
 
 def _choose_moment(not_before: Timestamp = NEVER) -> tuple[Timestamp, dict[str, Shape]]:

@@ -2,22 +2,21 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from bson import Timestamp, json_util
 
 from app.db.backups.errors import BackupError, Damaged
-from app.db.backups.store import Store
+from app.db.backups.ids import check_id
+from app.db.backups.stores import Store
 
 NAME = "manifest.json"
 FORMAT = 1
 UNFINISHED = "unfinished_restore"  # the collection with the marker of a restore that isn't complete
-_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")  # also keeps "..", "/" and the like out of paths
 
 
 @dataclass(frozen=True)
@@ -68,23 +67,6 @@ class Manifest:
     def size(self) -> int:
         """Bytes of all encrypted files."""
         return sum(entry.size for entry in self.collections)
-
-
-def check_id(backup: str) -> str:
-    """Raises BackupError unless it is the id of a backup."""
-    if not is_id(backup):
-        raise BackupError(f"{backup!r:.80} isn't the id of a backup, such as 20261129T123456Z-1a2b3c")
-    return backup
-
-
-def is_id(name: str) -> bool:
-    """Whether a name in a store is that of a full backup."""
-    return _ID.fullmatch(name) is not None
-
-
-def moment(backup: str) -> datetime:
-    """The moment that the id of a backup names, in UTC."""
-    return datetime.strptime(backup.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def dump(manifest: Manifest) -> bytes:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from app.db.backups import manifest
+from app.db.backups import ids, manifest
 from app.db.backups.changes.chain import Chain, chains, is_chain
 from app.db.backups.errors import BackupError, Damaged
-from app.db.backups.store import Directory
 from app.db.backups.stored import load, overview
+from app.db.backups.stores import Directory
 
 #: All backups of a day, then one a day.
 ALL, DAILY = timedelta(hours=24), timedelta(days=35)
@@ -33,7 +33,7 @@ Rule = Callable[[Sequence[Kept], datetime], set[str]]
 
 def moment(backup: str) -> datetime:
     """The moment that the id of a backup names, in UTC."""
-    return manifest.moment(backup)
+    return ids.moment(backup)
 
 
 def archive(found: Sequence[Kept], now: datetime) -> set[str]:
@@ -76,11 +76,11 @@ def prune(directory: Directory, rule: Rule, now: datetime) -> list[str]:
     """
     found = []
     try:
-        for name in filter(manifest.is_id, directory.backups()):
+        for name in filter(ids.is_id, directory.backups()):
             sizes = directory.sizes(name)
             with suppress(Damaged):
                 good = manifest.NAME in sizes and load(directory, name) is not None
-                found.append(Kept(name, manifest.moment(name), good, sum(sizes.values())))
+                found.append(Kept(name, ids.moment(name), good, sum(sizes.values())))
     except OSError as error:
         raise BackupError(f"the backups can't be listed: {error.strerror}") from error
     removed = sorted({one.id for one in found} - rule(found, now))
@@ -111,7 +111,7 @@ def prune_relay(
 
     removed = prune_fetched_changes(directory, slices, None)
     backups = prune(directory, partial(relay, fetched=fetched, most_bytes=room(is_chain)), now)
-    return Pruned(backups, removed, prune_fetched_changes(directory, slices, room(manifest.is_id)))
+    return Pruned(backups, removed, prune_fetched_changes(directory, slices, room(ids.is_id)))
 
 
 def _size(directory: Directory, counts: Callable[[str], bool]) -> int:

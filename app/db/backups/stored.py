@@ -9,7 +9,7 @@ from app.db.backups.checksums import Sum
 from app.db.backups.errors import BackupError, Damaged
 from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.store import Store
+from app.db.backups.stores import Store
 
 LATEST = "latest"
 CHANGES = "changes-"  # so begin the names of directories with archived changes

@@ -41,6 +41,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket     = aws_s3_bucket.this.bucket
   depends_on = [aws_s3_bucket_versioning.this]
 
+  # What has expired or was written over is removed a day later, but never while it is locked.
   rule {
     id     = "expire"
     status = "Enabled"
@@ -50,13 +51,30 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days = var.retention_days
     }
 
-    # Overwritten versions are kept as long as new ones are locked.
     noncurrent_version_expiration {
-      noncurrent_days = var.lock_days
+      noncurrent_days = 1
     }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
+    }
+  }
+
+  # Where rules overlap, S3 follows the one that expires sooner. app/db/backups/stores/s3.py locks these for a day.
+  rule {
+    id     = "hourly"
+    status = "Enabled"
+
+    filter {
+      prefix = var.hourly_prefix
+    }
+
+    expiration {
+      days = 1
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 }

@@ -8,6 +8,11 @@ variable "retention_days" {
   type        = number
 }
 
+variable "hourly_prefix" {
+  description = "Prefix of the keys of objects that expire after a day."
+  type        = string
+}
+
 variable "lock_days" {
   description = "Days in which a version can't be removed."
   type        = number

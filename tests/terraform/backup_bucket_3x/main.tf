@@ -40,7 +40,21 @@ resource "aws_s3_bucket" "this" {
     }
 
     noncurrent_version_expiration {
-      days = var.lock_days
+      days = 1
+    }
+  }
+
+  lifecycle_rule {
+    id      = "hourly"
+    enabled = true
+    prefix  = var.hourly_prefix
+
+    expiration {
+      days = 1
+    }
+
+    noncurrent_version_expiration {
+      days = 1
     }
   }
 }

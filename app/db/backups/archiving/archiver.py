@@ -23,8 +23,8 @@ from app.db.backups.errors import BackupError, BackupFailed, Damaged
 from app.db.backups.full import NEVER, Pace, take
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import UNFINISHED, Manifest
-from app.db.backups.store import Store
 from app.db.backups.stored import CHANGES, overview
+from app.db.backups.stores import Store
 from app.db.core import DatabaseError, driver_errors, get_database, time_limit
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from typing import Any, cast
 from bson import Timestamp, json_util
 
 from app.db.backups.errors import BackupError, Damaged
-from app.db.backups.store import Store
 from app.db.backups.stored import CHANGES
+from app.db.backups.stores import Store
 
 FORMAT = 1
 _JSON = re.compile(r"(\d{8})\.json")

@@ -15,7 +15,7 @@ from app.db.backups.changes.events import exact
 from app.db.backups.errors import BackupError, Damaged, RestoreFailed, WrongKey
 from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Manifest
-from app.db.backups.store import Store
+from app.db.backups.stores import Store
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from app.db.backups.errors import RestoreFailed
 from app.db.backups.keys import PrivateKeys
 from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.restoring import applying, marker
-from app.db.backups.store import Store
 from app.db.backups.stored import LATEST, find, read_documents
+from app.db.backups.stores import Store
 from app.db.core import Row, driver_errors, get_database, insert_missing, raw_batches, time_limit
 
 WORKERS = 4

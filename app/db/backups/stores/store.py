@@ -34,6 +34,9 @@ class Store(Protocol):
     def discard(self, backup: str) -> None:
         """Remove what was written of a backup that failed, where that is allowed."""
 
+    def hold(self, backup: str) -> None:
+        """Keep a backup until another one is held, however old it grows."""
+
 
 def open_store(where: str, *, originals: bool = False) -> Store:
     """The store at a directory or `s3://bucket/prefix`. Raises BackupError.
@@ -48,7 +51,7 @@ def open_store(where: str, *, originals: bool = False) -> Store:
 
 
 def _open_s3(where: str, *, originals: bool) -> Store:
-    from app.db.backups.s3 import S3  # noqa: PLC0415 - takes 0.2 s, and other commands don't need it
+    from app.db.backups.stores.s3 import S3  # noqa: PLC0415 - takes 0.2 s, and other commands don't need it
 
     if not (parts := _S3.fullmatch(where)):
         raise BackupError(f"{where}: a store is a directory or s3://bucket/prefix")
@@ -103,6 +106,9 @@ class Directory:
 
     def discard(self, backup: str) -> None:
         shutil.rmtree(self._path / backup, ignore_errors=True)
+
+    def hold(self, backup: str) -> None:
+        """`retention` keeps the last good one of a directory."""
 
 
 def _make_durable(directory: Path) -> None:

@@ -1,5 +1,8 @@
 """A `Store` in S3, with keys `<prefix>/<backup>/<name>`. Nothing here deletes anything.
 
+The bucket's life cycle does. It knows prefixes and ages only, so hourly backups are at
+`<prefix>/hourly/<backup>/<name>`, and locked for a day; everything else is locked as the bucket says.
+
 Credentials and the region are found as AWS's own tools find them; on EC2 they are the instance's.
 """
 
@@ -9,11 +12,15 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from app.db.backups.ids import is_hourly, is_id
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -28,6 +35,10 @@ ATTEMPTS = 8
 # To read on after a cut connection, without a byte in between; as ATTEMPTS.
 READS, FIRST_WAIT_S = 6, 0.5
 
+#: How long hourly backups are locked: terraform/modules/backup_bucket removes them no sooner.
+HOURLY_LOCK = timedelta(days=1)
+_HOURLY = "hourly"
+_NO_LOCK = "ObjectLockConfigurationNotFoundError"
 _DENIED = ("403", "AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
 
 
@@ -65,19 +76,23 @@ class S3:
             self._s3: S3Client = boto3.Session().client("s3", config=settings)
 
     def backups(self) -> list[str]:
-        start = f"{self._prefix}/"
+        found = {*self._directories(f"{self._prefix}/"), *self._directories(f"{self._prefix}/{_HOURLY}/")}
+        return sorted(found - {_HOURLY})
+
+    def _directories(self, start: str) -> Iterator[str]:
         with _os_errors(f"s3://{self._bucket}/{start}"):
-            prefixes = [entry["Prefix"] for page in self._pages(start) for entry in page.get("CommonPrefixes", [])]
-        return sorted({prefix.removeprefix(start).rstrip("/") for prefix in prefixes})
+            for page in self._pages(start):
+                for entry in page.get("CommonPrefixes", []):
+                    yield entry["Prefix"].removeprefix(start).rstrip("/")
 
     def sizes(self, backup: str) -> dict[str, int]:
-        start = f"{self._prefix}/{backup}/"
+        start = self._key(backup, "")
         with _os_errors(f"s3://{self._bucket}/{start}"):
             return {key.removeprefix(start): entry["Size"] for key, entry in self._entries(start).items()}
 
     @contextmanager
     def writer(self, backup: str, name: str) -> Iterator[BinaryIO]:
-        upload = _Upload(self._s3, self._bucket, self._key(backup, name))
+        upload = _Upload(self._s3, self._bucket, self._key(backup, name), self._lock(backup))
         try:
             yield cast(BinaryIO, upload)
             upload.complete()
@@ -101,13 +116,62 @@ class S3:
     def publish(self, backup: str, name: str, content: bytes) -> None:
         key = self._key(backup, name)
         with _os_errors(f"s3://{self._bucket}/{key}"):
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="CRC32")
+            self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="CRC32", **self._lock(backup)
+            )
 
     def discard(self, backup: str) -> None:
         """The bucket's life cycle removes it, as it does every backup."""
 
     def _key(self, backup: str, name: str) -> str:
-        return f"{self._prefix}/{backup}/{name}"
+        return f"{self._prefix}/{_HOURLY}/{backup}/{name}" if is_hourly(backup) else f"{self._prefix}/{backup}/{name}"
+
+    def hold(self, backup: str) -> None:
+        """By a legal hold on what was first written of it, which stays then, whatever is removed or expires.
+
+        For stores of `originals`, and buckets with locks; in others nothing is ever held.
+        """
+        if not self._lock_mode:
+            return
+        self._set_hold(backup, "ON")
+        for other in self.backups():
+            if other != backup and is_id(other) and self._is_held(other):
+                self._set_hold(other, "OFF")
+
+    def _is_held(self, backup: str) -> bool:
+        start = self._key(backup, "")
+        with _os_errors(f"s3://{self._bucket}/{start}"):
+            for key, entry in sorted(self._entries(start).items()):
+                answer = self._s3.head_object(Bucket=self._bucket, Key=key, VersionId=entry["VersionId"])
+                return answer.get("ObjectLockLegalHoldStatus") == "ON"
+        return False
+
+    def _set_hold(self, backup: str, status: Literal["ON", "OFF"]) -> None:
+        """The first file's is the first to begin and the last to end, so that what was interrupted is found again."""
+        start = self._key(backup, "")
+        with _os_errors(f"s3://{self._bucket}/{start}"):
+            for key, entry in sorted(self._entries(start).items(), reverse=status == "OFF"):
+                self._s3.put_object_legal_hold(
+                    Bucket=self._bucket, Key=key, VersionId=entry["VersionId"], LegalHold={"Status": status}
+                )
+
+    @cached_property
+    def _lock_mode(self) -> str:
+        """The mode in which the bucket locks by default; empty if it doesn't."""
+        with _os_errors(f"s3://{self._bucket}"):
+            try:
+                found = self._s3.get_object_lock_configuration(Bucket=self._bucket)["ObjectLockConfiguration"]
+            except ClientError as error:
+                if error.response["Error"].get("Code") == _NO_LOCK:
+                    return ""
+                raise
+        return found.get("Rule", {}).get("DefaultRetention", {}).get("Mode", "")
+
+    def _lock(self, backup: str) -> dict[str, Any]:
+        """Arguments of a new file for its lock. Raises OSError."""
+        if not is_hourly(backup) or not self._lock_mode:
+            return {}
+        return {"ObjectLockMode": self._lock_mode, "ObjectLockRetainUntilDate": datetime.now(UTC) + HOURLY_LOCK}
 
     def _pages(self, start: str) -> Iterator[dict[str, Any]]:
         operation = "list_object_versions" if self._originals else "list_objects_v2"
@@ -124,8 +188,8 @@ class S3:
 class _Upload:
     """A file to write: one request if it is small, otherwise a multipart upload. S3 checks each part's checksum."""
 
-    def __init__(self, s3: "S3Client", bucket: str, key: str) -> None:
-        self._s3, self._bucket, self._key = s3, bucket, key
+    def __init__(self, s3: "S3Client", bucket: str, key: str, lock: dict[str, Any]) -> None:
+        self._s3, self._bucket, self._key, self._lock = s3, bucket, key, lock
         self._where = f"s3://{bucket}/{key}"
         self._buffer = bytearray()
         self._upload = ""
@@ -141,7 +205,9 @@ class _Upload:
     def _send(self, part: bytes) -> None:
         with _os_errors(self._where):
             if not self._upload:
-                made = self._s3.create_multipart_upload(Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32")
+                made = self._s3.create_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **self._lock
+                )
                 self._upload = made["UploadId"]
             number = len(self._parts) + 1
             answer = self._s3.upload_part(
@@ -158,7 +224,9 @@ class _Upload:
         rest = bytes(self._buffer)
         with _os_errors(self._where):
             if not self._upload:
-                self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=rest, ChecksumAlgorithm="CRC32")
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=self._key, Body=rest, ChecksumAlgorithm="CRC32", **self._lock
+                )
                 return
             if rest:
                 self._send(rest)
