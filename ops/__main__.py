@@ -6,8 +6,22 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from ops import backup_host, backups, fleet, hosts, inventory, preflight, restore, secrets, source, status, stores
+from ops import (
+    backup_host,
+    backups,
+    changes,
+    fleet,
+    hosts,
+    inventory,
+    preflight,
+    restore,
+    secrets,
+    source,
+    status,
+    stores,
+)
 from ops.audit import audit
 from ops.aws import account
 from ops.aws import cluster as aws
@@ -60,6 +74,20 @@ def _renew_certificates(_: argparse.Namespace) -> int:
         _check_account(settings)
         return aws.renew_certificates(settings)
     return renew(settings.env, [fleet.inventory_file(settings.env)])
+
+
+def _restart(_: argparse.Namespace) -> int:
+    return changes.restart(*_running(), os.environ)
+
+
+def _running() -> tuple[str, list[Path]]:
+    """ENV, and the inventories of its cluster. Raises OpsError when there is none."""
+    settings = Settings.read(os.environ)
+    secrets.check(settings.env)
+    if settings.env == "aws":
+        _check_account(settings)
+        return settings.env, aws.inventories(settings)
+    return settings.env, [fleet.inventory_file(settings.env)]
 
 
 def _down(_: argparse.Namespace) -> int:
@@ -233,6 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         "ENV=aws: stop the cluster in order, then its instances (FORCE=1: even if a replica set is degraded)",
     )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
+    add("restart", _restart, "restart every process of ENV one after the other, while the cluster works")
     add(
         "renew-certificates",
         _renew_certificates,

@@ -15,13 +15,18 @@ from ops.progress import PhaseError, Progress
 _CALLBACKS = Path(__file__).parent / "callback"
 
 
-def play(playbooks: list[str], inventories: list[Path], progress: Progress, **variables: str | bool) -> Run:
+def play(
+    playbooks: list[str], inventories: list[Path], progress: Progress, check: bool = False, /, **variables: str | bool
+) -> Run:
     """Runs playbooks from ansible/ in order, inside the running phase; each play becomes a phase.
+
+    With `check` they only look what they would do.
 
     Raises PhaseError with the failed hosts, tasks and messages.
     """
     command = [str(Path(sys.executable).with_name("ansible-playbook"))]
     command += [f"--inventory={inventory}" for inventory in inventories]
+    command += ["--check"] if check else []
     for name, value in variables.items():
         command += ["--extra-vars", json.dumps({name: value})]
     reader, writer = os.pipe()

@@ -127,6 +127,12 @@ def renew_certificates(settings: Settings) -> int:
         return renew(settings.env, _inventories(settings.env))
 
 
+def inventories(settings: Settings) -> list[Path]:
+    """The inventories of the running cluster."""
+    os.environ |= _of_the_cluster(settings.env)
+    return _inventories(settings.env)
+
+
 def reachable(settings: Settings) -> restore.Cluster:
     """How `make restore` reaches the cluster."""
     os.environ |= _of_the_cluster(settings.env)

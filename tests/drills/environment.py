@@ -1,4 +1,7 @@
-"""The environment of Molecule's scenario `cluster`, which the drills and the interruptions share."""
+"""The environment of Molecule's scenario `cluster`, which the drills and the interruptions share.
+
+With FILM_LIBRARY_INVENTORY=build/ENV/inventory.yml they run on another one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from ops.paths import ROOT
 
-ENV = "molecule"
+ENV = Path(os.environ.get("FILM_LIBRARY_INVENTORY") or "build/molecule/inventory.yml").parent.name
 #: A proxy that doesn't work, as a company's machine may have: hosts must not be reached through it.
 DEAD_PROXY = "http://127.0.0.1:9"
 

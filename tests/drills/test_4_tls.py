@@ -36,9 +36,9 @@ def deployment(inventory: Inventory) -> Iterator[Deployment]:
         yield deployment
 
 
-def run_ops(*arguments: str, output: Path) -> str:
-    """The output of `python -m ops ...`, which must succeed."""
-    assert start_ops(*arguments, output=output).wait(PATIENCE) == 0, output.read_text()
+def run_ops(*arguments: str, output: Path, **variables: str) -> str:
+    """The output of `python -m ops ...` with these variables, which must succeed."""
+    assert start_ops(*arguments, output=output, **variables).wait(PATIENCE) == 0, output.read_text()
     return output.read_text()
 
 

@@ -146,3 +146,22 @@ def test_a_certificate_names_hosts_and_addresses_once_each() -> None:
     assert subject_alt_names(names) == [
         "DNS:db-1", "DNS:localhost", "IP:127.0.0.1", "IP:10.0.0.1", "IP:2001:db8::1", "DNS:10.0.0.1.example"
     ]  # fmt: skip
+
+
+def test_members_restart_before_the_primary_of_their_set() -> None:
+    order = load("restart_order")
+    sets = cluster_replica_sets(GROUPS, PORTS)[:2]
+    primaries = {"config": "db-2:27019", "shard1": "db-1:27018"}
+    found = order(sets, primaries)
+    assert [(entry["name"], entry["host"]) for entry in found] == [
+        ("config", "db-1"),
+        ("config", "db-3"),
+        ("config", "db-2"),
+        ("shard1", "db-2"),
+        ("shard1", "db-3"),
+        ("shard1", "db-1"),
+    ]
+    assert (found[-1]["member"], found[-1]["cluster_role"]) == ("db-1:27018", "shardsvr")
+    assert order([], {}) == []
+    with pytest.raises(KeyError):
+        order(sets, {"config": "db-2:27019"})

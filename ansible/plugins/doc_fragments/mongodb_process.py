@@ -22,6 +22,9 @@ options:
   login_password:
     description: The user's password.
     type: str
+  login_other_password:
+    description: Used if O(login_password) isn't accepted, while one replaces the other.
+    type: str
 requirements:
   - pymongo
 """

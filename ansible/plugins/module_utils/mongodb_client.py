@@ -39,6 +39,7 @@ def login_arguments() -> Document:
         "login_port": {"type": "int", "required": True},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
+        "login_other_password": {"type": "str", "no_log": True},
         **tls_arguments(),
     }
 
@@ -91,12 +92,26 @@ def client(
 def login(module: AnsibleModule) -> MongoClient[Document]:
     """A client of the process that the module's login options name."""
     options = module.params
-    return client(
-        f"{options['login_host']}:{options['login_port']}",
-        user=options["login_user"],
-        password=options["login_password"],
-        tls=tls_options(module),
-    )
+    address, tls = f"{options['login_host']}:{options['login_port']}", tls_options(module)
+    password = password_in_force(address, options, tls)
+    return client(address, user=options["login_user"], password=password, tls=tls)
+
+
+def password_in_force(
+    hosts: str | list[str], options: Document, tls: Document, *, replica_set: str | None = None
+) -> str | None:
+    """A module's login_password, or its login_other_password if that is set and only that is accepted."""
+    password, other = options["login_password"], options["login_other_password"]
+    if not other:
+        return password
+    login = {"user": options["login_user"], "password": password}
+    try:
+        with client(hosts, **login, replica_set=replica_set, tls=tls) as connection:
+            connection.admin.command("ping")
+    except PyMongoError as error:
+        if code_of(error) == AUTHENTICATION_FAILED:
+            return other
+    return password
 
 
 def code_of(error: PyMongoError) -> int | None:

@@ -12,6 +12,7 @@ from ansible.module_utils.mongodb_client import (
     PyMongoError,
     client,
     code_of,
+    password_in_force,
     require_pymongo,
     tls_arguments,
     tls_options,
@@ -45,6 +46,9 @@ options:
     description: The user's password.
     type: str
     required: true
+  login_other_password:
+    description: Used if O(login_password) isn't accepted, while one replaces the other.
+    type: str
   max_lag:
     description: Seconds that a secondary may lag behind. V(0) demands the last write, which a busy one may not have.
     type: int
@@ -91,6 +95,7 @@ def main() -> None:
             "members": {"type": "list", "elements": "str", "required": True},
             "login_user": {"type": "str", "required": True},
             "login_password": {"type": "str", "required": True, "no_log": True},
+            "login_other_password": {"type": "str", "no_log": True},
             "max_lag": {"type": "int", "default": 0},
             "timeout": {"type": "int", "default": 60},
             **tls_arguments(),
@@ -121,7 +126,7 @@ def main() -> None:
         options["members"],
         replica_set=options["name"],
         user=options["login_user"],
-        password=options["login_password"],
+        password=password_in_force(options["members"], options, tls, replica_set=options["name"]),
         tls=tls,
         selection_seconds=min(5, options["timeout"]),
     ) as connection:

@@ -1,0 +1,53 @@
+"""The verbs that change a running cluster, each a playbook of its own: `make cluster-restart`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops import ansible
+from ops.errors import OpsError
+from ops.locks import exclusive
+from ops.progress import Progress
+from ops.run import guarded
+
+
+def restart(env: str, inventories: list[Path], variables: Mapping[str, str]) -> int:
+    """Restarts every process one after the other; returns the exit code. Raises LockedError and OpsError.
+
+    SHARDS_AT_ONCE: of how many shards a member may be down at once. FORCE=1 takes over another's lock. CHECK=1 only
+    looks.
+    """
+    began = time.monotonic()
+    at_once = _number(variables, "SHARDS_AT_ONCE", "1")
+    check = variables.get("CHECK") == "1"
+
+    def work(progress: Progress) -> int:
+        with progress.phase("Ansible"):
+            run = ansible.play(
+                ["playbooks/restart.yml"],
+                inventories,
+                progress,
+                check,
+                restart_shards_at_once=at_once,
+                restart_force=_force(variables),
+            )
+        run.show_reports()
+        progress.total(time.monotonic() - began, "nothing was changed" if check else f"changed={run.changed}")
+        return 0
+
+    advice = f"`make cluster-restart ENV={env}` restarts everything, again; the cluster works meanwhile."
+    with exclusive(env, wait=False):
+        return guarded(f"{env}-restart", work, advice=advice)
+
+
+def _number(variables: Mapping[str, str], name: str, default: str) -> str:
+    value = variables.get(name) or default
+    if not value.isdecimal() or int(value) < 1:
+        raise OpsError(f"{name}={value}: must be a number from 1")
+    return value
+
+
+def _force(variables: Mapping[str, str]) -> str:
+    return "true" if variables.get("FORCE") == "1" else "false"
