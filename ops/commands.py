@@ -72,6 +72,13 @@ class Commands:
         return lines, process.wait()
 
 
+def show_access(commands: Commands, backup: str) -> None:
+    """Says which of the database's roles and users are otherwise than in a backup, which no restore changes."""
+    found, _ = commands.lines("compare-access", commands.store, backup)
+    for difference in found:
+        commands.progress.say(f"  not as in the backup: {difference}")
+
+
 @contextmanager
 def on_router(env: str, hosts: Fleet, progress: Progress) -> Iterator[Commands]:
     """Commands for the cluster of an environment, and its backups. Raises OpsError."""

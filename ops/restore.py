@@ -198,6 +198,7 @@ def _load(film_library: Commands, request: Request, progress: Progress, where: l
     with progress.phase(f"Restore {request}"):
         said = film_library.run("restore", *request.what(film_library), *where)
     progress.say(f"  {said}")
+    commands.show_access(film_library, said.split()[0])
 
 
 def _swap(cluster: Cluster, film_library: Commands, progress: Progress, *then: str) -> None:

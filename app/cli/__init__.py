@@ -43,6 +43,7 @@ for command in (
     backups.verify_backup,
     backups.make_backup_key,
     restoring.restore,
+    restoring.compare_access,
     restoring.show_changes,
     restoring.put_back,
     restoring.swap_in,

@@ -9,6 +9,7 @@ import click
 
 from app.cli.backup_options import (
     PUBLIC_KEY,
+    access,
     backup_errors,
     public_key_option,
     share_option,
@@ -73,4 +74,14 @@ def archive_changes(
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         lock = status_file.with_suffix(".lock")
         pace = Pace(workers, share / 100)
-        backups.archive(store, keys, lock, stop, slice_seconds=slice_seconds, pace=pace, note=note, backed_up=backed_up)
+        backups.archive(
+            store,
+            keys,
+            lock,
+            stop,
+            slice_seconds=slice_seconds,
+            pace=pace,
+            access=access(),
+            note=note,
+            backed_up=backed_up,
+        )

@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from app.db import backups
-from app.db.backups import BackupError, Entry, Manifest, Store
-from app.settings import SettingError
+from app.db.backups import Access, BackupError, Entry, Manifest, Store
+from app.settings import SettingError, setting
 
+#: JSON with the database's roles and users, as the deployment makes them.
+ACCESS = "FILM_LIBRARY_BACKUP_ACCESS"
 PUBLIC_KEY = "FILM_LIBRARY_BACKUP_PUBLIC_KEY"
 
 
@@ -92,6 +94,12 @@ def backup_errors() -> Iterator[None]:
         yield
     except (BackupError, SettingError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def access() -> Access:
+    """The database's roles and users that this host was told. Raises BackupError, SettingError."""
+    text = setting(ACCESS, "")
+    return backups.parse_access(text) if text else Access()
 
 
 def say(entry: Entry) -> None:

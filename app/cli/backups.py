@@ -10,6 +10,7 @@ import click
 
 from app.cli.backup_options import (
     PUBLIC_KEY,
+    access,
     backup_argument,
     backup_errors,
     key_option,
@@ -47,7 +48,7 @@ def backup(store: Store, public_key: str | None, workers: int, share: int, statu
     with _noting(status_file), backup_errors():
         keys = backups.public_keys(public_key or setting(PUBLIC_KEY))
         with database():
-            made = backups.take(store, keys, pace=Pace(workers, share / 100), done=say)
+            made = backups.take(store, keys, pace=Pace(workers, share / 100), access=access(), done=say)
         if status_file is not None:
             status.note_backup(status_file, made)
     click.echo(f"{made.documents:,} documents of {when(made)} in {made.size:,} bytes")
@@ -104,6 +105,7 @@ def _figures(manifest: Manifest, until: Mapping[str, datetime]) -> dict[str, obj
         "restorable_until": until[manifest.id].isoformat(),
         "database": manifest.database,
         "mongodb": manifest.mongodb,
+        "cluster": manifest.cluster,
         "bytes": manifest.size,
         "documents": manifest.documents,
         "collections": {entry.name: entry.documents for entry in manifest.collections},

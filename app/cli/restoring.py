@@ -62,6 +62,20 @@ def restore(
         click.echo(f"{made.id} is restored, with all changes up to {moment_words(at)}")
 
 
+@click.command("compare-access")
+@store_argument
+@backup_argument
+def compare_access(store: Store, backup: str) -> None:
+    """Show which roles and users of the database are otherwise than when the backup ID (or "latest") was made.
+
+    A restore makes neither: the deployment does, with new passwords. The user must be one who may list users, such as
+    cluster-admin.
+    """
+    with backup_errors(), database():
+        for difference in backups.differences(backups.find(store, backup).access):
+            click.echo(difference)
+
+
 class _Loaded:
     """The progress of a restore; several threads tell it of theirs."""
 

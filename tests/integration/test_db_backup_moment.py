@@ -66,6 +66,7 @@ def test_a_backup_holds_what_was_acknowledged_by_its_moment(
 def test_restored_into_another_number_of_shards(library: LocalCluster, mongodb: LocalCluster, tmp_path: Path) -> None:
     key, public = new_key(tmp_path)
     backup = succeed(library, "backup", "--to", tmp_path, "--public-key", public)
+    assert bool(backups.find(Directory(tmp_path), backup).cluster) == bool(library.router)
     with library.client() as source, mongodb.client() as target:
         wanted = contents(source)
         restored = ["restore", tmp_path, backup, "--key", key, "--into", INTO]

@@ -125,6 +125,9 @@ class Recorded:
         self.steps.append((command, {}))
         return "done"
 
+    def lines(self, *arguments: str) -> tuple[list[str], bool]:
+        return [self.run(*arguments)], False
+
     def play(self, playbooks: list[str], *_: object, **variables: Any) -> ansible.Run:
         self.steps += [(playbook, variables) for playbook in playbooks]
         return ansible.Run(self.progress)

@@ -5,6 +5,8 @@ Beside it, the changes between full backups are archived, so that a restore can 
 """
 
 from app.db.backups import retention, status
+from app.db.backups.access import Access, differences
+from app.db.backups.access import parse as parse_access
 from app.db.backups.archiving import SLICE_SECONDS, State, archive
 from app.db.backups.changes import END, activity, cover, intact, restorable
 from app.db.backups.changes import verify as verify_changes
@@ -24,6 +26,7 @@ __all__ = [
     "RESTORED",
     "SLICE_SECONDS",
     "WORKERS",
+    "Access",
     "BackupError",
     "BackupFailed",
     "Damaged",
@@ -41,6 +44,7 @@ __all__ = [
     "choose",
     "clean_up",
     "cover",
+    "differences",
     "find",
     "intact",
     "is_aside",
@@ -49,6 +53,7 @@ __all__ = [
     "moment",
     "open_store",
     "overview",
+    "parse_access",
     "planned",
     "private_keys",
     "public_keys",

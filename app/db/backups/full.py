@@ -17,6 +17,7 @@ from bson import Timestamp
 from pymongo.errors import PyMongoError
 
 from app.db.backups import files, ids, manifest, shapes
+from app.db.backups.access import UNKNOWN, Access
 from app.db.backups.checksums import Sum
 from app.db.backups.errors import BackupFailed
 from app.db.backups.keys import PublicKeys
@@ -73,11 +74,12 @@ def take(
     keys: PublicKeys,
     *,
     pace: Pace = Pace(),
+    access: Access = UNKNOWN,
     done: Callable[[Entry], None] = lambda _: None,
     not_before: Timestamp = NEVER,
     stop: threading.Event | None = None,
 ) -> Manifest:
-    """Back up the database; `done` is called with each collection, in any thread.
+    """Back up the database; `done` is called with each collection, in any thread. The manifest has `access`.
 
     Its moment is at least the cluster time `not_before`. Another thread may give it up by `stop`. Raises BackupFailed,
     after which nothing of the backup is left where it may be removed; DatabaseError.
@@ -96,6 +98,8 @@ def take(
             mongodb=run_command("buildInfo")["version"],
             public_keys=[str(key) for key in keys],
             collections=sorted(entries, key=lambda entry: entry.name),
+            cluster=_cluster(),
+            access=access,
         )
         store.publish(backup, manifest.NAME, manifest.dump(result))
     except _Stopped as error:
@@ -108,6 +112,12 @@ def take(
         store.discard(backup)
         raise
     return result
+
+
+def _cluster() -> str:
+    """The id that the config servers gave the cluster; empty without shards."""
+    version = get_database().client["config"]["version"].find_one() or {}
+    return str(version.get("clusterId", ""))
 
 
 def _new_id(store: Store, at: datetime) -> str:

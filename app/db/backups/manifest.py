@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 from bson import Timestamp, json_util
 
+from app.db.backups.access import UNKNOWN, Access
 from app.db.backups.errors import BackupError, Damaged
 from app.db.backups.ids import check_id
 from app.db.backups.stores import Store
 
 NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+OLDER = (1,)  # without the cluster's id and access
 UNFINISHED = "unfinished_restore"  # the collection with the marker of a restore that isn't complete
 
 
@@ -48,7 +50,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`cluster_time` is the moment of which all documents are; `started` and `ended` are times of the backup itself."""
+    """`cluster_time` is the moment of which all documents are; `started` and `ended` are times of the backup itself.
+
+    `cluster` is the id that MongoDB gave the sharded cluster, empty without shards. `access` is empty where the backup
+    wasn't told.
+    """
 
     id: str
     database: str
@@ -58,6 +64,8 @@ class Manifest:
     mongodb: str
     public_keys: list[str]
     collections: list[Entry] = field(default_factory=list)
+    cluster: str = ""
+    access: Access = UNKNOWN
 
     @property
     def documents(self) -> int:
@@ -89,7 +97,7 @@ def read(store: Store, backup: str) -> Manifest:
         raise BackupError(f"{where} can't be read: {error.strerror}") from error
     try:
         plain = json.loads(text)
-        if plain.get("format") != FORMAT:
+        if plain.get("format") not in (FORMAT, *OLDER):
             raise BackupError(f"{where} has format {plain.get('format')}; this release reads {FORMAT}")
         if plain.pop("checksum") != _checksum(plain):
             raise ValueError("its checksum is another")
@@ -105,7 +113,8 @@ def _load(plain: dict[str, Any]) -> Manifest:
     content = json_util.loads(json.dumps(plain))
     del content["format"]
     entries = [Entry(**{**entry, "shape": Shape(**entry["shape"])}) for entry in content["collections"]]
-    return Manifest(**{**content, "collections": entries})
+    access = Access(**content.get("access", {}))
+    return Manifest(**{**content, "collections": entries, "access": access})
 
 
 def _checksum(plain: dict[str, Any]) -> str:

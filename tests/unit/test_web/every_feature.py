@@ -251,6 +251,7 @@ class Features:
         for arguments in (
             ["restore", *whole, "--into", "restored"],
             ["changes", *whole],
+            ["compare-access", *whole[:2]],
             ["put-back", *whole, "--collection", "movies"],
             ["restore", *whole, "--beside"],
             ["swap-in"],

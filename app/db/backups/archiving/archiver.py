@@ -17,6 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import PyMongoError
 
 from app.db.backups import files
+from app.db.backups.access import UNKNOWN, Access
 from app.db.backups.archiving.stream import Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
@@ -68,17 +69,19 @@ def archive(
     *,
     slice_seconds: float = SLICE_SECONDS,
     pace: Pace | None = None,
+    access: Access = UNKNOWN,
     note: Callable[[State], None] = lambda _: None,
     backed_up: Callable[[Manifest], None] = lambda _: None,
 ) -> None:
     """Archive changes until `stop`, then the last slice. `note` is called with each state.
 
-    A new chain begins when there is none to go on with: then a full backup is made at a `pace`, for `backed_up`. Raises
+    A new chain begins when there is none to go on with: then a full backup is made at a `pace`, with `access` in
+    its manifest, for `backed_up`. Raises
     BackupFailed when another process has the `lock` or writes to the same chain, or the user may not read changes;
     BackupError when the store can't be read; OSError when the lock can't be made.
     """
     with _locked(lock):
-        archiver = _Archiver(store, keys, stop, slice_seconds, pace or Pace(), note, backed_up)
+        archiver = _Archiver(store, keys, stop, slice_seconds, pace or Pace(), access, note, backed_up)
         try:
             archiver.run()
         finally:
@@ -102,6 +105,7 @@ class _Archiver:
     stop: threading.Event
     seconds: float
     pace: Pace
+    access: Access
     note: Callable[[State], None]
     backed_up: Callable[[Manifest], None]
 
@@ -240,7 +244,14 @@ class _Archiver:
         def make() -> None:
             while not self.stop.is_set():
                 try:
-                    made = take(self.store, self.keys, pace=self.pace, not_before=self._wanted, stop=self.stop)
+                    made = take(
+                        self.store,
+                        self.keys,
+                        pace=self.pace,
+                        access=self.access,
+                        not_before=self._wanted,
+                        stop=self.stop,
+                    )
                 except (BackupError, DatabaseError) as error:
                     log.error("the full backup of a new chain failed: %s", error)
                     self.stop.wait(FULL_RETRY_S)
