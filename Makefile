@@ -113,13 +113,13 @@ CLUSTERS_OWN += CHECK SHARDS_AT_ONCE BACKUP AT INTO COLLECTION WHERE CONFLICTS R
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.
-test: check hosts-tools test-tools lint ## Run every target below, two at a time
-	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes lane-1 lane-2 2>&1 | cat
+test: check hosts-tools test-tools lint ## Run the targets below, two at a time, without the tests marked thorough
+	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes DRILLS=$(DRILLS) lane-1 lane-2 2>&1 | cat
 .PHONY: lane-1 lane-2
 lane-1:
-	@make --no-print-directory test-unit test-terraform test-aws test-hosts WORKERS=2
+	@make --no-print-directory test-unit test-terraform test-aws test-hosts WORKERS=2 DRILLS=$(DRILLS)
 lane-2:
-	@make --no-print-directory test-roles test-cluster
+	@make --no-print-directory test-roles test-cluster DRILLS=$(DRILLS)
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
@@ -133,9 +133,11 @@ lint: tools ## ruff, mypy, import-linter, yamllint, ansible-lint, and the reposi
 	@cd ansible && PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint -q --offline --profile production
 
 test-unit: test-tools ## Code against real mongods and the router, pages in a real browser
-	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --durations 10 -m "not hosts" $(UNIT)
-	@$(PYTHON) -m pytest -q -n 2 --durations 5 tests/standin
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --durations 10 -m "not hosts$(EXCEPT)" $(UNIT)
+	@$(PYTHON) -m pytest -q -n 2 --durations 5 -m "not hosts$(EXCEPT)" tests/standin
 WORKERS := 3
+# `make drills` runs the thorough tests, too.
+EXCEPT = $(if $(DRILLS),, and not thorough)
 UNIT := $(addprefix tests/,unit lint ops integration ansible_modules e2e)
 
 test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
@@ -143,22 +145,21 @@ test-roles: hosts-tools ## Molecule: the roles on single hosts, from bare ones
 
 test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under interruption, verified, then damaged
 	@sh bin/bootstrap scanners
-	@$(PYTHON) -m ops molecule cluster
+	@$(if $(DRILLS),TESTS_MARKED= )$(PYTHON) -m ops molecule cluster
 
-drills: hosts-tools ## test-cluster with every interruption, power cut and change; longer, so not part of `make test`
-	@sh bin/bootstrap scanners
-	@TESTS_MARKED= $(PYTHON) -m ops molecule cluster
+drills: ## `make test` with the thorough tests, too: every interruption, power cut, change and odd machine; takes hours
+	@make --no-print-directory test DRILLS=yes
 
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines
-	@$(PYTHON) -m pytest -q -m hosts tests/ops
+	@$(PYTHON) -m pytest -q -m "hosts$(EXCEPT)" tests/ops
 
 test-terraform: tools ## Terraform with the current provider schema and an emulated EC2; which hosts reach which
-	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 tests/terraform
+	@$(PYTHON) -m pytest -q -n 6 --dist loadfile --durations 5 -m "not hosts$(EXCEPT)" tests/terraform
 
 test-aws: hosts-tools ## The whole production path on an emulated EC2
 	@$(PYTHON) -m pytest -q tests/emulated_ec2
-	@$(PYTHON) -m pytest -q -n 4 -m "not hosts" tests/aws
-	@$(PYTHON) -m pytest -q -m hosts --durations 0 --durations-min 1 tests/aws
+	@$(PYTHON) -m pytest -q -n 4 -m "not hosts$(EXCEPT)" tests/aws
+	@$(PYTHON) -m pytest -q -m "hosts$(EXCEPT)" --durations 0 --durations-min 1 tests/aws
 
 test-systems: hosts-tools ## The whole system on hosts with another release (HOST_SUITE=trixie); not part of `make test`
 	@sh bin/bootstrap scanners

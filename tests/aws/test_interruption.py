@@ -45,8 +45,12 @@ def has_instance(aws: ControlPlane) -> bool:
 
 @pytest.mark.parametrize(
     ("cut", "moment"),
-    [(signal.SIGINT, has_security_group), (signal.SIGKILL, has_instance)],
-    ids=["Ctrl-C among the security groups", "killed among the instances"],
+    [
+        pytest.param(
+            signal.SIGINT, has_security_group, id="Ctrl-C among the security groups", marks=pytest.mark.thorough
+        ),
+        pytest.param(signal.SIGKILL, has_instance, id="killed among the instances"),
+    ],
 )
 def test_down_leaves_nothing(
     aws: ControlPlane, checkout: Checkout, cut: signal.Signals, moment: Callable[[ControlPlane], bool]

@@ -101,6 +101,7 @@ def test_data_is_on_the_data_volume(production: Production) -> None:
     assert "noatime" in mounted
 
 
+@pytest.mark.thorough
 def test_certificates_are_renewed(production: Production) -> None:
     router = production.hosts["router-1"]["public_ip"]
     before = {port: ssl.get_server_certificate((router, port)) for port in (443, 8443)}
@@ -109,6 +110,7 @@ def test_certificates_are_renewed(production: Production) -> None:
     assert [port for port in before if before[port] == after[port]] == []
 
 
+@pytest.mark.thorough
 def test_stop_and_start(production: Production) -> None:
     before = production.hosts
     result = production.checkout.make_target("cluster-stop")

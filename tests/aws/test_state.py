@@ -55,7 +55,11 @@ def test_a_local_state_moves_into_the_shared_one(aws: ControlPlane, checkout: Ch
         assert path.with_suffix(".moved").exists()
 
 
-@pytest.mark.parametrize("target", ["cluster-plan", "cluster-up", "cluster-stop", "cluster-start", "cluster-down"])
+@pytest.mark.parametrize(
+    "target",
+    ["cluster-up", "cluster-down"]
+    + [pytest.param(name, marks=pytest.mark.thorough) for name in ("cluster-plan", "cluster-stop", "cluster-start")],
+)
 def test_another_clusters_state_is_refused(aws: ControlPlane, checkout: Checkout, target: str) -> None:
     write_state(checkout, state_of("aws-theirs"), "aws-ours")
     before = holdings(aws)

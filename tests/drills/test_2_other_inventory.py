@@ -27,7 +27,11 @@ def play(inventory: Path, playbook: str = "site.yml") -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("    shard2:\n", "    shard7:\n"), ("    config:\n", "    settings:\n")], ids=["shard", "config"]
+    ("old", "new"),
+    [
+        pytest.param("    shard2:\n", "    shard7:\n", id="shard"),
+        pytest.param("    config:\n", "    settings:\n", id="config", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_renamed_set_stops_the_play(
     old: str, new: str, inventory: Inventory, deployment: Deployment, tmp_path: Path

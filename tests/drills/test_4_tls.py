@@ -92,6 +92,7 @@ def widen_rights(deployment: Deployment, inventory: Inventory) -> None:
     assert ("", "update") in rights(deployment, inventory)
 
 
+@pytest.mark.thorough
 def test_a_cluster_of_an_older_version_comes_to_require_tls(inventory: Inventory, tmp_path: Path) -> None:
     with connect(inventory) as before:
         somebody = visitor(before, inventory)

@@ -33,7 +33,7 @@ MOMENTS = {
     "sample catalogue": r"^==== Load the sample catalogue$[\s\S]*^TASK \[.*[Ll]oad",
 }
 #: Those that leave the most behind. `make drills` has the others, too.
-ALWAYS = {"packages", "replica sets", "sharded cluster", "web apps"}
+ALWAYS = {"packages", "sharded cluster"}
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -23,6 +23,7 @@ from ops.containers import containers, exists
 from tests.ops.newcomer import SECONDS, Newcomer, mounted, with_ssh_directory
 
 pytestmark = pytest.mark.hosts
+thorough = pytest.mark.thorough
 
 ENV = "try"
 NOBODY_LISTENS = "http://127.0.0.1:9"
@@ -157,18 +158,26 @@ def test_a_shell_with(shell: list[str], newcomer: Newcomer, tmp_path: Path) -> N
     assert "the start-up file ran" not in succeeds(newcomer.having(**given))
 
 
+@thorough
 @pytest.mark.parametrize("umask", [0o077, 0o027], ids=oct)
 def test_a_copy_that_others_may_not_read(umask: int, tmp_path: Path) -> None:
     succeeds(Newcomer.arrive(tmp_path / "copy", umask=umask))
 
 
+@thorough
 def test_a_copy_that_others_may_write_to(tmp_path: Path) -> None:
     newcomer = Newcomer.arrive(tmp_path / "copy", umask=0)
     (newcomer.directory / "ansible").chmod(0o777)
     succeeds(newcomer)
 
 
-@pytest.mark.parametrize("name", ["film library (2) 100% für 'alle'", 120 * "d"], ids=["odd characters", "long"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("film library (2) 100% für 'alle'", id="odd characters"),
+        pytest.param(120 * "d", id="long", marks=thorough),
+    ],
+)
 def test_a_copy_with_an_unusual_path(name: str, tmp_path: Path) -> None:
     succeeds(Newcomer.arrive(tmp_path / name))
 
@@ -179,11 +188,13 @@ def test_an_unusable_path_is_refused(character: str, tmp_path: Path) -> None:
     assert "move the clone to a path without" in said
 
 
+@thorough
 def test_temporary_files_where_no_program_may_run(newcomer: Newcomer, tmp_path: Path) -> None:
     with mounted(tmp_path / "noexec", "noexec,mode=1777") as directory:
         succeeds(newcomer.having(TMPDIR=str(directory)))
 
 
+@thorough
 def test_an_agent_with_many_keys(newcomer: Newcomer, tmp_path: Path) -> None:
     """sshd allows six tries."""
     socket = tmp_path / "agent"
@@ -232,6 +243,7 @@ def test_a_user_who_may_not_become_root() -> None:
         assert "no root: run as root, or as a user with sudo without a password" in is_refused(nobody)
 
 
+@thorough
 def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
     """The live line fits, so the terminal doesn't scroll, and shows phase, seconds and hint."""
     command = "stty cols 40 && make --no-print-directory try-host"
@@ -257,13 +269,12 @@ def test_a_terminal_of_forty_columns(newcomer: Newcomer) -> None:
 @pytest.mark.parametrize(
     ("phase", "number", "presses"),
     [
-        ("Host", signal.SIGINT, 1),
-        ("Reach the host", signal.SIGINT, 1),
-        ("Reach the host", signal.SIGINT, 3),
-        ("Reach the host", signal.SIGHUP, 1),
-        ("Remove the host", signal.SIGINT, 1),
+        pytest.param("Host", signal.SIGINT, 1, id="Ctrl-C at the start", marks=thorough),
+        pytest.param("Reach the host", signal.SIGINT, 1, id="Ctrl-C", marks=thorough),
+        pytest.param("Reach the host", signal.SIGINT, 3, id="Ctrl-C, impatiently"),
+        pytest.param("Reach the host", signal.SIGHUP, 1, id="a closed terminal", marks=thorough),
+        pytest.param("Remove the host", signal.SIGINT, 1, id="Ctrl-C at the end", marks=thorough),
     ],
-    ids=["Ctrl-C at the start", "Ctrl-C", "Ctrl-C, impatiently", "a closed terminal", "Ctrl-C at the end"],
 )
 def test_an_interrupt(phase: str, number: signal.Signals, presses: int, newcomer: Newcomer) -> None:
     with newcomer.begin("try-host") as run:
@@ -277,6 +288,7 @@ def test_an_interrupt(phase: str, number: signal.Signals, presses: int, newcomer
     succeeds(newcomer)
 
 
+@thorough
 def test_two_copies_at_once(newcomer: Newcomer, tmp_path: Path) -> None:
     other = Newcomer.arrive(tmp_path / "other")
     with newcomer.begin("try-host") as first:

@@ -21,7 +21,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Change streams without changes, each of which begins later than the one before."""
     seconds = iter(range(1000, 2000))
 
-    def changes(_: str = "") -> SimpleNamespace:
+    def changes(_token: str, _wait: float) -> SimpleNamespace:
         token = f"82{next(seconds):08X}00000001"
         return SimpleNamespace(token=token, next=lambda: None, close=lambda: None)
 

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from app.db.backups import files
 from app.db.backups.access import UNKNOWN, Access
-from app.db.backups.archiving.stream import Changes, Gap
+from app.db.backups.archiving.stream import WAIT_S, Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
 from app.db.backups.full import NEVER, Pace, take
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 300.0
 MAX_SLICE_BYTES = 256 * 2**20  # of BSON
+MAX_WAIT_S = 5.0  # for a change
 STOP_S = 15.0  # for the changes until it was told to stop; idle shards tell of theirs every 10 s
 RETRY_S = 10.0  # after the store failed
 FULL_RETRY_S = 60.0
@@ -111,7 +112,9 @@ class _Archiver:
 
     def __post_init__(self) -> None:
         self._own = secrets.token_hex(3)  # in names of files, so that no other archiver writes to them
-        self._changes = Changes()
+        # Asking twice a second would keep an idle cluster busy for nothing. A stop may take as much longer.
+        self._wait = min(MAX_WAIT_S, max(WAIT_S, self.seconds / 60))
+        self._changes = Changes("", self._wait)
         self._last: tuple[Slice, str] | None = None
         self._gap: tuple[datetime, datetime, str] | None = None
         self._full: threading.Thread | None = None
@@ -146,7 +149,7 @@ class _Archiver:
 
     def _read_from(self, last: tuple[Slice, str] | None) -> None:
         self._changes.close()
-        self._changes = Changes(last[0].token if last else "")
+        self._changes = Changes(last[0].token if last else "", self._wait)
 
     def _resume(self) -> None:
         """Go on with the newest chain of this database, unless it has ended. Raises Damaged, BackupError."""

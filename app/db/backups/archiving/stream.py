@@ -15,7 +15,7 @@ from app.db.core import get_database
 
 log = logging.getLogger(__name__)
 
-WAIT_MS = 500  # for an event
+WAIT_S = 0.5  # for an event
 PAUSE_S = 1.0  # after an error
 
 CHANGES = frozenset({"insert", "update", "replace", "delete"})
@@ -34,10 +34,14 @@ class Gap(Exception):
 
 
 class Changes:
-    """Reads a database's change stream. `token` is the resume token's `_data`: all changes until there have come."""
+    """Reads a database's change stream. `token` is the resume token's `_data`: all changes until there have come.
 
-    def __init__(self, token: str = "") -> None:
+    The servers are asked again after `wait` seconds without a change.
+    """
+
+    def __init__(self, token: str, wait: float) -> None:
         self.token = token
+        self._wait = wait
         self._stream: DatabaseChangeStream[RawBSONDocument] | None = None
 
     def next(self) -> RawBSONDocument | None:
@@ -62,7 +66,7 @@ class Changes:
         raw = get_database().with_options(codec_options=CodecOptions(RawBSONDocument))
         after = {"_data": self.token} if self.token else None
         stream: DatabaseChangeStream[RawBSONDocument] = raw.watch(
-            _PIPELINE, resume_after=after, max_await_time_ms=WAIT_MS
+            _PIPELINE, resume_after=after, max_await_time_ms=int(self._wait * 1000)
         )
         return stream
 
