@@ -84,6 +84,7 @@ def names(text: str | None) -> set[str]:
     return {name.strip().replace("|", ",") for name in whole.split(",") if name.strip()}
 
 
+@pytest.mark.thorough
 def test_an_interrupted_load_of_the_sample_is_completed_and_a_further_run_changes_nothing(
     mongodb: LocalCluster, sample_database: Raw, catalogue: sqlite3.Connection
 ) -> None:
