@@ -113,11 +113,11 @@ CLUSTERS_OWN += CHECK SHARDS_AT_ONCE BACKUP AT INTO COLLECTION WHERE CONFLICTS R
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.
-test: check hosts-tools test-tools lint ## Run the targets below, two at a time, without the tests marked thorough
+test: check hosts-tools ## Run the targets below, two at a time, without the tests marked thorough
 	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes DRILLS=$(DRILLS) lane-1 lane-2 2>&1 | cat
 .PHONY: lane-1 lane-2
 lane-1:
-	@make --no-print-directory test-unit test-terraform test-aws test-hosts WORKERS=2 DRILLS=$(DRILLS)
+	@make --no-print-directory lint test-unit test-terraform test-aws test-hosts WORKERS=2 DRILLS=$(DRILLS)
 lane-2:
 	@make --no-print-directory test-roles test-cluster DRILLS=$(DRILLS)
 

@@ -40,7 +40,6 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
             "APT_COMPONENT": packages.component,
             "APT_KEY_FILE": str(packages.key_file),
             "MONGODB_VERSION": packages.version,
-            "SAMPLE": "1",
         }
         environment = aws.environment() | {"TF_VAR_admin_cidrs": f'["{ADMINISTRATOR}/32"]'}
         checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment)

@@ -159,6 +159,7 @@ table {TABLE} {{
 
 
 class _Server(ThreadingTCPServer):  # http.server's looks up its own name in the DNS, which may take long
+    allow_reuse_address = True  # connections of a run just before may still be closing
     daemon_threads = True
 
 

@@ -39,6 +39,7 @@ def move(router: Client, films: Films, chunk: Document) -> None:
     router.admin.command("moveChunk", films.full_name, bounds=bounds, to=target, _waitForDelete=True)
 
 
+@pytest.mark.thorough
 def test_reads_and_writes_while_chunks_move(router: Client, filled: Films) -> None:
     finished = threading.Event()
     wrong: list[Any] = []
@@ -79,6 +80,7 @@ def test_reads_and_writes_while_chunks_move(router: Client, filled: Films) -> No
     assert sum(film["n"] for film in filled.find()) == sum(increments)
 
 
+@pytest.mark.thorough
 def test_a_router_with_a_stale_chunk_table(router: Client, second_router: Client, filled: Films) -> None:
     """The second router learns about the moves only from the shards' refusals."""
     other = second_router[filled.database.name][filled.name]

@@ -85,7 +85,7 @@ def films(replicated: LocalCluster) -> Iterator[Collection[Document]]:
         collection.drop()
 
 
-@pytest.mark.parametrize("replica_set", ["shard1", "config"])
+@pytest.mark.parametrize("replica_set", ["shard1", pytest.param("config", marks=pytest.mark.thorough)])
 def test_kill_a_primary_under_load(replicated: LocalCluster, films: Collection[Document], replica_set: str) -> None:
     with Load(films) as load:
         load.wait_for_more()

@@ -176,6 +176,7 @@ def answer(connection: MongoClient[Document], command: str, arguments: Document)
     return {name: value for name, value in reply.items() if name in ("ok", "code", "errmsg", "was", "tlsMode")}
 
 
+@pytest.mark.thorough
 def test_a_running_cluster_changes_over(data_directory: Path, mongod: Path) -> None:
     """From accepting TLS to requiring it, under a client without and one with TLS, and no process restarted."""
     with LocalCluster(data_directory / "allow", mongod=mongod, members=1, tls="allowTLS") as cluster:
