@@ -49,6 +49,10 @@ renew-certificates: env-tools ## Renew the certificates of all hosts now; any cl
 cluster-restart: env-tools ## Restart every process in order while the cluster works (CHECK=1: only look; SHARDS_AT_ONCE=1; FORCE=1: take over a lock)
 	@$(PYTHON) -m ops restart
 
+.PHONY: rotate-secrets
+rotate-secrets: env-tools ## Replace WHAT=passwords|app-keys|all while the cluster works; nobody is logged out
+	@$(PYTHON) -m ops rotate-secrets
+
 .PHONY: backup backup-fetch backup-list
 backup: env-tools ## Make a backup now; from local hosts it is fetched into backups/ENV
 	@$(PYTHON) -m ops backup
@@ -109,7 +113,7 @@ $(TESTS): override TOPOLOGY := compact
 $(TESTS): override SHARDS := 2
 $(TESTS): override MEMBERS := 3
 CLUSTERS_OWN := SUBNET FILM_LIBRARY_HOST FILM_LIBRARY_ADMIN_HOST FILM_LIBRARY_ACME_EMAIL HOST_SUITE SAMPLE REMOVE_SECRETS CONFIRM BACKUPS ALLOW_LOSS FORCE CLUSTER_ID SSH_JUMP VAULT_PASSWORD_FILE
-CLUSTERS_OWN += CHECK SHARDS_AT_ONCE BACKUP AT INTO COLLECTION WHERE CONFLICTS RESTORE STORE
+CLUSTERS_OWN += CHECK SHARDS_AT_ONCE WHAT BACKUP AT INTO COLLECTION WHERE CONFLICTS RESTORE STORE
 $(foreach name,$(CLUSTERS_OWN),$(eval $(TESTS): override $(name) :=))
 test-systems: override ENV := test
 # Calls make, not $(MAKE), which `make -n` would run; through cat, because two programs can't draw on one terminal.

@@ -17,6 +17,7 @@ from ops import (
     inventory,
     preflight,
     restore,
+    rotation,
     secrets,
     source,
     status,
@@ -46,6 +47,7 @@ from ops.verify import verify
 def _up(_: argparse.Namespace) -> int:
     settings = preflight.check(os.environ)
     secrets.check(settings.env)
+    rotation.refuse_pending(settings.env)
     request = restore.Request.read(os.environ, "RESTORE") if os.environ.get("RESTORE") else None
     if settings.env == "aws":
         _check_account(settings)
@@ -70,6 +72,7 @@ def _start(_: argparse.Namespace) -> int:
 
 def _renew_certificates(_: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
+    rotation.refuse_pending(settings.env)
     if settings.env == "aws":
         _check_account(settings)
         return aws.renew_certificates(settings)
@@ -77,7 +80,13 @@ def _renew_certificates(_: argparse.Namespace) -> int:
 
 
 def _restart(_: argparse.Namespace) -> int:
-    return changes.restart(*_running(), os.environ)
+    env, inventories = _running()
+    rotation.refuse_pending(env)
+    return changes.restart(env, inventories, os.environ)
+
+
+def _rotate(_: argparse.Namespace) -> int:
+    return changes.rotate(*_running(), os.environ)
 
 
 def _running() -> tuple[str, list[Path]]:
@@ -104,6 +113,7 @@ def _aws_settings(verb: str) -> Settings:
     if settings.env != "aws":
         raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
     secrets.check(settings.env)
+    rotation.refuse_pending(settings.env)
     _check_account(settings)
     return settings
 
@@ -136,6 +146,9 @@ def _status(arguments: argparse.Namespace) -> int:
     with fleet.local(settings.env) if local else aws_fleet.reach(settings.env) as hosts:
         state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
+    if found := rotation.pending(settings.env):
+        what = " and ".join(found.parts)
+        print(f"SECRETS: replacing {what} was interrupted; complete it with `make rotate-secrets`", file=sys.stderr)
     return 0 if state.healthy and not state.backup_problems else 1
 
 
@@ -199,6 +212,7 @@ def _reachable() -> restore.Cluster:
     """The cluster of ENV. Raises OpsError when there is none."""
     settings = Settings.read(os.environ)
     secrets.check(settings.env)
+    rotation.refuse_pending(settings.env)
     if settings.env == "aws":
         _check_account(settings)
         return aws.reachable(settings)
@@ -262,6 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("restart", _restart, "restart every process of ENV one after the other, while the cluster works")
+    add("rotate-secrets", _rotate, "replace the secrets that WHAT names (passwords, app-keys, all) while ENV works")
     add(
         "renew-certificates",
         _renew_certificates,

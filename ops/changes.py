@@ -1,4 +1,4 @@
-"""The verbs that change a running cluster, each a playbook of its own: `make cluster-restart`."""
+"""The verbs that change a running cluster, each a playbook of its own: `make cluster-restart`, `rotate-secrets`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops import ansible
+from ops import ansible, rotation
 from ops.errors import OpsError
 from ops.locks import exclusive
 from ops.progress import Progress
@@ -40,6 +40,36 @@ def restart(env: str, inventories: list[Path], variables: Mapping[str, str]) -> 
     advice = f"`make cluster-restart ENV={env}` restarts everything, again; the cluster works meanwhile."
     with exclusive(env, wait=False):
         return guarded(f"{env}-restart", work, advice=advice)
+
+
+def rotate(env: str, inventories: list[Path], variables: Mapping[str, str]) -> int:
+    """Replaces the secrets that WHAT names; returns the exit code. Raises LockedError and OpsError.
+
+    Completes an interrupted rotation first, whatever WHAT says. FORCE=1 takes over another's lock. CHECK=1 only says
+    what would be replaced.
+    """
+    began = time.monotonic()
+    parts = rotation.parts_of(variables.get("WHAT", ""))
+    if variables.get("CHECK") == "1":
+        found = rotation.pending(env)
+        print(f"would {'complete replacing' if found else 'replace'} {' and '.join(found.parts if found else parts)}")
+        return 0
+
+    def work(progress: Progress) -> int:
+        with progress.phase("Secrets"):
+            replaced = rotation.begin(env, parts)
+        with progress.phase("Ansible"):
+            run = ansible.play(["playbooks/rotate_secrets.yml"], inventories, progress, restart_force=_force(variables))
+        rotation.end(env, replaced)
+        progress.total(time.monotonic() - began, f"changed={run.changed}")
+        progress.say(f"Replaced: {' and '.join(replaced.parts)}. secrets/{env} has the new ones.")
+        if left := [part for part in parts if part not in replaced.parts]:
+            progress.say(f"An interrupted run was completed. Run the command again for {' and '.join(left)}.")
+        return 1 if left else 0
+
+    advice = f"`make rotate-secrets ENV={env}` completes it; until then secrets/{env} has the old and the new ones."
+    with exclusive(env, wait=False):
+        return guarded(f"{env}-rotate", work, advice=advice)
 
 
 def _number(variables: Mapping[str, str], name: str, default: str) -> str:

@@ -30,8 +30,8 @@ AUTHORITY_VALID = timedelta(days=3650)
 #: The key that reads backups, and the public one that hosts make them for.
 BACKUP_KEY_FILE, BACKUP_PUBLIC_KEY_FILE = "backup.key", "backup.pub"
 
-#: The names in passwords.yml. The first seven are MongoDB users, whose names have `-` for `_`.
-PASSWORDS = (
+#: The names of MongoDB users in passwords.yml; the users' own names have `-` for `_`.
+DATABASE_PASSWORDS = (
     "cluster_admin",
     "shard_admin",
     "film_library_admin",
@@ -39,10 +39,9 @@ PASSWORDS = (
     "film_library_deploy",
     "film_library_backup",
     "monitor",
-    "app_admin_login",
-    "flask_admin_secret_key",
-    "flask_user_secret_key",
 )
+#: All names in passwords.yml.
+PASSWORDS = (*DATABASE_PASSWORDS, "app_admin_login", "flask_admin_secret_key", "flask_user_secret_key")
 
 
 class SecretsError(OpsError):
@@ -54,15 +53,15 @@ def ensure(env: str) -> Path:
     check(env)
     directory = ensure_ssh_key(env)
     key = base64.encodebytes(random.token_bytes(KEYFILE_BYTES)).decode()
-    write_private(directory / "keyfile", _sealed(key))
+    write_private(directory / "keyfile", sealed(key))
     _ensure_authority(env, directory)
     _ensure_backup_key(directory)
     passwords = load_passwords(env)
     missing = [name for name in PASSWORDS if name not in passwords]
     if missing:
-        passwords |= {name: random.token_urlsafe(24) for name in missing}
+        passwords |= {name: new_password() for name in missing}
         text = yaml.safe_dump(passwords, sort_keys=False)
-        write_private(directory / "passwords.yml", _sealed(text), replace=True)
+        write_private(directory / "passwords.yml", sealed(text), replace=True)
     return directory
 
 
@@ -96,7 +95,7 @@ def _ensure_authority(env: str, directory: Path) -> None:
         authority = Authority.create(Path(scratch), f"Film Library {env}", valid=AUTHORITY_VALID)
         authority.file.replace(directory / CA_FILE)
         # Last: if it exists, the pair is complete.
-        write_private(directory / CA_KEY_FILE, _sealed(authority.private_key()))
+        write_private(directory / CA_KEY_FILE, sealed(authority.private_key()))
 
 
 def _ensure_backup_key(directory: Path) -> None:
@@ -110,7 +109,7 @@ def _ensure_backup_key(directory: Path) -> None:
     if public.exists():
         return
     if not private.exists():
-        write_private(private, _sealed(f"{pyrage.x25519.Identity.generate()}\n"))
+        write_private(private, sealed(f"{pyrage.x25519.Identity.generate()}\n"))
     key = pyrage.x25519.Identity.from_str(read(private).split()[-1])
     write_private(public, f"{key.to_public()}\n")
 
@@ -162,12 +161,17 @@ def encrypt(env: str) -> list[str]:
     for name in vault.PROTECTED:
         path = secrets_dir(env) / name
         if path.exists() and not vault.is_encrypted(path):
-            write_private(path, _sealed(path.read_text()), replace=True)
+            write_private(path, sealed(path.read_text()), replace=True)
             done.append(name)
     return done
 
 
-def _sealed(text: str) -> str:
+def new_password() -> str:
+    """A random password of 32 characters."""
+    return random.token_urlsafe(24)
+
+
+def sealed(text: str) -> str:
     """The text under Ansible Vault if there is a password for it."""
     return bytes(_ansible_vault().encrypt(text)).decode() if os.environ.get(vault.VARIABLE) else text
 

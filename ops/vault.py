@@ -16,7 +16,7 @@ VARIABLE = "VAULT_PASSWORD_FILE"
 #: The first bytes of an encrypted file.
 HEADER = b"$ANSIBLE_VAULT;"
 #: What the vault protects. ssh needs its own key in the clear.
-PROTECTED = ("backup.key", "ca.key", "keyfile", "passwords.yml")
+PROTECTED = ("backup.key", "ca.key", "keyfile", "passwords.yml", "rotation.yml")
 
 
 def is_encrypted(path: Path) -> bool:

@@ -17,16 +17,20 @@ def flask_settings(app_name: str) -> dict[str, Any]:
         app_name: "user" or "admin". Cookies ignore ports, so each app needs its own cookie name.
 
     Raises:
-        SettingError: the secret key is missing or too short, or a value isn't allowed.
+        SettingError: a secret key is missing or too short, or a value isn't allowed.
     """
-    secret_key = setting("FILM_LIBRARY_SECRET_KEY")
-    if len(secret_key) < SECRET_KEY_MIN_LENGTH:
-        raise SettingError(f"FILM_LIBRARY_SECRET_KEY needs at least {SECRET_KEY_MIN_LENGTH} random characters")
+    secret_key = _long_enough("FILM_LIBRARY_SECRET_KEY", setting("FILM_LIBRARY_SECRET_KEY"))
+    other_keys = _list("FILM_LIBRARY_SECRET_KEY_FALLBACKS")
+    for key in other_keys:
+        _long_enough("FILM_LIBRARY_SECRET_KEY_FALLBACKS", key)
     secure = _flag("FILM_LIBRARY_COOKIE_SECURE", default="1")
     cookie = f"film-library-{app_name}"
-    hosts = [host.strip() for host in setting("FILM_LIBRARY_TRUSTED_HOSTS", "").split(",") if host.strip()]
+    hosts = _list("FILM_LIBRARY_TRUSTED_HOSTS")
     return {
         "SECRET_KEY": secret_key,
+        # What is signed with these is accepted, too: nobody is logged out, and no open form is refused, by a new key.
+        "SECRET_KEY_FALLBACKS": other_keys,
+        "WTF_CSRF_SECRET_KEY": [*other_keys, secret_key],  # itsdangerous signs with the last
         # Browsers accept a __Host- cookie over TLS only, and no other host or path can set it.
         "SESSION_COOKIE_NAME": f"__Host-{cookie}" if secure else cookie,
         "SESSION_COOKIE_SECURE": secure,
@@ -40,6 +44,16 @@ def flask_settings(app_name: str) -> dict[str, Any]:
         # A token lives as long as its session, so that a form left open over lunch still works.
         "WTF_CSRF_TIME_LIMIT": None,
     }
+
+
+def _long_enough(name: str, key: str) -> str:
+    if len(key) < SECRET_KEY_MIN_LENGTH:
+        raise SettingError(f"{name} needs at least {SECRET_KEY_MIN_LENGTH} random characters")
+    return key
+
+
+def _list(name: str) -> list[str]:
+    return [part.strip() for part in setting(name, "").split(",") if part.strip()]
 
 
 def _flag(name: str, default: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from web_visitor import Maker, Visitor, with_session
+from web_visitor import SECRET, Maker, Visitor, with_session
 
 POLICY = {
     "default-src 'none'",
@@ -166,3 +166,26 @@ def test_the_client_address_follows_the_number_of_proxies(make_app: Maker, count
     headers = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Host": "evil.example"}
     Visitor(app, "10.9.9.9").get("/address", headers=headers)
     assert addresses_seen == [(seen, "localhost")]
+
+
+def test_a_new_key_logs_nobody_out_and_refuses_no_open_form(make_app: Maker) -> None:
+    """While the key is exchanged, some processes sign with the new one already; both accept both."""
+    new = "n" * 40
+    before, between = Visitor(make_app("user")), Visitor(make_app("user", SECRET_KEY_FALLBACKS=new))
+    after = Visitor(make_app("user", SECRET_KEY=new, SECRET_KEY_FALLBACKS=f"{SECRET}, {'o' * 40}"))
+    other = Visitor(make_app("user", SECRET_KEY=new, SECRET_KEY_FALLBACKS=""))
+    before.sign_up("key-holder")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', before.page("/account"))
+    assert token
+    for visitor in (between, after):
+        visitor.use_cookie(before.cookie())
+        assert "key-holder" in visitor.page("/account")
+        assert visitor.post("/log-out", {"csrf_token": "wrong"}).status_code == 400
+    assert after.post("/log-out", {"csrf_token": token[1]}).status_code == 302
+
+    again = Visitor(after.app)
+    again.log_in("key-holder")
+    between.use_cookie(again.cookie())
+    assert "key-holder" in between.page("/account"), "signed with the new key"
+    other.use_cookie(before.cookie())
+    assert "key-holder" not in other.get("/account").text, "without the old key its cookies count for nothing"

@@ -135,6 +135,7 @@ def test_static_files_are_kept_for_good_by_their_fingerprint(visitor: Visitor) -
     ("name", "value", "says"),
     [
         ("SECRET_KEY", "short", "FILM_LIBRARY_SECRET_KEY needs at least 32"),
+        ("SECRET_KEY_FALLBACKS", f"{'k' * 40},short", "FILM_LIBRARY_SECRET_KEY_FALLBACKS needs at least 32"),
         ("COOKIE_SECURE", "yes", "allowed: 0, 1"),
         ("PROXY_COUNT", "-1", "allowed: 0 to 9"),
         ("PROXY_COUNT", "many", "allowed: 0 to 9"),

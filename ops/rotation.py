@@ -1,0 +1,89 @@
+"""New secrets for a running cluster, until they have replaced the old ones: secrets/ENV/rotation.yml.
+
+The file is written before anything changes, and removed after passwords.yml has its content. So the
+controller knows the old and the new secrets at every moment in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import yaml
+
+from ops import secrets
+from ops.errors import OpsError
+from ops.paths import secrets_dir
+
+#: What WHAT may name: a part -> the entries of passwords.yml that are replaced.
+PARTS: dict[str, tuple[str, ...]] = {
+    "passwords": secrets.DATABASE_PASSWORDS,
+    "app-keys": ("flask_admin_secret_key", "flask_user_secret_key"),
+}
+#: The end of the names of keys that apps accept and don't sign with any more.
+BEFORE = "_before"
+_FILE = "rotation.yml"
+
+
+@dataclass
+class Rotation:
+    """`passwords` are new entries of passwords.yml."""
+
+    parts: list[str]
+    passwords: dict[str, str] = field(default_factory=dict)
+
+
+def parts_of(what: str) -> list[str]:
+    """The parts that WHAT names. Raises OpsError."""
+    if what in ("", "all"):
+        return list(PARTS)
+    if what not in PARTS:
+        raise OpsError(f"WHAT={what}: must be one of {', '.join(PARTS)}, all")
+    return [what]
+
+
+def pending(env: str) -> Rotation | None:
+    """The rotation that has begun and not ended. Raises SecretsError."""
+    path = _path(env)
+    return Rotation(**yaml.safe_load(secrets.read(path))) if path.exists() else None
+
+
+def refuse_pending(env: str) -> None:
+    """Raises OpsError while a rotation hasn't ended: which secrets are in force isn't known."""
+    if found := pending(env):
+        raise OpsError(
+            f"secrets/{env}: replacing {' and '.join(found.parts)} was interrupted; "
+            f"complete it with `make rotate-secrets ENV={env}` first"
+        )
+
+
+def begin(env: str, parts: list[str]) -> Rotation:
+    """The rotation to complete: the one that was interrupted, or a new one, which is written first."""
+    if found := pending(env):
+        return found
+    current = secrets.load_passwords(env)
+    made = Rotation(parts)
+    for name in (name for part in parts for name in PARTS[part]):
+        made.passwords[name] = secrets.new_password()
+        if part_of(name) == "app-keys":
+            made.passwords[f"{name}{BEFORE}"] = current[name]
+    secrets.write_private(_path(env), secrets.sealed(yaml.safe_dump(asdict(made), sort_keys=False)))
+    return made
+
+
+def part_of(name: str) -> str:
+    """The part to which an entry of passwords.yml belongs."""
+    return next(part for part, names in PARTS.items() if name in names)
+
+
+def end(env: str, rotation: Rotation) -> None:
+    """Makes the new secrets the environment's; the last step removes the file."""
+    directory = secrets_dir(env)
+    passwords = secrets.load_passwords(env) | rotation.passwords
+    text = yaml.safe_dump(passwords, sort_keys=False)
+    secrets.write_private(directory / "passwords.yml", secrets.sealed(text), replace=True)
+    _path(env).unlink()
+
+
+def _path(env: str) -> Path:
+    return secrets_dir(env) / _FILE
