@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from app.db.core import DatabaseUnavailable
@@ -21,3 +22,17 @@ def test_a_search_whose_index_is_yet_to_be_built_says_to_try_again(database: Raw
     finally:
         assert create_indexes() == [f"movies.{NEW_INDEX}"]
     assert film_search.search_movies("matrix").rows == []
+
+
+def test_an_index_waits_for_a_majority_of_members_only(database: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default a member that is away would keep an index from being ready, and an import waiting."""
+    asked, create = [], Collection.create_indexes
+
+    def noted(self: Any, indexes: Any, **options: Any) -> Any:
+        asked.append(options)
+        return create(self, indexes, **options)
+
+    monkeypatch.setattr(Collection, "create_indexes", noted)
+    database.movies.drop_index(NEW_INDEX)
+    assert create_indexes() == [f"movies.{NEW_INDEX}"]
+    assert asked == [{"commitQuorum": "majority"}]

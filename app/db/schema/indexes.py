@@ -87,7 +87,9 @@ def create_indexes() -> list[str]:
     create_collections(_PLAIN)
     with time_limit(INDEX_TIMEOUT_S):
         for name, indexes in missing_indexes().items():
-            made += [f"{name}.{index}" for index in get_collection(name).create_indexes(indexes)]
+            # By default every member must be ready, so one that is away would keep the others waiting.
+            built = get_collection(name).create_indexes(indexes, commitQuorum="majority")
+            made += [f"{name}.{index}" for index in built]
     return made
 
 
