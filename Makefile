@@ -63,12 +63,15 @@ backup-fetch: env-tools ## Fetch the local hosts' new backups into backups/ENV, 
 backup-list: env-tools ## List the backups: of when, up to which second a restore can go, how large, verified when
 	@$(PYTHON) -m ops backup-list
 
-.PHONY: restore restore-cleanup backup-verify
+.PHONY: restore restore-undo restore-cleanup backup-verify
 restore: env-tools ## Bring back BACKUP=<id>|latest: beside what there is, compared, then (asks first) in its place; COLLECTION= WHERE= for records
 	@$(PYTHON) -m ops restore
 
 backup-verify: env-tools ## Restore the newest backup (BACKUP=...) into a MongoDB of its own, compare, write down that it is good
 	@$(PYTHON) -m ops backup-verify
+
+restore-undo: env-tools ## Put back what the last restore has replaced; asks first
+	@$(PYTHON) -m ops restore-undo
 
 restore-cleanup: env-tools ## Remove what a restore that was given up has left, or else what was replaced; asks first
 	@$(PYTHON) -m ops restore-cleanup

@@ -189,6 +189,10 @@ def _restore(_: argparse.Namespace) -> int:
     return run(_reachable(), request, os.environ)
 
 
+def _restore_undo(_: argparse.Namespace) -> int:
+    return restore.undo(_reachable(), os.environ)
+
+
 def _restore_cleanup(_: argparse.Namespace) -> int:
     return restore.cleanup(_reachable(), os.environ)
 
@@ -291,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
         "list the backups: of when, how large, verified when, and up to when a restore can go",
     )
     add("restore", _restore, "restore the backup BACKUP: beside what there is, then, after confirmation, in its place")
+    add("restore-undo", _restore_undo, "put back what the last restore has replaced, after confirmation")
     add("restore-cleanup", _restore_cleanup, "remove what restores have left, after confirmation")
     add("backup-verify", _backup_verify, "restore BACKUP (default: the newest) into a MongoDB of its own, and compare")
     add("encrypt", _encrypt, "put ENV's plain secrets under Ansible Vault, with the password in VAULT_PASSWORD_FILE")

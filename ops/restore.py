@@ -113,10 +113,8 @@ def restore(cluster: Cluster, request: Request, variables: Mapping[str, str]) ->
         with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
             _load(film_library, request, progress, ["--into", request.into] if request.into else ["--beside"])
             if not request.into:
-                for line in _summary(film_library):
-                    progress.say(line)
-                confirm.ask(cluster.env, variables, [], f"{_NOTHING_REPLACED}. The same command goes on from here")
-                _swap(cluster, film_library, progress)
+                _ask(cluster, film_library, variables, progress, "swap-in")
+                _swap(cluster, film_library, progress, "swap-in")
         progress.total(time.monotonic() - began, f"restored {request}")
         if not request.into:
             progress.say(_AFTERWARDS.format(env=cluster.env))
@@ -135,7 +133,7 @@ def into_new(cluster: Cluster, request: Request, progress: Progress) -> None:
     """
     with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
         _load(film_library, request, progress, ["--beside", "--new-library"])
-        _swap(cluster, film_library, progress, "playbooks/back_up.yml")
+        _swap(cluster, film_library, progress, "swap-in", "playbooks/back_up.yml")
         with progress.phase("Complete the restore"):
             film_library.run("restore-cleanup")  # only of what is restored: what was replaced is kept
         if kept := json.loads(film_library.run("restore-cleanup", "--dry-run")):
@@ -201,12 +199,39 @@ def _load(film_library: Commands, request: Request, progress: Progress, where: l
     commands.show_access(film_library, said.split()[0])
 
 
-def _swap(cluster: Cluster, film_library: Commands, progress: Progress, *then: str) -> None:
-    """Stops the apps, puts what was restored in place, starts them, and runs more playbooks."""
+def undo(cluster: Cluster, variables: Mapping[str, str]) -> int:
+    """Puts back what the last restore has replaced; returns the exit code. Raises as `restore`."""
+    began = time.monotonic()
+    confirm.check(cluster.env, variables, _NOTHING_REPLACED)
+
+    def work(progress: Progress) -> int:
+        with cluster.reach() as hosts, commands.on_router(cluster.env, hosts, progress) as film_library:
+            _ask(cluster, film_library, variables, progress, "restore-undo")
+            _swap(cluster, film_library, progress, "restore-undo")
+        progress.total(time.monotonic() - began, "undone")
+        progress.say(_AFTERWARDS.format(env=cluster.env))
+        return 0
+
+    advice = f"The same command goes on from there; if all is in place already, `make cluster-up ENV={cluster.env}`."
+    with exclusive(cluster.env, wait=False):
+        return guarded(f"{cluster.env}-restore-undo", work, advice=advice)
+
+
+def _ask(
+    cluster: Cluster, film_library: Commands, variables: Mapping[str, str], progress: Progress, command: str
+) -> None:
+    """Shows what a command would swap. Raises OpsError unless somebody agrees."""
+    for line in _summary(film_library, command):
+        progress.say(line)
+    confirm.ask(cluster.env, variables, [], f"{_NOTHING_REPLACED}. The same command goes on from here")
+
+
+def _swap(cluster: Cluster, film_library: Commands, progress: Progress, command: str, *then: str) -> None:
+    """Stops the apps, swaps collections by a command, starts the apps, and runs more playbooks."""
     with progress.phase("Stop the apps"):
         ansible.play(["playbooks/stop_apps.yml"], cluster.inventories, progress)
-    with progress.phase("Swap in what was restored"):
-        film_library.run("swap-in")
+    with progress.phase("Swap"):
+        film_library.run(command)
     with progress.phase("Start the apps"):
         try:
             ansible.play(["playbooks/start_apps.yml", *then], cluster.inventories, progress)
@@ -215,17 +240,12 @@ def _swap(cluster: Cluster, film_library: Commands, progress: Progress, *then: s
             raise PhaseError(str(error), [*(error.lines or []), advice]) from error
 
 
-def _summary(film_library: Commands) -> list[str]:
+def _summary(film_library: Commands, command: str) -> list[str]:
     """What there is now and what would take its place, by collection."""
-    found = json.loads(film_library.run("swap-in", "--dry-run"))
+    found = json.loads(film_library.run(command, "--dry-run"))
     rows = [[name, f"{now:,}", f"{then:,}"] for name, (now, then) in found.items() if now or then]
-    lines = table(["documents", "now", "restored"], rows)
-    return [
-        "",
-        *lines,
-        "",
-        "The apps will be stopped for some seconds, and the restored ones take the place of those now.",
-    ]
+    lines = table(["documents", "now", "then"], rows)
+    return ["", *lines, "", "The apps will be stopped for some seconds. What there is now is kept as replaced.*."]
 
 
 def cleanup(cluster: Cluster, variables: Mapping[str, str]) -> int:

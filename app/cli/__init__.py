@@ -48,6 +48,7 @@ for command in (
     restoring.put_back,
     restoring.swap_in,
     restoring.restore_cleanup,
+    restoring.restore_undo,
     backup_upkeep.prune_backups,
     database.show_status,
 ):

@@ -180,6 +180,21 @@ def swap_in(dry_run: bool) -> None:
     click.echo(f"{backup} has taken the place of what was there, which is kept as replaced.*")
 
 
+@click.command("restore-undo")
+@click.option("--dry-run", is_flag=True, help="Only count the documents, now and afterwards, as JSON.")
+def restore_undo(dry_run: bool) -> None:
+    """Put back what the last restore has replaced. What there is now is kept as replaced.*, with all changes since.
+
+    Stop the apps first. After an interruption the same command again completes the work. Everybody is logged out.
+    """
+    with backup_errors(), database():
+        if dry_run:
+            click.echo(json.dumps(backups.planned_undo()))
+            return
+        before = backups.undo(done=lambda name: click.echo(f"{name} is in place"))
+    click.echo(f"{before} is back, and what was there now is kept as replaced.*")
+
+
 @click.command("restore-cleanup")
 @click.option("--dry-run", is_flag=True, help="Only list the collections, with their numbers of documents, as JSON.")
 def restore_cleanup(dry_run: bool) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +15,7 @@ import pytest
 from archiver import Archiver
 from backup_library import LIBRARY, contents, fill, new_key, run, succeed
 from bson import Timestamp
+from killed import run_and_kill
 from pymongo import MongoClient
 
 from app.db import backups
@@ -269,35 +267,15 @@ def test_files_that_an_intruder_adds_hide_nothing(
         assert (verified.exit_code, EVIL in caplog.text) == (0, True), verified.output
 
 
-# Ends, as kill -9 does, after so many steps of the replay.
-KILLED = """
-import importlib, os, sys
-from app.cli import main
-replay = importlib.import_module("app.db.backups.changes.replay")
-left = int(sys.argv.pop(1))
-def die_later(act):
-    def counted(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os._exit(9)
-        return act(*arguments, **named)
-    return counted
-replay.MAX_EVENTS = 2
-replay.in_transaction = die_later(replay.in_transaction)
-replay._Batch._read = die_later(replay._Batch._read)
-main()
-"""
+STEPS = [f"app.db.backups.changes.replay:{name}" for name in ("in_transaction", "_Batch._read")]
 
 
 @pytest.mark.parametrize("after", [0, 1, 4])
 def test_an_interrupted_replay_goes_on(
     library: LocalCluster, client: Client, key: tuple[Path, str], archived: tuple[Path, Any], after: int
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(after), *map(str, arguments(archived[0], key))]
-    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": library.uri("cluster-admin")}
-    killed = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
-    assert killed.returncode == 9, killed.stdout + killed.stderr
+    small = {"app.db.backups.changes.replay:MAX_EVENTS": 2}
+    run_and_kill(library, after, STEPS, *arguments(archived[0], key), settings=small)
     found = backups.find(Directory(archived[0]), "latest").cluster_time.as_datetime().isoformat()
     other = run(library, *arguments(archived[0], key, found), user="cluster-admin")
     assert (other.exit_code, "is unfinished" in other.output) == (1, True), other.output

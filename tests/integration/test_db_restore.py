@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from backup_library import LIBRARY, connect, contents, fill, new_key, run, succeed
+from killed import run_and_kill
 from pymongo import MongoClient
 
 from app.db import backups
@@ -134,38 +135,18 @@ def test_nothing_that_exists_is_replaced(
     assert "unfinished_restore" not in client.admin.list_collection_names()
 
 
-# Ends, as kill -9 does, after so many inserted batches.
-KILLED = """
-import os, sys
-from app.cli import main
-from app.db.backups import shapes
-from app.db.backups.restoring import loading
-left = int(sys.argv.pop(1))
-def die_later(act):
-    def counted(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os._exit(9)
-        return act(*arguments, **named)
-    return counted
-loading.MAX_DOCUMENTS = 20
-loading.insert_missing = die_later(loading.insert_missing)
-shapes._open_for_loading = die_later(shapes._open_for_loading)
-shapes.run_command = die_later(shapes.run_command)
-shapes.complete = die_later(shapes.complete)
-main()
-"""
+STEPS = [
+    "app.db.backups.restoring.loading:insert_missing",
+    *(f"app.db.backups.shapes:{name}" for name in ("_open_for_loading", "run_command", "complete")),
+]
 
 
 @pytest.mark.parametrize("after", [0, 1, 4, 8, 12, 20, 35])
 def test_interrupted_anywhere_it_can_be_run_again(
     library: LocalCluster, client: Client, backup: tuple[Path, str], key: tuple[Path, str], after: int
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(after), *map(str, arguments(backup, key)), "--workers", "1"]
-    env = {**os.environ, "FILM_LIBRARY_MONGODB_URI": library.uri("cluster-admin")}
-    killed = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
-    assert killed.returncode == 9, killed.stdout + killed.stderr
+    batches = {"app.db.backups.restoring.loading:MAX_DOCUMENTS": 20}
+    run_and_kill(library, after, STEPS, *arguments(backup, key), "--workers", "1", settings=batches)
     refused = run(library, "backup", "--to", backup[0], "--public-key", key[1])
     assert refused.exit_code == 0, refused.output  # of the library, not of what is half restored
     shutil.rmtree(backup[0] / refused.output.split()[-1])

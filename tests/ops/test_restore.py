@@ -154,3 +154,13 @@ def test_a_restore_into_a_running_cluster_leaves_backups_alone(tmp_path: Path, m
     monkeypatch.setattr(restore, "guarded", lambda name, work, advice: work(recorded.progress))
     assert restore.restore(recorded.cluster, Request("latest"), {"CONFIRM": ENV}) == 0
     assert "playbooks/back_up.yml" not in dict(recorded.steps)
+
+
+def test_the_apps_are_stopped_while_a_restore_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = Recorded(monkeypatch, tmp_path / "log")
+    monkeypatch.setattr(restore, "guarded", lambda name, work, advice: work(recorded.progress))
+    with pytest.raises(OpsError, match="nothing was replaced"):
+        restore.undo(recorded.cluster, {"CONFIRM": "another"})
+    assert restore.undo(recorded.cluster, {"CONFIRM": ENV}) == 0
+    names = [name for name, _ in recorded.steps]
+    assert names == ["playbooks/stop_apps.yml", "restore-undo", "playbooks/start_apps.yml"]

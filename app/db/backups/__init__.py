@@ -15,7 +15,18 @@ from app.db.backups.full import WORKERS, Pace, take
 from app.db.backups.keys import make as make_key
 from app.db.backups.keys import private_keys, public_keys
 from app.db.backups.manifest import Entry, Manifest
-from app.db.backups.restoring import choose, clean_up, leftovers, moment, planned, records, restore, swap_in
+from app.db.backups.restoring import (
+    choose,
+    clean_up,
+    leftovers,
+    moment,
+    planned,
+    planned_undo,
+    records,
+    restore,
+    swap_in,
+    undo,
+)
 from app.db.backups.shapes import RESTORED, is_aside
 from app.db.backups.stored import LATEST, Stored, find, overview, verify
 from app.db.backups.stores import Directory, Store, open_store
@@ -55,6 +66,7 @@ __all__ = [
     "overview",
     "parse_access",
     "planned",
+    "planned_undo",
     "private_keys",
     "public_keys",
     "records",
@@ -64,6 +76,7 @@ __all__ = [
     "status",
     "swap_in",
     "take",
+    "undo",
     "verify",
     "verify_changes",
 ]

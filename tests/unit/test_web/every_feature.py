@@ -255,6 +255,7 @@ class Features:
             ["put-back", *whole, "--collection", "movies"],
             ["restore", *whole, "--beside"],
             ["swap-in"],
+            ["restore-undo"],
             ["restore-cleanup"],
         ):
             self.run("", *arguments)

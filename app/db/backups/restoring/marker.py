@@ -10,11 +10,12 @@ from pymongo.errors import DuplicateKeyError
 from app.db.backups import shapes
 from app.db.backups.errors import RestoreFailed
 from app.db.backups.manifest import UNFINISHED
-from app.db.core import Row, get_database
+from app.db.core import Row, get_database, now
 
 # The steps, in their order. APPLYING: the changes since the backup's moment; LOADED: all is there and compared;
-# SWAPPED: a new library's restore is in place, until `clean_up`.
+# SWAPPED: a new library's restore is in place, until `clean_up`. An undo begins with TAKING_BACK, then comes SWAPPING.
 LOADING, APPLYING, LOADED, SWAPPING, SWAPPED = "loading", "applying", "loaded", "swapping", "swapped"
+TAKING_BACK = "taking back"
 _ID = {"_id": "restore"}
 _SYSTEM = ("admin", "config", "local")
 
@@ -23,7 +24,8 @@ _SYSTEM = ("admin", "config", "local")
 class Marker:
     """`at` is the moment to restore, as the caller gave it; `whole` means all of the backup's collections.
 
-    `new_library`: it is for a new library, and swapped in without a question.
+    `new_library`: it is for a new library, and swapped in without a question. `undo`: it isn't a backup, but what a
+    restore has replaced.
     """
 
     backup: str
@@ -32,6 +34,16 @@ class Marker:
     collections: list[str]
     whole: bool
     new_library: bool = False
+    undo: bool = False
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What the last complete restore has replaced, and when: by name, the collections that are kept of it."""
+
+    backup: str
+    at: datetime
+    moved: dict[str, str]
 
 
 def collection(prefix: str) -> Collection[Row]:
@@ -44,14 +56,14 @@ def read(prefix: str) -> Marker | None:
     row = collection(prefix).find_one(_ID)
     if row is None:
         return None
-    new_library = row.get("new_library", False)
-    return Marker(row["backup"], row.get("at"), row["step"], row["collections"], row["whole"], new_library)
+    flags = row.get("new_library", False), row.get("undo", False)
+    return Marker(row["backup"], row.get("at"), row["step"], row["collections"], row["whole"], *flags)
 
 
 def is_swapping() -> bool:
     """Whether some of the live collections may be those of before, and others the restored ones."""
     under_way = read(shapes.RESTORED)
-    return under_way is not None and under_way.step == SWAPPING
+    return under_way is not None and under_way.step in (SWAPPING, TAKING_BACK)
 
 
 def claim(prefix: str, wanted: Marker) -> Marker:
@@ -111,6 +123,37 @@ def advance(prefix: str, step: str) -> None:
 def extend(prefix: str, names: Iterable[str]) -> None:
     """Note collections that belong to what is restored, though the backup hasn't got them."""
     collection(prefix).update_one(_ID, {"$addToSet": {"collections": {"$each": sorted(names)}}})
+
+
+def note_moved(name: str, kept: str) -> None:
+    """Note as which collection one is kept that is about to be replaced."""
+    collection(shapes.RESTORED).update_one(_ID, {"$addToSet": {"moved": [name, kept]}})
+
+
+def note_swap(backup: str) -> None:
+    """Keep what was noted as moved, for an undo, until the next restore."""
+    moved = (collection(shapes.RESTORED).find_one(_ID) or {}).get("moved")
+    if moved:
+        collection(shapes.REPLACED).replace_one(_ID, {"backup": backup, "at": now(), "moved": moved}, upsert=True)
+    else:
+        remove(shapes.REPLACED)
+
+
+def last_swap() -> Swap | None:
+    """What can be undone."""
+    row = collection(shapes.REPLACED).find_one(_ID)
+    return None if row is None else Swap(row["backup"], row["at"], dict(row["moved"]))
+
+
+def begin_undo(swap: Swap) -> None:
+    """Raises RestoreFailed when a restore has begun at the same time."""
+    what = f"what was there until {swap.at:%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        collection(shapes.RESTORED).insert_one(
+            _ID | asdict(Marker(what, None, TAKING_BACK, sorted(swap.moved), whole=True, undo=True))
+        )
+    except DuplicateKeyError as error:
+        raise RestoreFailed(f"another restore into {get_database().name} began at the same time") from error
 
 
 def remove(prefix: str) -> None:

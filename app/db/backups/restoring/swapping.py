@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from app.db.accounts import sessions
 from app.db.backups import shapes
 from app.db.backups.errors import RestoreFailed
+from app.db.backups.manifest import UNFINISHED
 from app.db.backups.restoring import marker
 from app.db.backups.shapes import REPLACED, RESTORED
 from app.db.core import driver_errors, get_database, time_limit
@@ -44,9 +45,68 @@ def swap_in(done: Callable[[str], None] = lambda _: None) -> str:
         done(name)
     if restored.new_library:
         marker.advance(RESTORED, marker.SWAPPED)
+        return restored.backup
+    if restored.undo:
+        marker.remove(REPLACED)  # so that whoever repeats an undo doesn't undo that
     else:
-        marker.remove(RESTORED)
+        marker.note_swap(restored.backup)
+    marker.remove(RESTORED)
     return restored.backup
+
+
+@driver_errors()
+def undo(done: Callable[[str], None] = lambda _: None) -> str:
+    """Put back what the last restore has replaced; returns what that is, in words. `done` is called with each name.
+
+    What there is now is kept as `replaced.*`. Nobody stays logged in. Raises RestoreFailed when there is nothing to
+    undo, or not all of it; DatabaseError.
+    """
+    under_way = marker.read(RESTORED)
+    if not _is_swapped_back(under_way):
+        swap = _undoable(under_way)
+        if under_way is None:
+            marker.begin_undo(swap)
+        for name, kept in swap.moved.items():
+            if RESTORED + name not in _names():
+                _rename(kept, RESTORED + name)
+        marker.advance(RESTORED, marker.SWAPPING)
+    return swap_in(done)
+
+
+@driver_errors()
+def planned_undo() -> dict[str, tuple[int, int]]:
+    """What `undo` would do: by collection, the estimated numbers of documents now and afterwards.
+
+    Raises RestoreFailed as it does; DatabaseError.
+    """
+    under_way = marker.read(RESTORED)
+    if _is_swapped_back(under_way):
+        return planned()
+    swap, there = _undoable(under_way), _names()
+
+    def count(*names: str) -> int:
+        return sum(get_database()[name].estimated_document_count() for name in names if name in there)
+
+    return {
+        name: (count(name), count(RESTORED + name, swap.moved[name]) if name in swap.moved else 0)
+        for name in sorted({*_live(), *swap.moved})
+    }
+
+
+def _is_swapped_back(under_way: marker.Marker | None) -> bool:
+    return under_way is not None and under_way.undo and under_way.step == marker.SWAPPING
+
+
+def _undoable(under_way: marker.Marker | None) -> marker.Swap:
+    """Raises RestoreFailed unless all that the last restore has replaced is there."""
+    if under_way is not None and not under_way.undo:
+        raise RestoreFailed(f"a restore of {under_way.backup} is under way: complete it, or {marker.give_up(RESTORED)}")
+    swap, there = marker.last_swap(), _names()
+    if swap is None:
+        raise RestoreFailed("no restore has replaced anything that is still there, or it was undone already")
+    if missing := [kept for name, kept in swap.moved.items() if not {kept, RESTORED + name} & there]:
+        raise RestoreFailed(f"of what {swap.backup} has replaced, {', '.join(missing)} is missing")
+    return swap
 
 
 @driver_errors()
@@ -72,6 +132,8 @@ def _ready() -> marker.Marker:
     restored = marker.read(RESTORED)
     if restored is None:
         raise RestoreFailed(f"nothing is restored beside the collections of {get_database().name}")
+    if restored.step == marker.TAKING_BACK:
+        raise RestoreFailed("a restore is being undone: complete that first (restore-undo)")
     if restored.step not in (marker.LOADED, marker.SWAPPING, marker.SWAPPED):
         raise RestoreFailed(f"the restore of {restored.backup} is unfinished: run it again")
     if not restored.whole:
@@ -111,6 +173,7 @@ def _move_away(name: str) -> None:
     there, number = _names(), 1
     while (kept := REPLACED + name + (f".{number}" if number > 1 else "")) in there:
         number += 1
+    marker.note_moved(name, kept)
     _rename(name, kept)
 
 
@@ -133,7 +196,7 @@ def leftovers() -> dict[str, int]:
     """
     database, there = get_database(), sorted(_names())
     restored = [name for name in there if name.startswith(RESTORED)]
-    aside = restored or [name for name in there if name.startswith(REPLACED)]
+    aside = restored or [name for name in there if name.startswith(REPLACED) and name != REPLACED + UNFINISHED]
     return {name: database[name].estimated_document_count() for name in aside}
 
 
@@ -144,8 +207,10 @@ def clean_up(done: Callable[[str], None] = lambda _: None) -> None:
     Raises RestoreFailed while they are being swapped in; DatabaseError.
     """
     if marker.is_swapping():
-        raise RestoreFailed("a backup is being put in place: complete that first (swap-in)")
+        raise RestoreFailed("a backup is being put in place, or a restore undone: complete that first")
     names = leftovers()
+    if not any(name.startswith(RESTORED) for name in names):
+        marker.remove(REPLACED)
     marker.remove(RESTORED)  # first: from now on nobody takes what is left for restored
     for name in names:
         _drop(name)
