@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from itsdangerous import URLSafeTimedSerializer
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -22,6 +21,7 @@ from tests.drills.attempts_on_data import BY_USER, LIBRARY
 from tests.drills.attempts_on_locks import UNAUTHORIZED, Scene
 from tests.drills.locks import LOCKS, taken_out
 from tests.drills.rights import OnTheCopy, every_right, fill_the_copy, remove_what_attempts_leave
+from tests.drills.superadmin import signed
 from tests.drills.test_6_break_in import landed_at
 
 pytestmark = pytest.mark.thorough
@@ -179,10 +179,8 @@ def test_a_forged_cookie_works_with_the_apps_key_and_a_stored_session(
     token = "chosen by the attacker"
 
     def gets_in(key: str) -> bool:
-        signer = URLSafeTimedSerializer(
-            key, salt="cookie-session", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha1}
-        )
-        return landed_at(inventory, page, f"__Host-film-library-user={signer.dumps({'_user_id': token})}") == page
+        cookie = signed(key, {"_user_id": token})
+        return landed_at(inventory, page, f"__Host-film-library-user={cookie}") == page
 
     right, wrong = inventory.passwords["flask_user_secret_key"], "a key that somebody has made up"
     assert not gets_in(right)

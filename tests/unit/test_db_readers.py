@@ -153,6 +153,7 @@ def test_a_byte_that_is_not_utf8_spoils_its_record_only(name: str, content: byte
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
+        ("f.csv", "\n" + ",".join(map(str, range(501))), "line 2: the heading has more than 500 columns"),
         ("f.csv", "id,id\n1,2\n", "line 1: two columns have one name"),
         ("f.csv", "id,title,title \n1,2,3\n", "line 1: two columns have one name"),
         ("f.csv", b"id,\xe9\n", "line 1: the heading is not UTF-8"),

@@ -48,6 +48,10 @@ def pieces(start: bytes, piece: bytes, size: int, end: bytes = b"") -> Iterator[
     yield end
 
 
+def columns(count: int) -> bytes:
+    return ",".join(f"c{number}" for number in range(count)).encode() + b"\n"
+
+
 FILM = b'{"_id": "f1", "title": "A film", "type": "MOVIE", "description": "' + b"x" * 4000 + b'"}'
 
 
@@ -59,6 +63,8 @@ FILM = b'{"_id": "f1", "title": "A film", "type": "MOVIE", "description": "' + b
         ("cell.csv", lambda: pieces(b'id,title\n1,"', b"x" * 9_000 + b"\n", 200), "read"),
         ("record.csv", lambda: pieces(b"id,title\n1", b',"x\ny"', 50), "a record has more than 1,048,576 characters"),
         ("cells.csv", lambda: pieces(b"id,title\n1,", b"x,", 50), "has more than 1,048,576 characters"),
+        ("columns.csv", lambda: pieces(columns(100_000), b"," * 99_999 + b"\n", 50), "has more than 500 columns"),
+        ("commas.csv", lambda: pieces(columns(500), b"," * 499 + b"\n", 50), "read"),
         ("blank.json", lambda: pieces(b"[", b" \n", 50), "the array isn't closed"),
         ("films.jsonl", lambda: pieces(b"", FILM + b"\n", 150), "read"),
         ("films.json", lambda: pieces(b"[", FILM + b",\n", 100, FILM + b"]"), "read"),

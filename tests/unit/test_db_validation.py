@@ -149,6 +149,17 @@ def test_all_errors_of_a_record_come_at_once() -> None:
     }
 
 
+def test_of_many_unknown_fields_the_first_are_named() -> None:
+    """All reasons are stored and shown; a record may have a hundred thousand fields, or one with a long name."""
+    found = errors(
+        "movies", {**FILM, "x" * 1_000_000: 1, **{f"c{number}": 1 for number in range(100_000)}, "runtime": -1}
+    )
+    assert len(found) == 22
+    assert found["runtime"] == "must be at least 0"
+    assert found[""] == "has 99,981 more fields that movies don't have"
+    assert max(map(len, found)) == 100
+
+
 def test_an_unknown_collection_is_a_bad_query() -> None:
     for name in ("system.users", "", None, {"$ne": 1}):
         with pytest.raises(BadQuery):

@@ -38,6 +38,9 @@ Converter = Callable[[Any], Any]
 ALIASES: dict[Model, dict[str, str]] = {Movie: {"id": "_id"}, Credit: {"id": "movie_id"}}
 
 MAX_WRITTEN_LIST = 100_000  # characters; reading one takes some 500 bytes of memory for each
+# Reasons are stored and shown: one for each of a hundred thousand fields would be a page of many megabytes.
+MAX_UNKNOWN = 20
+MAX_NAME = 100  # characters
 # Surrogates, which UTF-8 can't encode, and control characters except tab and line breaks.
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _IN_LOWER_CASE = {"genres"}  # sources disagree on the spelling: Drama, drama
@@ -237,16 +240,20 @@ def _dropped(value: Any) -> str:
 def prepare(collection: str, item: Mapping[str, Any]) -> Row:
     """The document for `item`: converted, checked, with derived fields and without empty ones.
 
-    Raises ValidationFailed with a reason for each invalid field, BadQuery for an unknown collection.
+    Raises ValidationFailed with a reason for each invalid field (of unknown ones for the first MAX_UNKNOWN, and their
+    names cut to MAX_NAME), BadQuery for an unknown collection.
     """
     model, plan = get_model(collection), _plan(collection)
     document: Row = {}
     errors: dict[str, str] = {}
+    unknown = 0
     for key, value in item.items():
         if value is None or value == "":
             continue
         if key not in plan:
-            errors[str(key)] = f"{collection} have no such field"
+            unknown += 1
+            if unknown <= MAX_UNKNOWN:
+                errors[str(key)[:MAX_NAME]] = f"{collection} have no such field"
             continue
         name, convert = plan[key]
         try:
@@ -261,6 +268,8 @@ def prepare(collection: str, item: Mapping[str, Any]) -> Row:
     if model is Credit and "name" in document and "person_id" not in document:
         document["person_id"] = person_id(document["name"])
     _complete(collection, document, errors)
+    if unknown > MAX_UNKNOWN:
+        errors[""] = f"has {unknown - MAX_UNKNOWN:,} more fields that {collection} don't have"
     if errors:
         raise ValidationFailed(errors)
     if model is Movie:

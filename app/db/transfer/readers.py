@@ -20,6 +20,7 @@ from app.db.transfer.streams import CHUNK, BadFormat, Counted, not_utf8, open_te
 
 MAX_ITEM = 1 << 20  # characters of one record; the longest film that the model allows has some 250,000, all escaped
 MAX_BATCH = 4 << 20  # characters of one batch: 2,000 films have half of that
+MAX_COLUMNS = 500  # of a CSV file; without a limit, commas alone take 100 times their size as records
 MAX_DEPTH = 20  # nested lists and objects; the models' go two deep
 TOO_DEEP = "is nested too deeply"
 
@@ -139,6 +140,8 @@ class Reader:
             raise BadFormat(f"line {line}: the heading {flaw}")
         if not names:  # an empty line above it
             return
+        if len(names) > MAX_COLUMNS:
+            raise BadFormat(f"line {line}: the heading has more than {MAX_COLUMNS} columns")
         self.heading = [name.strip() for name in names]
         if len(set(self.heading)) < len(self.heading):
             raise BadFormat(f"line {line}: two columns have one name")
