@@ -39,7 +39,14 @@ EXAMPLES = 5 if os.environ.get("HYPOTHESIS_EXPLORE") else 1  # on each number of
 ROUNDS, WRITES = 3, 8  # of each writer, before and after a full backup
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3], ids=["1 shard", "2 shards", "3 shards"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(1, id="1 shard", marks=pytest.mark.thorough),
+        pytest.param(2, id="2 shards"),
+        pytest.param(3, id="3 shards", marks=pytest.mark.thorough),
+    ],
+)
 def library(request: pytest.FixtureRequest, data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     with (
         tempfile.TemporaryDirectory(dir=data_directory) as directory,
