@@ -50,7 +50,7 @@ cluster-restart: env-tools ## Restart every process in order while the cluster w
 	@$(PYTHON) -m ops restart
 
 .PHONY: rotate-secrets
-rotate-secrets: env-tools ## Replace WHAT=passwords|app-keys|all while the cluster works; nobody is logged out
+rotate-secrets: env-tools ## Replace WHAT=passwords|app-keys|keyfile|all while the cluster works; nobody is logged out
 	@$(PYTHON) -m ops rotate-secrets
 
 .PHONY: backup backup-fetch backup-list

@@ -1,11 +1,13 @@
 """New secrets for a running cluster, until they have replaced the old ones: secrets/ENV/rotation.yml.
 
-The file is written before anything changes, and removed after passwords.yml has its content. So the
+The file is written before anything changes, and removed after passwords.yml and keyfile have its content. So the
 controller knows the old and the new secrets at every moment in between.
 """
 
 from __future__ import annotations
 
+import base64
+import secrets as random
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ops.paths import secrets_dir
 PARTS: dict[str, tuple[str, ...]] = {
     "passwords": secrets.DATABASE_PASSWORDS,
     "app-keys": ("flask_admin_secret_key", "flask_user_secret_key"),
+    "keyfile": (),
 }
 #: The end of the names of keys that apps accept and don't sign with any more.
 BEFORE = "_before"
@@ -27,10 +30,11 @@ _FILE = "rotation.yml"
 
 @dataclass
 class Rotation:
-    """`passwords` are new entries of passwords.yml."""
+    """`passwords` are new entries of passwords.yml, `keyfile` is the new key or empty."""
 
     parts: list[str]
     passwords: dict[str, str] = field(default_factory=dict)
+    keyfile: str = ""
 
 
 def parts_of(what: str) -> list[str]:
@@ -67,6 +71,8 @@ def begin(env: str, parts: list[str]) -> Rotation:
         made.passwords[name] = secrets.new_password()
         if part_of(name) == "app-keys":
             made.passwords[f"{name}{BEFORE}"] = current[name]
+    if "keyfile" in parts:
+        made.keyfile = base64.b64encode(random.token_bytes(secrets.KEYFILE_BYTES)).decode()
     secrets.write_private(_path(env), secrets.sealed(yaml.safe_dump(asdict(made), sort_keys=False)))
     return made
 
@@ -82,6 +88,8 @@ def end(env: str, rotation: Rotation) -> None:
     passwords = secrets.load_passwords(env) | rotation.passwords
     text = yaml.safe_dump(passwords, sort_keys=False)
     secrets.write_private(directory / "passwords.yml", secrets.sealed(text), replace=True)
+    if rotation.keyfile:
+        secrets.write_private(directory / "keyfile", secrets.sealed(f"{rotation.keyfile}\n"), replace=True)
     _path(env).unlink()
 
 

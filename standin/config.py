@@ -63,13 +63,13 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """`key` is the text of the cluster's key file without white space."""
+    """`keys` are the cluster's key file's, the first of which is its own, without white space."""
 
     config_set: str
     config_hosts: tuple[str, ...]
     addresses: tuple[str, ...]
     port: int
-    key: str
+    keys: tuple[str, ...]
     log_path: Path | None
     pid_path: Path | None
     tls: Tls
@@ -114,7 +114,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         config_hosts=config_hosts,
         addresses=tuple(address.strip() for address in str(bind).split(",")),
         port=_port(options.port or file.get("net.port") or DEFAULT_PORT),
-        key=read_key(Path(key_file)),
+        keys=read_keys(Path(key_file)),
         log_path=_path(options.logpath or file.get("systemLog.path")),
         pid_path=_path(options.pidfilepath or file.get("processManagement.pidFilePath")),
         tls=_tls(options, {name.removeprefix("net.tls."): value for name, value in file.items()}),
@@ -197,15 +197,22 @@ def _config_servers(value: Any) -> tuple[str, tuple[str, ...]]:
     return match[1], hosts
 
 
-def read_key(path: Path) -> str:
-    """A key file's key. Raises SettingsError unless it is as mongod requires: private, 6 to 1024 base64 characters."""
+def read_keys(path: Path) -> tuple[str, ...]:
+    """A key file's keys: one as plain text, or up to two as a YAML list, while one replaces the other.
+
+    Raises SettingsError unless it is as mongod requires: private, keys of 6 to 1024 base64 characters.
+    """
     try:
         mode = path.stat().st_mode
-        key = "".join(path.read_text().split())
+        text = path.read_text()
     except OSError as error:
         raise SettingsError(f"key file {path}: {error.strerror}") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"key file {path}: permissions are too open ({stat.filemode(mode)})")
-    if not re.fullmatch(r"[A-Za-z0-9+/=]{6,1024}", key):
+    listed = re.findall(r'^- "?([^"\n]*)"?$', text, re.MULTILINE)
+    keys = tuple(listed) or ("".join(text.split()),)
+    if len(keys) > 2:
+        raise SettingsError(f"key file {path}: {len(keys)} keys; one or two are possible")
+    if not all(re.fullmatch(r"[A-Za-z0-9+/=]{6,1024}", key) for key in keys):
         raise SettingsError(f"key file {path}: the key must be 6 to 1024 base64 characters")
-    return key
+    return keys

@@ -29,9 +29,9 @@ class AuthenticationFailedError(ConnectionError):
 
 @dataclass(frozen=True)
 class Identity:
-    """By what servers know the router: the key file's text, and its certificate where the mode asks for TLS."""
+    """By what servers know the router: the key file's keys, and its certificate where the mode asks for TLS."""
 
-    key: str = field(repr=False)
+    keys: tuple[str, ...] = field(repr=False)
     tls: Tls
 
 
@@ -59,7 +59,7 @@ class Connection:
         try:
             connection.hello = await connection.command("admin", hello, seconds=HANDSHAKE_SECONDS)
             if log_in:
-                await connection._log_in(identity.key)
+                await connection._log_in(identity.keys)
         except BaseException:
             connection.close()
             raise
@@ -100,7 +100,18 @@ class Connection:
     def close(self) -> None:
         self._writer.transport.abort()
 
-    async def _log_in(self, key: str) -> None:
+    async def _log_in(self, keys: Sequence[str]) -> None:
+        """As mongos does: with its own key, then with the other, which servers may still have alone."""
+        for number, key in enumerate(keys, 1):
+            try:
+                await self._log_in_with(key)
+            except AuthenticationFailedError:
+                if number == len(keys):
+                    raise
+            else:
+                return
+
+    async def _log_in_with(self, key: str) -> None:
         """SCRAM-SHA-256 (RFC 7677) as `__system`, whose password is the key file."""
         nonce = base64.b64encode(os.urandom(24)).decode()
         client_first = f"n=__system,r={nonce}"

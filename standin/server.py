@@ -40,7 +40,7 @@ async def run(settings: Settings) -> None:
     # Log rotation by `kill -USR1`: the log handler notices a moved file itself.
     loop.add_signal_handler(signal.SIGUSR1, lambda: None)
 
-    config = ReplicaSet(settings.config_set, settings.config_hosts, Identity(settings.key, settings.tls))
+    config = ReplicaSet(settings.config_set, settings.config_hosts, Identity(settings.keys, settings.tls))
     config.start()
     router = Router(config, f"{socket.gethostname()}:{settings.port}")
     serving = asyncio.create_task(_serve(router, settings))

@@ -141,6 +141,48 @@ def test_an_interrupted_one_is_completed_by_the_same_command(deployment: Deploym
     check_replaced(before)
 
 
+def is_the_cluster(deployment: Deployment, process: Process, key: str) -> bool:
+    """Whether a key opens a process as the members' own user does."""
+    own = {"username": "__system", "password": key, "authSource": "local", "authMechanism": "SCRAM-SHA-256"}
+    with deployment.bare_client(process, **own, **deployment.tls) as client:
+        try:
+            client.admin.command("replSetGetStatus")
+        except OperationFailure as error:
+            assert error.code == AUTHENTICATION_FAILED  # noqa: PT017 - as above
+            return False
+    return True
+
+
+def test_the_key_file_is_replaced_in_three_passes(deployment: Deployment, tmp_path: Path) -> None:
+    """Interrupted in the second, when hosts differ."""
+    inventory = deployment.inventory
+    file = inventory.secrets / "keyfile"
+    old = "".join(file.read_text().split())
+    hosts = {name: deployment.host(name) for name in inventory.group("all")}
+    read = "cat /etc/mongod/keyfile"
+
+    def new_key_is_first() -> bool:
+        text = hosts[inventory.group("config")[0]].check_output(read)
+        return text.startswith("- ") and old not in text.splitlines()[0]
+
+    with unnoticed(deployment):
+        run = start_ops("rotate-secrets", output=tmp_path / "interrupted", WHAT="keyfile")
+        wait_for(new_key_is_first, "second pass", seconds=PATIENCE)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(PATIENCE) == 130, (tmp_path / "interrupted").read_text()
+        assert "".join(file.read_text().split()) == old
+        print(run_ops("rotate-secrets", output=tmp_path / "again", WHAT="keyfile"))
+    new = "".join(file.read_text().split())
+    assert new != old
+    with connect(Inventory.read()) as after:
+        for name in hosts:
+            assert "".join(after.host(name).check_output(read).split()) == new
+        for member in inventory.members:
+            assert is_the_cluster(after, member, new)
+            assert not is_the_cluster(after, member, old)
+        assert at_rest(after, inventory)
+
+
 @pytest.mark.parametrize(
     ("name", "said"), [("passwords.yml", "rejects film-library-user's password"), ("keyfile", "another key file")]
 )

@@ -37,10 +37,10 @@ def deployment(inventory: Inventory) -> Iterator[Deployment]:
         yield deployment
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE} s"
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
         time.sleep(0.2)
 
 

@@ -34,17 +34,18 @@ def test_the_new_ones_are_written_first_and_private(directory: Path) -> None:
 
 def test_an_interrupted_one_goes_on_with_the_same_secrets(directory: Path) -> None:
     made = rotation.begin("test", ["passwords"])
-    assert rotation.begin("test", ["app-keys"]) == made
+    assert rotation.begin("test", ["app-keys", "keyfile"]) == made
     with pytest.raises(OpsError, match="replacing passwords was interrupted; complete it with `make rotate-secrets"):
         rotation.refuse_pending("test")
 
 
-def test_it_can_be_interrupted_at_the_end_too(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", ["passwords.yml", "keyfile"])
+def test_it_can_be_interrupted_at_the_end_too(directory: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     made = rotation.begin("test", rotation.parts_of(""))
     write = secrets.write_private
 
     def interrupted(path: Path, text: str, *, replace: bool = False) -> None:
-        if path.name == "passwords.yml":
+        if path.name == moment:
             raise KeyboardInterrupt
         write(path, text, replace=replace)
 
@@ -55,6 +56,7 @@ def test_it_can_be_interrupted_at_the_end_too(directory: Path, monkeypatch: pyte
     assert rotation.begin("test", ["passwords"]) == made
     rotation.end("test", made)
     assert made.passwords.items() <= secrets.load_passwords("test").items()
+    assert (directory / "keyfile").read_text().strip() == made.keyfile
     assert not (directory / "rotation.yml").exists()
     rotation.refuse_pending("test")
 
@@ -86,5 +88,5 @@ def test_they_are_under_the_vault_if_the_others_are(
 
 
 def test_an_unknown_part_is_refused() -> None:
-    with pytest.raises(OpsError, match="WHAT=everything: must be one of passwords, app-keys, all"):
+    with pytest.raises(OpsError, match="WHAT=everything: must be one of passwords, app-keys, keyfile, all"):
         rotation.parts_of("everything")

@@ -84,6 +84,41 @@ def test_refuses_a_key_that_is_not_the_clusters(small_cluster: LocalCluster, key
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("own_first", [True, False])
+def test_two_keys_are_known_while_one_replaces_the_other(
+    small_cluster: LocalCluster, tmp_path: Path, key_file: Path, own_first: bool
+) -> None:
+    """Whichever is first: processes that have the other one alone are reached, too."""
+    known, other = ("".join(file.read_text().split()) for file in (small_cluster.key_file, key_file))
+    keys = [known, other] if own_first else [other, known]
+    key_file.write_text("".join(f'- "{key}"\n' for key in keys))
+    port, log = free_port(), tmp_path / "router.log"
+    argv = [sys.executable, "-m", "standin", "--configdb", small_cluster.replica_sets[0].connection_string]
+    process = Process("two-keys", [*argv, "--port", str(port), "--keyFile", str(key_file)], port, log)
+    process.start()
+    try:
+        process.wait_until_listening()
+        with MongoClient(
+            "localhost", port, username="cluster-admin", password=small_cluster.passwords["cluster-admin"]
+        ) as client:
+            assert set(client.admin.command("listDatabases", nameOnly=True)) >= {"databases"}
+            assert client["standin_tests"]["two_keys"].count_documents({}) == 0
+    finally:
+        process.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [('- "abcdefgh"\n' * 3, "3 keys"), ('- "abcdefgh"\n- "a b"\n', "6 to 1024 base64"), ("[a", "base64")],
+)
+def test_refuses_other_lists_of_keys(
+    key_file: Path, capsys: pytest.CaptureFixture[str], text: str, complaint: str
+) -> None:
+    key_file.write_text(text)
+    assert cli.main(["--configdb", NOWHERE, "--keyFile", str(key_file)]) == 2
+    assert complaint in capsys.readouterr().err
+
+
 def test_refuses_a_taken_port(small_cluster: LocalCluster) -> None:
     assert small_cluster.router is not None
     result = run(*small_cluster.router.argv[3:6], str(small_cluster.router.port), *small_cluster.router.argv[7:-2])

@@ -165,3 +165,28 @@ def test_members_restart_before_the_primary_of_their_set() -> None:
     assert order([], {}) == []
     with pytest.raises(KeyError):
         order(sets, {"config": "db-2:27019"})
+
+
+OLD, NEW = "b2xk\nb2xk", "bmV3bmV3"
+KEY_FILES = ["b2xkb2xk\n", '- "b2xkb2xk"\n- "bmV3bmV3"\n', '- "bmV3bmV3"\n- "b2xkb2xk"\n', "bmV3bmV3\n"]
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        ([OLD, OLD], KEY_FILES[1:]),
+        ([OLD, KEY_FILES[1]], KEY_FILES[1:]),  # the first pass was being written
+        ([KEY_FILES[1], KEY_FILES[1]], KEY_FILES[1:]),  # perhaps not all have restarted
+        ([KEY_FILES[2], KEY_FILES[1]], KEY_FILES[2:]),
+        ([KEY_FILES[3], KEY_FILES[2]], KEY_FILES[3:]),
+        ([NEW, NEW], KEY_FILES[3:]),
+    ],
+)
+def test_a_key_file_changes_in_three_passes(found: list[str], left: list[str]) -> None:
+    assert load("key_file_passes")(found, OLD, NEW) == left
+
+
+def test_a_key_file_of_another_cluster_is_refused() -> None:
+    with pytest.raises(ValueError, match="another key file"):
+        load("key_file_passes")([OLD, "b3RoZXI="], OLD, NEW)
+    assert load("key_file_passes")([NEW], NEW, NEW) == KEY_FILES[3:], "the controller has forgotten the old one already"
