@@ -149,7 +149,7 @@ def _status(arguments: argparse.Namespace) -> int:
     if found := rotation.pending(settings.env):
         what = " and ".join(found.parts)
         print(f"SECRETS: replacing {what} was interrupted; complete it with `make rotate-secrets`", file=sys.stderr)
-    return 0 if state.healthy and not state.backup_problems else 1
+    return 0 if state.healthy and not (state.backup_problems or state.index_problems) else 1
 
 
 def _backup(_: argparse.Namespace) -> int:
@@ -280,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("start", _start, "ENV=aws: start the instances and wait for the cluster")
     add("restart", _restart, "restart every process of ENV one after the other, while the cluster works")
-    add("rotate-secrets", _rotate, "replace the secrets that WHAT names (passwords, app-keys, all) while ENV works")
+    add("rotate-secrets", _rotate, "replace the secrets that WHAT names (passwords, app-keys, keyfile, all)")
     add(
         "renew-certificates",
         _renew_certificates,

@@ -27,6 +27,7 @@ Client = MongoClient[dict[str, Any]]
 
 _TIMEOUT_SECONDS = 3.0
 _HEALTHY = {"PRIMARY", "SECONDARY", "up", "ready"}
+_INDEXES: dict[str, Any] = {"$indexStats": {}}
 _DATABASE = ANSIBLE / "group_vars" / "all" / "database.yml"
 
 
@@ -58,6 +59,7 @@ class Status:
     router: dict[str, Any] | None = None
     backups: list[str] = field(default_factory=list)  # how they are doing, in sentences
     backup_problems: list[str] = field(default_factory=list)
+    index_problems: list[str] = field(default_factory=list)  # where shards differ, in sentences
     phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase in the last complete cluster-up
 
     @property
@@ -83,8 +85,25 @@ def collect(env: str, hosts: Fleet) -> Status:
         into = None if env == "aws" else backups_dir(env)
         backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]), into)
         status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
+    status.index_problems = index_differences(probe.indexes)
     status.backups, status.backup_problems = backups.result()
     return status
+
+
+def index_differences(indexes: dict[str, dict[str, dict[str, bool]]]) -> list[str]:
+    """One sentence for each index that a shard lacks or has half built: shard -> collection -> index -> whether ready.
+
+    The router can't tell: it asks one shard only. A shard that doesn't have the collection yet lacks nothing.
+    """
+    found = []
+    for collection in sorted({name for shard in indexes.values() for name in shard}):
+        holders = {shard: had[collection] for shard, had in sorted(indexes.items()) if had.get(collection)}
+        for index in sorted({name for had in holders.values() for name in had}):
+            for shard, had in holders.items():
+                if not had.get(index):
+                    state = "is being built" if index in had else "is missing"
+                    found.append(f"{collection}.{index} {state} on {shard}")
+    return found
 
 
 def remember_phases(env: str, seconds: dict[str, float]) -> None:
@@ -112,6 +131,7 @@ class _Probe:
         data = yaml.safe_load(_DATABASE.read_text())
         self._database = data["cluster_database"]
         self._collections = [entry["collection"] for entry in data["cluster_sharded_collections"]]
+        self.indexes: dict[str, dict[str, dict[str, bool]]] = {}
 
     def questions(self) -> list[Callable[[], Row]]:
         """One per process, in the order of the table."""
@@ -137,6 +157,10 @@ class _Probe:
             if state == "PRIMARY" and group != "config":
                 database = client[self._database]
                 self._status.documents[group] = {name: database[name].count_documents({}) for name in self._collections}
+                self.indexes[group] = {
+                    name: {index["name"]: "building" not in index for index in database[name].aggregate([_INDEXES])}
+                    for name in self._collections
+                }
             return state
 
         return Row(host, group, port, self._ask(host, port, user, ask))
@@ -211,6 +235,7 @@ def render(status: Status, *, phases: bool = False) -> str:
     rows = [[row.host, row.role, str(row.port), row.state] for row in status.processes]
     lines += ["", *table(["host", "role", "port", "state"], rows)]
     lines += ["", *status.backups, *(f"BACKUPS: {problem}" for problem in status.backup_problems)]
+    lines += [f"INDEXES: {problem}" for problem in status.index_problems]
     if status.documents:
         shards = sorted(status.documents, key=lambda name: int(name[5:]))
         rows = []
