@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,11 +66,19 @@ def moment(text: str) -> float:
 
 
 def downtime(deployment: Deployment, process: Process) -> tuple[float, float]:
-    """When a unit last stopped and when it started again."""
-    names = "--property=ActiveExitTimestamp,ActiveEnterTimestamp"
-    shown = deployment.host(process.host).check_output("systemctl show --timestamp=us+utc %s %s", names, process.unit)
+    """When a process last stopped, and when it was back: a member as secondary, by its log."""
+    host, names = deployment.host(process.host), "--property=ActiveExitTimestamp,ActiveEnterTimestamp"
+    shown = host.check_output("systemctl show --timestamp=us+utc %s %s", names, process.unit)
     found = dict(line.split("=", 1) for line in shown.splitlines())
-    return moment(found["ActiveExitTimestamp"]), moment(found["ActiveEnterTimestamp"])
+    stopped, back = moment(found["ActiveExitTimestamp"]), moment(found["ActiveEnterTimestamp"])
+    if process.name != "mongos":
+        log = f"/var/log/mongodb/{process.name}.log"
+        last = host.check_output(
+            """grep 'Replica set state transition.*"newState":"SECONDARY"' %s | tail --lines=1""", log
+        )
+        started, back = back, datetime.fromisoformat(json.loads(last)["t"]["$date"]).timestamp()
+        assert back > started, f"{process} isn't back"
+    return stopped, back
 
 
 def pids(deployment: Deployment, inventory: Inventory) -> dict[str, str]:
