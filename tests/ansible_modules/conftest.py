@@ -89,7 +89,7 @@ def members(tmp_path: Path, mongod: Path) -> Iterator[Members]:
     started.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_cluster(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     """Two shards with one member each, for the router's modules."""
     with LocalCluster(data_directory / "modules", mongod=mongod, members=1) as cluster:

@@ -62,6 +62,6 @@ def test_a_member_restarts_only_while_the_others_are_healthy(
     wait_for("primary", lambda: is_primary(hosts[1]) or is_primary(hosts[2]))
     frozen = next(host for host in hosts[1:] if not is_primary(host))
     members.processes[frozen].freeze()
-    refused = run_module("mongodb_member_restart", **common | {"timeout": 5}, local_member=hosts[0])
+    refused = run_module("mongodb_member_restart", **common | {"timeout": 2}, local_member=hosts[0])
     assert f"isn't healthy before the restart of {hosts[0]}: {frozen}: no answer" in refused["msg"]
     assert called.read_text() == ""
