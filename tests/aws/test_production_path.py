@@ -6,9 +6,12 @@ import os
 import re
 import shlex
 import ssl
+import time
 import urllib.request
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from app.db import backups
 from tests import secret_search
@@ -16,10 +19,12 @@ from tests.aws import connections
 from tests.aws.production import Production
 from tests.emulated_ec2.network import ADMINISTRATOR, OFFICE, PUBLIC
 from tests.terraform.account import holdings
+from tests.terraform.iam import Question, allows
 from tests.terraform.needed import kind_of, needed
 
 pytestmark = pytest.mark.hosts
 FILMS = 1_000
+LIBRARY = "movie_library"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,7 +170,8 @@ def test_a_backup_goes_to_s3_and_is_read_from_there(production: Production, monk
     result = production.checkout.make_target("backup")
     assert result.returncode == 0
     (backup,) = re.findall(r"^(\S+): [\d,]+ documents, [\d.]+ MB$", result.stdout, re.MULTILINE)
-    s3.put_object(Bucket=bucket, Key=f"mongodb/{backup}/manifest.json", Body=b"forged")
+    (manifest,) = (key for key in keys_of(s3, bucket) if key.endswith(f"/{backup}/manifest.json"))
+    s3.put_object(Bucket=bucket, Key=manifest, Body=b"forged")
     listed = production.checkout.make_target("backup-list")
     assert re.search(rf"^{backup} +\d", listed.stdout, re.MULTILINE)
     for name, value in production.aws.environment().items():
@@ -176,6 +182,61 @@ def test_a_backup_goes_to_s3_and_is_read_from_there(production: Production, monk
     assert movies.documents == FILMS
     refused = production.checkout.make_target("backup-fetch")
     assert (refused.returncode, "backups are in S3" in refused.stdout) == (2, True)
+
+
+def keys_of(s3: Any, bucket: str) -> set[str]:
+    """The keys of all versions of all objects, below the prefix of backups."""
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix="mongodb/")
+    return {version["Key"] for page in pages for version in page.get("Versions", [])}
+
+
+#: What a host's role must not do with what is there: whoever is root there has no other rights.
+DESTRUCTIVE = [
+    *("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention"),
+    *("s3:PutLifecycleConfiguration", "s3:PutBucketVersioning", "s3:PutBucketObjectLockConfiguration"),
+    *("s3:PutBucketPolicy", "s3:DeleteBucket"),
+]
+
+
+@pytest.mark.thorough
+def test_after_a_ransom_the_first_versions_bring_everything_back(production: Production) -> None:
+    """Who is root on the router's host deletes the library, and writes over all that is in the bucket."""
+    s3, iam = production.aws.client("s3"), production.aws.client("iam")
+    (bucket,) = (entry["Name"] for entry in s3.list_buckets()["Buckets"])
+    verified = production.checkout.make_target("backup-verify")
+    assert verified.returncode == 0
+    (kept,) = re.findall(r"^ +(\S+) is restored", verified.stdout, re.MULTILINE)
+    assert "not as in the backup" not in verified.stdout, "roles or users are otherwise"
+
+    (role,) = (entry["RoleName"] for entry in iam.list_roles()["Roles"])
+    policy = iam.get_role_policy(RoleName=role, PolicyName="backups")["PolicyDocument"]
+    found = keys_of(s3, bucket)
+    held = set()
+    for key in found:
+        for resource in (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{key}"):
+            assert [action for action in DESTRUCTIVE if allows(policy, Question(action, resource))] == []
+        *_, first = s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
+        which = {"Bucket": bucket, "Key": key, "VersionId": first["VersionId"]}
+        assert s3.head_object(**which)["ObjectLockMode"] == "GOVERNANCE"
+        with pytest.raises(ClientError, match="AccessDenied"):  # by the lock: this user may do anything
+            s3.delete_object(**which)
+        if s3.head_object(**which).get("ObjectLockLegalHoldStatus") == "ON":
+            held.add(key.split("/")[-2])
+        s3.put_object(Bucket=bucket, Key=key, Body=b"pay 1 BTC")
+    assert held == {kept}
+    with production.router() as client:
+        before = {name: client[LIBRARY][name].count_documents({}) for name in ("movies", "credits", "administrators")}
+        client.drop_database(LIBRARY)
+        client["READ_ME"]["note"].insert_one({"pay": "1 BTC"})
+
+    assert kept in production.checkout.make_target("backup-list").stdout
+    began = time.monotonic()
+    assert production.checkout.make_target("restore", BACKUP=kept, CONFIRM="aws").returncode == 0
+    print(f"restored in {time.monotonic() - began:.0f} s")
+    with production.router() as client:
+        assert {name: client[LIBRARY][name].count_documents({}) for name in before} == before
+    assert production.films() == FILMS
+    assert production.checkout.make_target("backup").returncode == 0
 
 
 def test_down_keeps_backups_by_default(production: Production) -> None:

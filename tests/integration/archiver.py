@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from backup_library import LIBRARY
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from ops.local_cluster import LocalCluster
@@ -21,6 +23,19 @@ from ops.processes import wait_for
 
 SLICE_SECONDS = 1
 TICK_SECONDS = 0.3
+
+INTO = "restored_library"
+
+
+def arguments(directory: Path, key: tuple[Path, str], at: str = "latest") -> list[object]:
+    """Of the command that restores all changes, or those up to a second."""
+    return ["restore", directory, "latest", "--key", key[0], "--into", INTO, "--at", at]
+
+
+def write(client: MongoClient[dict[str, Any]], number: int) -> None:
+    """An insert and an update."""
+    client[LIBRARY].numbers.insert_one({"_id": number})
+    client[LIBRARY].numbers.update_one({"_id": 0}, {"$push": {"seen": number}}, upsert=True)
 
 
 class Ticker(threading.Thread):

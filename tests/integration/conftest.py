@@ -1,9 +1,11 @@
-"""An empty database for each test, with all indexes."""
+"""An empty database for each test, with all indexes; for those of backups, a small library and a key."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from backup_library import LIBRARY, fill, new_key
 from pymongo.database import Database
 
 from app.db import operations
@@ -49,3 +51,18 @@ def add_films(database: Database[dict[str, Any]]) -> Callable[..., None]:
         assert counts.inserted == len(films), rejects
 
     return add
+
+
+@pytest.fixture(scope="module")
+def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
+    """A replica set with a library of every kind of document, for a module."""
+    fill(mongodb)
+    yield mongodb
+    with mongodb.client() as client:
+        client.drop_database(LIBRARY)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The file of a private key of backups, and the public key."""
+    return new_key(tmp_path_factory.mktemp("key"))

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backup_library import LIBRARY, fill, new_key, run, succeed
+from backup_library import LIBRARY, new_key, run, succeed
 
 from app.db import backups
 from app.db.backups import Directory, manifest
 from ops.local_cluster import LocalCluster
 
 PRIVILEGE = {"resource": {"db": LIBRARY, "collection": "administrators"}, "actions": ["find"]}
-
-
-@pytest.fixture(scope="module")
-def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    fill(mongodb)
-    yield mongodb
-    with mongodb.client() as client:
-        client.drop_database(LIBRARY)
 
 
 def access_file(cluster: LocalCluster, directory: Path) -> Path:

@@ -10,12 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import FILMS, LIBRARY, connect, contents, fill, new_key, run, succeed
+from backup_library import FILMS, LIBRARY, connect, contents, new_key, run, succeed
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -26,19 +26,6 @@ from ops.local_cluster import LocalCluster
 
 MOVIES = "movies.bson.zst.age"
 MANIFEST = "manifest.json"
-
-
-@pytest.fixture(scope="module")
-def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    fill(mongodb)
-    yield mongodb
-    with mongodb.client() as client:
-        client.drop_database(LIBRARY)
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import LIBRARY, fill, new_key, run, succeed
+from backup_library import new_key, run, succeed
 
 from app.db.backups import ids
 from app.db.backups.stores import s3 as s3_store
@@ -15,14 +15,6 @@ from ops.local_cluster import LocalCluster
 from tests.s3 import BUCKET, FaultyS3, cut_answer, error
 
 STORE = f"s3://{BUCKET}/mongodb"
-
-
-@pytest.fixture(scope="module")
-def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    fill(mongodb)
-    yield mongodb
-    with mongodb.client() as client:
-        client.drop_database(LIBRARY)
 
 
 @pytest.fixture

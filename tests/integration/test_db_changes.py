@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from archiver import Archiver
-from backup_library import LIBRARY, contents, fill, new_key, succeed
+from backup_library import LIBRARY, contents, fill, succeed
 from bson import Binary, Code, DatetimeMS, Int64, Regex
 from pymongo import MongoClient
 
@@ -31,11 +31,6 @@ def library(data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
 def client(library: LocalCluster) -> Iterator[Client]:
     with library.client() as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture

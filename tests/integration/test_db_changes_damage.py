@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archiver import Archiver
-from backup_library import LIBRARY, contents, fill, new_key, run, succeed
+from archiver import INTO, Archiver, arguments, write
+from backup_library import contents, run, succeed
 from bson import Timestamp
 from killed import run_and_kill
 from pymongo import MongoClient
@@ -23,16 +23,7 @@ from app.db.backups import Directory
 from app.db.backups.changes import chain
 from ops.local_cluster import LocalCluster
 
-INTO = "restored_library"
 Client = MongoClient[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    fill(mongodb)
-    yield mongodb
-    with mongodb.client() as client:
-        client.drop_database(LIBRARY)
 
 
 @pytest.fixture
@@ -40,20 +31,6 @@ def client(library: LocalCluster) -> Iterator[Client]:
     with library.client() as client:
         yield client
         client.drop_database(INTO)
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
-
-
-def arguments(directory: Path, key: tuple[Path, str], at: str = "latest") -> list[object]:
-    return ["restore", directory, "latest", "--key", key[0], "--into", INTO, "--at", at]
-
-
-def write(client: Client, number: int) -> None:
-    client[LIBRARY].numbers.insert_one({"_id": number})
-    client[LIBRARY].numbers.update_one({"_id": 0}, {"$push": {"seen": number}}, upsert=True)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archiver import Archiver
-from backup_library import LIBRARY, connect, contents, fill, new_key, run, succeed
+from archiver import INTO, Archiver, arguments, write
+from backup_library import LIBRARY, connect, contents, run, succeed
 from pymongo import MongoClient
 
 from app.db import backups
@@ -20,16 +20,7 @@ from app.db.core import connection
 from ops.local_cluster import LocalCluster
 from ops.processes import wait_for
 
-INTO = "restored_library"
 Client = MongoClient[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
-    fill(mongodb)
-    yield mongodb
-    with mongodb.client() as client:
-        client.drop_database(LIBRARY)
 
 
 @pytest.fixture
@@ -39,23 +30,9 @@ def client(library: LocalCluster) -> Iterator[Client]:
         client.drop_database(INTO)
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
-
-
 @pytest.fixture
 def archiver(library: LocalCluster, key: tuple[Path, str], tmp_path: Path) -> Archiver:
     return Archiver(library, tmp_path / "store", key[1])
-
-
-def arguments(directory: Path, key: tuple[Path, str], at: str = "latest") -> list[object]:
-    return ["restore", directory, "latest", "--key", key[0], "--into", INTO, "--at", at]
-
-
-def write(client: Client, number: int) -> None:
-    client[LIBRARY].numbers.insert_one({"_id": number})
-    client[LIBRARY].numbers.update_one({"_id": 0}, {"$push": {"seen": number}}, upsert=True)
 
 
 def chain_of(archiver: Archiver) -> Path:

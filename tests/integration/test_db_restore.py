@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import LIBRARY, connect, contents, fill, new_key, run, succeed
+from backup_library import LIBRARY, connect, contents, fill, run, succeed
 from killed import run_and_kill
 from pymongo import MongoClient
 
@@ -43,11 +43,6 @@ def library(mongodb: LocalCluster) -> Iterator[LocalCluster]:
         yield mongodb
         client.admin.command("setParameter", 1, ttlMonitorEnabled=True)
         client.drop_database(LIBRARY)
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import FILMS, LIBRARY, PASSWORD, connect, contents, fill, new_key, run, succeed
+from backup_library import FILMS, LIBRARY, PASSWORD, connect, contents, fill, run, succeed
 from killed import run_and_kill
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -42,11 +42,6 @@ def small_shards(
         sessions.open_session(ada["_id"], "user")
         connection.disconnect()
         yield cluster
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")

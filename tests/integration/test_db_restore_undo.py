@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_library import FILMS, LIBRARY, contents, fill, new_key, run, succeed
+from backup_library import FILMS, LIBRARY, contents, fill, run, succeed
 from killed import run_and_kill
 from pymongo import MongoClient
 
@@ -20,11 +20,6 @@ ADMIN = "cluster-admin"
 NOBODY = "age1fmmrq88edcd3m0thzwsl7axhkme5sl524zaumv5eactpgk59hywqzkpy7m"
 NOTES = "unfinished_restore"
 SESSIONS = {"sessions", "admin_sessions"}
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    return new_key(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture

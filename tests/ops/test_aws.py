@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import yaml
 
 from ops import inventory, ssh
 from ops.aws import account, cluster, costs, hosts, state
+from ops.aws.backups import BackupError, Buckets
 from ops.aws.terraform import Plan
 from ops.errors import OpsError
 from ops.progress import PhaseError
 from ops.settings import Settings
 from ops.source import PackageSource
+from tests.s3 import FaultyS3
 
 PACKAGES = PackageSource(
     "mirror", "8.0", "http://192.0.2.80", "noble/mongodb-org/8.0", "multiverse", Path("/keys/one.asc")
@@ -153,3 +157,22 @@ def test_the_region_in_aws_tfvars_takes_precedence(tmp_path: Path, monkeypatch: 
     assert account.region() == "us-west-2"
     with pytest.raises(account.AccountError, match="AWS_REGION=eu-west-1: must be us-west-2"):
         account.identify()
+
+
+@pytest.mark.parametrize(("mode", "may"), [("GOVERNANCE", True), ("COMPLIANCE", False)])
+def test_a_bucket_with_locked_and_held_backups_is_emptied(
+    monkeypatch: pytest.MonkeyPatch, mode: str, may: bool
+) -> None:
+    with FaultyS3() as s3:
+        for name, value in s3.environment().items():
+            monkeypatch.setenv(name, value)
+        s3.client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        until = datetime.now(UTC) + timedelta(days=1)
+        for key, hold in (("a", "ON"), ("b", "OFF"), ("a", "OFF")):
+            lock = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until, "ObjectLockLegalHoldStatus": hold}
+            s3.client.put_object(Bucket="locked", Key=key, Body=b"x", ChecksumAlgorithm="CRC32", **lock)
+        s3.client.delete_object(Bucket="locked", Key="b")
+        buckets = Buckets("us-east-1", "aws-1")
+        with nullcontext() if may else pytest.raises(BackupError, match="locked/"):
+            buckets.empty("locked")
+        assert buckets.count("locked") == (0 if may else 3)

@@ -55,7 +55,7 @@ UNSEEN = {
     "iam:PassRole": "RunInstances with a profile; a permission without an operation",
     "iam:TagRole": "provider 6.x; 3.39.0 tags while it creates",
     "s3:BypassGovernanceRetention": "deleting a locked backup; a permission without an operation",
-    "s3:PutObjectLegalHold": "make backup-verify",
+    "s3:PutObjectLegalHold": "make backup-verify, cluster-down BACKUPS=delete",
     "s3:DeleteObjectVersion": "DeleteObject of a version; a permission without an operation",
     **dict.fromkeys(
         ["s3:ListTagsForResource", "s3:PutBucketOwnershipControls", "s3:TagResource", "s3:UntagResource"],
