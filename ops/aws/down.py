@@ -93,17 +93,18 @@ def _destroy(existing: _Existing, progress: Progress) -> None:
         # First, because Terraform can't delete what they use: an unknown instance's security groups, for example.
         _report(progress, existing.leftovers.remove(known=terraform.identities()))
     with progress.phase("Terraform"):
-        for name in existing.doomed_buckets:
-            progress.hint(f"emptying {name}")
-            buckets.empty(name)
-        if existing.kept and any(resource["address"].startswith(_BUCKET) for resource in terraform.resources()):
+        # A bucket that others can find is kept, or removed last: until the hosts are gone they write to it.
+        found = existing.kept or existing.doomed_buckets
+        if found and any(resource["address"].startswith(_BUCKET) for resource in terraform.resources()):
             terraform.forget(_BUCKET)
         if terraform.resources():
             terraform.destroy(identity(existing.env) | _UNUSED)
     with progress.phase("Leftovers"):
         for name in existing.doomed_buckets:
+            progress.hint(f"emptying {name}")
+            buckets.empty(name)
             buckets.remove(name)
-            _report(progress, [f"bucket {name}"])
+            progress.say(f"removed bucket {name}")
         if remaining := existing.leftovers.find():
             raise OpsError(f"still there: {', '.join(remaining)}; run it again")
 
