@@ -116,3 +116,30 @@ def test_nothing_else_is_undone(library: LocalCluster, client: Client, restored:
     assert contents(client) == before
     succeed(library, "restore-cleanup", user=ADMIN)
     refused(library, "restore-undo", "no restore has replaced anything")
+
+
+def test_the_leftovers_of_a_restore_are_not_put_in_place(
+    library: LocalCluster, client: Client, restored: dict[str, Any]
+) -> None:
+    """An interrupted restore-cleanup leaves collections that nobody has compared, without a marker."""
+    client[LIBRARY]["restored.movies"].insert_one({"_id": "half"})
+    before = contents(client)
+    for command in ("restore-undo --dry-run", "restore-undo"):
+        refused(library, command, "restored.movies: a restore was given up: remove what there is of it")
+    assert contents(client) == before
+    succeed(library, "restore-cleanup", user=ADMIN)
+    succeed(library, "restore-undo", user=ADMIN)
+    assert live(client) == restored
+
+
+def test_what_appears_during_an_undo_is_not_put_in_place(
+    library: LocalCluster, client: Client, restored: dict[str, Any]
+) -> None:
+    run_and_kill(library, 1, STEPS, "restore-undo")
+    mine = next(name for name in client[LIBRARY].list_collection_names() if name.startswith("replaced.m"))
+    name = mine.replace("replaced.", "restored.")
+    client[LIBRARY][name].insert_one({"_id": "somebody's"})
+    refused(library, "restore-undo", f"only one of each may be there: {mine} and {name}")
+    client[LIBRARY][name].drop()
+    succeed(library, "restore-undo", user=ADMIN)
+    assert live(client) == restored

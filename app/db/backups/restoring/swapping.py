@@ -67,7 +67,7 @@ def undo(done: Callable[[str], None] = lambda _: None) -> str:
         if under_way is None:
             marker.begin_undo(swap)
         for name, kept in swap.moved.items():
-            if RESTORED + name not in _names():
+            if kept in _names():
                 _rename(kept, RESTORED + name)
         marker.advance(RESTORED, marker.SWAPPING)
     return swap_in(done)
@@ -98,14 +98,20 @@ def _is_swapped_back(under_way: marker.Marker | None) -> bool:
 
 
 def _undoable(under_way: marker.Marker | None) -> marker.Swap:
-    """Raises RestoreFailed unless all that the last restore has replaced is there."""
+    """Raises RestoreFailed unless all that the last restore has replaced is there, and nothing that passes for it."""
     if under_way is not None and not under_way.undo:
         raise RestoreFailed(f"a restore of {under_way.backup} is under way: complete it, or {marker.give_up(RESTORED)}")
     swap, there = marker.last_swap(), _names()
     if swap is None:
         raise RestoreFailed("no restore has replaced anything that is still there, or it was undone already")
-    if missing := [kept for name, kept in swap.moved.items() if not {kept, RESTORED + name} & there]:
+    if under_way is None and (left := sorted(name for name in there if name.startswith(RESTORED))):
+        # Nobody has compared these: they must not be taken for what was moved back.
+        raise RestoreFailed(f"{', '.join(left)}: a restore was given up: {marker.give_up(RESTORED)}")
+    found = {name: {kept, RESTORED + name} & there for name, kept in swap.moved.items()}
+    if missing := [swap.moved[name] for name, names in found.items() if not names]:
         raise RestoreFailed(f"of what {swap.backup} has replaced, {', '.join(missing)} is missing")
+    if twice := [" and ".join(sorted(names)) for names in found.values() if len(names) > 1]:
+        raise RestoreFailed(f"only one of each may be there: {', '.join(twice)}; somebody has made the other")
     return swap
 
 
