@@ -29,7 +29,7 @@ from ops.run import guarded
 LATEST = "latest"
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _NOTHING_REPLACED = "nothing was replaced"
-#: For Ansible, while a new cluster's library is yet to be restored by `into_new`.
+#: For Ansible, while a new cluster's library is yet to be restored by `into_new`. Backups of one that has them go on.
 BEFORE = {"backup_paused": True}
 _AFTERWARDS = """\
 Everybody is logged out. What was there is kept: `make restore-cleanup ENV={env}` removes it.
