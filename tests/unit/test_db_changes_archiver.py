@@ -11,6 +11,7 @@ import pytest
 from bson import Timestamp
 
 from app.db.backups import Directory, Pace
+from app.db.backups.access import UNKNOWN
 from app.db.backups.archiving import archiver
 
 LONG = 30.0  # seconds, far more than the threads need
@@ -49,7 +50,7 @@ def test_a_backup_from_before_a_gap_does_not_close_it(monkeypatch: pytest.Monkey
     states: list[archiver.State] = []
     monkeypatch.setattr(archiver, "take", take)
     stop = threading.Event()
-    one = archiver._Archiver(Directory(tmp_path), [], stop, 1, Pace(), note, lambda _: None)
+    one = archiver._Archiver(Directory(tmp_path), [], stop, 1, Pace(), UNKNOWN, note, lambda _: None)
     one._begin()
     assert taking.wait(LONG)
     one._begin()
