@@ -124,9 +124,9 @@ test: check hosts-tools ## Run the targets below, two at a time, without the tes
 	@set -o pipefail; make --no-print-directory --jobs 2 LANES=yes DRILLS=$(DRILLS) lane-1 lane-2 2>&1 | cat
 .PHONY: lane-1 lane-2
 lane-1:
-	@make --no-print-directory lint test-unit test-terraform test-aws test-hosts WORKERS=2 DRILLS=$(DRILLS)
+	@make --no-print-directory lint test-unit test-terraform test-aws WORKERS=2 DRILLS=$(DRILLS)
 lane-2:
-	@make --no-print-directory test-roles test-cluster DRILLS=$(DRILLS)
+	@make --no-print-directory test-roles test-cluster test-hosts DRILLS=$(DRILLS)
 
 test-quick: lint ## For each step of work: lint, unit tests, one pass through both apps in a browser
 	@sh bin/bootstrap browser
