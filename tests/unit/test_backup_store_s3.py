@@ -153,6 +153,18 @@ def test_one_backup_is_held(s3: FaultyS3, locked: str) -> None:
         assert (holds(s3, BACKUP), holds(s3, HOURLY)) == (free, kept)
 
 
+def test_the_hold_of_a_newer_backup_stays(s3: FaultyS3, locked: str) -> None:
+    """Somebody may verify an older one, too."""
+    store = backups.open_store(locked, originals=True)
+    for backup in (BACKUP, HOURLY):
+        store.publish(backup, "manifest.json", b"{}")
+    for backup in (HOURLY, BACKUP):
+        store.hold(backup)
+    assert holds(s3, HOURLY) == holds(s3, BACKUP) == {"manifest.json": [True]}
+    store.hold(HOURLY)
+    assert holds(s3, BACKUP) == {"manifest.json": [False]}
+
+
 def test_without_locks_nothing_is_held(s3: FaultyS3) -> None:
     store = backups.open_store(WHERE, originals=True)
     store.publish(HOURLY, "manifest.json", b"{}")

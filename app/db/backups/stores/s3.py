@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.db.backups.ids import is_hourly, is_id
+from app.db.backups.ids import is_hourly, is_id, moment
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -129,13 +129,13 @@ class S3:
     def hold(self, backup: str) -> None:
         """By a legal hold on what was first written of it, which stays then, whatever is removed or expires.
 
-        For stores of `originals`, and buckets with locks; in others nothing is ever held.
+        Newer ones stay held, too. For stores of `originals`, and buckets with locks; in others nothing is ever held.
         """
         if not self._lock_mode:
             return
         self._set_hold(backup, "ON")
         for other in self.backups():
-            if other != backup and is_id(other) and self._is_held(other):
+            if is_id(other) and moment(other) < moment(backup) and self._is_held(other):
                 self._set_hold(other, "OFF")
 
     def _is_held(self, backup: str) -> bool:

@@ -35,7 +35,7 @@ class Store(Protocol):
         """Remove what was written of a backup that failed, where that is allowed."""
 
     def hold(self, backup: str) -> None:
-        """Keep a backup until another one is held, however old it grows."""
+        """Keep a backup until a newer one is held, however old it grows."""
 
 
 def open_store(where: str, *, originals: bool = False) -> Store:
