@@ -13,11 +13,11 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
-from app.db.backups import retention
+from app.db.backups import AHEAD, retention
 from ops.children import child, run
 from ops.errors import OpsError
 from ops.progress import Say, quiet
@@ -29,8 +29,6 @@ MANIFEST = "manifest.json"
 _NAME = re.compile(
     r"(\d{8}T\d{6}Z-(?:hourly-)?[0-9a-f]{6}|changes-[A-Za-z0-9-]{1,60})/([A-Za-z0-9_%-][A-Za-z0-9_%.-]{0,199})"
 )
-#: How far a host's clock may be ahead of this one's.
-AHEAD = timedelta(minutes=5)
 
 
 class FetchError(OpsError):

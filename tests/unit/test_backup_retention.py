@@ -18,7 +18,7 @@ from app.db.backups import BackupError, Directory, Manifest, manifest, retention
 from app.db.backups.changes.chain import Slice, dump
 from app.db.backups.retention import Kept
 
-NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
+NOW = datetime(2025, 11, 29, 12, 30, tzinfo=UTC)
 
 
 def kept(at: datetime, number: int = 0, *, good: bool = True, size: int = 1) -> Kept:
@@ -30,13 +30,13 @@ def hours(*ago: float) -> list[Kept]:
 
 
 def test_an_archive_keeps_all_of_a_day_and_the_first_of_each_of_35() -> None:
-    hourly = [kept(datetime(2026, 10, 1, tzinfo=UTC) + timedelta(hours=number)) for number in range(24 * 60)]
+    hourly = [kept(datetime(2025, 10, 1, tzinfo=UTC) + timedelta(hours=number)) for number in range(24 * 60)]
     found = [one for one in hourly if one.at <= NOW]
     keep = retention.archive(found, NOW)
     left = [one.at for one in found if one.id in keep]
     assert left[-24:] == [one.at for one in found][-24:]
     days = left[:-24]
-    assert days == [datetime(2026, 10, 26, tzinfo=UTC) + timedelta(days=number) for number in range(34)]
+    assert days == [datetime(2025, 10, 26, tzinfo=UTC) + timedelta(days=number) for number in range(34)]
 
 
 @pytest.mark.parametrize("rule", [retention.archive, lambda found, now: relay(found)])
@@ -130,7 +130,7 @@ def numbers(path: Path, chain: str) -> list[int]:
     return sorted(int(name[:8]) for name in names if name.endswith(".json"))
 
 
-OLD, CHAIN = "changes-20261129T080000Z-1a2b3c", "changes-20261129T100000Z-1a2b3c"
+OLD, CHAIN = "changes-20251129T080000Z-1a2b3c", "changes-20251129T100000Z-1a2b3c"
 HOURS = [NOW.replace(hour=hour, minute=0) for hour in range(8, 13)]
 
 

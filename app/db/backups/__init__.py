@@ -28,10 +28,11 @@ from app.db.backups.restoring import (
     undo,
 )
 from app.db.backups.shapes import RESTORED, is_aside
-from app.db.backups.stored import LATEST, Stored, find, overview, verify
+from app.db.backups.stored import AHEAD, LATEST, Stored, find, overview, verify
 from app.db.backups.stores import Directory, Store, open_store
 
 __all__ = [
+    "AHEAD",
     "END",
     "LATEST",
     "RESTORED",

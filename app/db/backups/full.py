@@ -19,10 +19,11 @@ from pymongo.errors import PyMongoError
 from app.db.backups import files, ids, manifest, shapes
 from app.db.backups.access import UNKNOWN, Access
 from app.db.backups.checksums import Sum
-from app.db.backups.errors import BackupFailed
+from app.db.backups.errors import BackupError, BackupFailed
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import Entry, Manifest, Shape
 from app.db.backups.restoring import marker
+from app.db.backups.stored import load
 from app.db.backups.stores import Store
 from app.db.core import (
     driver_errors,
@@ -121,13 +122,26 @@ def _cluster() -> str:
 
 
 def _new_id(store: Store, at: datetime) -> str:
-    """An id that says whether the store has the day's first backup already. Raises BackupFailed."""
+    """An id that says whether the store has the day's first backup already. Raises BackupFailed.
+
+    Names alone don't count, nor what is of a moment to come: whoever planted that would leave days without a backup.
+    """
     day = f"{at:%Y%m%d}T"
     try:
-        of_today = [name for name in store.backups() if ids.is_id(name) and name.startswith(day)]
-        return ids.new_id(at, hourly=any(manifest.NAME in store.sizes(name) for name in of_today))
+        today = [
+            name for name in store.backups() if ids.is_id(name) and name.startswith(day) and ids.moment(name) <= at
+        ]
+        return ids.new_id(at, hourly=any(_is_complete(store, name) for name in today))
     except OSError as error:
         raise BackupFailed(f"the backups can't be listed: {error.strerror or error}") from error
+
+
+def _is_complete(store: Store, backup: str) -> bool:
+    try:
+        load(store, backup)
+    except BackupError:
+        return False
+    return True
 
 
 def _choose_moment(not_before: Timestamp = NEVER) -> tuple[Timestamp, dict[str, Shape]]:

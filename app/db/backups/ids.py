@@ -31,9 +31,15 @@ def check_id(backup: str) -> None:
 
 def is_id(name: str) -> bool:
     """Whether a name in a store is that of a full backup."""
-    return _ID.fullmatch(name) is not None
+    if _ID.fullmatch(name) is None:
+        return False
+    try:
+        moment(name)
+    except ValueError:  # month 13
+        return False
+    return True
 
 
 def moment(backup: str) -> datetime:
-    """The moment that the id of a backup names, in UTC."""
+    """The moment that the id of a backup names, in UTC. Raises ValueError when there is no such day or time."""
     return datetime.strptime(backup.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

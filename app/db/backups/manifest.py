@@ -10,14 +10,15 @@ from urllib.parse import quote
 
 from bson import Timestamp, json_util
 
+from app.db.backups import ids
 from app.db.backups.access import UNKNOWN, Access
 from app.db.backups.errors import BackupError, Damaged
-from app.db.backups.ids import check_id
 from app.db.backups.stores import Store
 
 NAME = "manifest.json"
 FORMAT = 2
 OLDER = (1,)  # without the cluster's id and access
+_READABLE = [str(number) for number in (*OLDER, FORMAT)]
 UNFINISHED = "unfinished_restore"  # the collection with the marker of a restore that isn't complete
 
 
@@ -86,7 +87,7 @@ def dump(manifest: Manifest) -> bytes:
 
 def read(store: Store, backup: str) -> Manifest:
     """A backup's manifest. Raises Damaged when there is none or it isn't as it was written; BackupError."""
-    check_id(backup)
+    ids.check_id(backup)
     where = f"{backup}/{NAME}"
     try:
         with store.reader(backup, NAME) as file:
@@ -98,7 +99,7 @@ def read(store: Store, backup: str) -> Manifest:
     try:
         plain = json.loads(text)
         if plain.get("format") not in (FORMAT, *OLDER):
-            raise BackupError(f"{where} has format {plain.get('format')}; this release reads {FORMAT}")
+            raise BackupError(f"{where} has format {plain.get('format')}; this release reads {' and '.join(_READABLE)}")
         if plain.pop("checksum") != _checksum(plain):
             raise ValueError("its checksum is another")
         manifest = _load(plain)
@@ -106,6 +107,8 @@ def read(store: Store, backup: str) -> Manifest:
         raise Damaged(f"{where} is damaged: {error}") from error
     if manifest.id != backup:
         raise Damaged(f"{where} is that of {manifest.id}")
+    if manifest.cluster_time.time != int(ids.moment(backup).timestamp()):
+        raise Damaged(f"{where} is of another moment: {manifest.cluster_time.as_datetime():%Y-%m-%d %H:%M:%S} UTC")
     return manifest
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from app.db.backups import files, manifest
 from app.db.backups.checksums import Sum
@@ -12,6 +12,8 @@ from app.db.backups.manifest import Entry, Manifest
 from app.db.backups.stores import Store
 
 LATEST = "latest"
+#: How far another clock may be ahead of this one.
+AHEAD = timedelta(minutes=5)
 CHANGES = "changes-"  # so begin the names of directories with archived changes
 
 
@@ -55,8 +57,13 @@ def find(store: Store, backup: str, before: datetime | None = None) -> Manifest:
 
 
 def load(store: Store, backup: str) -> Manifest:
-    """A backup's manifest, after a look at the files' sizes. Raises Damaged, BackupError."""
+    """A backup's manifest, after a look at the files' sizes. Raises Damaged, BackupError.
+
+    One of a moment that is yet to come is damaged, too: it would be `latest` for good, and anybody may have made it.
+    """
     found = manifest.read(store, backup)
+    if (at := found.cluster_time.as_datetime()) > datetime.now(UTC) + AHEAD:
+        raise Damaged(f"{backup} is of {at:%Y-%m-%d %H:%M:%S} UTC, which is yet to come, or this clock is wrong")
     sizes = store.sizes(backup)
     for entry in found.collections:
         if (size := sizes.get(entry.file)) is None:
