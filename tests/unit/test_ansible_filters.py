@@ -168,7 +168,7 @@ def test_members_restart_before_the_primary_of_their_set() -> None:
 
 
 OLD, NEW = "b2xk\nb2xk", "bmV3bmV3"
-KEY_FILES = ["b2xkb2xk\n", '- "b2xkb2xk"\n- "bmV3bmV3"\n', '- "bmV3bmV3"\n- "b2xkb2xk"\n', "bmV3bmV3\n"]
+KEY_FILES = ["b2xkb2xk", '- "b2xkb2xk"\n- "bmV3bmV3"\n', '- "bmV3bmV3"\n- "b2xkb2xk"\n', "bmV3bmV3"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ _value:
 def key_file_passes(found: list[str], old: str, new: str) -> list[str]:
     """The contents that are left to go through. Raises ValueError for one that is of no pass."""
     first, second = _plain(old), _plain(new)
-    passes = [f"{first}\n", f'- "{first}"\n- "{second}"\n', f'- "{second}"\n- "{first}"\n', f"{second}\n"]
+    # The last as the role mongodb writes it, which would change it otherwise.
+    passes = [first, f'- "{first}"\n- "{second}"\n', f'- "{second}"\n- "{first}"\n', second]
     if first == second:
         return passes[-1:]
     known = [_plain(content) for content in passes]
