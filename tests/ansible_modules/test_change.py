@@ -53,6 +53,8 @@ def test_one_change_at_a_time_with_the_balancer_off(run_module: Module, library:
         assert "FORCE=1" in refused["msg"]
     # Whoever was refused must not end it either.
     assert not run_module("mongodb_change", **begin | {"state": "ended"}, holder=OTHERS)["changed"]
+    asked = {"check": True, **begin, "state": "ended"}
+    assert [run_module("mongodb_change", **asked, holder=who)["held"] for who in (MINE, OTHERS)] == [True, False]
     assert balancer(library) == "off"
 
     # The same holder's run died; the next one still knows that the balancer ran.

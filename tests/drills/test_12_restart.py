@@ -22,6 +22,9 @@ from tests.units import properties
 
 pytestmark = pytest.mark.thorough
 
+#: No backup starts while it is there.
+HOLD = "/run/film-library-change"
+
 #: A backup that takes a minute before it begins.
 SLOW_BACKUP = """
 mkdir --parents /run/systemd/system/film-library-backup.service.d
@@ -98,11 +101,12 @@ def at_rest(deployment: Deployment, inventory: Inventory) -> bool:
     """Whether the gate has been closed: balancer on, no lock, backups on."""
     admin = deployment.client(inventory.routers[0], "cluster-admin").admin
     web = deployment.host(inventory.group("web")[0])
-    timer = properties(web, "film-library-backup.timer")["ActiveState"]
-    return (admin.command("balancerStatus")["mode"], admin.cluster_change_lock.find_one(), timer) == (
+    timer, held = properties(web, "film-library-backup.timer")["ActiveState"], web.file(HOLD).exists
+    return (admin.command("balancerStatus")["mode"], admin.cluster_change_lock.find_one(), timer, held) == (
         "full",
         None,
         "active",
+        False,
     )
 
 
@@ -165,10 +169,15 @@ def test_a_degraded_set_or_a_backup_refuses_it(inventory: Inventory, deployment:
         "balancer_stopped": False,
     }
     lock.insert_one(foreign)
+    web.check_output("touch %s", HOLD)
     try:
         assert "shard-remove by ben@two:/b" in refused(output=tmp_path / "lock")
         assert lock.find_one()["holder"] == "ben@two:/b"
+        assert web.file(HOLD).exists, "it is the other one's"
+        assert start_ops("backup", output=tmp_path / "held").wait(PATIENCE) == 1
+        assert "no backup was made" in (tmp_path / "held").read_text()
     finally:
+        web.check_output("rm --force %s", HOLD)
         lock.delete_many({})
     now = pids(deployment, inventory)
     assert [name for name in before if before[name] != now[name]] == [str(away)]

@@ -81,6 +81,10 @@ taken_over:
   description: The lock of a dead run that was taken over.
   type: str
   returned: at the beginning, if there was one
+held:
+  description: Whether the lock was the holder's.
+  type: bool
+  returned: at the end
 """
 
 #: What config servers keep while data moves (MongoDB's manual, "Config Database").
@@ -125,7 +129,7 @@ def end(module: AnsibleModule, connection: MongoClient[Document]) -> NoReturn:
         if lock.balancer_stopped:
             connection.admin.command("balancerStart")
         change_lock.release(connection, lock)
-    module.exit_json(changed=own)
+    module.exit_json(changed=own, held=own)
 
 
 def main() -> None:
