@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.database import Database
+from pymongo.errors import ExecutionTimeout
 
 from ops.local_cluster import CLUSTER_ADMIN, LocalCluster
 from tests.ansible_modules.conftest import Module
@@ -91,6 +93,31 @@ def test_it_waits_until_no_chunk_moves(run_module: Module, library: Any, login: 
     finally:
         library.config.migrations.delete_many({})
         run_module("mongodb_change", state="ended", verb="cluster-restart", holder=MINE, **login)
+
+
+def test_a_balancer_that_is_slow_to_stop_is_waited_for(
+    run_module: Module, library: Any, login: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """balancerStop turns it off at once and then waits for its round; less long than a client waits for an answer."""
+    ask, limits, rounds = Database.command, [], [True, True, False]
+
+    def slow(self: Any, command: str, *values: Any, **options: Any) -> Any:
+        answer = ask(self, command, *values, **options)
+        if command == "balancerStop":
+            limits.append(options["maxTimeMS"])
+            raise ExecutionTimeout("operation exceeded time limit", 50)
+        if command == "balancerStatus" and limits:
+            answer["inBalancerRound"] = bool(rounds) and rounds.pop(0)
+        return answer
+
+    monkeypatch.setattr(Database, "command", slow)
+    change = {"verb": "cluster-restart", "holder": MINE, **login}
+    begun = run_module("mongodb_change", state="begun", **change)
+    assert begun["changed"], begun
+    assert not begun["failed"], begun
+    assert limits == [5000]
+    assert rounds == []
+    assert balancer(library) == "off"
 
 
 def test_no_apps_user_can_read_or_write_the_lock(small_cluster: LocalCluster) -> None:
