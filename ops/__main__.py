@@ -40,17 +40,19 @@ from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
 from ops.ssh import Remote
 from ops.try_host import ENV as TRY_ENV
 from ops.try_host import try_host
-from ops.up import up
+from ops.up import start, up
 from ops.verify import verify
 
 
 def _up(_: argparse.Namespace) -> int:
     settings = preflight.check(os.environ)
     secrets.check(settings.env)
-    rotation.refuse_pending(settings.env)
     request = restore.Request.read(os.environ, "RESTORE") if os.environ.get("RESTORE") else None
     if settings.env == "aws":
         _check_account(settings)
+    if said := rotation.reminder(settings.env):
+        (aws.start if settings.env == "aws" else start)(settings)
+        raise OpsError(f"Only started what is there. {said}, then run this again")
     if request is not None:
         restore.check(settings.env, request)
     if settings.env == "aws":
@@ -63,7 +65,9 @@ def _plan(_: argparse.Namespace) -> int:
 
 
 def _stop(_: argparse.Namespace) -> int:
-    return aws.stop(_aws_settings("stop"), os.environ)
+    settings = _aws_settings("stop")
+    rotation.refuse_pending(settings.env)
+    return aws.stop(settings, os.environ)
 
 
 def _start(_: argparse.Namespace) -> int:
@@ -113,7 +117,6 @@ def _aws_settings(verb: str) -> Settings:
     if settings.env != "aws":
         raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
     secrets.check(settings.env)
-    rotation.refuse_pending(settings.env)
     _check_account(settings)
     return settings
 
@@ -146,9 +149,8 @@ def _status(arguments: argparse.Namespace) -> int:
     with fleet.local(settings.env) if local else aws_fleet.reach(settings.env) as hosts:
         state = status.collect(settings.env, hosts)
     print(status.as_json(state) if arguments.json else status.render(state, phases=True))
-    if found := rotation.pending(settings.env):
-        what = " and ".join(found.parts)
-        print(f"SECRETS: replacing {what} was interrupted; complete it with `make rotate-secrets`", file=sys.stderr)
+    if said := rotation.reminder(settings.env):
+        print(f"SECRETS: {said}", file=sys.stderr)
     return 0 if state.healthy and not (state.backup_problems or state.index_problems) else 1
 
 

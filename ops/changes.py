@@ -45,17 +45,22 @@ def restart(env: str, inventories: list[Path], variables: Mapping[str, str]) -> 
 def rotate(env: str, inventories: list[Path], variables: Mapping[str, str]) -> int:
     """Replaces the secrets that WHAT names; returns the exit code. Raises LockedError and OpsError.
 
-    Completes an interrupted rotation first, whatever WHAT says. FORCE=1 takes over another's lock. CHECK=1 only says
-    what would be replaced.
+    Completes an interrupted rotation first, whatever WHAT says. FORCE=1 takes over another's lock. CHECK=1 only looks.
     """
     began = time.monotonic()
     parts = rotation.parts_of(variables.get("WHAT", ""))
-    if variables.get("CHECK") == "1":
-        found = rotation.pending(env)
-        print(f"would {'complete replacing' if found else 'replace'} {' and '.join(found.parts if found else parts)}")
-        return 0
 
     def work(progress: Progress) -> int:
+        found, check = rotation.pending(env), variables.get("CHECK") == "1"
+        if check or not found:  # new secrets are made only where they can replace the old ones
+            with progress.phase("Gate"):
+                gate = {"change_gate_verb": "rotate-secrets", "change_gate_force": _force(variables)}
+                ansible.play(["playbooks/gate.yml"], inventories, progress, True, **gate)
+        if check:
+            what = " and ".join(found.parts if found else parts)
+            progress.say(f"would {'complete replacing' if found else 'replace'} {what}")
+            progress.total(time.monotonic() - began, "nothing was changed")
+            return 0
         with progress.phase("Secrets"):
             replaced = rotation.begin(env, parts)
         with progress.phase("Ansible"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
-from ops import hosts, secrets
+from ops import hosts, rotation, secrets
 from ops.locks import exclusive
 from ops.paths import ROOT, build_dir
 
@@ -28,4 +28,4 @@ def remove(env: str, *, secrets_too: bool) -> list[str]:
     if build_dir(env).exists():
         shutil.rmtree(build_dir(env))
         removed.append(str(build_dir(env).relative_to(ROOT)))
-    return removed + (secrets.remove(env) if secrets_too else [])
+    return removed + (secrets.remove(env) if secrets_too else rotation.forget(env))

@@ -15,6 +15,7 @@ import yaml
 
 from ops import secrets
 from ops.errors import OpsError
+from ops.locks import LockedError, exclusive
 from ops.paths import secrets_dir
 
 #: What WHAT may name: a part -> the entries of passwords.yml that are replaced.
@@ -52,13 +53,34 @@ def pending(env: str) -> Rotation | None:
     return Rotation(**yaml.safe_load(secrets.read(path))) if path.exists() else None
 
 
+def reminder(env: str) -> str:
+    """A sentence about a rotation that hasn't ended. Empty if there is none. Raises SecretsError."""
+    found = pending(env)
+    if found is None:
+        return ""
+    what = f"secrets/{env}: replacing {' and '.join(found.parts)}"
+    try:
+        with exclusive(env, wait=False):
+            return f"{what} was interrupted; complete it with `make rotate-secrets ENV={env}`"
+    except LockedError:
+        return f"{what} hasn't ended; a run is at work"
+
+
 def refuse_pending(env: str) -> None:
-    """Raises OpsError while a rotation hasn't ended: which secrets are in force isn't known."""
-    if found := pending(env):
-        raise OpsError(
-            f"secrets/{env}: replacing {' and '.join(found.parts)} was interrupted; "
-            f"complete it with `make rotate-secrets ENV={env}` first"
-        )
+    """Raises OpsError while a rotation hasn't ended: which secrets are in force isn't known. Raises LockedError."""
+    if pending(env):
+        with exclusive(env, wait=False):  # whoever is at work now, perhaps at the rotation, wasn't interrupted
+            pass
+        raise OpsError(f"{reminder(env)} first")
+
+
+def forget(env: str) -> list[str]:
+    """Removes the new secrets of a cluster that is gone: the next one begins with the old ones. Returns names."""
+    path = _path(env)
+    if not path.exists():
+        return []
+    path.unlink()
+    return [f"secrets/{env}/{_FILE}"]
 
 
 def begin(env: str, parts: list[str]) -> Rotation:

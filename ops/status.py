@@ -17,7 +17,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ops import backup_host, certificates, inventory, secrets
+from ops import backup_host, certificates, inventory, rotation, secrets
 from ops.fleet import Fleet
 from ops.paths import ANSIBLE, ROOT, backups_dir, build_dir, secrets_dir
 from ops.progress import table
@@ -80,7 +80,9 @@ def collect(env: str, hosts: Fleet) -> Status:
     )
     if _phases_file(env).exists():
         status.phases = json.loads(_phases_file(env).read_text())
-    probe = _Probe(status, secrets.load_passwords(env), hosts)
+    passwords = secrets.load_passwords(env)
+    replaced = rotation.pending(env)
+    probe = _Probe(status, [passwords, *([passwords | replaced.passwords] if replaced else [])], hosts)
     with ThreadPoolExecutor(max_workers=16) as pool:
         into = None if env == "aws" else backups_dir(env)
         backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]), into)
@@ -116,7 +118,7 @@ def _phases_file(env: str) -> Path:
 
 
 class _Probe:
-    def __init__(self, status: Status, passwords: dict[str, str], hosts: Fleet) -> None:
+    def __init__(self, status: Status, passwords: list[dict[str, str]], hosts: Fleet) -> None:
         self._status = status
         self._passwords = passwords
         self._hosts = hosts
@@ -180,14 +182,18 @@ class _Probe:
             self._status.expiries[f"{host}:{port}"] = end.date().isoformat()
 
     def _ask(self, host: str, port: int, user: str, ask: Callable[[Client], str]) -> str:
-        try:
-            password = self._passwords.get(user.replace("-", "_"), "")
-            with self._client(host, port, username=user, password=password, **self._tls) as client:
-                return ask(client)
-        except OperationFailure as error:
-            return str((error.details or {}).get("codeName", error))  # NotYetInitialized, AuthenticationFailed ...
-        except PyMongoError:
-            return "without TLS" if self._answers_plainly(host, port) else "no answer"
+        said = ""
+        for password in dict.fromkeys(known.get(user.replace("-", "_"), "") for known in self._passwords):
+            try:
+                with self._client(host, port, username=user, password=password, **self._tls) as client:
+                    return ask(client)
+            except OperationFailure as error:
+                said = str((error.details or {}).get("codeName", error))  # NotYetInitialized ...
+                if said != "AuthenticationFailed":
+                    break
+            except PyMongoError:
+                return "without TLS" if self._answers_plainly(host, port) else "no answer"
+        return said
 
     def _answers_plainly(self, host: str, port: int) -> bool:
         """Whether it runs as before the first cluster-up with TLS. Sends no password."""

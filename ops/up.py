@@ -34,6 +34,28 @@ def up(settings: Settings, request: restore.Request | None = None) -> int:
         return guarded(f"{env}-up", work, advice=advice)
 
 
+def start(settings: Settings) -> int:
+    """Starts hosts and processes with what is on them, while secrets are being replaced; returns the exit code.
+
+    Raises LockedError, and OpsError when there is no cluster.
+    """
+    env = settings.env
+    path = fleet.inventory_file(env)
+
+    def work(progress: Progress) -> int:
+        with progress.phase("Hosts"):
+            hosts.up(env, settings.hosts, settings.subnet, progress.hint)
+        with progress.phase("Cluster"):
+            ansible.play(["playbooks/start.yml"], [path], progress)
+        with fleet.local(env) as running:
+            state = status.collect(env, running)
+        progress.say(status.render(state))
+        return 0 if state.healthy else 1
+
+    with exclusive(env, wait=False):
+        return guarded(f"{env}-start", work, advice=f"`make cluster-up ENV={env}` continues from there.")
+
+
 def build(settings: Settings, progress: Progress, *, sample: bool) -> ansible.Run:
     """Builds the cluster, with the sample or for a restore. Raises PhaseError."""
     playbooks: list[str] = ["site.yml"]

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ops import confirm, secrets
+from ops import confirm, rotation, secrets
 from ops.aws import account
 from ops.aws.backups import Buckets
 from ops.aws.leftovers import Leftovers
@@ -126,4 +126,4 @@ def _report(progress: Progress, removed: list[str]) -> None:
 
 def _forget(env: str, variables: Mapping[str, str]) -> list[str]:
     shutil.rmtree(build_dir(env), ignore_errors=True)
-    return secrets.remove(env) if variables.get("REMOVE_SECRETS") == "1" else []
+    return secrets.remove(env) if variables.get("REMOVE_SECRETS") == "1" else rotation.forget(env)

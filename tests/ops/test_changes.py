@@ -1,0 +1,72 @@
+"""What `make rotate-secrets` and cluster-up do around Ansible, which is played: the order of what is asked and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import ansible, changes, rotation, secrets
+from ops.down import remove
+from ops.locks import LockedError, exclusive
+from ops.progress import PhaseError, Progress
+
+
+@pytest.fixture
+def directory(sandbox: Path) -> Path:
+    return secrets.ensure("test")
+
+
+@pytest.fixture
+def plays(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """The playbooks that ran, and whether in check mode; `gate.yml` fails if `refused` is in the list."""
+    done: list[tuple[str, bool]] = []
+
+    def play(playbooks: list[str], _: list[Path], progress: Progress, check: bool = False, /, **__: Any) -> ansible.Run:
+        done.append((Path(playbooks[0]).name, check))
+        if playbooks == ["playbooks/gate.yml"] and ("refused", True) in done:
+            raise PhaseError("failed", ["shard1 isn't healthy"])
+        return ansible.Run(progress)
+
+    monkeypatch.setattr(ansible, "play", play)
+    return done
+
+
+def test_a_refused_rotation_makes_no_secrets(directory: Path, plays: list[tuple[str, bool]]) -> None:
+    plays.append(("refused", True))
+    assert changes.rotate("test", [], {}) == 1
+    assert plays[1:] == [("gate.yml", True)]
+    assert not (directory / "rotation.yml").exists()
+
+
+def test_one_that_only_looks_asks_the_gate(directory: Path, plays: list[tuple[str, bool]]) -> None:
+    assert changes.rotate("test", [], {"CHECK": "1"}) == 0
+    assert plays == [("gate.yml", True)]
+    assert not (directory / "rotation.yml").exists()
+
+
+def test_one_that_was_interrupted_goes_on(directory: Path, plays: list[tuple[str, bool]]) -> None:
+    rotation.begin("test", ["passwords"])
+    assert changes.rotate("test", [], {"WHAT": "passwords"}) == 0
+    assert plays == [("rotate_secrets.yml", False)]
+    assert not (directory / "rotation.yml").exists()
+
+
+def test_one_that_is_at_work_was_not_interrupted(directory: Path) -> None:
+    assert rotation.reminder("test") == ""
+    rotation.begin("test", ["passwords"])
+    assert "passwords was interrupted" in rotation.reminder("test")
+    with exclusive("test", wait=False):
+        assert rotation.reminder("test") == "secrets/test: replacing passwords hasn't ended; a run is at work"
+        with pytest.raises(LockedError):
+            rotation.refuse_pending("test")
+
+
+def test_a_cluster_that_is_gone_has_no_secrets_to_replace(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.hosts.down", lambda _: [])
+    before = secrets.load_passwords("test")
+    rotation.begin("test", ["passwords"])
+    assert remove("test", secrets_too=False) == ["secrets/test/rotation.yml"]
+    assert secrets.load_passwords("test") == before
+    assert remove("test", secrets_too=False) == []
