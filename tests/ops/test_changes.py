@@ -1,4 +1,4 @@
-"""What `make rotate-secrets` and cluster-up do around Ansible, which is played: the order of what is asked and written."""
+"""What `make rotate-secrets` and cluster-up do around Ansible, which is not run here, and in which order."""
 
 from __future__ import annotations
 
