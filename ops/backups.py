@@ -7,6 +7,7 @@ in S3, and nothing is fetched.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from app.db import backups
@@ -33,7 +34,8 @@ def bring(env: str, host: ssh.Remote, say: Say = print) -> None:
         for name in sorted(set(_names(into)) - before):
             say(f"fetched {name}")
         try:
-            for name in retention.prune(Directory(into), retention.archive, datetime.now(UTC)):
+            rule = partial(retention.archive, starts=retention.chain_starts(Directory(into)))
+            for name in retention.prune(Directory(into), rule, datetime.now(UTC)):
                 say(f"removed {name}, which is no longer needed")
             if count := retention.prune_changes(Directory(into)):
                 say(f"removed {count} slices of changes, which are no longer needed")

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
-from app.db.backups import AHEAD, retention
+from app.db.backups import AHEAD, ids
 from ops.children import child, run
 from ops.errors import OpsError
 from ops.progress import Say, quiet
@@ -74,7 +74,7 @@ def missing(there: Mapping[str, int], here: Collection[str], now: datetime) -> l
     isn't the backup of a moment that has passed. Of changes, slices count that are complete.
     """
     complete = {name.partition("/")[0] for name in here if name.endswith(f"/{MANIFEST}")}
-    newest = max((retention.moment(backup) for backup in complete), default=None)
+    newest = max((ids.moment(backup) for backup in complete), default=None)
     wanted = []
     for name in there:
         directory, _, file = name.partition("/")
@@ -84,7 +84,7 @@ def missing(there: Mapping[str, int], here: Collection[str], now: datetime) -> l
             if f"{directory}/{file[:8]}.json" in there:
                 wanted.append(name)
         elif f"{directory}/{MANIFEST}" in there:
-            at = retention.moment(directory)
+            at = ids.moment(directory)
             if at <= now + AHEAD and (newest is None or at > newest):
                 wanted.append(name)
     # Manifests, and what describes a slice, come after what they describe.

@@ -44,8 +44,8 @@ def test_a_clock_may_be_a_little_behind(tmp_path: Path, store: Directory) -> Non
     assert find(store, "latest").id == name
 
 
-def hourly(store: Directory, at: datetime = NOON) -> bool:
-    return ids.is_hourly(full._new_id(store, at))
+def hourly(store: Directory, at: datetime = NOON, *, lasting: bool = False) -> bool:
+    return ids.is_hourly(full._new_id(store, at, lasting=lasting))
 
 
 def test_the_others_of_a_day_are_hourly(tmp_path: Path, store: Directory) -> None:
@@ -53,6 +53,7 @@ def test_the_others_of_a_day_are_hourly(tmp_path: Path, store: Directory) -> Non
     assert not hourly(store)
     write(tmp_path, NOON - timedelta(hours=12))
     assert hourly(store)
+    assert not hourly(store, lasting=True)
 
 
 def test_what_is_planted_is_no_first_of_a_day(tmp_path: Path, store: Directory) -> None:

@@ -39,6 +39,24 @@ def test_an_archive_keeps_all_of_a_day_and_the_first_of_each_of_35() -> None:
     assert days == [datetime(2025, 10, 26, tzinfo=UTC) + timedelta(days=number) for number in range(34)]
 
 
+def test_an_archive_keeps_the_first_that_follow_the_start_of_a_chain() -> None:
+    """One of the very second in which it starts may be of before."""
+    day = datetime(2025, 11, 20, tzinfo=UTC)
+    found = [kept(day + timedelta(hours=number)) for number in range(24)]
+    start = day + timedelta(hours=13, minutes=30)
+    left = retention.archive(found, NOW, [start, day - timedelta(days=9), NOW + timedelta(days=9)])
+    assert left == {found[hour].id for hour in (0, 1, 14, 15, 23)}  # the last because there is no newer one
+    broken = [Kept(one.id, one.at, one is not found[14], 1) for one in found]
+    assert retention.archive(broken, NOW, [start]) == {found[hour].id for hour in (0, 15, 16, 23)}
+
+
+def test_chains_that_cannot_be_read_keep_nothing(tmp_path: Path) -> None:
+    slices(tmp_path, CHAIN, *HOURS[:2])
+    slices(tmp_path, OLD, *HOURS[:2])
+    (tmp_path / OLD / "00000000.json").write_text("{")
+    assert retention.chain_starts(Directory(tmp_path)) == [HOURS[0] - timedelta(seconds=1)]
+
+
 @pytest.mark.parametrize("rule", [retention.archive, lambda found, now: relay(found)])
 def test_the_last_good_backup_stays_however_old(rule: retention.Rule) -> None:
     old, older = kept(NOW - timedelta(days=400)), kept(NOW - timedelta(days=401))

@@ -78,16 +78,18 @@ def take(
     access: Access = UNKNOWN,
     done: Callable[[Entry], None] = lambda _: None,
     not_before: Timestamp = NEVER,
+    lasting: bool = False,
     stop: threading.Event | None = None,
 ) -> Manifest:
     """Back up the database; `done` is called with each collection, in any thread. The manifest has `access`.
 
-    Its moment is at least the cluster time `not_before`. Another thread may give it up by `stop`. Raises BackupFailed,
-    after which nothing of the backup is left where it may be removed; DatabaseError.
+    Its moment is at least the cluster time `not_before`. A `lasting` one stays as long as the first of a day. Another
+    thread may give it up by `stop`. Raises BackupFailed, after which nothing of the backup is left where it may be
+    removed; DatabaseError.
     """
     started = now()
     at, found = _choose_moment(not_before)
-    backup = _new_id(store, at.as_datetime())
+    backup = _new_id(store, at.as_datetime(), lasting=lasting)
     try:
         entries = _copy_all(_Copy(store, keys, backup, at, done, stop or threading.Event(), pace), found)
         result = Manifest(
@@ -121,8 +123,8 @@ def _cluster() -> str:
     return str(version.get("clusterId", ""))
 
 
-def _new_id(store: Store, at: datetime) -> str:
-    """An id that says whether the store has the day's first backup already. Raises BackupFailed.
+def _new_id(store: Store, at: datetime, *, lasting: bool) -> str:
+    """An id that says how long it stays: unless it is `lasting`, the day's first backup longer than the others. Raises BackupFailed.
 
     Names alone don't count, nor what is of a moment to come: whoever planted that would leave days without a backup.
     """
@@ -131,7 +133,7 @@ def _new_id(store: Store, at: datetime) -> str:
         today = [
             name for name in store.backups() if ids.is_id(name) and name.startswith(day) and ids.moment(name) <= at
         ]
-        return ids.new_id(at, hourly=any(_is_complete(store, name) for name in today))
+        return ids.new_id(at, hourly=not lasting and any(_is_complete(store, name) for name in today))
     except OSError as error:
         raise BackupFailed(f"the backups can't be listed: {error.strerror or error}") from error
 

@@ -31,21 +31,31 @@ class Kept:
 Rule = Callable[[Sequence[Kept], datetime], set[str]]
 
 
-def moment(backup: str) -> datetime:
-    """The moment that the id of a backup names, in UTC."""
-    return ids.moment(backup)
-
-
-def archive(found: Sequence[Kept], now: datetime) -> set[str]:
+def archive(found: Sequence[Kept], now: datetime, starts: Sequence[datetime] = ()) -> set[str]:
     """The ids to keep where backups are for good: those of 24 hours, the first of each day (UTC) for 35 days.
 
-    The last good one always stays, and unfinished ones for a day. Not the last of each day: that may be an intruder's.
+    As long stay the first that follow the `starts` of chains: without them, nothing restores changes until the next
+    day's. The last good one always stays, and unfinished ones for a day. Not the last of each day: that may be an
+    intruder's.
     """
-    good = [one for one in found if one.good]
-    first_of_day = {one.at.date(): one.id for one in sorted(good, key=_age, reverse=True)}
+    good = sorted((one for one in found if one.good), key=_age)
+    first_of_day = {one.at.date(): one.id for one in reversed(good)}
     keep = {one.id for one in found if now - one.at <= ALL}
-    keep |= {one.id for one in good if now - one.at <= DAILY and first_of_day[one.at.date()] == one.id}
+    long = set(first_of_day.values())
+    for start in starts:
+        # Ids have whole seconds: one of that very second may be of before.
+        long |= {one.id for one in [one for one in good if one.at >= start][:2]}
+    keep |= {one.id for one in good if now - one.at <= DAILY and one.id in long}
     return keep | _last(good, 1)
+
+
+def chain_starts(directory: Directory) -> list[datetime]:
+    """When each chain of changes in a directory starts, to the second. Raises BackupError."""
+    found = []
+    for chain in chains(directory):
+        with suppress(Damaged):
+            found.append(chain.start.as_datetime())
+    return found
 
 
 def relay(found: Sequence[Kept], now: datetime, *, fetched: Collection[str], most_bytes: int | None) -> set[str]:

@@ -22,6 +22,7 @@ from app.db.backups.archiving.stream import WAIT_S, Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
 from app.db.backups.full import NEVER, Pace, take
+from app.db.backups.ids import is_hourly
 from app.db.backups.keys import PublicKeys
 from app.db.backups.manifest import UNFINISHED, Manifest
 from app.db.backups.stored import CHANGES, overview
@@ -76,10 +77,10 @@ def archive(
 ) -> None:
     """Archive changes until `stop`, then the last slice. `note` is called with each state.
 
-    A new chain begins when there is none to go on with: then a full backup is made at a `pace`, with `access` in
-    its manifest, for `backed_up`. Raises
-    BackupFailed when another process has the `lock` or writes to the same chain, or the user may not read changes;
-    BackupError when the store can't be read; OSError when the lock can't be made.
+    A new chain begins when there is none to go on with: then a full backup is made at a `pace`, with `access` in its
+    manifest, for `backed_up`; it stays as long as the first of a day. Raises BackupFailed when another process has the
+    `lock` or writes to the same chain, or the user may not read changes; BackupError when the store can't be read;
+    OSError when the lock can't be made.
     """
     with _locked(lock):
         archiver = _Archiver(store, keys, stop, slice_seconds, pace or Pace(), access, note, backed_up)
@@ -163,7 +164,8 @@ class _Archiver:
         if self._last[0].ended:
             return
         self._read_from(self._last)
-        if not any(one.manifest and one.manifest.cluster_time >= newest.start for one in overview(self.store)):
+        lasting = (one.manifest for one in overview(self.store) if one.manifest and not is_hourly(one.id))
+        if not any(manifest.cluster_time >= newest.start for manifest in lasting):
             self._want(newest.start, _gap(own[-2].slice(own[-2].numbers[-1]), newest.start) if len(own) > 1 else None)
             self._back_up()
         self._say()
@@ -253,6 +255,7 @@ class _Archiver:
                         pace=self.pace,
                         access=self.access,
                         not_before=self._wanted,
+                        lasting=True,  # what comes after the gap can be restored as long as it stays
                         stop=self.stop,
                     )
                 except (BackupError, DatabaseError) as error:
