@@ -64,6 +64,25 @@ def test_what_is_planted_is_no_first_of_a_day(tmp_path: Path, store: Directory) 
     assert not hourly(store)
 
 
+def test_what_has_failed_for_hours_does_not_pile_up(tmp_path: Path, store: Directory) -> None:
+    """Where nothing can be removed: until one is complete again, which shows that the next will be."""
+    write(tmp_path, NOON - timedelta(hours=6))
+    write(tmp_path, NOON - timedelta(hours=1), complete=False)
+    assert not hourly(store, lasting=True)
+    write(tmp_path, NOON - timedelta(hours=3), complete=False)
+    assert hourly(store)
+    assert hourly(store, lasting=True)
+    write(tmp_path, NOON - timedelta(minutes=10), name=ids.new_id(NOON - timedelta(minutes=10), hourly=True))
+    assert not hourly(store, lasting=True)
+
+
+def test_a_day_that_begins_with_failures_has_one_that_stays(tmp_path: Path, store: Directory) -> None:
+    write(tmp_path, NOON - timedelta(hours=3), complete=False)
+    assert hourly(store)
+    write(tmp_path, NOON - timedelta(minutes=10), name=ids.new_id(NOON - timedelta(minutes=10), hourly=True))
+    assert not hourly(store)
+
+
 def test_a_newer_format_is_named(tmp_path: Path, store: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "FORMAT", 3)
     name = write(tmp_path, NOON)

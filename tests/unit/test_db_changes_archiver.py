@@ -43,7 +43,7 @@ def test_a_backup_from_before_a_gap_does_not_close_it(monkeypatch: pytest.Monkey
         asked.append(not_before)
         taking.set()
         assert go_on.wait(LONG)
-        return SimpleNamespace(cluster_time=not_before)
+        return SimpleNamespace(id="", cluster_time=not_before)
 
     def note(state: archiver.State) -> None:
         states.append(state)
@@ -83,7 +83,7 @@ def test_a_chain_that_goes_on_has_a_backup_that_stays(
 
     def take(*_: Any, not_before: Timestamp, **__: Any) -> SimpleNamespace:
         asked.append(not_before)
-        return SimpleNamespace(cluster_time=not_before)
+        return SimpleNamespace(id="", cluster_time=not_before)
 
     monkeypatch.setattr(archiver, "take", take)
     resumed = archiver._Archiver(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bson import Timestamp
 from pymongo.errors import PyMongoError
@@ -46,6 +46,8 @@ CHOICES = 10
 # A snapshot may be of a moment that is past already: an idle replica set notes the time only every 10 s.
 IDLE_S = 2.0
 NEVER = Timestamp(0, 0)
+# An unfinished backup that is older than this failed, with one every hour.
+FAILS = timedelta(hours=2)
 
 _UNAUTHORIZED, _SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 13, 239, 246
 
@@ -124,18 +126,22 @@ def _cluster() -> str:
 
 
 def _new_id(store: Store, at: datetime, *, lasting: bool) -> str:
-    """An id that says how long it stays: unless it is `lasting`, the day's first backup longer than the others. Raises BackupFailed.
+    """An id that says how long it stays: the first of a day, or a `lasting` one, longer than the others.
 
-    Names alone don't count, nor what is of a moment to come: whoever planted that would leave days without a backup.
+    Not where backups have failed for hours: what they leave can't be removed everywhere, and would stay as long. When
+    one is complete again, the next stays. Names alone don't count, nor what is of a moment to come: whoever planted
+    that would leave days without a backup. Raises BackupFailed.
     """
     day = f"{at:%Y%m%d}T"
     try:
-        today = [
-            name for name in store.backups() if ids.is_id(name) and name.startswith(day) and ids.moment(name) <= at
-        ]
-        return ids.new_id(at, hourly=not lasting and any(_is_complete(store, name) for name in today))
+        names = [name for name in store.backups() if ids.is_id(name) and name.startswith(day)]
+        today = sorted((name for name in names if ids.moment(name) <= at), key=ids.moment)
+        complete = [name for name in today if _is_complete(store, name)]
     except OSError as error:
         raise BackupFailed(f"the backups can't be listed: {error.strerror or error}") from error
+    failed = today[today.index(complete[-1]) + 1 :] if complete else today
+    fails = bool(failed) and at - ids.moment(failed[0]) > FAILS
+    return ids.new_id(at, hourly=fails or (not lasting and not all(map(ids.is_hourly, complete))))
 
 
 def _is_complete(store: Store, backup: str) -> bool:

@@ -244,7 +244,7 @@ class _Archiver:
             self._wanted, self._gap = start, gap
 
     def _back_up(self) -> None:
-        """Make full backups, meanwhile, until there is one of the wanted moment or later."""
+        """Make full backups, meanwhile, until there is one of the wanted moment or later that stays."""
 
         def make() -> None:
             while not self.stop.is_set():
@@ -264,7 +264,7 @@ class _Archiver:
                     continue
                 self.backed_up(made)
                 with self._lock:
-                    if made.cluster_time >= self._wanted:
+                    if made.cluster_time >= self._wanted and not is_hourly(made.id):
                         self._gap, self._backing_up = None, False
                         self._say()
                         return
