@@ -72,3 +72,16 @@ def test_a_backup_of_an_earlier_format_says_nothing_of_them(library: LocalCluste
     file.write_text(json.dumps({**plain, "checksum": manifest._checksum(plain)}))
     assert "is whole" in succeed(None, "verify-backup", tmp_path, backup, "--key", key)
     assert run(library, "compare-access", tmp_path, backup, user="cluster-admin").output == ""
+
+
+def test_without_the_right_to_it_the_clusters_id_is_unknown(library: LocalCluster, tmp_path: Path) -> None:
+    """Of a role from an earlier release, for example. The documents are what matters."""
+    right = {"resource": {"db": "config", "collection": "version"}, "actions": ["find"]}
+    public = new_key(tmp_path)[1]
+    with library.client() as client:
+        client.admin.command("revokePrivilegesFromRole", "filmLibraryBackup", privileges=[right])
+        try:
+            backup = succeed(library, "backup", "--to", tmp_path, "--public-key", public)
+        finally:
+            client.admin.command("grantPrivilegesToRole", "filmLibraryBackup", privileges=[right])
+    assert backups.find(Directory(tmp_path), backup).cluster == ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bson import Timestamp
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from app.db.backups import files, ids, manifest, shapes
 from app.db.backups.access import UNKNOWN, Access
@@ -90,6 +90,7 @@ def take(
     removed; DatabaseError.
     """
     started = now()
+    mongodb, cluster = run_command("buildInfo")["version"], _cluster()
     at, found = _choose_moment(not_before)
     backup = _new_id(store, at.as_datetime(), lasting=lasting)
     try:
@@ -100,10 +101,10 @@ def take(
             cluster_time=at,
             started=started,
             ended=now(),
-            mongodb=run_command("buildInfo")["version"],
+            mongodb=mongodb,
             public_keys=[str(key) for key in keys],
             collections=sorted(entries, key=lambda entry: entry.name),
-            cluster=_cluster(),
+            cluster=cluster,
             access=access,
         )
         store.publish(backup, manifest.NAME, manifest.dump(result))
@@ -120,8 +121,13 @@ def take(
 
 
 def _cluster() -> str:
-    """The id that the config servers gave the cluster; empty without shards."""
-    version = get_database().client["config"]["version"].find_one() or {}
+    """The id that the config servers gave the cluster; empty without shards, or where it may not be read."""
+    try:
+        version = get_database().client["config"]["version"].find_one() or {}
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        return ""
     return str(version.get("clusterId", ""))
 
 
