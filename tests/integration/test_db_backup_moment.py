@@ -23,7 +23,10 @@ MEANWHILE = 30  # acknowledged writes between the choice of the moment and the r
 ROUNDS = 2
 
 
-@pytest.fixture(scope="module", params=[0, 2], ids=["replica set", "2 shards"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(0, id="replica set"), pytest.param(2, id="2 shards", marks=pytest.mark.thorough)],
+)
 def library(request: pytest.FixtureRequest, data_directory: Path, mongod: Path) -> Iterator[LocalCluster]:
     with (
         tempfile.TemporaryDirectory(dir=data_directory) as directory,
