@@ -85,7 +85,8 @@ def test_a_backup_is_verified_by_restoring_it(
     connection.connect(DatabaseConfig(mongodb.uri(), database="movie_library"))
     connection.get_collection("movies").insert_one({"_id": "f1", "title": "Film"})
     key = backups.private_keys(stores.key_file(ENV))[0]
-    made = backups.take(backups.open_store(str(store)), [key.to_public()])
+    access = backups.Access(users=[{"name": "somebody", "roles": []}])
+    made = backups.take(backups.open_store(str(store)), [key.to_public()], access=access)
     connection.get_collection("movies").drop()
     connection.disconnect()
     restore.check(ENV, Request("latest"))
@@ -99,6 +100,7 @@ def test_a_backup_is_verified_by_restoring_it(
             restore.check(ENV, wanted)
     assert verify.verify(ENV, Request("latest"), lambda backup: stores.note_verified(ENV, backup)) == 0
     assert json.loads((store / "verified.json").read_text())["backup"] == made.id
+    assert "not as in the backup" not in capsys.readouterr().out, "the throw-away MongoDB has users of its own"
     (store / "verified.json").unlink()
 
     file = store / made.id / "movies.bson.zst.age"
