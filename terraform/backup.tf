@@ -1,12 +1,16 @@
 # The bucket for backups, and the hosts' permissions there.
 
+locals {
+  backup_lock_days = coalesce(var.backup_lock_days, var.backup_retention_days)
+}
+
 module "backup_bucket" {
   source = "./modules/backup_bucket"
 
   name_prefix    = "${local.name}-backup-"
   retention_days = var.backup_retention_days
   hourly_prefix  = "${var.backup_prefix}/hourly/"
-  lock_days      = var.backup_lock_days
+  lock_days      = local.backup_lock_days
   lock_mode      = var.backup_lock_mode
   force_destroy  = var.backup_force_destroy
   tags           = local.tags

@@ -18,8 +18,8 @@ locals {
     [
       for cidr in local.admin_cidrs_inside : "admin_cidrs: ${cidr} overlaps with vpc_cidr ${var.vpc_cidr}; administrators come from outside."
     ],
-    var.backup_lock_days <= var.backup_retention_days ? [] : [
-      "backup_lock_days: ${var.backup_lock_days} is more than backup_retention_days, ${var.backup_retention_days}; a locked backup can't expire.",
+    local.backup_lock_days <= var.backup_retention_days ? [] : [
+      "backup_lock_days: ${local.backup_lock_days} is more than backup_retention_days, ${var.backup_retention_days}; a locked backup can't expire.",
     ],
     var.backup_lock_mode == "COMPLIANCE" && var.backup_force_destroy ? [
       "backup_force_destroy: can't be true with backup_lock_mode COMPLIANCE, where nobody can remove a locked backup.",

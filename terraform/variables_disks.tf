@@ -70,14 +70,13 @@ variable "backup_retention_days" {
 }
 
 variable "backup_lock_days" {
-  description = "Days in which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`. Hourly ones: one day."
+  description = "Days in which no host can remove a backup, not even by overwriting it (S3 Object Lock). At most `backup_retention_days`, which is the default. Hourly ones: one day."
   type        = number
-  default     = 35
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = contains(range(1, 1001), var.backup_lock_days)
-    error_message = "backup_lock_days: ${var.backup_lock_days} must be a whole number from 1 to 1000."
+    condition     = var.backup_lock_days == null || contains(range(1, 1001), coalesce(var.backup_lock_days, 1))
+    error_message = "backup_lock_days: ${coalesce(var.backup_lock_days, 1)} must be a whole number from 1 to 1000."
   }
 }
 

@@ -111,3 +111,15 @@ run "custom_zones_and_types" {
     error_message = "instance types: ${jsonencode(output.hosts)}"
   }
 }
+
+run "backups_are_not_locked_for_longer_than_they_stay" {
+  command = plan
+  variables {
+    backup_retention_days = 30
+  }
+
+  assert {
+    condition     = local.backup_lock_days == 30
+    error_message = "lock: ${local.backup_lock_days} days"
+  }
+}
