@@ -9,7 +9,7 @@ from pathlib import Path
 from ops import ansible, rotation
 from ops.errors import OpsError
 from ops.locks import exclusive
-from ops.progress import Progress
+from ops.progress import PhaseError, Progress
 from ops.run import guarded
 
 
@@ -25,14 +25,7 @@ def restart(env: str, inventories: list[Path], variables: Mapping[str, str]) -> 
 
     def work(progress: Progress) -> int:
         with progress.phase("Ansible"):
-            run = ansible.play(
-                ["playbooks/restart.yml"],
-                inventories,
-                progress,
-                check,
-                restart_shards_at_once=at_once,
-                restart_force=_force(variables),
-            )
+            run = _change("playbooks/restart.yml", inventories, progress, check, restart_shards_at_once=at_once)
         run.show_reports()
         progress.total(time.monotonic() - began, "nothing was changed" if check else f"changed={run.changed}")
         return 0
@@ -54,8 +47,7 @@ def rotate(env: str, inventories: list[Path], variables: Mapping[str, str]) -> i
         found, check = rotation.pending(env), variables.get("CHECK") == "1"
         if check or not found:  # new secrets are made only where they can replace the old ones
             with progress.phase("Gate"):
-                gate = {"change_gate_verb": "rotate-secrets", "change_gate_force": _force(variables)}
-                ansible.play(["playbooks/gate.yml"], inventories, progress, True, **gate)
+                ansible.play(["playbooks/gate.yml"], inventories, progress, True, change_gate_verb="rotate-secrets")
         if check:
             what = " and ".join(found.parts if found else parts)
             progress.say(f"would {'complete replacing' if found else 'replace'} {what}")
@@ -64,7 +56,7 @@ def rotate(env: str, inventories: list[Path], variables: Mapping[str, str]) -> i
         with progress.phase("Secrets"):
             replaced = rotation.begin(env, parts)
         with progress.phase("Ansible"):
-            run = ansible.play(["playbooks/rotate_secrets.yml"], inventories, progress, restart_force=_force(variables))
+            run = _change("playbooks/rotate_secrets.yml", inventories, progress)
         rotation.end(env, replaced)
         progress.total(time.monotonic() - began, f"changed={run.changed}")
         progress.say(f"Replaced: {' and '.join(replaced.parts)}. secrets/{env} has the new ones.")
@@ -77,12 +69,30 @@ def rotate(env: str, inventories: list[Path], variables: Mapping[str, str]) -> i
         return guarded(f"{env}-rotate", work, advice=advice)
 
 
+def _change(
+    playbook: str, inventories: list[Path], progress: Progress, check: bool = False, **variables: str
+) -> ansible.Run:
+    """Runs a playbook that begins and ends at the gate. Ends there when interrupted, too, because Ansible doesn't."""
+    try:
+        return ansible.play([playbook], inventories, progress, check, **variables)
+    except KeyboardInterrupt:
+        if not check:
+            _end(inventories, progress)
+        raise
+
+
+def _end(inventories: list[Path], progress: Progress) -> None:
+    interrupted = progress.current
+    progress.say("\nInterrupted: letting backups and balancer go on. Ctrl-C again leaves that to the next run.")
+    try:
+        ansible.play(["playbooks/end_change.yml"], inventories, progress)
+    except (PhaseError, KeyboardInterrupt):
+        progress.say("Backups and balancer are off and the cluster's lock is held until the next run, or cluster-up.")
+    progress.rename(interrupted)
+
+
 def _number(variables: Mapping[str, str], name: str, default: str) -> str:
     value = variables.get(name) or default
     if not value.isdecimal() or int(value) < 1:
         raise OpsError(f"{name}={value}: must be a number from 1")
     return value
-
-
-def _force(variables: Mapping[str, str]) -> str:
-    return "true" if variables.get("FORCE") == "1" else "false"

@@ -53,6 +53,7 @@ def test_one_change_at_a_time_with_the_balancer_off(run_module: Module, library:
         refused = run_module("mongodb_change", check=check, **begin, holder=OTHERS)
         assert f"cluster-restart by {MINE} since 20" in refused["msg"]
         assert "FORCE=1" in refused["msg"]
+        assert refused["refused"]
     # Whoever was refused must not end it either.
     assert not run_module("mongodb_change", **begin | {"state": "ended"}, holder=OTHERS)["changed"]
     asked = {"check": True, **begin, "state": "ended"}

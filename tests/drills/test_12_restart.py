@@ -174,6 +174,8 @@ def test_a_degraded_set_or_a_backup_refuses_it(inventory: Inventory, deployment:
         assert "shard-remove by ben@two:/b" in refused(output=tmp_path / "lock")
         assert lock.find_one()["holder"] == "ben@two:/b"
         assert web.file(HOLD).exists, "it is the other one's"
+        assert start_ops("up", output=tmp_path / "up").wait(PATIENCE) == 1
+        assert "shard-remove by ben@two:/b" in (tmp_path / "up").read_text()
         assert start_ops("backup", output=tmp_path / "held").wait(PATIENCE) == 1
         assert "no backup was made" in (tmp_path / "held").read_text()
     finally:
@@ -195,6 +197,7 @@ def test_it_is_interrupted_and_run_again(inventory: Inventory, deployment: Deplo
         run.send_signal(signal.SIGINT)
         assert run.wait(PATIENCE) == 130, (tmp_path / "interrupted").read_text()
         assert "restarts everything, again" in (tmp_path / "interrupted").read_text()
+        assert at_rest(deployment, inventory), "backups and balancer don't wait for the next run"
         run_ops("restart", output=tmp_path / "again")
     with connect(inventory) as after:
         now = pids(after, inventory)

@@ -53,6 +53,27 @@ def test_one_that_was_interrupted_goes_on(directory: Path, plays: list[tuple[str
     assert not (directory / "rotation.yml").exists()
 
 
+@pytest.mark.parametrize(("ends", "said"), [(True, "Interrupted: letting"), (False, "lock is held until")])
+def test_an_interrupted_one_lets_backups_and_balancer_go_on(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ends: bool, said: str
+) -> None:
+    done = []
+
+    def play(playbooks: list[str], _: list[Path], progress: Progress, *__: bool, **___: str) -> ansible.Run:
+        done.append(Path(playbooks[0]).name)
+        progress.rename(done[-1])
+        if done[-1] == "restart.yml" or not ends:
+            raise KeyboardInterrupt
+        return ansible.Run(progress)
+
+    monkeypatch.setattr(ansible, "play", play)
+    assert changes.restart("test", [], {}) == 130
+    assert done == ["restart.yml", "end_change.yml"]
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert "Interrupted in phase 'restart.yml'" in printed
+
+
 def test_one_that_is_at_work_was_not_interrupted(directory: Path) -> None:
     assert rotation.reminder("test") == ""
     rotation.begin("test", ["passwords"])

@@ -82,6 +82,10 @@ taken_over:
   description: The lock of a dead run that was taken over.
   type: str
   returned: at the beginning, if there was one
+refused:
+  description: Whether somebody else has the lock.
+  type: bool
+  returned: at the beginning, if so
 held:
   description: Whether the lock was the holder's.
   type: bool
@@ -103,7 +107,7 @@ def begin(module: AnsibleModule, connection: MongoClient[Document]) -> NoReturn:
     found, at = change_lock.read(connection), change_lock.now()
     stale = timedelta(hours=options["stale_hours"])
     if said := change_lock.refusal(found, options["holder"], at, stale, force=options["force"]):
-        module.fail_json(msg=said)
+        module.fail_json(msg=said, refused=True)
     result = {"taken_over": str(found)} if found else {}
     if module.check_mode:
         module.exit_json(changed=False, **result)
