@@ -31,8 +31,12 @@ Place = Callable[[Inventory], Lock]
 
 @contextmanager
 def taken_out(deployment: Deployment, lock: Lock) -> Iterator[None]:
-    """The lock is out while the context lasts, and back afterwards whatever happens."""
+    """The lock is out while the context lasts, and back afterwards whatever happens.
+
+    A drill that was killed leaves its copies of the files: they are put back first, as another would replace them.
+    """
     host = deployment.host(lock.host)
+    _put_back(deployment, lock)
     host.check_output(lock.before)
     try:
         for file, script in lock.edits.items():
@@ -42,12 +46,16 @@ def taken_out(deployment: Deployment, lock: Lock) -> Iterator[None]:
         _apply(deployment, lock)
         yield
     finally:
-        for file in lock.edits:
-            host.run("test ! -e %s.kept || mv %s.kept %s", file, file, file)
+        _put_back(deployment, lock)
         _apply(deployment, lock)
         host.check_output(lock.after)
         if lock.process:
             wait_for(lambda: _serves(deployment, lock.process), f"{lock.process} in its replica set again")
+
+
+def _put_back(deployment: Deployment, lock: Lock) -> None:
+    for file in lock.edits:
+        deployment.host(lock.host).run("test ! -e %s.kept || mv %s.kept %s", file, file, file)
 
 
 def _apply(deployment: Deployment, lock: Lock) -> None:

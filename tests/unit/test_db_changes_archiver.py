@@ -13,7 +13,7 @@ from bson import Timestamp
 
 from app.db.backups import Directory, Manifest, Pace, ids, manifest
 from app.db.backups.access import UNKNOWN
-from app.db.backups.archiving import archiver
+from app.db.backups.archiving import archiver, interval
 from app.db.backups.changes.chain import Slice, dump
 
 LONG = 30.0  # seconds, far more than the threads need
@@ -94,3 +94,16 @@ def test_a_chain_that_goes_on_has_a_backup_that_stays(
         resumed._full.join(LONG)
     assert asked == ([start] if hourly else [])
     resumed.close()
+
+
+def test_an_idle_slice_takes_no_longer_than_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last wait for a change belongs to it."""
+    clock = [1000.0]
+
+    def wait() -> None:
+        clock[0] += 5
+
+    monkeypatch.setattr(interval, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    changes: Any = SimpleNamespace(next=wait)
+    assert interval.Interval(changes, 300, 5, lambda: False).next() is None
+    assert 1290 < clock[0] <= 1300

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bson import Timestamp
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import PyMongoError
 
 from app.db.backups import files
 from app.db.backups.access import UNKNOWN, Access
+from app.db.backups.archiving.interval import Interval
 from app.db.backups.archiving.stream import WAIT_S, Changes, Gap
 from app.db.backups.changes.chain import Slice, chains, complete_second, dump, json_name, moment
 from app.db.backups.errors import BackupError, BackupFailed, Damaged
@@ -32,7 +32,6 @@ from app.db.core import DatabaseError, driver_errors, get_database, time_limit
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 300.0
-MAX_SLICE_BYTES = 256 * 2**20  # of BSON
 MAX_WAIT_S = 5.0  # for a change
 STOP_S = 15.0  # for the changes until it was told to stop; idle shards tell of theirs every 10 s
 RETRY_S = 10.0  # after the store failed
@@ -196,7 +195,7 @@ class _Archiver:
 
     def _write_slice(self, last: tuple[Slice, str]) -> None:
         """Archive the changes of an interval. Raises OSError, BackupFailed."""
-        content = _Interval(self._changes, time.monotonic() + self.seconds, self._done)
+        content = Interval(self._changes, self.seconds, self._wait, self._done)
         before, previous = last
         one = replace(before, number=before.number + 1, start=before.end, previous=previous, **_EMPTY)
         first = content.next()
@@ -281,34 +280,6 @@ _EMPTY: dict[str, Any] = {"file": "", "events": 0, "bytes": 0, "size": 0, "sha25
 
 def _gap(last: Slice, start: Timestamp) -> tuple[datetime, datetime, str]:
     return complete_second(last.end), start.as_datetime(), last.ended or "the chain before was given up"
-
-
-class _Interval:
-    """The changes of one slice, until its time is over, it is large, the archiver stops, or there is a gap."""
-
-    def __init__(self, changes: Changes, expiry: float, done: Callable[[], bool]) -> None:
-        self._changes, self._expiry, self._done = changes, expiry, done
-        self.events = self.bytes = 0
-        self.gap = ""
-
-    def next(self) -> RawBSONDocument | None:
-        while not self._done() and time.monotonic() < self._expiry and self.bytes < MAX_SLICE_BYTES:
-            try:
-                event = self._changes.next()
-            except Gap as gap:
-                self.gap = str(gap)
-                return None
-            if event is not None:
-                self.events += 1
-                self.bytes += len(event.raw)
-                return event
-        return None
-
-    def all(self, first: RawBSONDocument) -> Iterator[bytes]:
-        event: RawBSONDocument | None = first
-        while event is not None:
-            yield bytes(event.raw)
-            event = self.next()
 
 
 def _now() -> Timestamp:
