@@ -3,16 +3,17 @@
 Modules import only from lines below their own (`make lint` checks it):
 
     __main__, doctor                         what make runs
+    targets                                  which cluster a command is for
     preflight                                refuses what can't work, before anything changes
     audit, aws, dev, molecule, try_host, up, verify
-    backups, down, renew, restore, status
+    backups, changes, down, renew, restore, status
     backup_host, commands, fetching
     ansible, faults, fleet, hosts, local_cluster, run, stores
     image, inventory
     source                                   where MongoDB's packages come from
     mirror
     packages
-    artifacts, containers, environments, processes, ssh
+    artifacts, containers, environments, processes, rotation, ssh
     podman, secrets, settings
     certificates, children, confirm, locks, progress, system, topology, vault
     errors, paths

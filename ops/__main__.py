@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from ops import (
     backup_host,
@@ -22,9 +21,9 @@ from ops import (
     source,
     status,
     stores,
+    targets,
 )
 from ops.audit import audit
-from ops.aws import account
 from ops.aws import cluster as aws
 from ops.aws import fleet as aws_fleet
 from ops.aws.down import down as aws_down
@@ -37,7 +36,6 @@ from ops.paths import ROOT, secrets_dir
 from ops.preflight import refusal
 from ops.renew import renew
 from ops.settings import LOCAL_SUBNETS, Settings, SettingsError
-from ops.ssh import Remote
 from ops.try_host import ENV as TRY_ENV
 from ops.try_host import try_host
 from ops.up import start, up
@@ -49,7 +47,7 @@ def _up(_: argparse.Namespace) -> int:
     secrets.check(settings.env)
     request = restore.Request.read(os.environ, "RESTORE") if os.environ.get("RESTORE") else None
     if settings.env == "aws":
-        _check_account(settings)
+        targets.check_account(settings)
     if said := rotation.reminder(settings.env):
         (aws.start if settings.env == "aws" else start)(settings)
         raise OpsError(f"Only started what is there. {said}, then run this again")
@@ -61,74 +59,44 @@ def _up(_: argparse.Namespace) -> int:
 
 
 def _plan(_: argparse.Namespace) -> int:
-    return aws.plan(_aws_settings("plan"))
+    return aws.plan(targets.aws_settings("plan"))
 
 
 def _stop(_: argparse.Namespace) -> int:
-    settings = _aws_settings("stop")
+    settings = targets.aws_settings("stop")
     rotation.refuse_pending(settings.env)
     return aws.stop(settings, os.environ)
 
 
 def _start(_: argparse.Namespace) -> int:
-    return aws.start(_aws_settings("start"))
+    return aws.start(targets.aws_settings("start"))
 
 
 def _renew_certificates(_: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
     rotation.refuse_pending(settings.env)
     if settings.env == "aws":
-        _check_account(settings)
+        targets.check_account(settings)
         return aws.renew_certificates(settings)
     return renew(settings.env, [fleet.inventory_file(settings.env)])
 
 
 def _restart(_: argparse.Namespace) -> int:
-    env, inventories = _running()
+    env, inventories = targets.running()
     rotation.refuse_pending(env)
     return changes.restart(env, inventories, os.environ)
 
 
 def _rotate(_: argparse.Namespace) -> int:
-    return changes.rotate(*_running(), os.environ)
-
-
-def _running() -> tuple[str, list[Path]]:
-    """ENV, and the inventories of its cluster. Raises OpsError when there is none."""
-    settings = Settings.read(os.environ)
-    secrets.check(settings.env)
-    if settings.env == "aws":
-        _check_account(settings)
-        return settings.env, aws.inventories(settings)
-    return settings.env, [fleet.inventory_file(settings.env)]
+    return changes.rotate(*targets.running(), os.environ)
 
 
 def _down(_: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
     if settings.env == "aws":
-        _check_account(settings)
+        targets.check_account(settings)
         return aws_down(settings.env, os.environ)
     return _remove(settings.env)
-
-
-def _aws_settings(verb: str) -> Settings:
-    """Raises SettingsError unless ENV=aws and the account is usable."""
-    settings = preflight.check(os.environ)
-    if settings.env != "aws":
-        raise SettingsError([f"ENV={settings.env}: must be aws for cluster-{verb}"], settings)
-    secrets.check(settings.env)
-    _check_account(settings)
-    return settings
-
-
-def _check_account(settings: Settings) -> None:
-    problems = preflight.terraform_problems(preflight.terraform_version())
-    try:
-        account.identify()
-    except account.AccountError as error:
-        problems.append(str(error))
-    if problems:
-        raise SettingsError(problems, settings)
 
 
 def _remove(env: str) -> int:
@@ -144,7 +112,7 @@ def _status(arguments: argparse.Namespace) -> int:
     settings = Settings.read(os.environ)
     secrets.check(settings.env)
     if settings.env == "aws":
-        _check_account(settings)
+        targets.check_account(settings)
     local = settings.env != "aws"
     with fleet.local(settings.env) if local else aws_fleet.reach(settings.env) as hosts:
         state = status.collect(settings.env, hosts)
@@ -155,7 +123,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _backup(_: argparse.Namespace) -> int:
-    settings, host = _backup_host()
+    settings, host = targets.backups()
     made = backup_host.make(host)
     print(f"{made.backup}: {made.documents:,} documents, {made.size / 1e6:,.1f} MB")
     if settings.env != "aws":
@@ -164,7 +132,7 @@ def _backup(_: argparse.Namespace) -> int:
 
 
 def _backup_fetch(_: argparse.Namespace) -> int:
-    settings, host = _backup_host()
+    settings, host = targets.backups()
     if settings.env == "aws":
         raise OpsError("ENV=aws: backups are in S3, and nothing is fetched; see `make backup-list ENV=aws`")
     backups.bring(settings.env, host)
@@ -177,26 +145,18 @@ def _backup_list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _backup_host() -> tuple[Settings, Remote]:
-    settings = Settings.read(os.environ)
-    if settings.env != "aws":
-        return settings, backup_host.local(settings.env)
-    _check_account(settings)
-    return settings, aws_fleet.backup_host(settings.env)
-
-
 def _restore(_: argparse.Namespace) -> int:
     request = restore.Request.read(os.environ)
     run = restore.put_back if request.collection else restore.restore
-    return run(_reachable(), request, os.environ)
+    return run(targets.reachable(), request, os.environ)
 
 
 def _restore_undo(_: argparse.Namespace) -> int:
-    return restore.undo(_reachable(), os.environ)
+    return restore.undo(targets.reachable(), os.environ)
 
 
 def _restore_cleanup(_: argparse.Namespace) -> int:
-    return restore.cleanup(_reachable(), os.environ)
+    return restore.cleanup(targets.reachable(), os.environ)
 
 
 def _backup_verify(_: argparse.Namespace) -> int:
@@ -207,22 +167,11 @@ def _backup_verify(_: argparse.Namespace) -> int:
     def note(backup: str) -> None:
         stores.note_verified(settings.env, backup)
         try:
-            backup_host.note_verified(_backup_host()[1], backup)
+            backup_host.note_verified(targets.backups()[1], backup)
         except OpsError as error:  # it needs no cluster
             print(f"The cluster doesn't know that it was verified: {error}")
 
     return verify(settings.env, request, note)
-
-
-def _reachable() -> restore.Cluster:
-    """The cluster of ENV. Raises OpsError when there is none."""
-    settings = Settings.read(os.environ)
-    secrets.check(settings.env)
-    rotation.refuse_pending(settings.env)
-    if settings.env == "aws":
-        _check_account(settings)
-        return aws.reachable(settings)
-    return restore.local(settings.env)
 
 
 def _encrypt(_: argparse.Namespace) -> int:

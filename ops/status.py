@@ -59,7 +59,8 @@ class Status:
     router: dict[str, Any] | None = None
     backups: list[str] = field(default_factory=list)  # how they are doing, in sentences
     backup_problems: list[str] = field(default_factory=list)
-    index_problems: list[str] = field(default_factory=list)  # where shards differ, in sentences
+    index_problems: list[str] = field(default_factory=list)  # what shards lack, in sentences
+    index_builds: list[str] = field(default_factory=list)  # what they are building
     phases: dict[str, float] = field(default_factory=dict)  # seconds of each phase in the last complete cluster-up
 
     @property
@@ -87,25 +88,27 @@ def collect(env: str, hosts: Fleet) -> Status:
         into = None if env == "aws" else backups_dir(env)
         backups = pool.submit(backup_host.describe, hosts.remote(hosts.groups["web"][0]), into)
         status.processes = list(pool.map(lambda ask: ask(), probe.questions()))
-    status.index_problems = index_differences(probe.indexes)
+    status.index_problems, status.index_builds = index_differences(probe.indexes)
     status.backups, status.backup_problems = backups.result()
     return status
 
 
-def index_differences(indexes: dict[str, dict[str, dict[str, bool]]]) -> list[str]:
-    """One sentence for each index that a shard lacks or has half built: shard -> collection -> index -> whether ready.
+def index_differences(indexes: dict[str, dict[str, dict[str, bool]]]) -> tuple[list[str], list[str]]:
+    """One sentence for each index that a shard lacks, and for each that it is building.
 
-    The router can't tell: it asks one shard only. A shard that doesn't have the collection yet lacks nothing.
+    `indexes` is shard -> collection -> index -> whether ready, as the primaries say. The router can't tell: it asks one
+    shard only. A shard that doesn't have the collection yet lacks nothing.
     """
-    found = []
+    missing, building = [], []
     for collection in sorted({name for shard in indexes.values() for name in shard}):
         holders = {shard: had[collection] for shard, had in sorted(indexes.items()) if had.get(collection)}
         for index in sorted({name for had in holders.values() for name in had}):
             for shard, had in holders.items():
-                if not had.get(index):
-                    state = "is being built" if index in had else "is missing"
-                    found.append(f"{collection}.{index} {state} on {shard}")
-    return found
+                if index not in had:
+                    missing.append(f"{collection}.{index} is missing on {shard}")
+                elif not had[index]:
+                    building.append(f"{collection}.{index} is being built on {shard}")
+    return missing, building
 
 
 def remember_phases(env: str, seconds: dict[str, float]) -> None:
@@ -242,6 +245,7 @@ def render(status: Status, *, phases: bool = False) -> str:
     lines += ["", *table(["host", "role", "port", "state"], rows)]
     lines += ["", *status.backups, *(f"BACKUPS: {problem}" for problem in status.backup_problems)]
     lines += [f"INDEXES: {problem}" for problem in status.index_problems]
+    lines += [f"indexes    {build}" for build in status.index_builds]
     if status.documents:
         shards = sorted(status.documents, key=lambda name: int(name[5:]))
         rows = []
