@@ -67,7 +67,8 @@ def test_main_is_a_table_of_contents_that_begins_with_preflight(role: Path) -> N
 @roles
 def test_every_file_of_tasks_is_used(role: Path) -> None:
     """By the role itself, or as an entry point of its own by a playbook."""
-    users = [*task_files(role), *ANSIBLE.glob("*.yml"), *ANSIBLE.glob("playbooks/*.yml")]
+    playbooks = [*ANSIBLE.glob("*.yml"), *ANSIBLE.glob("playbooks/*.yml"), *ANSIBLE.glob("playbooks/tasks/*.yml")]
+    users = [*task_files(role), *playbooks]
     text = "\n".join(file.read_text() for file in users)
     unused = [file.name for file in task_files(role) if file.stem != "main"]
     unused = [name for name in unused if not re.search(rf"(\b{name}|tasks_from: {Path(name).stem})\b", text)]

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from ops import ansible, changes, rotation, secrets
+from ops import ansible, changes, rotation, run, secrets
 from ops.down import remove
 from ops.locks import LockedError, exclusive
 from ops.progress import PhaseError, Progress
 
 
 @pytest.fixture
-def directory(sandbox: Path) -> Path:
+def directory(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(run, "ROOT", sandbox)
+    monkeypatch.setattr(run, "LOGS", sandbox / "logs")
     return secrets.ensure("test")
 
 

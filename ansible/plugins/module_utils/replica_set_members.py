@@ -9,7 +9,14 @@ from __future__ import annotations
 import time
 
 from ansible.module_utils import replica_set_config as plan
-from ansible.module_utils.mongodb_client import Document, MongoClient, PyMongoError, code_of, hello
+from ansible.module_utils.mongodb_client import (
+    AUTHENTICATION_FAILED,
+    Document,
+    MongoClient,
+    PyMongoError,
+    code_of,
+    hello,
+)
 
 #: Errors after which a reconfiguration is planned again: another one came first (the server makes one itself when a new
 #: member has its data), the last one isn't committed yet, or there was an election.
@@ -100,6 +107,19 @@ def denying(members: list[str], tls: Document) -> dict[str, str]:
         for host, greeting in greetings.items()
         if greeting is None or not (greeting.get("isWritablePrimary") or greeting.get("secondary"))
     }
+
+
+def degraded(connection: MongoClient[Document], members: list[str], tls: Document, max_lag: float) -> dict[str, str]:
+    """Member -> why it isn't healthy, by its own word or the primary's. Raises PyMongoError only for a refused login.
+
+    The members first: one that has restarted may report itself secondary before it has every write.
+    """
+    try:
+        return denying(members, tls) or lacking(connection, members, max_lag)
+    except PyMongoError as error:  # an election, for example
+        if code_of(error) == AUTHENTICATION_FAILED:
+            raise
+        return {"primary": f"no answer ({error})"}
 
 
 def settled(connection: MongoClient[Document], added: str | None) -> bool:

@@ -147,14 +147,11 @@ class Restart:
 
     def wait_until_healthy(self, everybody: MongoClient[Document], when: str) -> None:
         """Waits until each member says that it is primary or secondary, and the primary, that none lags."""
-        names, lacking = self.options["members"], {"primary": "no answer"}
+        lacking: dict[str, str] = {}
 
         def healthy() -> bool:
             nonlocal lacking
-            try:
-                lacking = members.denying(names, self.tls) or members.lacking(everybody, names, self.options["max_lag"])
-            except PyMongoError as error:  # an election, for example
-                lacking = {"primary": f"no answer ({error})"}
+            lacking = members.degraded(everybody, self.options["members"], self.tls, self.options["max_lag"])
             return not lacking
 
         if not wait_for(healthy, self.deadline):

@@ -111,10 +111,7 @@ def main() -> None:
         """The primary, if the set is healthy."""
         nonlocal lacking
         try:
-            # Ask the members first: one that has restarted may report itself secondary before it has every write.
-            lacking = members.denying(options["members"], tls) or members.lacking(
-                connection, options["members"], options["max_lag"]
-            )
+            lacking = members.degraded(connection, options["members"], tls, options["max_lag"])
             return None if lacking else members.primary(connection)
         except PyMongoError as error:
             if code_of(error) == AUTHENTICATION_FAILED:
