@@ -30,6 +30,15 @@ COOKIE = "__Host-film-library-admin"
 FORM = "application/x-www-form-urlencoded"
 
 
+def tampered(token: str) -> str:
+    """A signed value with another signature, which differs in its first character.
+
+    The last one won't do: two of its bits say nothing, so that "A" and "B" there are the same signature.
+    """
+    content, signature = token.rsplit(".", 1)
+    return f"{content}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+
+
 def signed(key: str, content: dict[str, Any]) -> str:
     """A session cookie of an app whose secret key this is, as Flask makes it."""
     how = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
