@@ -154,7 +154,7 @@ test-cluster: hosts-tools ## Molecule: a cluster built by cluster-up under inter
 	@sh bin/bootstrap scanners
 	@$(if $(DRILLS),TESTS_MARKED= )$(PYTHON) -m ops molecule cluster
 
-drills: ## `make test` with the thorough tests, too: every interruption, power cut, change and odd machine; takes hours
+drills: ## `make test` with the thorough tests, too: every interruption, power cut, change and odd machine
 	@make --no-print-directory test DRILLS=yes
 
 test-hosts: hosts-tools ## Local hosts: their life cycle, faults, odd shells and machines

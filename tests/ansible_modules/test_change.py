@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
-from pymongo.errors import ExecutionTimeout
+from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from ops.local_cluster import CLUSTER_ADMIN, LocalCluster
 from tests.ansible_modules.conftest import Module
@@ -122,8 +122,6 @@ def test_a_balancer_that_is_slow_to_stop_is_waited_for(
 
 
 def test_no_apps_user_can_read_or_write_the_lock(small_cluster: LocalCluster) -> None:
-    from pymongo.errors import OperationFailure  # noqa: PLC0415
-
     for user in ("film-library-admin", "film-library-user", "film-library-deploy", "film-library-backup", "monitor"):
         with small_cluster.client(user) as client:
             lock = client.admin.cluster_change_lock

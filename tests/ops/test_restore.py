@@ -119,7 +119,7 @@ class Recorded:
         self.progress = Progress(log)
         monkeypatch.setattr(commands, "on_router", lambda *_: nullcontext(self))
         monkeypatch.setattr(ansible, "play", self.play)
-        self.cluster: Any = restore.Cluster(ENV, nullcontext, [])  # type: ignore[arg-type]
+        self.cluster: Any = restore.Cluster(ENV, nullcontext, [])  # type: ignore[arg-type]  # on_router, replaced above, would use it
 
     def run(self, command: str, *arguments: str) -> str:
         if "--dry-run" in arguments:

@@ -142,7 +142,7 @@ def test_one_backup_is_held(s3: FaultyS3, locked: str) -> None:
     for requests in (1, 2, 4, 5):  # before it is interrupted; the third one is a read
         changes = itertools.count()
         s3.always = error(403, "AccessDenied")
-        s3.matches = lambda environ: environ["REQUEST_METHOD"] == "PUT" and next(changes) >= requests  # noqa: B023
+        s3.matches = lambda environ: environ["REQUEST_METHOD"] == "PUT" and next(changes) >= requests  # noqa: B023 - used within its round of the loop
         with pytest.raises(OSError, match="S3 denies PutObjectLegalHold"):
             store.hold(HOURLY)
         s3.always = None
